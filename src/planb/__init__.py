@@ -1,0 +1,1 @@
+"""planb: train language models to fail less severely."""

@@ -1,0 +1,1 @@
+"""A tiny made-up world: facts, language, tokenizer, exact scoring. No torch here."""

