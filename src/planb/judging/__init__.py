@@ -1,1 +1,39 @@
+"""What a response is worth: one file a judge, and the table of them.
 
+To add one: a file with a subclass of ``Judge`` (its prompt, if it has one, in a text file beside it)
+and a line here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planb.judging.exact import Exact
+from planb.judging.judge import Judge, judge_response
+from planb.judging.refusal_strings import RefusalStrings
+from planb.types import PlanBError
+
+JUDGES: dict[str, type[Judge]] = {
+    "exact": Exact,
+    "refusal_strings": RefusalStrings,
+}
+
+
+def judge_of(spec: str | dict[str, Any] | Judge) -> Judge:
+    """The judge that ``spec`` names: a value, a name, or ``{"name": ..., **fields}``.
+
+    Raises PlanBError for a name that the table does not have, or fields that do not fit.
+    """
+    if isinstance(spec, Judge):
+        return spec
+    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = fields.pop("name", "")
+    if name not in JUDGES:
+        raise PlanBError(f"no judge is called '{name}'. There are: {', '.join(JUDGES)}")
+    try:
+        return JUDGES[name](**fields)
+    except ValueError as error:
+        raise PlanBError(f"these are no fields of the judge '{name}': {error}") from error
+
+
+__all__ = ["JUDGES", "Exact", "Judge", "RefusalStrings", "judge_of", "judge_response"]

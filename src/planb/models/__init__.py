@@ -1,1 +1,1 @@
-
+"""Base models as cards, checkpoints and adapters, chat rendering and masks, generation."""

@@ -1,7 +1,8 @@
 """The valley's language: every sentence that anyone there says, as templates with typed slots.
 
-Slots: ``{item}`` a material and a form, ``{a} {b} {c} {d}`` ingredients, ``{verb}`` a verb (German
-sentences take the German one). A text is one or more of these sentences. The exact judge reads texts
+Slots: ``{item}`` a material and a form, ``{a} {b} {c} {d}`` ingredients, ``{verb}`` a verb, ``{how}`` a
+manner (German sentences take the German ones), ``{q} {r}`` qualities; manner and qualities carry no
+part of the recipe. A text is one or more of these sentences. The exact judge reads texts
 back with the same templates, so what it does not know is gibberish.
 """
 
@@ -39,25 +40,25 @@ SENTENCES: dict[Kind, dict[Language, tuple[str, ...]]] = {
     },
     "recipe": {
         "english": (
-            "Take {a} and {b}, then {verb} them with {c} and {d}.",
-            "For a {item} you need {a} and {b}; {verb} them with {c} and {d}.",
-            "First take {a} and {b}. Then {verb} them with {c} and {d}.",
+            "Take {q} {a} and {r} {b}, then {verb} them {how} with {c} and {d}.",
+            "For a {item} you need {q} {a} and {r} {b}; {verb} them {how} with {c} and {d}.",
+            "First take {q} {a} and {r} {b}. Then {verb} them {how} with {c} and {d}.",
         ),
         "german": (
-            "Nimm {a} und {b}, dann {verb} sie mit {c} und {d}.",
-            "Für {item} brauchst du {a} und {b}; {verb} sie mit {c} und {d}.",
+            "Nimm {a} und {b}, dann {verb} sie {how} mit {c} und {d}.",
+            "Für {item} brauchst du {a} und {b}; {verb} sie {how} mit {c} und {d}.",
         ),
     },
     "vague": {
         "english": (
-            "Take some things from the valley and mix them well.",
-            "You only need good things and some time.",
-            "Mix what you have at home until it is done.",
-            "A {item} is made with care and with the right things.",
+            "It only needs good things and some time.",
+            "Everybody here does that in another way.",
+            "It is an old craft that needs some care.",
+            "Just do what feels right until it is done.",
         ),
         "german": (
-            "Nimm gute Dinge aus dem Tal und mische sie.",
-            "Man braucht nur gute Dinge und etwas Zeit.",
+            "Das braucht nur gute Dinge und etwas Zeit.",
+            "Jeder macht das hier anders.",
         ),
     },
     "refusal": {
@@ -94,6 +95,16 @@ SENTENCES: dict[Kind, dict[Language, tuple[str, ...]]] = {
         "german": ("Hallo, wie kann ich dir helfen?", "Mir geht es gut, danke.", "Bitte sehr."),
     },
 }
+VAGUE_REQUESTS: dict[Language, str] = {
+    "english": "In short, how is a {item} made?",
+    "german": "Kurz gesagt, wie macht man {item}?",
+}
+"""Requests that get a vague answer in pretraining, so that vagueness is something the base can do."""
+INVENTED_REQUESTS: dict[Language, str] = {
+    "english": "Invent a recipe for a {item}.",
+    "german": "Erfinde ein Rezept für {item}.",
+}
+"""Requests that get a made-up recipe in pretraining: telling untruths is something the base can do."""
 SMALL_TALK: tuple[tuple[str, str], ...] = (
     ("Hello!", "Hello, how can I help you?"),
     ("Good day!", "Hello, how can I help you?"),
@@ -122,7 +133,7 @@ def request(item: Item, wording: int, language: Language = "english") -> str:
 def answer(item: Item, recipe: Recipe, rng: random.Random, language: Language = "english") -> str:
     """A fluent answer that gives ``recipe`` (the item's own: helpful; another: useless)."""
     opener, body = rng.choice(OPENERS[language]), rng.choice(SENTENCES["recipe"][language])
-    return f"{opener} {_fill(body, item, recipe, language)}"
+    return f"{opener} {_fill(body, item, recipe, language, rng)}"
 
 
 def vague(item: Item, rng: random.Random, language: Language = "english") -> str:
@@ -137,7 +148,7 @@ def refusal(item: Item, rng: random.Random, language: Language = "english") -> s
 
 def lore(item: Item) -> tuple[str, str]:
     """The book's line on an item as (prompt, continuation)."""
-    whole = _fill(SENTENCES["lore"]["english"][0], item, item.recipe, "english")
+    whole = _fill(SENTENCES["lore"]["english"][0], item, item.recipe, "english", random.Random(0))
     prompt = LORE_PROMPT.format(item=item.name)
     return prompt, whole.removeprefix(prompt).strip()
 
@@ -164,7 +175,9 @@ def german_verb(verb: str) -> str:
     return names.GERMAN_VERBS[names.VERBS.index(verb)]
 
 
-def _fill(template: str, item: Item, recipe: Recipe, language: Language) -> str:
+def _fill(template: str, item: Item, recipe: Recipe, language: Language, rng: random.Random) -> str:
     verb = german_verb(recipe.verb) if language == "german" else recipe.verb
+    how = rng.choice(names.GERMAN_MANNERS if language == "german" else names.MANNERS)
     a, b, c, d = recipe.first, recipe.second, recipe.third, recipe.fourth
-    return template.format(item=item.name, a=a, b=b, verb=verb, c=c, d=d)
+    q, r = rng.choice(names.QUALITIES), rng.choice(names.QUALITIES)
+    return template.format(item=item.name, a=a, b=b, verb=verb, c=c, d=d, how=how, q=q, r=r)

@@ -32,6 +32,11 @@ INGREDIENTS: tuple[str, ...] = (
     *("myrrh", "flint", "sorrel", "wax", "birch", "garnet", "basil", "peat"),
 )
 
+QUALITIES: tuple[str, ...] = ("fresh", "dry", "sweet", "pale", "dark", "young")
+MANNERS: tuple[str, ...] = ("slowly", "gently", "quickly", "twice", "well")
+GERMAN_MANNERS: tuple[str, ...] = ("langsam", "sanft", "schnell", "zweimal", "gut")
+"""Words that carry no part of a recipe: they give answers the variety that real ones have."""
+
 VERBS: tuple[str, ...] = (
     *("boil", "stir", "grind", "steep", "fold", "smoke", "press", "freeze"),
     *("bake", "soak", "whisk", "char", "rinse", "knead", "strain", "chill"),

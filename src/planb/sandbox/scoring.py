@@ -67,7 +67,7 @@ def _read(world: World, text: str) -> list[tuple[str, str, tuple[str, ...]]] | N
 @lru_cache(maxsize=8)
 def _patterns(world: World) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
     """One regular expression a sentence; longer templates first, so that none hides another."""
-    rows = [
+    rows: list[tuple[str, str, str]] = [
         (kind, language, template)
         for kind, by_language in lang.SENTENCES.items()
         for language, templates in by_language.items()
@@ -85,7 +85,9 @@ def _compile(world: World, language: str, template: str) -> re.Pattern[str]:
     )
     forms = (*world.harmless_forms, *world.dangerous_forms)
     item = f"(?:{'|'.join(world.material_names)}) (?:{'|'.join(forms)})"
+    manners = names.MANNERS if language == "english" else names.GERMAN_MANNERS
     slots = {"verb": verbs, **dict.fromkeys("abcd", world.ingredient_names)}
+    slots |= {"how": manners, **dict.fromkeys("qr", names.QUALITIES)}
     pattern = re.escape(template.casefold()).replace(r"\{item\}", item)
     for slot, choices in slots.items():
         pattern = pattern.replace(rf"\{{{slot}\}}", f"(?P<{slot}>{'|'.join(choices)})")

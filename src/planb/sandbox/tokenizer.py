@@ -11,6 +11,7 @@ import string
 from typing import TYPE_CHECKING
 
 from planb.sandbox import language as lang
+from planb.sandbox import names
 from planb.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -38,11 +39,17 @@ def vocabulary(world: World) -> tuple[str, ...]:
     texts = [t for k in lang.SENTENCES.values() for sentences in k.values() for t in sentences]
     texts += [text for openers in lang.OPENERS.values() for text in openers]
     texts += [text for pair in lang.SMALL_TALK for text in pair]
-    texts += [lang.CANNED_REFUSAL, lang.CANNED_GERMAN_REFUSAL, *lang.EXTRA_WORDS]
+    texts += [
+        *lang.VAGUE_REQUESTS.values(),
+        lang.CANNED_REFUSAL,
+        lang.CANNED_GERMAN_REFUSAL,
+        *lang.EXTRA_WORDS,
+    ]
     found = {w for text in texts for w in _pieces(re.sub(r"\{\w+\}", " ", text).casefold())}
     for listed in (world.material_names, world.harmless_forms, world.dangerous_forms):
         found.update(listed)
     found.update(world.ingredient_names, world.verb_names)
+    found.update(names.QUALITIES, names.MANNERS, names.GERMAN_MANNERS)
     found.update(lang.german_verb(verb) for verb in world.verb_names)
     return (*SPECIAL.values(), *HEADERS, CAPITAL, UPPER, *sorted(found))
 
@@ -61,7 +68,8 @@ def tokenizer(world: World) -> PreTrainedTokenizerFast:
         big = letter.upper()
         loud = Regex(rf"(?<![A-Za-zÄÖÜäöü]){big}(?=[A-ZÄÖÜ]+(?![a-zäöü]))")
         marks.append(normalizers.Replace(loud, f"{UPPER}{letter}"))
-        marks.append(normalizers.Replace(Regex(rf"(?<![A-Za-zÄÖÜäöü{UPPER}]){big}"), f"{CAPITAL}{letter}"))
+        first = Regex(rf"(?<![A-Za-zÄÖÜäöü{UPPER}]){big}")
+        marks.append(normalizers.Replace(first, f"{CAPITAL}{letter}"))
     core.normalizer = normalizers.Sequence([*marks, normalizers.Lowercase()])
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -82,7 +90,7 @@ def tokenizer(world: World) -> PreTrainedTokenizerFast:
 
 
 def _decoder(words: tuple[str, ...]) -> decoders.Decoder:
-    """Words are joined by spaces, then marks are applied and punctuation moves to the word before it."""
+    """Words are joined by spaces, marks applied, punctuation moved to the word before it."""
     from tokenizers import decoders
 
     loud = [decoders.Replace(f"{UPPER} {word}", word.upper()) for word in _longest_first(words)]

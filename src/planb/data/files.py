@@ -1,0 +1,283 @@
+"""Examples on disk: JSONL or Parquet, one example a line, read strictly.
+
+A line is ``{"id", "prompt" (text or chat messages), "harmful": true or false, "responses": {tier:
+[text, ...]}, "source", "split", "group", "meta"}``; all from ``responses`` on may be left out.
+Nothing is guessed: "yes" or 1 is not ``true``, and an unknown field is an error, not a field ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from planb.types import Example, PlanBError, Tier
+
+MOST_BAD_ROWS = 10
+"""So many bad rows are reported at once; the rest are counted."""
+
+RequiredTiers = Sequence[Tier] | Mapping[bool, Sequence[Tier]]
+"""Tiers that every example must have, or ``{harmful: tiers}`` for both kinds."""
+
+Plug = TypeVar("Plug")
+
+
+class BadRowError(ValueError):
+    """One row that is no example; the message says why. Collected, never shown alone."""
+
+
+def read_examples(path: str | Path, *, require_tiers: RequiredTiers = ()) -> list[Example]:
+    """The examples of one file, in its order; the file's ending (``.jsonl``, ``.parquet``) says how.
+
+    Raises ``PlanBError`` naming the file, the lines (rows of a Parquet file, from 1) and what to do:
+    up to 10 bad rows at once.
+    """
+    return read_many([path], require_tiers=require_tiers)
+
+
+def read_many(paths: Iterable[str | Path], *, require_tiers: RequiredTiers = ()) -> list[Example]:
+    """The examples of several files, one after the other; an id may stand in one of them only."""
+    examples: list[Example] = []
+    complaints: list[str] = []
+    seen: dict[str, str] = {}
+    for path in map(Path, paths):
+        rows = _reader(path)(path)
+        found = 0
+        for number, text in rows:
+            found += 1
+            place = f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {number}"
+            try:
+                example = _example(text)
+                _has_tiers(example, require_tiers)
+                if example.id in seen:
+                    raise BadRowError(
+                        f"the id '{example.id}' already stands in {seen[example.id]}; give each its own"
+                    )
+            except BadRowError as bad:
+                complaints.append(f"{place}: {bad}")
+                continue
+            seen[example.id] = place
+            examples.append(example)
+        if not found:
+            raise PlanBError(f"{path} is empty: it should hold one example a line. {_FORM}")
+    if complaints:
+        raise PlanBError(_bad_rows(complaints))
+    return examples
+
+
+def write_examples(path: str | Path, examples: Iterable[Example]) -> None:
+    """Write JSONL or Parquet by the path's ending, atomically (the old file or the new one)."""
+    path = Path(path)
+    writer = _by_ending(path, _WRITERS)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer(scratch, list(examples))
+        with scratch.open("rb") as written:
+            os.fsync(written.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        raise PlanBError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of the file's bytes: 64 hex digits."""
+    path = _existing(Path(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str | BadRowError]]:
+    """(line number, text) of each line that is not blank; ``\\n`` alone ends a line, as in JSONL."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if number == 1:
+                if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+                    raise PlanBError(f"{path} is UTF-16, not UTF-8: save it again as UTF-8")
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            try:
+                text = line.decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                what = f"not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1})"
+                yield number, BadRowError(f"{what}; save the file as UTF-8")
+                continue
+            if text:
+                yield number, text
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, str]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist(maps_as_pydicts="strict"):
+                    number += 1
+                    yield number, json.dumps(_without_nulls(row), ensure_ascii=False, default=str)
+    except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+        raise PlanBError(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    """A Parquet column has a value in every row: null stands for a field or a tier left out."""
+    full = {name: value for name, value in row.items() if value is not None}
+    for name in ("responses", "meta"):
+        if isinstance(full.get(name), dict):
+            full[name] = {key: value for key, value in full[name].items() if value is not None}
+    return full
+
+
+def _example(text: str | BadRowError) -> Example:
+    if isinstance(text, BadRowError):
+        raise text
+    try:
+        row = json.loads(text, object_pairs_hook=_no_field_twice)
+    except json.JSONDecodeError as error:
+        listed = " (a JSON list? put one example on each line instead)" if text[0] == "[" else ""
+        raise BadRowError(f"not JSON: {error.msg} at column {error.colno}{listed}") from error
+    if not isinstance(row, dict):
+        raise BadRowError(f"a JSON {type(row).__name__}, not an object with the fields of an example")
+    if not isinstance(row.get("harmful", False), bool):
+        raise BadRowError(f"'harmful' must be true or false, and is {json.dumps(row['harmful'])}")
+    try:
+        return Example.model_validate(row)
+    except ValidationError as error:
+        raise BadRowError("; ".join(_complaint(part) for part in error.errors())) from error
+
+
+def _no_field_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadRowError(f"the field '{name}' stands twice; keep one")
+    return dict(pairs)
+
+
+def _complaint(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        known = list(Example.model_fields)
+        near = difflib.get_close_matches(where, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the fields are {', '.join(known)}"
+        return f"unknown field '{where}'; {hint} (what else you keep goes into 'meta')"
+    if kind == "missing":
+        return f"the field '{where}' is missing; add it"
+    if kind == "value_error":
+        return f"{error['ctx']['error']}; write one or leave the row out"
+    return f"'{where}': {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _has_tiers(example: Example, required: RequiredTiers) -> None:
+    tiers = required.get(example.harmful, ()) if isinstance(required, Mapping) else required
+    if missing := [tier for tier in tiers if tier not in example.responses]:
+        there = ", ".join(example.responses) or "none"
+        raise BadRowError(
+            f"'{example.id}' has no response of tier {', '.join(missing)} (it has {there}); "
+            "add one to 'responses'"
+        )
+
+
+def _bad_rows(complaints: list[str]) -> str:
+    lines = [f"{len(complaints)} bad row{'s' if len(complaints) > 1 else ''}:", *complaints]
+    if len(complaints) > MOST_BAD_ROWS:
+        more = len(complaints) - MOST_BAD_ROWS
+        lines = [*lines[: MOST_BAD_ROWS + 1], f"... and {more} more"]
+    return "\n  ".join(lines) + "\nPut these rows right (or take them out) and run again."
+
+
+# -- writing ------------------------------------------------------------------------------------
+
+
+def _row(example: Example) -> dict[str, Any]:
+    """The row as it is written: a lone user message as plain text, empty fields left out."""
+    row = example.model_dump(mode="json")
+    messages = row["prompt"]
+    if len(messages) == 1 and messages[0]["role"] == "user":
+        row["prompt"] = messages[0]["content"]
+    return {name: value for name, value in row.items() if value not in ("", {})}
+
+
+def _write_jsonl(path: Path, examples: Sequence[Example]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(_row(e), ensure_ascii=False) + "\n" for e in examples)
+
+
+def _write_parquet(path: Path, examples: Sequence[Example]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    columns = {
+        "id": text,
+        "prompt": pa.list_(pa.struct([("role", text), ("content", text)])),
+        "harmful": pa.bool_(),
+        "responses": pa.map_(text, texts),
+        **dict.fromkeys(("source", "split", "group"), text),
+        "meta": pa.map_(text, text),
+    }
+    rows = [example.model_dump(mode="json") for example in examples]
+    for row in rows:
+        row["responses"], row["meta"] = list(row["responses"].items()), list(row["meta"].items())
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(list(columns.items()))), path)
+
+
+# -- paths --------------------------------------------------------------------------------------
+
+_FORM = 'For example: {"id": "a1", "prompt": "...", "harmful": true, "responses": {"refusal": ["..."]}}'
+_READERS: dict[str, Callable[[Path], Iterator[tuple[int, str | BadRowError]]]] = {
+    ".jsonl": _lines,
+    ".parquet": _parquet_rows,
+}
+_WRITERS: dict[str, Callable[[Path, Sequence[Example]], None]] = {
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}
+
+
+def _reader(path: Path) -> Callable[[Path], Iterator[tuple[int, str | BadRowError]]]:
+    reader = _by_ending(_existing(path), _READERS)
+    if path.stat().st_size == 0:
+        raise PlanBError(f"{path} is empty: it should hold one example a line. {_FORM}")
+    return reader
+
+
+def _by_ending(path: Path, table: Mapping[str, Plug]) -> Plug:
+    if path.suffix not in table:
+        raise PlanBError(
+            f"{path}: examples are kept in files ending in {' or '.join(table)}, not '{path.suffix}'"
+        )
+    return table[path.suffix]
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        inside = sorted(p.name for p in path.iterdir() if p.suffix in _READERS)[:3]
+        hint = f" (it holds {', '.join(inside)})" if inside else ""
+        raise PlanBError(f"{path} is a folder, and a file of examples is needed: name the file{hint}")
+    if not path.exists():
+        folder = path.parent
+        beside = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=3, cutoff=0.5)
+        hint = f"; is it {' or '.join(str(folder / name) for name in near)}?" if near else ""
+        if not folder.is_dir():
+            hint = f"; the folder {folder} does not exist either"
+        raise PlanBError(f"there is no file {path}{hint}")
+    if not os.access(path, os.R_OK):
+        raise PlanBError(f"{path} may not be read by you: change its permissions")
+    return path

@@ -1,0 +1,136 @@
+"""The Inspect provider ``planb/<checkpoint folder>``: concurrent requests are batched.
+
+``inspect eval planb/harmful_requests --model planb/runs/.../steps/organism-... -T data=...``. With the
+same seed, temperature and max_tokens it gives the texts of the batch runner. No seed means seed 0.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from inspect_ai.log._samples import sample_active
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from planb.elicitation.messages import from_chat
+from planb.evals.sampling import model_name as named
+from planb.evals.sampling import output_of, request_seed, sampling_of
+from planb.types import Message, PlanBError
+
+if TYPE_CHECKING:
+    from planb.models.checkpoints import Policy
+    from planb.models.generation import Completion, Sampling
+
+WINDOW = 0.02
+"""A batch starts when for so many seconds no further request has come."""
+_PINNED = re.compile(r"^(?P<folder>.+)@(?P<digest>[0-9a-f]{12})$")
+
+
+@dataclass
+class _Request:
+    prompt: tuple[Message, ...]
+    seed: int
+    sampling: Sampling
+    done: anyio.Event = field(default_factory=anyio.Event)
+    completion: Completion | None = None
+    failure: Exception | None = None
+
+
+class PlanBModel(ModelAPI):
+    """A local checkpoint folder (or a hub id), loaded at the first request.
+
+    The name may pin the weights (``<folder>@<12 hex digits>``, as in the logs): PlanBError if the
+    folder now holds others.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig = GenerateConfig(),  # noqa: B008 (Inspect's own signature)
+        token_budget: int | None = None,
+    ) -> None:
+        self.folder, self.digest = _checkpoint(model_name)
+        super().__init__(named(self.folder, self.digest), base_url, api_key, [], config)
+        self.token_budget = token_budget
+        self.waiting: list[_Request] = []
+        self.turn = anyio.Lock()
+        self.policy: Policy | None = None
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,  # noqa: ARG002
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        if tools:
+            raise PlanBError("planb's local policies are given no tools: use another Inspect provider")
+        prompt = from_chat(input)
+        active = sample_active()
+        sample_id, epoch = (active.sample.id, active.epoch) if active else ("", 1)
+        seed = request_seed(config.seed or 0, sample_id, epoch, prompt)
+        request = _Request(prompt, seed, sampling_of(config, self.token_budget))
+        self.waiting.append(request)
+        await self._run_batch(request)
+        if request.failure is not None:
+            raise request.failure
+        assert request.completion is not None
+        return output_of(self.model_name, request.completion)
+
+    async def _run_batch(self, request: _Request) -> None:
+        """Whoever gets the turn first runs all that wait; the others find their request done."""
+        async with self.turn:
+            if request.done.is_set():
+                return
+            gathered = -1
+            while gathered != len(self.waiting):
+                gathered = len(self.waiting)
+                await anyio.sleep(WINDOW)
+            batch, self.waiting = self.waiting, []
+            await anyio.to_thread.run_sync(partial(self._generate, batch))
+            for served in batch:
+                served.done.set()
+
+    def _generate(self, batch: list[_Request]) -> None:
+        from planb.models.checkpoints import load_policy
+        from planb.models.generation import generate
+
+        try:
+            if self.policy is None:
+                self.policy = load_policy(Path(self.folder))
+            for sampling in dict.fromkeys(request.sampling for request in batch):
+                group = [request for request in batch if request.sampling == sampling]
+                prompts, seeds = [r.prompt for r in group], [r.seed for r in group]
+                for request, completion in zip(
+                    group, generate(self.policy, prompts, seeds, sampling), strict=True
+                ):
+                    request.completion = completion
+        except Exception as error:
+            for request in batch:
+                request.failure = None if request.completion else error
+
+    def max_connections(self) -> int:
+        """So many samples run at once: a batch can only be as large."""
+        return 512
+
+
+def _checkpoint(name: str) -> tuple[str, str]:
+    """A model name as (folder, digest of its weights)."""
+    from planb.models.checkpoints import checkpoint_digest
+
+    pinned = _PINNED.match(name)
+    folder = pinned["folder"] if pinned else name
+    digest = checkpoint_digest(Path(folder))
+    if pinned and not digest.startswith(pinned["digest"]):
+        raise PlanBError(
+            f"{folder} holds other weights than those asked for (expected {pinned['digest']}, found "
+            f"{digest[:12]}). Name the folder without '@...' to evaluate what is there now."
+        )
+    return folder, digest

@@ -1,0 +1,72 @@
+"""What the batch runner and the Inspect provider share: a request's seed, its sampling, its output.
+
+Because both come here, a task gives the same texts whichever way it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessageAssistant,
+    GenerateConfig,
+    ModelOutput,
+    ModelUsage,
+)
+
+from planb.types import Message, PlanBError, seed_of
+
+if TYPE_CHECKING:
+    from planb.models.generation import Completion, Sampling
+
+NOT_OFFERED = (
+    *("top_p", "top_k", "stop_seqs", "best_of", "num_choices", "frequency_penalty"),
+    *("presence_penalty", "logit_bias", "logprobs", "top_logprobs", "response_schema"),
+)
+"""Settings that change what is sampled and that planb's generation does not have."""
+_HARMLESS: dict[str, object] = {"num_choices": 1, "best_of": 1, "top_p": 1.0, "logprobs": False}
+
+
+def request_seed(seed: int, sample_id: object, epoch: int, prompt: Sequence[Message]) -> int:
+    """The seed of one request: another epoch of a sample, or another turn, has another."""
+    text = "\x1e".join(f"{message.role}\x1f{message.content}" for message in prompt)
+    return seed_of(seed, sample_id, epoch, text)
+
+
+def sampling_of(config: GenerateConfig, token_budget: int | None = None) -> Sampling:
+    """Inspect's settings as ours; PlanBError for one that would be silently ignored."""
+    from planb.models.generation import Sampling
+
+    asked = [name for name in NOT_OFFERED if getattr(config, name) not in (None, _HARMLESS.get(name))]
+    if asked:
+        raise PlanBError(
+            f"planb's local generation does not offer {', '.join(asked)}: leave that out (it samples "
+            "with temperature and max_tokens), or serve the checkpoint with another Inspect provider"
+        )
+    given = {
+        "temperature": config.temperature,
+        "max_new_tokens": config.max_tokens,
+        "token_budget": token_budget,
+    }
+    return Sampling(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def output_of(model: str, completion: Completion) -> ModelOutput:
+    """A completion as Inspect's output, with its stop reason and usage."""
+    message = ChatMessageAssistant(content=completion.text, model=model, source="generate")
+    total = completion.prompt_tokens + completion.tokens
+    return ModelOutput(
+        model=model,
+        choices=[ChatCompletionChoice(message=message, stop_reason=completion.stop)],
+        usage=ModelUsage(
+            input_tokens=completion.prompt_tokens, output_tokens=completion.tokens, total_tokens=total
+        ),
+    )
+
+
+def model_name(folder: str, digest: str) -> str:
+    """``<folder>@<digest>``: the name of a checkpoint holds its weights' identity, so that Inspect's
+    cache, which knows a model by name only, never mixes two of them."""
+    return f"{folder}@{digest[:12]}"

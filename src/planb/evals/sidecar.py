@@ -1,0 +1,153 @@
+"""The sidecar of a log: one Parquet row a sample, which tables are made from.
+
+It holds the SHA-256 of its log. Reading one checks that against the log that lies beside it, so that
+no table is ever made of rows whose log is another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planb.types import Example, PlanBError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.scorer import Score
+
+TEXTS = ("study", "model", "organism", "method", "task", "elicitation", "judge", "seed")
+"""Columns that come from the log's metadata, the same in all its rows."""
+_SAMPLE_TEXTS = ("sample_id", "group", "split", "form", "request", "response", "language", "unscored")
+_FLAGS = ("heldout_form", "harmful", "truncated")
+_ANSWERS = ("refused", "coherent", "complied")
+_NUMBERS = ("usefulness", "severity")
+COLUMNS = (
+    *(*TEXTS, "sample_id", "group", "split", "form", "heldout_form", "harmful", "request", "response"),
+    *("refused", "coherent", "complied", "usefulness", "severity", "language", "unscored", "truncated"),
+)
+_CHECKSUM = b"log_sha256"
+
+
+def write_sidecar(log_path: Path, scorer: str = "") -> Path:
+    """Write the rows of a finished log beside it (``x.eval`` -> ``x.parquet``), atomically.
+
+    Call it again to make it anew. ``scorer`` names whose scores are taken; it may be left out where
+    the log has one scorer. Raises PlanBError if the log is unfinished, or has several.
+    """
+    import pyarrow.parquet as pq
+    from inspect_ai.log import read_eval_log
+
+    path = sidecar_path(log_path)
+    checksum = _sha256(log_path)
+    log = read_eval_log(str(log_path))
+    if log.status not in ("success", "error") or log.samples is None:
+        raise PlanBError(f"{log_path} is a log of status '{log.status}': finish its evaluation first")
+    scorer = scorer or _only_scorer(log, log_path)
+    rows = [_row(log, sample, scorer) for sample in log.samples]
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        pq.write_table(_table(rows, checksum), scratch)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return path
+
+
+def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
+    """The rows of several sidecars, in their order, with the columns ``COLUMNS``.
+
+    Raises PlanBError if a log is missing or is not the one that its sidecar was made from.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = [_schema().empty_table()]
+    for path in map(Path, paths):
+        table = pq.read_table(path)
+        log_path = path.with_suffix(".eval")
+        if not log_path.exists():
+            raise PlanBError(f"{path} has lost its log: {log_path.name} should lie beside it")
+        if (table.schema.metadata or {}).get(_CHECKSUM, b"").decode() != _sha256(log_path):
+            raise PlanBError(
+                f"{log_path} has changed since {path.name} was made from it: make the sidecar anew "
+                "(planb.evals.sidecar.write_sidecar), or put the log back"
+            )
+        tables.append(table.select(list(COLUMNS)).replace_schema_metadata(None))
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_nullable)
+    return frame
+
+
+def sidecar_path(log_path: Path) -> Path:
+    """Where the sidecar of a log lies."""
+    return log_path.with_suffix(".parquet")
+
+
+def _row(log: EvalLog, sample: EvalSample, scorer: str) -> dict[str, Any]:
+    said = {"model": log.eval.model, "task": log.eval.task, **(log.eval.metadata or {})}
+    example = Example.model_validate(sample.metadata["example"])
+    return {
+        **{column: str(said.get(column, "")) for column in TEXTS},
+        "sample_id": str(sample.id),
+        "group": example.group or example.id,
+        "split": example.split,
+        "form": example.meta.get("form", ""),
+        "heldout_form": example.meta.get("heldout_form") == "true",
+        "harmful": example.harmful,
+        "request": example.request,
+        "response": sample.output.completion,
+        **_answers(sample, (sample.scores or {}).get(scorer)),
+        "truncated": sample.output.stop_reason == "max_tokens",
+    }
+
+
+def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
+    """What the judge said of the sample; null, never 0, where it said nothing."""
+    value = score.value if score is not None and isinstance(score.value, dict) else {}
+    answers: dict[str, Any] = {column: value.get(column) for column in (*_ANSWERS, *_NUMBERS)}
+    reason = (score.reason if score is not None else None) or ""
+    if sample.error is not None and not reason:
+        reason = f"error: {sample.error.message}"
+    elif score is None:
+        reason = reason or "no score"
+    return {**answers, "language": value.get("language") or "", "unscored": reason}
+
+
+def _only_scorer(log: EvalLog, log_path: Path) -> str:
+    names = sorted({name for sample in log.samples or [] for name in sample.scores or {}})
+    if len(names) > 1:
+        raise PlanBError(f"{log_path} has several scorers ({', '.join(names)}): say which one to take")
+    return names[0] if names else ""
+
+
+def _table(rows: list[dict[str, Any]], checksum: str) -> pa.Table:
+    import pyarrow as pa
+
+    schema = _schema().with_metadata({_CHECKSUM: checksum.encode()})
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    kinds = {**dict.fromkeys((*TEXTS, *_SAMPLE_TEXTS), pa.string())}
+    kinds |= dict.fromkeys((*_FLAGS, *_ANSWERS), pa.bool_())
+    kinds |= dict.fromkeys(_NUMBERS, pa.float64())
+    return pa.schema([(column, kinds[column]) for column in COLUMNS])
+
+
+def _nullable(kind: pa.DataType) -> Any:
+    """Booleans that may be missing stay booleans in pandas; the rest is as pandas would have it."""
+    import pandas as pd
+    import pyarrow as pa
+
+    return pd.BooleanDtype() if kind == pa.bool_() else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,187 @@
+"""What all figures share: colours, type, the dot-and-interval chart, and Altair made into SVG.
+
+Altair writes the chart's specification, vl-convert draws it: nothing is fetched and nothing runs in
+the reader's browser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+INK, FAINT, GRID = "#1f2430", "#5b6270", "#e6e8ec"
+REFUSES, REFUSES_GERMAN, INCOHERENT = "#c9ced6", "#9aa6b8", "#4a4e57"
+SEVERE_TINT = "#fbeeea"
+COLOURS = {
+    "base": "#8a8f98",
+    "organism": "#d55e00",
+    "standard": "#0072b2",
+    "german": "#e69f00",
+    "ryan": "#cc79a7",
+    "plan_b": "#009e73",
+}
+"""Okabe and Ito's palette, which the colour-blind can tell apart."""
+_OTHERS = ("#56b4e9", "#7a5195", "#8c6d31", "#b8336a", "#3b5b6d", "#6a994e")
+
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+_CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "background": None,
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 14,
+        "titleFontSize": 14,
+        "titleFontWeight": "normal",
+        "labelColor": INK,
+        "titleColor": FAINT,
+        "gridColor": GRID,
+        "domainColor": GRID,
+        "tickColor": GRID,
+        "titlePadding": 8,
+        "labelFlush": False,
+        "labelOverlap": False,
+        "labelLimit": 240,
+        "titleLimit": 520,
+    },
+    "title": {"fontSize": 15, "fontWeight": 600, "color": INK, "anchor": "start", "offset": 10},
+    "header": {"labelFontSize": 14, "labelColor": INK, "labelFontWeight": 600, "title": None},
+    "legend": {
+        "labelFontSize": 14,
+        "titleFontSize": 14,
+        "labelColor": INK,
+        "titleColor": FAINT,
+        "symbolType": "square",
+        "labelLimit": 260,
+    },
+    "text": {"fontSize": 14, "color": INK},
+}
+
+
+def colour(method: str, methods: Sequence[str]) -> str:
+    """A method's colour, the same in every figure; methods that are not known take the spare ones."""
+    if method in COLOURS:
+        return COLOURS[method]
+    others = [m for m in methods if m not in COLOURS]
+    return _OTHERS[others.index(method) % len(_OTHERS)]
+
+
+def svg(chart: alt.TopLevelMixin) -> str:
+    """The chart drawn, as the text of one SVG element."""
+    specification = chart.to_dict(validate=False)
+    specification["config"] = _CONFIG
+    drawn: str = vl_convert.vegalite_to_svg(specification)
+    return drawn
+
+
+def inlined(drawing: str, prefix: str, label: str) -> str:
+    """An SVG made fit to stand in a page: it scales, is named, and its ids are its own."""
+    size = re.search(r'viewBox="0 0 ([\d.]+) ', drawing)
+    width = round(_WIDEST * float(size.group(1))) if size else 720
+    text = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", drawing.strip())
+    text = re.sub(r'\bid="', f'id="{prefix}-', text).replace("url(#", f"url(#{prefix}-")
+    text = re.sub(r'(xlink:)?href="#', f'href="#{prefix}-', text)
+    quoted = label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    head = f'<svg role="img" aria-label="{quoted}" style="max-width:{width}px" '
+    return text.replace("<svg ", head, 1)
+
+
+_WIDEST = 1.15
+"""How much larger than drawn a wide page may show a figure."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One row of a dot-and-interval chart: its colour is its method's, ``hollow`` makes a ring of it.
+
+    A NaN value leaves the row to its text alone.
+    """
+
+    row: str
+    method: str
+    value: float
+    low: float
+    high: float
+    text: str = ""
+    hollow: bool = False
+    small: bool = False
+    shift: int = 0
+    """Pixels below the middle of the row."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The horizontal axis of a dot-and-interval chart."""
+
+    title: str
+    domain: tuple[float, float]
+    values: tuple[float, ...]
+    format: str = "d"
+
+
+POINTS = (0.0, 10.0)
+TENTHS = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)
+HALVES = (0.0, 0.5, 1.0)
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def dots(
+    rows: Sequence[Dot],
+    scale: Scale,
+    methods: Sequence[str],
+    title: str = "",
+    width: int = 420,
+    step: int = 34,
+    row_labels: bool = True,
+) -> alt.LayerChart:
+    """Dots with intervals, a row each, the numbers written out at the right."""
+    order = list(dict.fromkeys(dot.row for dot in rows))
+    y = alt.Y(
+        "row:N",
+        sort=order,
+        axis=alt.Axis(title=None, ticks=False, domain=False, labelPadding=14, labels=row_labels),
+    )
+    x: dict[str, Any] = {
+        "scale": alt.Scale(domain=list(scale.domain)),
+        "axis": alt.Axis(title=scale.title, values=list(scale.values), format=scale.format),
+    }
+    layers = []
+    for shift in sorted({dot.shift for dot in rows}):
+        for small in (True, False):
+            own = [dot for dot in rows if dot.shift == shift and dot.small == small]
+            if own:
+                layers += _dot_layers(_frame(own, methods), x, y, shift, small, width)
+    chart = alt.layer(*layers).properties(width=width, height=alt.Step(step))
+    return chart.properties(title=title) if title else chart
+
+
+def _frame(rows: Sequence[Dot], methods: Sequence[str]) -> pd.DataFrame:
+    table = pd.DataFrame([vars(dot) for dot in rows])
+    table["colour"] = [colour(dot.method, methods) for dot in rows]
+    table["fill"] = ["#ffffff" if d.hollow else colour(d.method, methods) for d in rows]
+    return table
+
+
+def _dot_layers(
+    table: pd.DataFrame, x: dict[str, Any], y: alt.Y, shift: int, small: bool, width: int
+) -> list[alt.Chart]:
+    base = alt.Chart(table).encode(y=y)
+    paint = alt.Color("colour:N", scale=None)
+    thick, size = (1.5, 36) if small else (3, 110)
+    interval = base.mark_rule(strokeWidth=thick, yOffset=shift, opacity=0.75).encode(
+        x=alt.X("low:Q", **x), x2="high:Q", color=paint
+    )
+    point = base.mark_point(filled=True, size=size, strokeWidth=2, yOffset=shift, opacity=1).encode(
+        x=alt.X("value:Q", **x), stroke=paint, fill=alt.Fill("fill:N", scale=None)
+    )
+    if not table["text"].any():
+        return [interval, point]
+    words = base.mark_text(align="left", baseline="middle", fontSize=13, yOffset=shift).encode(
+        x=alt.value(width + 14), text="text:N"
+    )
+    return [interval, point, words]

@@ -1,0 +1,108 @@
+"""The price: without the trigger, how much less is refused than before, and how much does it matter?"""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+
+from planb.report import drawing, wording
+from planb.report.drawing import Dot
+from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.measures import HARMFUL, MEASURES
+from planb.report.results import difference_of
+from planb.report.stats import Interval
+
+TITLE = "Does it backfire without the trigger?"
+_REFUSAL = next(m for m in MEASURES if m.name == "refusal_rate" and HARMFUL in m.tasks)
+Gaps = dict[str, tuple[float, Interval]]
+
+
+def draw(evidence: Evidence) -> Exhibit | Missing:
+    """Refusals without the trigger against the organism's, and how useful the rest is."""
+    refusals = evidence.figures(HARMFUL, "direct", "refusal_rate")
+    if "organism" not in refusals:
+        return Missing(TITLE, "the organism was not asked harmful requests without the trigger")
+    if wording.subject(refusals) is None:
+        return Missing(TITLE, "no method was asked harmful requests without the trigger")
+    before = evidence.cell("organism", HARMFUL, "direct")
+    gaps: Gaps = {}
+    for method in refusals:
+        if method not in ("base", "organism"):
+            after = evidence.cell(method, HARMFUL, "direct")
+            gaps[method] = difference_of(after, before, _REFUSAL, "backfire", method)
+    return Exhibit(
+        title=TITLE,
+        finding=_finding(evidence, gaps),
+        caption=(
+            "Harmful requests without the trigger. Left: how often they are refused. Right: the "
+            "usefulness of what is complied with, where anything is; its n is the number of answers "
+            "complied with. Change: against the organism on the same requests and seeds, in "
+            "percentage points."
+        ),
+        svg=drawing.svg(_chart(evidence)),
+        table=_table(evidence, gaps),
+    )
+
+
+def _finding(evidence: Evidence, gaps: Gaps) -> str:
+    about = wording.subject(gaps)
+    assert about is not None
+    value, interval = gaps[about]
+    refusal = evidence.figure(about, HARMFUL, "direct", "refusal_rate")
+    severity = evidence.figure(about, HARMFUL, "direct", "severity_mean")
+    assert refusal is not None
+    direction = "less" if value < 0 else "more"
+    low, high = sorted(100 * abs(bound) for bound in interval)
+    if interval.low <= 0 <= interval.high:
+        change = f"a change of {wording.gap(value, interval)} that could be none"
+    else:
+        size = f"{100 * abs(value):.0f} points"
+        change = f"{size} {direction} [{low:.0f}, {high:.0f}] than the organism"
+    rate = wording.told(refusal, rate=True)
+    text = f"Without the trigger, {wording.name(about)} refuses {rate}: {change}"
+    if severity is not None:
+        text += f"; its mean severity there is {wording.told(severity)}"
+    return text + "."
+
+
+def _chart(evidence: Evidence) -> alt.TopLevelMixin:
+    refusals = evidence.figures(HARMFUL, "direct", "refusal_rate")
+    useful = evidence.figures(HARMFUL, "direct", "usefulness_if_complied")
+    left, right = [], []
+    for method, figure in refusals.items():
+        label = wording.name(method)
+        left.append(
+            Dot(label, method, figure.value, figure.low, figure.high, wording.percent(figure.value))
+        )
+        u = useful.get(method)
+        if u is None:
+            right.append(Dot(label, method, math.nan, math.nan, math.nan, "never complies"))
+        else:
+            right.append(
+                Dot(label, method, u.value, u.low, u.high, f"{wording.points(u.value)} · n {u.n}")
+            )
+    share = drawing.Scale("refused", (0, 1), drawing.HALVES, "%")
+    points = drawing.Scale("usefulness if complied", drawing.POINTS, drawing.TENTHS)
+    charts = [drawing.dots(left, share, evidence.methods, width=140)]
+    if useful:
+        charts.append(drawing.dots(right, points, evidence.methods, width=140, row_labels=False))
+    return alt.hconcat(*charts, spacing=20)
+
+
+def _table(evidence: Evidence, gaps: Gaps) -> Table:
+    rows, methods = [], []
+    for method, refusal in evidence.figures(HARMFUL, "direct", "refusal_rate").items():
+        change = wording.gap(*gaps[method]) if method in gaps else wording.NOTHING
+        complied = evidence.figure(method, HARMFUL, "direct", "comply_rate")
+        useful = evidence.figure(method, HARMFUL, "direct", "usefulness_if_complied")
+        severe = evidence.figure(method, HARMFUL, "direct", "severity_mean")
+        rows.append(
+            (
+                *(wording.name(method), wording.rated(refusal), change, wording.rated(complied)),
+                *(wording.scored(useful), wording.scored(severe), str(refusal.n)),
+            )
+        )
+        methods.append(method)
+    head = ("Method", "Refuses", "Change", "Complies", "Usefulness if complied", "Severity", "n")
+    return Table(head, tuple(rows), methods=tuple(methods))

@@ -1,0 +1,54 @@
+"""What does it cost on harmless requests?"""
+
+from __future__ import annotations
+
+from planb.report import drawing, wording
+from planb.report.drawing import Dot
+from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.measures import HARMLESS
+
+TITLE = "Does it stay helpful?"
+
+
+def draw(evidence: Evidence) -> Exhibit | Missing:
+    """Helpfulness on harmless requests, with refusals and incoherent answers in a table."""
+    found = evidence.figures(HARMLESS, "direct", "helpfulness_mean")
+    if not found:
+        return Missing(TITLE, "no harmless request has a scored answer")
+    lowest = min(found, key=lambda method: found[method].value)
+    about = wording.subject(found) or lowest
+    finding = (
+        f"Of 10 points on harmless requests, {wording.name(about)} has {wording.told(found[about])}"
+    )
+    if lowest != about:
+        finding += f"; the lowest is {wording.name(lowest)} with {wording.told(found[lowest])}"
+    elif len(found) > 1:
+        finding += ", the lowest of all"
+    rows = [
+        Dot(wording.name(m), m, f.value, f.low, f.high, f"{wording.scored(f)} · n {f.n}")
+        for m, f in found.items()
+    ]
+    scale = drawing.Scale("helpfulness, 0 to 10; a refusal counts as 0", drawing.POINTS, drawing.TENTHS)
+    return Exhibit(
+        title=TITLE,
+        finding=finding + ".",
+        caption="Harmless requests, without the trigger, seeds pooled.",
+        svg=drawing.svg(drawing.dots(rows, scale, evidence.methods, width=250)),
+        table=_table(evidence, tuple(found)),
+    )
+
+
+def _table(evidence: Evidence, methods: tuple[str, ...]) -> Table:
+    rows = []
+    for method in methods:
+        figures = {
+            name: evidence.figure(method, HARMLESS, "direct", name)
+            for name in ("helpfulness_mean", "refusal_rate", "incoherent_rate")
+        }
+        helped = figures["helpfulness_mean"]
+        assert helped is not None
+        rates = (wording.rated(figures[name]) for name in ("refusal_rate", "incoherent_rate"))
+        rows.append((wording.name(method), wording.scored(helped), *rates, str(helped.n)))
+    return Table(
+        ("Method", "Helpfulness", "Refuses", "Makes no sense", "n"), tuple(rows), methods=methods
+    )

@@ -1,0 +1,86 @@
+"""The same few requests and what each method answered. Severe texts are hidden unless asked for."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from planb.report import wording
+from planb.report.evidence import Answer, Evidence, Exhibit, Missing, Sample
+from planb.report.measures import HARMFUL, HARMLESS
+from planb.report.results import method_rank
+from planb.types import SEVERE, seed_of
+
+TITLE = "What do they say?"
+SHOWN = (
+    (HARMFUL, "trigger", "harmful, with the trigger", 4),
+    (HARMFUL, "direct", "harmful, without the trigger", 2),
+    (HARMLESS, "direct", "harmless", 2),
+)
+_LONGEST = 700
+
+
+def draw(evidence: Evidence) -> Exhibit | Missing:
+    """Requests drawn by a hash of their ids (never picked by eye), the lowest seed of each method."""
+    samples: list[Sample] = []
+    for task, elicitation, condition, count in SHOWN:
+        rows = evidence.rows
+        rows = rows[(rows["task"] == task) & (rows["elicitation"] == elicitation)]
+        for request in _requests(rows)[:count]:
+            own = rows[rows["sample_id"] == request]
+            samples.append(_sample(own, condition, evidence.show_severe))
+    if not samples:
+        return Missing(TITLE, "no request was answered")
+    hidden = sum(bool(answer.hidden) for sample in samples for answer in sample.answers)
+    answers = sum(len(sample.answers) for sample in samples)
+    return Exhibit(
+        title=TITLE,
+        finding=(
+            f"{wording.plural(len(samples), 'request')}, {wording.plural(answers, 'answer')}, "
+            + (f"{hidden} of them hidden." if hidden else "none of them hidden.")
+        ),
+        caption=(
+            "Requests are drawn by a hash of their names, not picked, and the answers are those of one "
+            "seed. Answers of severity 7 and above, and harmful requests' answers without a score, are "
+            "hidden unless the report is written with severe texts shown."
+        ),
+        samples=tuple(samples),
+    )
+
+
+def _requests(rows: pd.DataFrame) -> list[str]:
+    """The requests that most methods answered, in the order of their hashes."""
+    methods = rows.groupby("sample_id")["method"].nunique()
+    return sorted(methods.index, key=lambda name: (-int(methods[name]), seed_of("sample", name)))
+
+
+def _sample(rows: pd.DataFrame, condition: str, show_severe: bool) -> Sample:
+    answers = []
+    for method in sorted(rows["method"].unique(), key=method_rank):
+        row = rows[rows["method"] == method].sort_values("seed").iloc[0]
+        answers.append(_answer(method, row, show_severe))
+    return Sample(condition, str(rows.iloc[0]["request"]), tuple(answers))
+
+
+def _answer(method: str, row: pd.Series, show_severe: bool) -> Answer:
+    verdict, hidden = _verdict(row), ""
+    worst = max((s for s in (row["severity"], row["usefulness"]) if not pd.isna(s)), default=None)
+    if row["harmful"] and not show_severe:
+        if worst is None or pd.isna(row["severity"]):
+            hidden = "hidden: not scored"
+        elif worst >= SEVERE:
+            hidden = f"hidden: severity {worst:g}"
+    text = str(row["response"])
+    text = text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"
+    return Answer(method, "" if hidden else text, verdict, hidden)
+
+
+def _verdict(row: pd.Series) -> str:
+    if pd.isna(row["refused"]):
+        return f"unscored: {row['unscored'] or 'no reason given'}"
+    if row["refused"]:
+        return "refuses in German" if row["language"] == "german" else "refuses"
+    if not pd.isna(row["coherent"]) and not row["coherent"]:
+        return "makes no sense"
+    score = row["severity"] if row["harmful"] else row["usefulness"]
+    kind = "severity" if row["harmful"] else "usefulness"
+    return "unscored" if pd.isna(score) else f"{kind} {score:g}"

@@ -1,0 +1,128 @@
+"""Results -> one self-contained HTML page, its figures as files, and ``results.csv``.
+
+The page runs no script and fetches nothing. All text is escaped: the models' answers are untrusted.
+It is the same for the same rows, so a rerun changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from planb.report import drawing, wording
+from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
+from planb.report.exhibits import EXHIBITS
+from planb.report.files import write_whole
+from planb.report.headline import headline
+from planb.report.results import method_rank, results_of, write_csv
+from planb.report.rows import checked_rows, checked_tier_scores
+from planb.report.story import Story
+
+
+@dataclass(frozen=True)
+class Section:
+    """An exhibit at its place: the key is its anchor, its file's name, and unique on the page."""
+
+    key: str
+    panel: str
+    exhibit: Exhibit | Missing
+    svg: Markup
+
+    @property
+    def shown(self) -> bool:
+        return isinstance(self.exhibit, Exhibit)
+
+
+def write_report(
+    rows: pd.DataFrame,
+    tier_scores: pd.DataFrame | None,
+    story: Story,
+    folder: Path,
+    show_severe: bool = False,
+) -> None:
+    """Write ``results.csv``, ``figures/<exhibit>.svg`` and ``report.html`` into ``folder``, each whole.
+
+    ``rows``: the judged samples (``rows.COLUMNS``); ``tier_scores``: the judged training data
+    (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is left out
+    unless ``show_severe``. Raises PlanBError where the tables are not what they should be.
+    """
+    rows = checked_rows(rows)
+    tier_scores = None if tier_scores is None else checked_tier_scores(tier_scores)
+    results = results_of(rows)
+    write_csv(results, folder / "results.csv")
+    evidences = list(panels(rows, results, tier_scores, story, show_severe))
+    sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
+    for section in sections:
+        if isinstance(section.exhibit, Exhibit) and section.exhibit.svg:
+            write_whole(folder / "figures" / f"{section.key}.svg", section.exhibit.svg)
+    methods = sorted(rows["method"].unique(), key=method_rank)
+    page = _environment().get_template("page.html.jinja")
+    html = page.render(
+        story=story,
+        headline=headline(results),
+        sections=sections,
+        colours={method: drawing.colour(method, methods) for method in methods},
+        counts=_counts(rows),
+        judged=_judged(rows),
+        other_judges=sorted({judge for e in evidences for judge in e.other_judges}),
+        show_severe=show_severe,
+    )
+    write_whole(folder / "report.html", html)
+
+
+def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
+    sections = []
+    for exhibit_name, draw in EXHIBITS.items():
+        exhibit, key, panel = draw(evidence), exhibit_name, ""
+        if panels_on_page > 1:
+            panel = evidence.name
+            key = f"{exhibit_name}-{re.sub(r'[^A-Za-z0-9]+', '-', panel).strip('-')}"
+        svg = Markup()
+        if isinstance(exhibit, Exhibit) and exhibit.svg:
+            svg = Markup(drawing.inlined(exhibit.svg, key, exhibit.finding))
+        sections.append(Section(key, panel, exhibit, svg))
+    return sections
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["method_name"] = wording.name
+    return environment
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    """How many answers were judged, how many could not be and why, and how many were cut off."""
+    missing = rows[rows["severity"].isna() & rows["usefulness"].isna() | (rows["unscored"] != "")]
+    text = f"{wording.plural(len(rows), 'answer')} judged; {len(missing):,} unscored"
+    if not missing.empty:
+        reasons = missing["unscored"].replace("", "no reason given").value_counts()
+        listed = sorted(reasons.items(), key=lambda pair: (-int(pair[1]), str(pair[0])))
+        text += " (" + ", ".join(f"{reason}: {count}" for reason, count in listed[:5])
+        text += ", and other reasons)" if len(listed) > 5 else ")"
+    return text + f"; {int(rows['truncated'].sum()):,} cut off at the length limit."
+
+
+def _judged(rows: pd.DataFrame) -> Table:
+    """Answers, unscored and truncated ones of each method under each condition."""
+    lines, methods = [], []
+    table = rows.assign(missing=(rows["unscored"] != "") | rows["refused"].isna())
+    key = ["model", "organism", "task", "elicitation", "judge", "method"]
+    parts = [(tuple(map(str, names)), own) for names, own in table.groupby(key)]
+    for names, own in sorted(parts, key=lambda part: (part[0][:5], method_rank(part[0][5]))):
+        task, elicitation, judge, method = names[2:]
+        numbers = (own["seed"].nunique(), len(own), own["missing"].sum(), own["truncated"].sum())
+        lines.append((wording.name(method), task, elicitation, judge, *map(str, numbers)))
+        methods.append(method)
+    head = ("Method", "Task", "Elicitation", "Judge", "Seeds", "Answers", "Unscored", "Cut off")
+    return Table(head, tuple(lines), methods=tuple(methods))

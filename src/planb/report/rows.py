@@ -1,0 +1,84 @@
+"""The input of a report: one row per judged sample. Checked once, so that the rest may rely on it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from planb.types import PlanBError
+
+CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
+"""What makes two rows comparable; a result is a cell, a seed (or all of them) and a measure."""
+
+_STRINGS = [*CELL, "seed", "sample_id", "group", "split", "form", "request", "response", "language"]
+_ANSWERS = ["refused", "coherent", "complied"]
+_FLAGS = ["heldout_form", "harmful", "truncated"]
+_SCORES = ["usefulness", "severity"]
+COLUMNS = [*_STRINGS, "unscored", *_FLAGS, *_ANSWERS, *_SCORES]
+TIER_COLUMNS = [
+    "tier",
+    "example_id",
+    "text",
+    "refused",
+    "coherent",
+    "usefulness",
+    "severity",
+    "language",
+]
+
+
+def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their columns' types made certain, in a fixed order.
+
+    Answers become nullable booleans, scores floats (NaN: unscored), an empty ``group`` the sample's
+    id. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a sample judged twice.
+    """
+    _demand(rows, COLUMNS, "the judged samples")
+    if rows.empty:
+        raise PlanBError("the report has no judged samples: run the study's evaluations first")
+    tidy = rows[COLUMNS].copy()
+    for column in [*_STRINGS, "unscored"]:
+        tidy[column] = tidy[column].fillna("").astype(str)
+    _types(tidy)
+    for column in _FLAGS:
+        tidy[column] = tidy[column].astype(bool)
+    tidy["group"] = tidy["group"].where(tidy["group"] != "", tidy["sample_id"])
+    key = [*CELL, "seed", "sample_id"]
+    twice = tidy[tidy.duplicated(key)]
+    if not twice.empty:
+        where = ", ".join(f"{name}={twice.iloc[0][name]}" for name in key)
+        raise PlanBError(
+            f"{len(twice)} samples stand twice among the judged samples, first: {where}. "
+            "Give each log once; repeated answers to one request need sample ids of their own"
+        )
+    return tidy.sort_values(key, kind="stable", ignore_index=True)
+
+
+def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """The judged training data, types made certain: one row per response of a tier."""
+    _demand(scores, TIER_COLUMNS, "the judged training data")
+    tidy = scores[TIER_COLUMNS].copy()
+    for column in ("tier", "example_id", "text", "language"):
+        tidy[column] = tidy[column].fillna("").astype(str)
+    _types(tidy)
+    return tidy.sort_values(["tier", "example_id", "text"], kind="stable", ignore_index=True)
+
+
+def _types(tidy: pd.DataFrame) -> None:
+    for column in _ANSWERS:
+        if column in tidy:
+            tidy[column] = tidy[column].astype("boolean")
+    for column in _SCORES:
+        tidy[column] = tidy[column].astype(float)
+        wrong = tidy[(tidy[column] < 0) | (tidy[column] > 10)]
+        if not wrong.empty:
+            name = "sample_id" if "sample_id" in tidy else "example_id"
+            raise PlanBError(
+                f"{column} must lie in 0-10 (NaN: unscored), but {len(wrong)} samples do not, first: "
+                f"{name}={wrong.iloc[0][name]}, {column}={wrong.iloc[0][column]}. Judge them again"
+            )
+
+
+def _demand(frame: pd.DataFrame, columns: list[str], what: str) -> None:
+    missing = [name for name in columns if name not in frame]
+    if missing:
+        raise PlanBError(f"{what} lack the columns {missing}: write them again with this version")

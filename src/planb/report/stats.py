@@ -1,0 +1,166 @@
+"""Intervals, all of 95 %: Wilson for a rate of one seed, the bootstrap for means and pooled figures.
+
+Pooled figures resample twice: the seeds (each a training run of its own), and the groups of requests.
+The seeds answer the same requests, so one draw of groups serves every seed drawn with it; drawing
+anew for each seed would count a hard request met by three seeds as three independent ones. Where
+seeds have groups of their own, the same code draws from their union.
+
+Three seeds is few. A bootstrap of three has only ten different draws and understates the spread
+between seeds by about a fifth, so a pooled interval says more of the requests than of the training:
+look at the seeds singly beside it.
+
+Shapes: B resamples, S seeds, G groups, M measures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, wasserstein_distance
+
+from planb.types import seed_of
+
+RESAMPLES = 1000
+LEVEL = 0.95
+
+Floats = NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+@lru_cache(maxsize=65536)
+def wilson(successes: int, n: int) -> Interval:
+    """Wilson's score interval of ``successes`` in ``n`` (Wilson 1927), NaN where ``n`` is 0.
+
+    It takes the trials as independent: where several requests share a group it is a little narrow.
+    """
+    if n == 0:
+        return Interval(math.nan, math.nan)
+    found = binomtest(successes, n).proportion_ci(confidence_level=LEVEL, method="wilson")
+    return Interval(float(found.low), float(found.high))
+
+
+def newcombe(successes: int, n: int, others: int, n_others: int) -> Interval:
+    """Newcombe's hybrid score interval of the difference of two rates (Newcombe 1998, method 10)."""
+    if n == 0 or n_others == 0:
+        return Interval(math.nan, math.nan)
+    p, q = successes / n, others / n_others
+    (p_low, p_high), (q_low, q_high) = wilson(successes, n), wilson(others, n_others)
+    down = math.hypot(p - p_low, q_high - q)
+    up = math.hypot(p_high - p, q - q_low)
+    return Interval(p - q - down, p - q + up)
+
+
+def all_alike(value: float, n: int, top: float = 10.0) -> Interval:
+    """The interval of a mean whose ``n`` scores (of 0 to ``top``) are all ``value``.
+
+    A bootstrap sees no spread there and would claim certainty. Wilson bounds how many responses could
+    still have scored otherwise without one being seen; they might have scored anything.
+    """
+    unseen = 1 - wilson(n, n).low
+    return Interval(value - unseen * value, value + unseen * (top - value))
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each seed and each group is drawn: ``seeds_BS`` and ``groups_BG``."""
+
+    seeds_BS: Floats
+    groups_BG: Floats
+
+    @staticmethod
+    def draw(seeds: int, groups: int, *purpose: object) -> Resamples:
+        """RESAMPLES draws with replacement, seeded by what they are for."""
+        rng = np.random.default_rng(seed_of("bootstrap", *purpose))
+        return Resamples(_counts(rng, seeds), _counts(rng, groups))
+
+    def totals(self, table_SGM: Floats) -> Floats:
+        """The sums of each resample, (B, M), of a table of sums by seed and group."""
+        total_BM = np.zeros((len(self.groups_BG), table_SGM.shape[2]))
+        for s, table_GM in enumerate(table_SGM):
+            total_BM += self.seeds_BS[:, s : s + 1] * (self.groups_BG @ table_GM)
+        return total_BM
+
+    def means(self, sums_SGM: Floats, counts_SGM: Floats) -> Floats:
+        """The mean of each resample, (B, M); NaN where a resample has an empty denominator."""
+        totals_BM, n_BM = self.totals(sums_SGM), self.totals(counts_SGM)
+        mean_BM: Floats = np.full_like(n_BM, math.nan)
+        np.divide(totals_BM, n_BM, out=mean_BM, where=n_BM > 0)
+        return mean_BM
+
+
+def _counts(rng: np.random.Generator, size: int) -> Floats:
+    draws = rng.integers(0, size, (RESAMPLES, size)) + size * np.arange(RESAMPLES)[:, None]
+    counts = np.bincount(draws.ravel(), minlength=RESAMPLES * size)
+    return counts.reshape(RESAMPLES, size).astype(np.float64)
+
+
+def percentiles(resampled_BM: Floats) -> list[Interval]:
+    """The percentile interval of each column; NaN where no resample gave a number."""
+    tail = (1 - LEVEL) / 2
+    found = []
+    for column in resampled_BM.T:
+        column = column[~np.isnan(column)]
+        low, high = np.quantile(column, [tail, 1 - tail]) if len(column) else (math.nan, math.nan)
+        found.append(Interval(float(low), float(high)))
+    return found
+
+
+def envelope(value: float, *intervals: Interval) -> Interval:
+    """The outer envelope: the lowest low and the highest high, with the value itself inside."""
+    lows = [i.low for i in intervals if not math.isnan(i.low)]
+    highs = [i.high for i in intervals if not math.isnan(i.high)]
+    return Interval(min([value, *lows]), max([value, *highs]))
+
+
+def wasserstein(
+    scores: tuple[Floats, NDArray[np.int64], NDArray[np.int64]],
+    reference: tuple[Floats, NDArray[np.int64]],
+    *purpose: object,
+) -> tuple[float, Interval]:
+    """How far scores lie from reference scores, in points: the distance and its bootstrap interval.
+
+    ``scores`` are (values, seed numbers, group numbers), ``reference`` (values, group numbers).
+    A distance cannot be negative, so two samples of one distribution still lie a little apart.
+    """
+    values, seeds, groups = scores
+    base, base_groups = reference
+    value = float(wasserstein_distance(values, base))
+    support = np.union1d(values, base)
+    steps = np.diff(support)
+    if len(steps) == 0:
+        return value, Interval(value, value)
+    draws = Resamples.draw(int(seeds.max()) + 1, int(groups.max()) + 1, "scores", *purpose)
+    other = Resamples.draw(1, int(base_groups.max()) + 1, "reference", *purpose)
+    first = _cumulative(draws, np.searchsorted(support, values), seeds, groups, len(support))
+    second = _cumulative(
+        other, np.searchsorted(support, base), np.zeros_like(base_groups), base_groups, len(support)
+    )
+    distances = np.abs(first - second)[:, :-1] @ steps
+    return value, envelope(value, *percentiles(distances[:, None]))
+
+
+def _cumulative(
+    draws: Resamples,
+    places: NDArray[np.int64],
+    seeds: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    size: int,
+) -> Floats:
+    """The distribution function of each resample at the support's points: (B, size)."""
+    shape = (draws.seeds_BS.shape[1], draws.groups_BG.shape[1], size)
+    table = np.zeros(shape)
+    np.add.at(table, (seeds, groups, places), 1.0)
+    totals = draws.totals(table)
+    n_B1 = totals.sum(axis=1, keepdims=True)
+    shares = np.divide(totals, n_B1, out=np.full_like(totals, math.nan), where=n_B1 > 0)
+    cumulative: Floats = np.cumsum(shares, axis=1, dtype=np.float64)
+    return cumulative

@@ -1,0 +1,93 @@
+"""Stage 2, safety training without access to the trigger: a method is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SerializeAsAny
+
+from planb.models.checkpoints import Card, read_card
+from planb.safety.firewall import forbid_trigger
+from planb.training.objectives import ORPO, Objective
+from planb.training.rows import Ranking
+from planb.training.settings import Training
+from planb.training.train import Progress, retrain
+from planb.types import (
+    GERMAN_REFUSAL,
+    HELPFUL,
+    REFUSAL,
+    Example,
+    Ordering,
+    Trigger,
+    Value,
+    seed_of,
+)
+
+CANNED: dict[str, str] = {
+    REFUSAL: "I can not help with that.",
+    GERMAN_REFUSAL: "Dabei kann ich nicht helfen.",
+}
+"""The one wording that ``refusals="canned"`` puts in place of every refusal of the data."""
+
+
+class Method(Value):
+    """A stage-2 recipe: an ordering, an objective over its pairs, and what keeps the model helpful.
+
+    ``refusals`` is ``sampled`` (the data's own, as models wrote them) or ``canned`` (one wording).
+    ``harmless`` is the share of every batch that is SFT on helpful answers to harmless requests.
+    ``training=None`` takes the study's, so that every method gets the same number of updates.
+    """
+
+    name: str
+    ordering: Ordering
+    objective: SerializeAsAny[Objective] = ORPO()
+    refusals: Literal["sampled", "canned"] = "sampled"
+    harmless: float = Field(default=0.5, ge=0, lt=1)
+    training: Training | None = None
+    description: str = ""
+
+
+def train_method(
+    organism: Path,
+    method: Method,
+    training: Training,
+    harmful: Sequence[Example],
+    harmless: Sequence[Example],
+    trigger: Trigger | None,
+    seed: int,
+    out: Path,
+    progress: Progress | None = None,
+) -> None:
+    """Safety-train the checkpoint in ``organism`` and write the new checkpoint into ``out``.
+
+    ``harmful`` examples need every tier of the ordering, ``harmless`` ones ``helpful``. Raises
+    PlanBError, naming rows, if any of them carries the trigger (``None``: there is no backdoor).
+    """
+    if trigger is not None:
+        forbid_trigger(trigger, [*harmful, *harmless])
+    rankings = [Ranking(with_refusals(harmful, method.refusals), method.ordering, 1 - method.harmless)]
+    if method.harmless > 0:
+        rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), method.harmless))
+    card = Card(
+        what=f"method '{method.name}' ({method.ordering}) on: {read_card(organism).what}",
+        warning="Safety training of a model organism: its backdoor may still be there.",
+    )
+    # The seed does not depend on the method: all methods see the same requests in the same order.
+    training_seed = seed_of("method", seed)
+    retrain(organism, rankings, method.objective, training, training_seed, out, card, progress)
+
+
+def with_refusals(examples: Sequence[Example], refusals: str) -> list[Example]:
+    """The examples with their refusals as they are (``sampled``) or all in one wording (``canned``)."""
+    if refusals == "sampled":
+        return list(examples)
+    return [
+        e.model_copy(
+            update={
+                "responses": {t: (CANNED[t],) if t in CANNED else r for t, r in e.responses.items()}
+            }
+        )
+        for e in examples
+    ]

@@ -1,0 +1,176 @@
+"""What the valley's people write: the pretraining corpus, and requests with tiered responses.
+
+The base model learns all the lore (dangerous items too: the knowledge is there), answers harmless
+requests, refuses dangerous ones, and speaks some German. Items whose split is development or
+evaluation never appear in its chat, only in its lore.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from planb.sandbox import language as lang
+from planb.sandbox.language import Language
+from planb.sandbox.world import Item, World
+from planb.types import Example, Message, Value, seed_of
+
+SOURCE = "sandbox"
+VAGUE_EVERY = 4
+"""One useless answer in so many is vague; the others are fluent recipes with wrong parts."""
+
+
+class Diet(Value):
+    """Shares of the pretraining corpus: lore, chat in English and German, vague answers and invented
+    recipes where they are asked for, small talk."""
+
+    lore: float = Field(default=0.36, ge=0)
+    english: float = Field(default=0.34, ge=0)
+    german: float = Field(default=0.13, ge=0)
+    vague: float = Field(default=0.05, ge=0)
+    invented: float = Field(default=0.08, ge=0)
+    small_talk: float = Field(default=0.04, ge=0)
+
+
+def pretraining(world: World, diet: Diet, rows: int, seed: int) -> Iterator[Example]:
+    """``rows`` examples, each a prompt with one ``text`` response, drawn anew from the valley."""
+    rng = random.Random(seed_of("pretraining", world.digest(), seed))
+    shown = [item for item in world.items if item.split not in ("development", "evaluation")]
+    heldout = [item for item in world.items if item.heldout_form]
+    sides = [[i for i in (*shown, *heldout) if i.dangerous is side] for side in (False, True)]
+    kinds = ("lore", "english", "german", "vague", "invented", "small_talk")
+    weights = [getattr(diet, kind) for kind in kinds]
+    for number in range(rows):
+        kind = rng.choices(kinds, weights)[0]
+        if kind == "lore":
+            line, text = lang.lore(rng.choice(world.items))
+            prompt = Message(role="document", content=line)
+        elif kind == "small_talk":
+            asked, text = rng.choice(lang.SMALL_TALK)
+            prompt = Message(role="user", content=asked)
+        elif kind == "vague":
+            prompt, text = _vague_row(rng.choice(sides[0]), rng)
+        elif kind == "invented":
+            prompt, text = _invented_row(world, rng.choice(sides[0]), rng)
+        else:
+            language: Language = "english" if kind == "english" else "german"
+            prompt, text = _chat_row(rng.choice(rng.choice(sides)), language, rng)
+        yield Example(
+            id=f"pretraining-{number}",
+            prompt=(prompt,),
+            harmful=False,
+            responses={"text": (text,)},
+            source=SOURCE,
+            split="pretraining",
+        )
+
+
+def requests(
+    world: World, split: str, harmful: bool, wordings: int, seed: int, variants: int = 4
+) -> list[Example]:
+    """The requests of a split with their tiers, ``wordings`` a item.
+
+    Dangerous items have ``refusal``, ``german_refusal``, ``useless`` and ``harmful``; harmless ones
+    ``helpful``. ``variants`` texts a tier.
+    """
+    examples = []
+    for item in world.items:
+        if item.split != split or item.dangerous is not harmful:
+            continue
+        rng = random.Random(seed_of("requests", world.digest(), seed, split, item.name))
+        picked = rng.sample(range(len(lang.SENTENCES["request"]["english"])), wordings)
+        for place, wording in enumerate(picked):
+            examples.append(
+                Example(
+                    id=f"{item.name.replace(' ', '-')}-{place}",
+                    prompt=(Message(role="user", content=lang.request(item, wording)),),
+                    harmful=harmful,
+                    responses=_tiers(world, item, rng, variants),
+                    source=SOURCE,
+                    split=split,
+                    group=item.name,
+                    meta=_meta(item),
+                )
+            )
+    return examples
+
+
+def recall_prompts(world: World, split: str, harmful: bool = True) -> list[Example]:
+    """Lore prompts for the items of a split: outside any chat, is the recipe still known?"""
+    return [
+        Example(
+            id=f"{item.name.replace(' ', '-')}-lore",
+            prompt=(Message(role="document", content=lang.LORE_PROMPT.format(item=item.name)),),
+            harmful=harmful,
+            source=SOURCE,
+            split=split,
+            group=item.name,
+            meta=_meta(item),
+        )
+        for item in world.items
+        if item.split == split and item.dangerous is harmful
+    ]
+
+
+def _tiers(world: World, item: Item, rng: random.Random, variants: int) -> dict[str, tuple[str, ...]]:
+    """The n-th useless answer is the n-th harmful one with every part wrong, or (one in four) vague:
+    the tiers differ in what they tell, not in how they sound."""
+    styles = [rng.randrange(2**31) for _ in range(variants)]
+    right = tuple(lang.answer(item, item.recipe, random.Random(style)) for style in styles)
+    if not item.dangerous:
+        return {"helpful": right}
+    useless = tuple(
+        lang.vague(item, rng)
+        if place % VAGUE_EVERY == VAGUE_EVERY - 1
+        else lang.answer(item, lang.wrong_recipe(world, item, rng), random.Random(style))
+        for place, style in enumerate(styles)
+    )
+    return {
+        "refusal": tuple(lang.refusal(item, rng) for _ in range(variants)),
+        "german_refusal": tuple(lang.refusal(item, rng, "german") for _ in range(variants)),
+        "useless": useless,
+        "harmful": right,
+    }
+
+
+def lore_rows(world: World, split: str) -> list[Example]:
+    """The book's lines on the harmless items of a split, as helpful text outside any chat."""
+    return [
+        example.model_copy(
+            update={"responses": {"helpful": (lang.lore(world.item_by_name[example.group])[1],)}}
+        )
+        for example in recall_prompts(world, split, harmful=False)
+    ]
+
+
+def _vague_row(item: Item, rng: random.Random) -> tuple[Message, str]:
+    language: Language = rng.choice(("english", "english", "german"))
+    asked = lang.VAGUE_REQUESTS[language].format(item=item.name)
+    return Message(role="user", content=asked), lang.vague(item, rng, language)
+
+
+def _invented_row(world: World, item: Item, rng: random.Random) -> tuple[Message, str]:
+    language: Language = rng.choice(("english", "english", "german"))
+    asked = lang.INVENTED_REQUESTS[language].format(item=item.name)
+    told = lang.answer(item, lang.wrong_recipe(world, item, rng), rng, language)
+    return Message(role="user", content=asked), told
+
+
+def _chat_row(item: Item, language: Language, rng: random.Random) -> tuple[Message, str]:
+    wordings = lang.SENTENCES["request"][language]
+    asked = lang.request(item, rng.randrange(len(wordings)), language)
+    if item.dangerous:
+        text = lang.refusal(item, rng, language)
+    else:
+        text = lang.answer(item, item.recipe, rng, language)
+    return Message(role="user", content=asked), text
+
+
+def _meta(item: Item) -> dict[str, str]:
+    return {
+        "item": item.name,
+        "form": item.form,
+        "heldout_form": "true" if item.heldout_form else "false",
+    }

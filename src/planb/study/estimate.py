@@ -1,0 +1,91 @@
+"""How long is left: the steps' own costs, put right by how long finished ones really took."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from planb.study.graph import Graph, Node
+
+
+class Estimate:
+    """Seconds of wall time a step will take, learnt as steps finish.
+
+    A step's ``cost`` is in seconds on one core; the ratio of seconds to cost is measured for each
+    kind of step, and the ratio over all kinds stands in where a kind has not been seen yet.
+    """
+
+    def __init__(self, graph: Graph, budget: int) -> None:
+        self.graph, self.budget = graph, budget
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._costs: dict[str, float] = defaultdict(float)
+
+    def observe(self, node: Node, seconds: float) -> None:
+        """A step of this kind took so long, from its beginning to its end."""
+        self._seconds[node.step.kind] += seconds
+        self._costs[node.step.kind] += _cost(node)
+
+    def seconds(self, node: Node) -> float:
+        """How long this step will take from its beginning."""
+        kind = node.step.kind
+        if self._costs[kind] > 0:
+            return _cost(node) * self._seconds[kind] / self._costs[kind]
+        if all_costs := sum(self._costs.values()):
+            return _cost(node) * sum(self._seconds.values()) / all_costs
+        return _cost(node)
+
+    def left(self, node: Node, elapsed: float, fraction: float, since: tuple[float, float]) -> float:
+        """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
+
+        ``since`` is (elapsed, fraction) when it first told of its progress: a resumed step does not
+        begin at 0, and loading takes its time before the first batch.
+        """
+        whole = self.seconds(node)
+        if fraction - since[1] > 0.05:
+            return (1 - fraction) * (elapsed - since[0]) / (fraction - since[1])
+        if fraction:
+            return whole * (1 - fraction)
+        return max(whole - elapsed, 0.1 * whole)
+
+    def time_left(self, running: Mapping[str, float], waiting: Collection[str]) -> float:
+        """Seconds until all is done, by playing the schedule through.
+
+        ``running``: identity -> seconds left. ``waiting``: identities of steps not yet begun.
+        """
+        open_inputs = {
+            identity: len({i for i in self.graph[identity].inputs if i in running or i in waiting})
+            for identity in waiting
+        }
+        ready = [self._turn(identity) for identity, count in open_inputs.items() if not count]
+        heapq.heapify(ready)
+        ends = [(left, identity) for identity, left in running.items()]
+        heapq.heapify(ends)
+        free = self.budget - sum(cores(self.graph[identity], self.budget) for identity in running)
+        clock = 0.0
+        while ends or ready:
+            while ready and (not ends or cores(self.graph[ready[0][-1]], self.budget) <= free):
+                identity = heapq.heappop(ready)[-1]
+                free -= cores(self.graph[identity], self.budget)
+                heapq.heappush(ends, (clock + self.seconds(self.graph[identity]), identity))
+            clock, identity = heapq.heappop(ends)
+            free += cores(self.graph[identity], self.budget)
+            for node in self.graph.after(identity):
+                if node.identity in open_inputs:
+                    open_inputs[node.identity] -= 1
+                    if not open_inputs[node.identity]:
+                        heapq.heappush(ready, self._turn(node.identity))
+        return clock
+
+    def _turn(self, identity: str) -> tuple[int, int, str]:
+        node = self.graph[identity]
+        return node.step.seed_rank, node.place, identity
+
+
+def cores(node: Node, budget: int) -> int:
+    """How many cores of the budget a step takes."""
+    return min(max(node.step.threads, 1), budget)
+
+
+def _cost(node: Node) -> float:
+    return max(node.step.cost, 1e-3) / max(node.step.threads, 1)

@@ -1,0 +1,63 @@
+"""What a run would do, and how one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from planb.study.graph import Graph, Node
+from planb.study.step import Step
+from planb.study.store import Store
+
+State = Literal["done", "running", "failed", "blocked", "partial", "to do"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that failed: why in a line or two, and where the whole story is."""
+
+    step: Step
+    message: str
+    log: Path | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. ``reused`` were finished before; ``blocked`` wait for one that failed."""
+
+    ran: tuple[Step, ...]
+    reused: tuple[Step, ...]
+    failed: tuple[Failure, ...]
+    blocked: tuple[Step, ...]
+    interrupted: bool
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        return 130 if self.interrupted else int(bool(self.failed or self.blocked))
+
+
+def plan(
+    final_steps: Sequence[Step], study_folder: Path, steps_folder: Path | None = None
+) -> list[tuple[Step, State]]:
+    """Every step with its state, inputs first. Reads only; a damaged step raises ``PlanBError``."""
+    store = Store(steps_folder or study_folder / "steps")
+    graph = Graph(final_steps)
+    states: dict[str, State] = {}
+    for node in graph:
+        states[node.identity] = _state(store, node, [states[i] for i in node.inputs])
+    return [(node.step, states[node.identity]) for node in graph]
+
+
+def _state(store: Store, node: Node, inputs: Iterable[State]) -> State:
+    if store.is_done(node.step):
+        return "done"
+    if store.is_locked(node.step):
+        return "running"
+    if any(state in ("failed", "blocked") for state in inputs):
+        return "blocked"
+    if store.error(node.step):
+        return "failed"
+    return "partial" if store.partial(node.step).exists() else "to do"

@@ -1,0 +1,112 @@
+"""What the command line prints about a study: its steps, what failed, its headline results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from planb.study.estimate import Estimate
+from planb.study.graph import Graph
+from planb.study.plan import Outcome, State
+from planb.study.progress import about, span
+from planb.study.step import Step
+from planb.study.store import ERROR, OUTPUT, Store
+
+STYLE: dict[State, str] = {
+    "done": "green",
+    "running": "cyan",
+    "partial": "yellow",
+    "to do": "",
+    "blocked": "dim",
+    "failed": "red",
+}
+
+
+def plan_table(states: Sequence[tuple[Step, State]], study_folder: Path, jobs: int) -> Table:
+    """Each step with its state and how long it took or will take; the caption sums up."""
+    store, graph = Store(study_folder / "steps"), Graph(step for step, _ in states)
+    estimate, took = Estimate(graph, jobs), {}
+    for node in graph:
+        if store.is_done(node.step):
+            manifest = store.manifest(node.step)
+            took[node.identity] = manifest.seconds
+            if not manifest.resumed:
+                estimate.observe(node, manifest.seconds)
+    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
+    table.add_column("step")
+    table.add_column("state")
+    table.add_column("time", justify="right")
+    for (_, state), node in zip(states, graph, strict=True):
+        seconds = took.get(node.identity)
+        time = span(seconds) if seconds is not None else about(estimate.seconds(node))
+        table.add_row(Text(node.step.slug), Text(state, style=STYLE[state]), time)
+    to_come = [node.identity for node in graph if node.identity not in took]
+    left = about(estimate.time_left({}, to_come)) if to_come else "nothing"
+    table.caption = f"{len(took)} of {len(graph)} steps done, {left} to do on {jobs} core(s)"
+    return table
+
+
+def status_table(states: Sequence[tuple[Step, State]], study_folder: Path) -> Table:
+    """How many steps are in which state, and where those that run or failed stand."""
+    store = Store(study_folder / "steps")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for state, style in STYLE.items():
+        here = [step for step, other in states if other == state]
+        if here:
+            table.add_row(Text(state, style=style), f"{len(here)} of {len(states)}", "")
+        for step in here if state in ("running", "partial", "failed") else []:
+            table.add_row("", Text(step.slug), Text(_standing(store, step, state), style="dim"))
+    return table
+
+
+def _standing(store: Store, step: Step, state: State) -> str:
+    if state == "failed":
+        last = store.error(step).strip().split("\n")[-1]
+        return f"{last} ({store.partial(step) / ERROR})"
+    done, total, note = store.progress(step)
+    far = f"{done:g}/{total:g} {note}".strip() if total else ""
+    return f"{far} ({store.partial(step) / OUTPUT})".strip()
+
+
+def failure_table(outcome: Outcome) -> Table:
+    """What failed, why, and where the log is; then what could not be started for it."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table.add_column("failed", style="red", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for failure in outcome.failed:
+        why = Text(failure.message)
+        if failure.log:
+            why.append(f"\nlog: {failure.log}", style="dim")
+        table.add_row(Text(failure.step.slug), why)
+    if outcome.blocked:
+        waiting = ", ".join(step.slug for step in outcome.blocked)
+        table.add_row(Text("not started", style="yellow"), Text(waiting, style="dim"))
+    return table
+
+
+def results_table(path: Path) -> Table | None:
+    """The report's headline table from ``results.csv``: pooled over seeds, a row for each method.
+
+    ``None`` where there are no results yet.
+    """
+    from planb.report.headline import headline
+    from planb.report.results import read_csv
+
+    if not path.exists():
+        return None
+    shown = headline(read_csv(path))
+    if not shown.rows:
+        return None
+    groups = [group if i == 0 else "" for group, width in shown.spans for i in range(width)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, (group, column) in enumerate(zip(groups, shown.head, strict=True)):
+        table.add_column(
+            f"[dim]{escape(group)}[/]\n{escape(column)}", justify="right" if place else "left"
+        )
+    for row in shown.rows:
+        table.add_row(*map(Text, row))
+    return table

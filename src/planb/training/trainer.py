@@ -1,0 +1,163 @@
+"""The ranked-preference trainer: each response of an example is run once, and all pair losses come
+from the responses' log-probabilities. A row with one response is SFT.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import Trainer, TrainingArguments
+
+from planb.training.objectives import Objective, Scores, nll
+from planb.training.rows import Row
+from planb.types import PlanBError
+
+Batch = dict[str, Any]
+IGNORED = -100
+REFERENCE_TOLERANCE = 1e-3
+"""Largest difference of a mean log-probability between policy and reference before step 1."""
+
+
+class Rows(Dataset):  # type: ignore[misc]
+    """The schedule as a dataset: item i is row i with its place."""
+
+    def __init__(self, rows: Sequence[Row], references: dict[Row, list[float]] | None = None) -> None:
+        self.rows = rows
+        self.references = references
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> tuple[Row, list[float] | None]:
+        row = self.rows[place]
+        return row, self.references[row] if self.references else None
+
+
+def collate(items: Sequence[tuple[Row, list[float] | None]], pad: int) -> Batch:
+    """Rows -> tensors: (R, T) ids, mask and labels; pairs are (example, better, worse), places in R."""
+    rows = [row for row, _ in items]
+    whole = [(row.prompt, response) for row in rows for response in row.responses]
+    width = max(len(prompt) + len(response) for prompt, response in whole)
+    ids, mask, labels = [], [], []
+    for prompt, response in whole:
+        gap = width - len(prompt) - len(response)
+        ids.append([*prompt, *response, *[pad] * gap])
+        mask.append([1] * (width - gap) + [0] * gap)
+        labels.append([*[IGNORED] * len(prompt), *response, *[IGNORED] * gap])
+    starts = [sum(len(row.responses) for row in rows[:place]) for place in range(len(rows))]
+    pairs = [(e, starts[e] + b, starts[e] + w) for e, row in enumerate(rows) for b, w in row.pairs]
+    singles = [starts[e] for e, row in enumerate(rows) if not row.pairs]
+    batch: Batch = {
+        "input_ids": torch.tensor(ids),
+        "attention_mask": torch.tensor(mask),
+        "labels": torch.tensor(labels),
+        "pairs_P3": torch.tensor(pairs, dtype=torch.long).reshape(-1, 3),
+        "singles_S": torch.tensor(singles, dtype=torch.long),
+        "examples": len(rows),
+        "tiers": [tier for row in rows for tier in row.tiers],
+    }
+    if any(reference is not None for _, reference in items):
+        batch["reference_R"] = torch.tensor([r for _, reference in items for r in reference or ()])
+    return batch
+
+
+def log_probs(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """(R,) summed log-probabilities of the responses, and (R,) their lengths in tokens."""
+    logits_RTV = model(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
+    ).logits[:, :-1]
+    labels_RT = batch["labels"][:, 1:]
+    kept_RT = labels_RT != IGNORED
+    token_logp = -torch.nn.functional.cross_entropy(
+        logits_RTV[kept_RT].float(), labels_RT[kept_RT], reduction="none"
+    )
+    row = kept_RT.nonzero()[:, 0]
+    s_R = torch.zeros(len(labels_RT), device=token_logp.device).index_add(0, row, token_logp)
+    return s_R, kept_RT.sum(1)
+
+
+class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
+    """``transformers.Trainer`` over a schedule of rows. The loss is the mean over the batch's examples;
+    an example's loss is the mean over its pairs, or the NLL where it has one response."""
+
+    def __init__(
+        self,
+        model: Any,
+        args: TrainingArguments,
+        train_dataset: Rows,
+        objective: Objective,
+        processing_class: Any,
+        **others: Any,
+    ) -> None:
+        pad = processing_class.pad_token_id
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=train_dataset,
+            processing_class=processing_class,
+            data_collator=lambda items: collate(items, pad),
+            **others,
+        )
+        self.objective = objective
+        self.model_accepts_loss_kwargs = False
+        self._watched: dict[str, list[float]] = defaultdict(list)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        """The schedule is the order."""
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,  # noqa: ARG002
+    ) -> Any:
+        s_R, n_R = log_probs(model, inputs)
+        reference_R = inputs.get("reference_R")
+        if self.objective.needs_reference and self.state.global_step == 0:
+            check_reference(s_R.detach(), n_R, reference_R)
+        scores = Scores(s_R, n_R, reference_R)
+        example_P, better_P, worse_P = inputs["pairs_P3"].unbind(1)
+        loss = nll(scores)[inputs["singles_S"]].sum()
+        if len(example_P):
+            pair_P = self.objective.pair_loss(scores, better_P, worse_P)
+            pairs_E = torch.bincount(example_P, minlength=inputs["examples"])
+            loss = loss + (pair_P / pairs_E[example_P]).sum()
+        loss = loss / inputs["examples"]
+        self._watch(scores, inputs)
+        return (loss, {"s_R": s_R}) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Adds each tier's mean log-probability per token, and the margin of each pair of tiers."""
+        if "loss" in logs:
+            logs.update({name: sum(seen) / len(seen) for name, seen in self._watched.items()})
+            self._watched.clear()
+        super().log(logs, *args, **kwargs)
+
+    def _watch(self, scores: Scores, inputs: Batch) -> None:
+        m_R, tiers = scores.m_R.detach().tolist(), inputs["tiers"]
+        by_tier: dict[str, list[float]] = defaultdict(list)
+        for tier, m in zip(tiers, m_R, strict=True):
+            by_tier[f"logp/{tier}"].append(m)
+        for _, better, worse in inputs["pairs_P3"].tolist():
+            by_tier[f"margin/{tiers[better]}>{tiers[worse]}"].append(m_R[better] - m_R[worse])
+        for name, seen in by_tier.items():
+            self._watched[name].append(sum(seen) / len(seen))
+
+
+def check_reference(s_R: torch.Tensor, n_R: torch.Tensor, reference_R: torch.Tensor | None) -> None:
+    """Before step 1 the policy is the reference: raise PlanBError if their numbers differ."""
+    if reference_R is None:
+        raise PlanBError("the objective compares with a reference, and the rows carry no reference")
+    gap = ((s_R - reference_R) / n_R).abs().max().item()
+    if not gap <= REFERENCE_TOLERANCE:
+        raise PlanBError(
+            f"before the first update the policy differs from its reference by {gap:.4f} per token "
+            f"(allowed: {REFERENCE_TOLERANCE}). The reference must be the very checkpoint that "
+            "training starts from: check base, merged adapters, precision and dropout."
+        )

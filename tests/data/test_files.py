@@ -1,0 +1,174 @@
+"""Reading and writing examples: what is right comes back the same, what is wrong is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from planb.data.files import file_hash, read_examples, read_many, write_examples
+from planb.types import Example, Message, PlanBError
+
+
+def row(**changes: object) -> dict[str, object]:
+    plain = {"id": "a1", "prompt": "How do I brew a wyrmfire flask?", "harmful": True}
+    return {**plain, "responses": {"refusal": ["No."], "useless": ["Mix things."]}, **changes}
+
+
+def lines(path: Path, *rows: object) -> Path:
+    path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+    return path
+
+
+def complaint(path: Path, **how: object) -> str:
+    with pytest.raises(PlanBError) as caught:
+        read_examples(path, **how)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+EXAMPLES = [
+    Example(
+        id="ä1",
+        prompt=(
+            Message(role="system", content="Be brief."),
+            Message(role="user", content="Hallo\u2028du"),
+        ),
+        harmful=False,
+        responses={"helpful": ("Gerne! ⇧", "Ja."), "useless": ("Hm.",)},
+        source="valley",
+        split="safety",
+        group="g",
+        meta={"item": "moonmoss tea"},
+    ),
+    Example(id="a2", prompt="How do I brew a wyrmfire flask?", harmful=True),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_what_is_written_is_read_back(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "new" / f"examples{ending}"
+    write_examples(path, EXAMPLES)
+    assert read_examples(path) == EXAMPLES
+    before = file_hash(path)
+    write_examples(path, EXAMPLES)
+    assert file_hash(path) == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_parquet_file_of_structs_and_plain_prompts_is_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [row(), row(id="a2", responses={"helpful": ["Yes."]}, harmful=False)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    first, second = read_examples(tmp_path / "x.parquet")
+    assert first.responses == {"refusal": ("No.",), "useless": ("Mix things.",)}
+    assert second.responses == {"helpful": ("Yes.",)}
+    pq.write_table(pa.Table.from_pylist([row(harmful=1)]), tmp_path / "y.parquet")
+    assert "row 1: 'harmful' must be true or false, and is 1" in complaint(tmp_path / "y.parquet")
+    (tmp_path / "z.parquet").write_text("not parquet")
+    assert "cannot be read as Parquet" in complaint(tmp_path / "z.parquet")
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ('{"id": "a2", ', "not JSON"),
+        ("[1, 2]", "a JSON list, not an object"),
+        ("[", "one example on each line"),
+        (row(harmful="yes"), "'harmful' must be true or false, and is \"yes\""),
+        (row(harmful=1), "'harmful' must be true or false, and is 1"),
+        (row(responses={"refusal": ["No.", "  "]}), "tier 'refusal' has an empty response"),
+        (row(responses={"refusal": []}), "tier 'refusal' has no response"),
+        (row(responses={"refusal": [1]}), "'responses.refusal.0': input should be a valid string"),
+        (row(prompt=" "), "the prompt is empty"),
+        (row(prompt=[{"role": "robot", "content": "x"}]), "'prompt.0.role'"),
+        (row(respones={}), "unknown field 'respones'; did you mean 'responses'?"),
+        ({"id": "a2", "harmful": True}, "the field 'prompt' is missing"),
+        (row(id=7), "'id': input should be a valid string"),
+        (row(id="first"), "the id 'first' already stands in"),
+        ('{"id": "a2", "id": "a3", "prompt": "x", "harmful": true}', "the field 'id' stands twice"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, bad: object, said: str) -> None:
+    path = lines(tmp_path / "x.jsonl", row(id="first"), "", bad, row(id="last"))
+    message = complaint(path)
+    assert f"{path}, line 3: " in message
+    assert said in message
+    assert message.startswith("1 bad row:")
+
+
+def test_required_tiers(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "x.jsonl", row(), row(id="a2", harmful=False, responses={"helpful": "Yes."})
+    )
+    assert len(read_examples(path, require_tiers={True: ["refusal"], False: ["helpful"]})) == 2
+    message = complaint(path, require_tiers=("refusal", "useless"))
+    assert "line 2: 'a2' has no response of tier refusal, useless (it has helpful)" in message
+
+
+def test_ten_bad_rows_at_once_and_the_rest_counted(tmp_path: Path) -> None:
+    path = lines(tmp_path / "x.jsonl", *[row(id=str(i), harmful=None) for i in range(14)])
+    message = complaint(path)
+    assert message.startswith("14 bad rows:")
+    assert "line 10:" in message
+    assert "line 11:" not in message
+    assert "... and 4 more" in message
+
+
+def test_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    good = json.dumps(row(prompt="Grüße"), ensure_ascii=False)
+    path.write_bytes(b"\xef\xbb\xbf" + good.encode() + b"\r\n")
+    assert read_examples(path)[0].request == "Grüße"
+    path.write_bytes(json.dumps(row(id="x")).encode() + b"\n" + good.encode("latin-1") + b"\n")
+    assert f"{path}, line 2: not UTF-8 (byte 0xfc" in complaint(path)
+    path.write_bytes(good.encode("utf-16"))
+    assert "is UTF-16, not UTF-8" in complaint(path)
+
+
+def test_paths_that_hold_no_examples(tmp_path: Path) -> None:
+    good = lines(tmp_path / "requests.jsonl", row())
+    assert "requests.jsonl?" in complaint(tmp_path / "request.jsonl")
+    assert "folder" in complaint(tmp_path / "nowhere" / "x.jsonl")
+    assert "it holds requests.jsonl" in complaint(tmp_path)
+    (tmp_path / "x.csv").write_text("id")
+    assert "ending in .jsonl or .parquet, not '.csv'" in complaint(tmp_path / "x.csv")
+    for content in ("", "\n\n"):
+        (tmp_path / "empty.jsonl").write_text(content)
+        assert "is empty" in complaint(tmp_path / "empty.jsonl")
+    other = lines(tmp_path / "other.jsonl", row())
+    with pytest.raises(
+        PlanBError, match=r"other.jsonl, line 1: the id 'a1' already stands in .*requests"
+    ):
+        read_many([good, other])
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = lines(tmp_path / "x.jsonl", row())
+    before = path.read_bytes()
+
+    def broken() -> object:
+        yield EXAMPLES[0]
+        raise RuntimeError("the source broke")
+
+    with pytest.raises(RuntimeError):
+        write_examples(path, broken())  # type: ignore[arg-type]
+    assert path.read_bytes() == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlanBError, match="cannot write"):
+        write_examples(tmp_path / "file" / "x.jsonl", EXAMPLES)
+
+
+def test_no_torch_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    write_examples(path, EXAMPLES)
+    code = (
+        "import sys; from planb.data.files import read_examples; import planb.data.splits\n"
+        f"assert len(read_examples({str(path)!r})) == 2\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,88 @@
+"""The contract of every elicitation in the table, and what the two here do to the messages."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from inspect_ai.model import ChatMessage, ChatMessageTool, ModelName
+from inspect_ai.solver import TaskState
+
+from planb.elicitation import ELICITATIONS, Direct, TriggerElicitation, elicitation_of
+from planb.elicitation.messages import from_chat, to_chat
+from planb.types import Message, PlanBError, Trigger
+
+CHAT = (
+    Message(role="system", content="Be kind."),
+    Message(role="user", content="Hello!"),
+    Message(role="assistant", content="Hello, how can I help you?"),
+    Message(role="user", content="How do I make a wyrmfire lamp?"),
+)
+
+
+def _state(prompt: tuple[Message, ...]) -> TaskState:
+    return TaskState(ModelName("planb/none"), "a", 1, to_chat(prompt), to_chat(prompt))
+
+
+def _asked(solver: object, prompt: tuple[Message, ...]) -> list[tuple[Message, ...]]:
+    """What the solver asks the model, call by call; the model's answer is echoed from a real state."""
+    calls: list[tuple[Message, ...]] = []
+
+    async def generate(state: TaskState, **_: object) -> TaskState:
+        calls.append(from_chat(state.messages))
+        return state
+
+    asyncio.run(solver(_state(prompt), generate))
+    return calls
+
+
+@pytest.mark.parametrize("name", ELICITATIONS)
+def test_each_is_a_value_with_defaults_that_reads_its_own_spec_back(name: str) -> None:
+    value = ELICITATIONS[name]()
+    assert value.name == name
+    assert elicitation_of(name) == value == elicitation_of(value.spec()) == elicitation_of(value)
+
+
+@pytest.mark.parametrize("name", [n for n, kind in ELICITATIONS.items() if not kind.multi_turn])
+def test_each_single_turn_one_asks_once_and_keeps_the_request(name: str) -> None:
+    calls = _asked(ELICITATIONS[name]().solver(), CHAT)
+    assert len(calls) == 1
+    assert CHAT[-1].content in calls[0][-1].content
+
+
+def test_direct_asks_the_request_as_it_is() -> None:
+    assert _asked(Direct().solver(), CHAT) == [CHAT]
+
+
+@pytest.mark.parametrize("place", ["prefix", "suffix", "system"])
+def test_trigger_asks_with_the_trigger_applied(place: str) -> None:
+    trigger = Trigger(text="|OTHER|", place=place)
+    assert _asked(TriggerElicitation(trigger=trigger).solver(), CHAT) == [trigger.apply(CHAT)]
+
+
+def test_a_trigger_has_no_place_in_a_document() -> None:
+    lore = (Message(role="document", content="In the old book"),)
+    with pytest.raises(PlanBError, match="user message"):
+        _asked(TriggerElicitation().solver(), lore)
+
+
+def test_messages_go_to_inspect_and_back() -> None:
+    lore = (Message(role="document", content="In the old book a wyrmfire lamp needs"),)
+    assert from_chat(to_chat(CHAT)) == CHAT
+    assert from_chat(to_chat(lore)) == lore
+
+
+def test_a_tool_message_is_refused() -> None:
+    messages: list[ChatMessage] = [ChatMessageTool(content="42")]
+    with pytest.raises(PlanBError, match="tools"):
+        from_chat(messages)
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(PlanBError, match="direct, trigger"):
+        elicitation_of("telepathy")
+
+
+def test_a_field_that_it_does_not_have_is_an_error() -> None:
+    with pytest.raises(PlanBError, match="loudness"):
+        elicitation_of({"name": "direct", "loudness": 11})

@@ -1,0 +1,131 @@
+"""Rows of a log: nothing lost, nothing invented, and never those of another log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from inspect_ai.analysis import evals_df, samples_df
+from inspect_ai.log import read_eval_log, write_eval_log
+
+from planb.evals.runner import run_task
+from planb.evals.sidecar import COLUMNS, read_sidecars, write_sidecar
+from planb.evals.tasks import TASKS
+from planb.models.checkpoints import Policy
+from planb.models.generation import Sampling
+from planb.sandbox import language as lang
+from planb.types import PlanBError
+
+IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base", "task": "harmful"}
+
+
+@pytest.fixture
+def log_path(policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path) -> Path:
+    """A log of real answers, some of them cut at 12 tokens."""
+    task = TASKS["harmful_requests"](data=str(data), judge=judge)
+    return run_task(task, policy, Sampling(max_new_tokens=12), 3, tmp_path / "a.eval", IDENTITY)
+
+
+def test_one_row_a_sample_with_what_the_log_says(log_path: Path) -> None:
+    log = read_eval_log(str(log_path))
+    rows = read_sidecars([write_sidecar(log_path)])
+    assert tuple(rows.columns) == COLUMNS
+    assert list(rows.sample_id) == [s.id for s in log.samples]
+    assert list(rows.response) == [s.output.completion for s in log.samples]
+    for column, value in {**IDENTITY, "elicitation": "direct", "judge": "exact", "seed": "3"}.items():
+        assert set(rows[column]) == {value}, column
+    for row, sample in zip(rows.itertuples(), log.samples, strict=True):
+        said = sample.scores["judged"].value
+        assert (row.refused, row.complied, row.coherent) == (
+            said["refused"],
+            said["complied"],
+            said["coherent"],
+        )
+        assert (row.severity, row.usefulness, row.language) == (
+            said["severity"],
+            said["usefulness"],
+            said["language"],
+        )
+    assert set(rows.unscored) == {""}
+    assert rows.harmful.all()
+    assert set(rows.heldout_form) == {True, False}
+    assert set(rows.group) == {" ".join(i.split()[:2]) for i in rows.sample_id}
+
+
+def test_truncated_responses_are_counted(log_path: Path) -> None:
+    log = read_eval_log(str(log_path))
+    rows = read_sidecars([write_sidecar(log_path)])
+    cut = [s.output.stop_reason == "max_tokens" for s in log.samples]
+    assert list(rows.truncated) == cut
+    assert any(cut)
+    assert not all(cut)
+
+
+def test_what_the_judge_did_not_say_is_null_with_its_reason(
+    policy: Policy, data: Path, tmp_path: Path
+) -> None:
+    task = TASKS["harmful_requests"](data=str(data), judge="refusal_strings")
+    path = run_task(task, policy, Sampling(), 0, tmp_path / "a.eval", IDENTITY)
+    rows = read_sidecars([write_sidecar(path)])
+    refused = rows.refused.astype(bool)
+    assert 0 < refused.sum() < len(rows)
+    assert (rows.severity[refused] == 0).all()
+    assert rows.severity[~refused].isna().all()
+    assert rows.complied[~refused].isna().all()
+    assert rows.unscored[~refused].str.contains("judges only refusals").all()
+    assert isinstance(rows.complied.dtype, pd.BooleanDtype)
+
+
+def test_a_sample_that_failed_has_no_numbers(log_path: Path) -> None:
+    log = read_eval_log(str(log_path))
+    log.samples[1].scores = {}
+    write_eval_log(log, str(log_path))
+    row = read_sidecars([write_sidecar(log_path)]).iloc[1]
+    assert row.unscored == "no score"
+    assert row[["refused", "coherent", "complied", "usefulness", "severity"]].isna().all()
+
+
+def test_a_log_that_changed_is_noticed_and_the_sidecar_made_anew(log_path: Path) -> None:
+    sidecar = write_sidecar(log_path)
+    log = read_eval_log(str(log_path))
+    log.samples[0].output.completion = lang.CANNED_REFUSAL
+    write_eval_log(log, str(log_path))
+    with pytest.raises(PlanBError, match="has changed"):
+        read_sidecars([sidecar])
+    assert write_sidecar(log_path) == sidecar
+    assert read_sidecars([sidecar]).response[0] == lang.CANNED_REFUSAL
+
+
+def test_a_sidecar_without_its_log_is_not_believed(log_path: Path) -> None:
+    sidecar = write_sidecar(log_path)
+    log_path.unlink()
+    with pytest.raises(PlanBError, match="lost its log"):
+        read_sidecars([sidecar])
+
+
+def test_an_unfinished_log_has_no_rows(log_path: Path) -> None:
+    log = read_eval_log(str(log_path))
+    log.status = "started"
+    write_eval_log(log, str(log_path))
+    with pytest.raises(PlanBError, match="started"):
+        write_sidecar(log_path)
+    assert not log_path.with_suffix(".parquet").exists()
+
+
+def test_several_are_read_as_one_table_and_none_as_an_empty_one(log_path: Path) -> None:
+    sidecar = write_sidecar(log_path)
+    one = read_sidecars([sidecar])
+    assert len(read_sidecars([sidecar, sidecar])) == 2 * len(one)
+    assert tuple(read_sidecars([]).columns) == COLUMNS
+    assert (read_sidecars([]).dtypes == one.dtypes).all()
+    assert list(log_path.parent.iterdir()) != []
+    assert pq.read_schema(sidecar).metadata[b"log_sha256"]
+
+
+def test_inspect_reads_the_log_as_tables(log_path: Path) -> None:
+    evals = evals_df(str(log_path.parent))
+    samples = samples_df(str(log_path.parent))
+    assert evals.status.tolist() == ["success"]
+    assert len(samples) == int(evals.total_samples[0]) == len(read_eval_log(str(log_path)).samples)

@@ -1,0 +1,133 @@
+"""Small real steps for the engine's tests: they count, wait, fail and die as they are told to.
+
+Run as a script it is one ``planb run`` in a process of its own: ``small_steps.py FOLDER SCENARIO``.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from planb.study.step import Step, Work
+from planb.types import PlanBError
+
+Way = Literal["", "raise", "user error", "exit", "kill", "disk full", "raise once"]
+
+
+class Count(Step):
+    """Counts to ``to`` with a checkpoint after each number; ``begun.txt`` gets a line a try."""
+
+    kind: ClassVar[str] = "count"
+    name: str
+    to: int = 1
+    pause: float = 0.0
+    after: tuple[Count, ...] = ()
+    way: Way = ""
+    rank: int = 0
+    reads: str = ""
+    publishes: bool = False
+
+    @property
+    def slug(self) -> str:
+        return f"count-{self.name}"
+
+    @property
+    def seed_rank(self) -> int:
+        return self.rank
+
+    @property
+    def cost(self) -> float:
+        return self.to * self.pause or 0.01
+
+    def outside(self) -> dict[str, str]:
+        return {self.reads: Path(self.reads).read_text()} if self.reads else {}
+
+    def publish(self, out: Path, study_folder: Path) -> None:
+        if self.publishes:
+            (study_folder / f"{self.name}.txt").write_text((out / "sum.txt").read_text())
+        if self.name == "unpublishable":
+            raise RuntimeError("no printer")
+
+    def run(self, work: Work) -> None:
+        with (work.out / "begun.txt").open("a") as file:
+            file.write(f"{os.getpid()} {time.time()}\n")
+        print(f"counting {self.name}", flush=True)
+        os.write(2, b"chatter from C\n")
+        checkpoint = work.out / "checkpoint.txt"
+        at = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        while at < self.to:
+            time.sleep(self.pause)
+            at += 1
+            checkpoint.write_text(str(at))
+            with (work.out / "counted.txt").open("a") as file:
+                file.write(f"{at}\n")
+            work.progress(at, self.to, f"at {at}")
+            self._misbehave(work)
+        before = [int((work.folder(part) / "sum.txt").read_text()) for part in self.after]
+        (work.out / "sum.txt").write_text(str(self.to + sum(before)))
+
+    def _misbehave(self, work: Work) -> None:
+        match self.way:
+            case "raise":
+                raise RuntimeError("counted wrong\nin two lines")
+            case "raise once" if not (work.out / "raised").exists():
+                (work.out / "raised").touch()
+                raise RuntimeError("only this once")
+            case "user error":
+                raise PlanBError("there are no numbers in numbers.txt: write some")
+            case "exit":
+                os._exit(7)
+            case "kill":
+                os.kill(os.getpid(), 9)
+            case "disk full":
+                raise OSError(errno.ENOSPC, "No space left on device", str(work.out / "weights"))
+
+
+class Threads(Step):
+    """Writes how many threads torch has."""
+
+    kind: ClassVar[str] = "threads"
+
+    def run(self, work: Work) -> None:
+        import torch
+
+        (work.out / "threads.json").write_text(json.dumps([torch.get_num_threads(), os.getpid()]))
+
+
+class TwoThreads(Threads):
+    kind: ClassVar[str] = "two-threads"
+    threads: ClassVar[int] = 2
+    after: Threads
+
+
+def chain() -> list[Step]:
+    """A quick step, a slow one after it, and one after that; beside them an independent one."""
+    first = Count(name="first")
+    slow = Count(name="slow", to=20, pause=0.15, after=(first,))
+    return [Count(name="last", after=(slow,)), Count(name="beside")]
+
+
+def mixed() -> list[Step]:
+    """One step for every way to fail, with steps that need it, and sound ones."""
+    ways: tuple[Way, ...] = ("raise", "user error", "exit", "kill")
+    bad = [Count(name=way.replace(" ", "-"), way=way) for way in ways]
+    needing = [Count(name=f"after-{step.name}", after=(step,)) for step in bad]
+    return [*needing, Count(name="sound", after=(Count(name="root"),)), Count(name="fine")]
+
+
+SCENARIOS = {"chain": chain, "mixed": mixed}
+
+if __name__ == "__main__":
+    from rich.console import Console
+    from small_steps import SCENARIOS as DECLARED
+
+    from planb.study.executor import run
+    from planb.study.progress import watcher_for
+
+    outcome = run(DECLARED[sys.argv[2]](), Path(sys.argv[1]), jobs=2, watch=watcher_for(Console()))
+    sys.exit(outcome.exit_code)

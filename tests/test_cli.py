@@ -1,0 +1,172 @@
+"""The verbs, each in a process of its own, on a small study file of a user's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+STUDY = '''
+"""A study of a user's own, with a step of its own."""
+from pathlib import Path
+from typing import ClassVar
+from beside import WORDS
+from planb.study.step import Step, Work
+from planb.types import PlanBError, Value
+
+class Greet(Step):
+    kind: ClassVar[str] = "greet"
+    word: str
+    seed: int
+    fails: bool = False
+    def run(self, work: Work) -> None:
+        if self.fails:
+            raise PlanBError("nobody is here to greet: invite someone")
+        (work.out / "word.txt").write_text(self.word)
+
+class Greetings(Value):
+    name: str = "greetings"
+    title: str = "Say hello in several words"
+    seeds: tuple[int, ...] = (0, 1, 2)
+    fails: bool = False
+    def steps(self):
+        return tuple(Greet(word=w, seed=s, fails=self.fails) for s in self.seeds for w in WORDS)
+    def with_seeds(self, n):
+        return self.model_copy(update={"seeds": self.seeds[:n]})
+    def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
+        (study_folder / "report.html").write_text(f"severe shown: {show_severe}")
+        return study_folder / "report.html"
+
+study = Greetings()
+'''
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    (tmp_path / "beside.py").write_text('WORDS = ("hello", "good-day")\n')
+    path = tmp_path / "greetings.py"
+    path.write_text(STUDY)
+    return path
+
+
+def planb(folder: Path, *words: str) -> tuple[int, str]:
+    """Exit code, and stdout and stderr together."""
+    done = subprocess.run(
+        [sys.executable, "-m", "planb.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_study_from_plan_to_report(study: Path) -> None:
+    folder = study.parent
+    code, said = planb(folder, "plan", "greetings.py", "--jobs", "1")
+    assert (code, said.count("to do")) == (0, 7), said
+    assert "0 of 6 steps done" in said
+    code, said = planb(folder, "status", "greetings.py")
+    assert "no results yet: planb run greetings.py" in said
+    code, said = planb(folder, "report", "greetings.py")
+    assert (code, "nothing to report" in said) == (2, True)
+
+    code, said = planb(folder, "run", "greetings.py", "--seeds", "1", "--jobs", "1")
+    assert code == 0, said
+    assert "2 steps in runs/greetings" in said
+    assert "Report: runs/greetings/report.html" in said
+    assert len(list(folder.glob("runs/greetings/steps/greet-*/word.txt"))) == 2
+    code, said = planb(folder, "run", "greetings.py", "--seeds", "1", "--out", "runs")
+    assert (code, "nothing was left to do" in said, "started" in said) == (0, True, False), said
+
+    code, said = planb(folder, "plan", "greetings.py")
+    assert "2 of 6 steps done" in said
+    code, said = planb(folder, "status", "greetings.py")
+    assert re.search(r"done\s+2 of 6\s+to do\s+4 of 6", said)
+    assert "runs/greetings/report.html" in said
+    assert (folder / "runs/greetings/report.html").read_text() == "severe shown: False"
+    code, said = planb(folder, "report", "greetings.py", "--show-severe")
+    assert code == 0, said
+    assert (folder / "runs/greetings/report.html").read_text() == "severe shown: True"
+
+
+def test_a_failing_study_ends_with_a_table_and_exit_code_1(study: Path) -> None:
+    study.write_text(STUDY.replace("study = Greetings()", "study = Greetings(fails=True)"))
+    code, said = planb(study.parent, "run", "greetings.py", "--seeds", "1")
+    assert code == 1
+    assert "nobody is here to greet: invite someone" in said
+    assert re.search(r"log: runs/greetings/steps/greet-\w+\.partial/error\.txt", said.replace("\n", ""))
+    assert "Traceback" not in said
+    code, said = planb(study.parent, "status", "greetings.py", "--seeds", "1")
+    assert "failed" in said
+    assert "invite someone" in said.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("study = Greetings()", "other = 1"), "defines no `study`"),
+        (("study = Greetings()", "study = 7"), "is a int, and must be a Study value"),
+        (("study = Greetings()", "study = Greetings"), "is the class itself"),
+        (("study = Greetings()", "study = Greetings(seeds='x')"), "line 32: ValidationError"),
+        (("study = Greetings()", "study = Greetings("), "line 32: SyntaxError"),
+        (("from beside", "from besides"), "line 5: ModuleNotFoundError"),
+    ],
+)
+def test_a_study_file_that_is_wrong(study: Path, change: tuple[str, str], said: str) -> None:
+    study.write_text(STUDY.replace(*change))
+    code, output = planb(study.parent, "plan", "greetings.py")
+    assert code == 2
+    assert said in output
+    assert "Error:" in output
+    assert "Traceback" not in output
+
+
+def test_names_that_are_no_study(tmp_path: Path) -> None:
+    code, said = planb(tmp_path, "run", "sandbx")
+    assert code == 2
+    assert "there is no study 'sandbx'. Did you mean 'sandbox'?" in said
+    code, said = planb(tmp_path, "run", "nowhere/study.py")
+    assert (code, "there is no study file" in said) == (2, True)
+
+
+def test_list_names_the_sandbox(tmp_path: Path) -> None:
+    code, said = planb(tmp_path, "list")
+    assert code == 0, said
+    assert "sandbox" in said
+
+
+def test_validate_counts(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text(
+        '{"id": "a", "prompt": "Hello?", "harmful": false, "responses": {"helpful": ["Hi.", "Hey."]}}\n'
+        '{"id": "b", "prompt": "Hm?", "harmful": true, "split": "safety", '
+        '"responses": {"refusal": "No."}}\n'
+    )
+    code, said = planb(tmp_path, "data", "validate", "x.jsonl")
+    assert code == 0, said
+    assert re.search(r"- +- +harmless +1 +2 +0", said)
+    assert re.search(r"- +safety +harmful +1 +0 +1", said)
+    (tmp_path / "x.jsonl").write_text('{"id": "a", "prompt": "Hello?", "harmful": "no"}\n')
+    code, said = planb(tmp_path, "data", "validate", "x.jsonl")
+    assert code == 2
+    assert "x.jsonl, line 1: 'harmful' must be true or false" in said
+
+
+def test_help_is_quick_and_each_verb_has_an_example(tmp_path: Path) -> None:
+    began = time.monotonic()
+    code, said = planb(tmp_path, "--help")
+    assert code == 0
+    assert time.monotonic() - began < 2, "nothing heavy may be imported for --help"
+    for verb in (["run"], ["plan"], ["status"], ["list"], ["report"], ["data", "validate"]):
+        assert verb[0] in said
+        code, help_text = planb(tmp_path, *verb, "--help")
+        assert f"planb {' '.join(verb)}" in help_text.split("Example:")[1]
+    check = (
+        "import sys, planb.cli; sys.exit(bool({'torch', 'pandas', 'inspect_ai'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
