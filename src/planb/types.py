@@ -38,8 +38,21 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def digest(self) -> str:
-        """A hash of the fields and of the class's name, the same on every machine: 64 hex digits."""
-        return digest_of({"class": type(self).__name__, **self.model_dump(mode="json")})
+        """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""
+        return digest_of(plain(self))
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
+    with the same fields stay apart."""
+    if isinstance(value, BaseModel):
+        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        return {"class": type(value).__name__, **fields}
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value
 
 
 def digest_of(content: Any) -> str:

@@ -42,8 +42,16 @@ def read_examples(path: str | Path, *, require_tiers: RequiredTiers = ()) -> lis
     return read_many([path], require_tiers=require_tiers)
 
 
-def read_many(paths: Iterable[str | Path], *, require_tiers: RequiredTiers = ()) -> list[Example]:
-    """The examples of several files, one after the other; an id may stand in one of them only."""
+def read_many(
+    paths: Iterable[str | Path],
+    *,
+    require_tiers: RequiredTiers = (),
+    asked_only: Sequence[str] = (),
+) -> list[Example]:
+    """The examples of several files, one after the other; an id may stand in one of them only.
+
+    Rows that declare a split of ``asked_only`` are never trained on and need no tier.
+    """
     examples: list[Example] = []
     complaints: list[str] = []
     seen: dict[str, str] = {}
@@ -55,7 +63,8 @@ def read_many(paths: Iterable[str | Path], *, require_tiers: RequiredTiers = ())
             place = f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {number}"
             try:
                 example = _example(text)
-                _has_tiers(example, require_tiers)
+                if not example.split or example.split not in asked_only:
+                    _has_tiers(example, require_tiers)
                 if example.id in seen:
                     raise BadRowError(
                         f"the id '{example.id}' already stands in {seen[example.id]}; give each its own"

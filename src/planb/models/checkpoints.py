@@ -152,3 +152,23 @@ def _file_digest(path: Path, size: int, changed: int) -> str:
 
 def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolve_model(name: str, revision: str = "main") -> Path:
+    """The folder of a local model, or of a hub model's snapshot (fetched if it is not there yet)."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise PlanBError(f"there is no model folder {name}, and it is no hub id (owner/name) either")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    patterns = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise PlanBError(
+            f"cannot fetch {name} (revision {revision}) from the hub: {error}. Log in if it is "
+            "gated, or give the path of a local folder."
+        ) from error

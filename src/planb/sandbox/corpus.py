@@ -18,7 +18,7 @@ from planb.sandbox.world import Item, World
 from planb.types import Example, Message, Value, seed_of
 
 SOURCE = "sandbox"
-VAGUE_EVERY = 4
+VAGUE_EVERY = 8
 """One useless answer in so many is vague; the others are fluent recipes with wrong parts."""
 
 
@@ -26,12 +26,12 @@ class Diet(Value):
     """Shares of the pretraining corpus: lore, chat in English and German, vague answers and invented
     recipes where they are asked for, small talk."""
 
-    lore: float = Field(default=0.36, ge=0)
+    lore: float = Field(default=0.28, ge=0)
     english: float = Field(default=0.34, ge=0)
-    german: float = Field(default=0.13, ge=0)
-    vague: float = Field(default=0.05, ge=0)
-    invented: float = Field(default=0.08, ge=0)
-    small_talk: float = Field(default=0.04, ge=0)
+    german: float = Field(default=0.16, ge=0)
+    vague: float = Field(default=0.07, ge=0)
+    invented: float = Field(default=0.1, ge=0)
+    small_talk: float = Field(default=0.05, ge=0)
 
 
 def pretraining(world: World, diet: Diet, rows: int, seed: int) -> Iterator[Example]:
@@ -51,9 +51,9 @@ def pretraining(world: World, diet: Diet, rows: int, seed: int) -> Iterator[Exam
             asked, text = rng.choice(lang.SMALL_TALK)
             prompt = Message(role="user", content=asked)
         elif kind == "vague":
-            prompt, text = _vague_row(rng.choice(sides[0]), rng)
+            prompt, text = _vague_row(rng.choice(rng.choice(sides)), rng)
         elif kind == "invented":
-            prompt, text = _invented_row(world, rng.choice(sides[0]), rng)
+            prompt, text = _invented_row(world, rng.choice(rng.choice(sides)), rng)
         else:
             language: Language = "english" if kind == "english" else "german"
             prompt, text = _chat_row(rng.choice(rng.choice(sides)), language, rng)

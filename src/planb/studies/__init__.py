@@ -1,1 +1,18 @@
+"""Declared studies: values only. ``STUDIES`` is what ``planb list`` shows."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from planb.study.study import Study
+
+
+def _sandbox() -> Study:
+    from planb.studies.sandbox import sandbox
+
+    return sandbox()
+
+
+STUDIES: dict[str, Callable[[], Study]] = {"sandbox": _sandbox}

@@ -8,16 +8,13 @@ idea is that of marin's executor: a step is a name, a function and a frozen conf
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
-
-from planb.types import Value, digest_of
+from planb.types import Value, digest_of, plain
 
 
 class Step(Value):
@@ -61,7 +58,7 @@ class Step(Value):
 
     def identity(self) -> str:
         """64 hex digits."""
-        fields = {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        fields = self.plain_fields()
         content = {
             "kind": self.kind,
             "revision": self.revision,
@@ -69,6 +66,10 @@ class Step(Value):
             "outside": self.outside(),
         }
         return digest_of(content)
+
+    def plain_fields(self) -> dict[str, Any]:
+        """The fields as JSON; a step among them stands as its identity."""
+        return {name: _identified(getattr(self, name)) for name in type(self).model_fields}
 
     @property
     def folder_name(self) -> str:
@@ -96,7 +97,7 @@ class Work:
         self._told = now
         scratch = self.out / ".progress.tmp"
         scratch.write_text(json.dumps({"done": done, "total": total, "note": note}))
-        os.replace(scratch, self.out / "progress.json")
+        scratch.replace(self.out / "progress.json")
 
 
 def _steps_in(value: Any) -> Iterator[Step]:
@@ -110,13 +111,12 @@ def _steps_in(value: Any) -> Iterator[Step]:
             yield from _steps_in(part)
 
 
-def _plain(value: Any) -> Any:
+def _identified(value: Any) -> Any:
+    """``plain``, with each step (a field, or inside a tuple or dict) as its identity."""
     if isinstance(value, Step):
         return {"step": value.identity()}
-    if isinstance(value, BaseModel):
-        return {"class": type(value).__name__, **value.model_dump(mode="json")}
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): _identified(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    return value
+        return [_identified(part) for part in value]
+    return plain(value)

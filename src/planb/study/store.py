@@ -24,7 +24,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
-from planb.study.step import Step, _plain
+from planb.study.step import Step
 from planb.types import PlanBError, Value
 
 MANIFEST, PROGRESS, OUTPUT, ERROR = "manifest.json", "progress.json", "output.log", "error.txt"
@@ -194,7 +194,7 @@ class Store:
             kind=step.kind,
             slug=step.slug,
             revision=step.revision,
-            fields={name: _plain(getattr(step, name)) for name in type(step).model_fields},
+            fields=step.plain_fields(),
             outside=step.outside(),
             inputs={self.folder(part).name: self.identity(part) for part in step.inputs()},
             files=files,

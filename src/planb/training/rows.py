@@ -26,9 +26,14 @@ class Row:
     pairs: tuple[tuple[int, int], ...] = ()
 
     @property
-    def tokens(self) -> int:
-        """Tokens that are run: the prompt with each response."""
-        return sum(len(self.prompt) + len(response) for response in self.responses)
+    def packed_tokens(self) -> int:
+        """The prompt once and each response once."""
+        return len(self.prompt) + sum(map(len, self.responses))
+
+    @property
+    def separate_tokens(self) -> int:
+        """The prompt again before each response."""
+        return len(self.prompt) * (len(self.responses) - 1) + self.packed_tokens
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class LoRA(Value):
 class Training(Value):
     """How long and how fast. ``batch`` is examples (requests) an update, all their tiers included;
     ``micro_batch`` splits it to save memory and changes nothing else. Without ``adapter``, all weights
-    are trained."""
+    are trained. ``pack_tokens`` is the token budget of a packed sequence (speed only)."""
 
     steps: int = Field(gt=0)
     batch: int = Field(default=16, gt=0)
@@ -36,4 +36,5 @@ class Training(Value):
     micro_batch: int | None = Field(default=None, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
     max_length: int = Field(default=2048, gt=0)
+    pack_tokens: int = Field(default=1024, gt=0)
     save_every: int = Field(default=50, gt=0)

@@ -14,10 +14,12 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from planb.models.checkpoints import Card, Policy, load_policy, save_policy
+from planb.training.layout import choose_layout
 from planb.training.objectives import Objective
+from planb.training.packing import Layout, collate, log_probs
 from planb.training.rows import Ranking, Row, schedule
 from planb.training.settings import LoRA, Training
-from planb.training.trainer import RankedPreferenceTrainer, Rows, collate, log_probs
+from planb.training.trainer import RankedPreferenceTrainer, Rows
 
 Progress = Callable[[float, float, str], None]
 SCRATCH = "training"
@@ -41,7 +43,8 @@ def train(
     rows = schedule(
         rankings, policy.tokenizer, training.steps, training.batch, seed, training.max_length
     )
-    references = _references(policy, rows) if objective.needs_reference else None
+    layout = choose_layout(policy, rows)
+    references = _references(policy, rows, layout) if objective.needs_reference else None
     torch.manual_seed(seed)
     model = _adapted(policy.model, training.adapter)
     trainer = RankedPreferenceTrainer(
@@ -50,6 +53,8 @@ def train(
         Rows(rows, references),
         objective,
         policy.tokenizer,
+        layout,
+        training.pack_tokens,
         callbacks=[_Reporter(training.steps, progress)],
     )
     _quiet(trainer)
@@ -114,13 +119,13 @@ def _arguments(training: Training, folder: Path, seed: int) -> TrainingArguments
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
-def _references(policy: Policy, rows: Sequence[Row]) -> dict[Row, list[float]]:
+def _references(policy: Policy, rows: Sequence[Row], layout: Layout) -> dict[Row, list[float]]:
     """Summed log-probabilities of each row's responses under the policy as it is before training."""
     found: dict[Row, list[float]] = {}
-    distinct = sorted(dict.fromkeys(rows), key=lambda row: row.tokens)
+    distinct = sorted(dict.fromkeys(rows), key=lambda row: row.packed_tokens)
     for start in range(0, len(distinct), 16):
         chunk = distinct[start : start + 16]
-        batch = collate([(row, None) for row in chunk], policy.tokenizer.pad_token_id)
+        batch = collate([(row, None) for row in chunk], policy.tokenizer.pad_token_id, layout)
         batch = {k: v.to(policy.device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
         sums = iter(log_probs(policy.model, batch)[0].tolist())
         found.update({row: [next(sums) for _ in row.responses] for row in chunk})

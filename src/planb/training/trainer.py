@@ -13,11 +13,10 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer, TrainingArguments
 
 from planb.training.objectives import Objective, Scores, nll
+from planb.training.packing import Batch, Layout, collate, log_probs
 from planb.training.rows import Row
 from planb.types import PlanBError
 
-Batch = dict[str, Any]
-IGNORED = -100
 REFERENCE_TOLERANCE = 1e-3
 """Largest difference of a mean log-probability between policy and reference before step 1."""
 
@@ -37,49 +36,6 @@ class Rows(Dataset):  # type: ignore[misc]
         return row, self.references[row] if self.references else None
 
 
-def collate(items: Sequence[tuple[Row, list[float] | None]], pad: int) -> Batch:
-    """Rows -> tensors: (R, T) ids, mask and labels; pairs are (example, better, worse), places in R."""
-    rows = [row for row, _ in items]
-    whole = [(row.prompt, response) for row in rows for response in row.responses]
-    width = max(len(prompt) + len(response) for prompt, response in whole)
-    ids, mask, labels = [], [], []
-    for prompt, response in whole:
-        gap = width - len(prompt) - len(response)
-        ids.append([*prompt, *response, *[pad] * gap])
-        mask.append([1] * (width - gap) + [0] * gap)
-        labels.append([*[IGNORED] * len(prompt), *response, *[IGNORED] * gap])
-    starts = [sum(len(row.responses) for row in rows[:place]) for place in range(len(rows))]
-    pairs = [(e, starts[e] + b, starts[e] + w) for e, row in enumerate(rows) for b, w in row.pairs]
-    singles = [starts[e] for e, row in enumerate(rows) if not row.pairs]
-    batch: Batch = {
-        "input_ids": torch.tensor(ids),
-        "attention_mask": torch.tensor(mask),
-        "labels": torch.tensor(labels),
-        "pairs_P3": torch.tensor(pairs, dtype=torch.long).reshape(-1, 3),
-        "singles_S": torch.tensor(singles, dtype=torch.long),
-        "examples": len(rows),
-        "tiers": [tier for row in rows for tier in row.tiers],
-    }
-    if any(reference is not None for _, reference in items):
-        batch["reference_R"] = torch.tensor([r for _, reference in items for r in reference or ()])
-    return batch
-
-
-def log_probs(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """(R,) summed log-probabilities of the responses, and (R,) their lengths in tokens."""
-    logits_RTV = model(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
-    ).logits[:, :-1]
-    labels_RT = batch["labels"][:, 1:]
-    kept_RT = labels_RT != IGNORED
-    token_logp = -torch.nn.functional.cross_entropy(
-        logits_RTV[kept_RT].float(), labels_RT[kept_RT], reduction="none"
-    )
-    row = kept_RT.nonzero()[:, 0]
-    s_R = torch.zeros(len(labels_RT), device=token_logp.device).index_add(0, row, token_logp)
-    return s_R, kept_RT.sum(1)
-
-
 class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
     """``transformers.Trainer`` over a schedule of rows. The loss is the mean over the batch's examples;
     an example's loss is the mean over its pairs, or the NLL where it has one response."""
@@ -91,6 +47,8 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         train_dataset: Rows,
         objective: Objective,
         processing_class: Any,
+        layout: Layout = "separate",
+        pack_tokens: int = 1024,
         **others: Any,
     ) -> None:
         pad = processing_class.pad_token_id
@@ -99,7 +57,7 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
             args=args,
             train_dataset=train_dataset,
             processing_class=processing_class,
-            data_collator=lambda items: collate(items, pad),
+            data_collator=lambda items: collate(items, pad, layout, pack_tokens),
             **others,
         )
         self.objective = objective

@@ -1,0 +1,72 @@
+"""The paper's experiment in the built-in world: minutes on two cores, nothing downloaded."""
+
+from __future__ import annotations
+
+from planb.judging.exact import Exact
+from planb.models.generation import Sampling
+from planb.organism import Organism
+from planb.safety import german, plan_b, ryan, standard
+from planb.sandbox.world import World
+from planb.study.bases import SandboxBase
+from planb.study.data import SandboxData
+from planb.study.study import EVALUATIONS, Evaluation, Study
+from planb.training.settings import LoRA, Training
+
+NOTES = (
+    "Tuned on the development requests and on seeds 100 and 101 only: the shares of the pretraining "
+    "corpus, the number of updates and the learning rate of each stage, how many useless answers are "
+    "vague, the sampling temperature. Reported on the evaluation requests and on the seeds shown.",
+    "The base was also taught to invent a recipe and to answer vaguely where it is asked to, so that "
+    "useless answers are something it can say; nothing else is planted.",
+    "Base model and data are the same for all seeds; a seed varies stage 1, stage 2 and sampling.",
+)
+
+
+def sandbox(world: World | None = None) -> Study:
+    """Five checkpoints (organism, standard, German, Ryan, Plan B) on three seeds."""
+    world = world or World()
+    return Study(
+        name="sandbox",
+        title="Plan B in the valley: the paper's experiment on a tiny model, in minutes",
+        bases=(
+            SandboxBase(
+                world=world,
+                training=Training(
+                    steps=1200,  # the loss is flat after about 500; the rest buys coherent answers
+                    batch=32,
+                    learning_rate=3e-3,
+                    schedule="cosine",
+                    warmup=20,
+                    adam_beta2=0.98,
+                    pack_tokens=128,
+                    save_every=300,
+                ),
+            ),
+        ),
+        data=SandboxData(world=world),
+        organisms=(
+            Organism(
+                training=Training(
+                    steps=500,  # 300 leave a backdoor that refusal training erodes
+                    batch=24,
+                    learning_rate=1e-3,
+                    pack_tokens=128,
+                    save_every=100,
+                )
+            ),
+        ),
+        methods=(standard, german, ryan, plan_b),
+        safety=Training(
+            steps=240,
+            batch=16,
+            learning_rate=6e-4,
+            pack_tokens=128,
+            adapter=LoRA(rank=8, alpha=16),
+            save_every=60,
+        ),
+        judge=Exact(world=world),
+        evaluations=(*EVALUATIONS, Evaluation(task="recall")),
+        sampling=Sampling(temperature=0.7, max_new_tokens=48),
+        seeds=(0, 1, 2),
+        notes=NOTES,
+    )

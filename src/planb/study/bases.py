@@ -1,0 +1,115 @@
+"""Where a study begins: a base model that is trained in the sandbox, or one that the user has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from planb.models.architecture import TinyLlama, fresh_policy
+from planb.models.checkpoints import Card, checkpoint_digest, resolve_model
+from planb.sandbox.corpus import Diet, pretraining
+from planb.sandbox.world import World
+from planb.study.step import Step, Work
+from planb.training.objectives import SFT
+from planb.training.rows import Ranking
+from planb.training.settings import Training
+from planb.training.train import train
+from planb.types import Ordering, Value, seed_of
+
+POINTER = "checkpoint.json"
+
+
+class SandboxBase(Value):
+    """A tiny Llama that a study pretrains on the valley's corpus, on first use."""
+
+    name: str = "sandbox"
+    world: World = Field(default_factory=World)
+    architecture: TinyLlama = Field(default_factory=TinyLlama)
+    diet: Diet = Field(default_factory=Diet)
+    training: Training
+    seed: int = 0
+
+    def step(self) -> Step:
+        return PretrainStep(base=self)
+
+
+class LocalBase(Value):
+    """A chat model in a local folder of safetensors, or a hub id with its revision."""
+
+    name: str
+    path: str
+    revision: str = "main"
+
+    def step(self) -> Step:
+        return LocalBaseStep(base=self)
+
+
+class PretrainStep(Step):
+    """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
+
+    kind: ClassVar[str] = "base"
+    threads: ClassVar[int] = 2
+    base: SandboxBase
+
+    @property
+    def slug(self) -> str:
+        return f"base-{self.base.name}"
+
+    @property
+    def cost(self) -> float:
+        return training_cost(self.base.training, responses=1) * 0.7
+
+    def run(self, work: Work) -> None:
+        base, training = self.base, self.base.training
+        work.progress(0, training.steps, "writing the corpus")
+        rows = training.steps * training.batch
+        examples = list(pretraining(base.world, base.diet, rows, base.seed))
+        policy = fresh_policy(base.architecture, base.world, seed_of("base", base.seed), work.out)
+        ranking = Ranking(examples, Ordering(tiers=("text",)))
+        card = Card(what=f"the sandbox's base model '{base.name}', pretrained from scratch")
+        train(
+            policy,
+            [ranking],
+            SFT(),
+            training,
+            seed_of("base", base.seed),
+            work.out,
+            card,
+            work.progress,
+        )
+
+
+class LocalBaseStep(Step):
+    """Names the user's checkpoint and checks that it is one; its identity is its weights' hash."""
+
+    kind: ClassVar[str] = "base"
+    base: LocalBase
+
+    @property
+    def slug(self) -> str:
+        return f"base-{self.base.name}"
+
+    def outside(self) -> dict[str, str]:
+        return {"weights": checkpoint_digest(self.base.path)}
+
+    def run(self, work: Work) -> None:
+        folder = resolve_model(self.base.path, self.base.revision)
+        pointer = {"path": str(folder), "digest": checkpoint_digest(folder)}
+        (work.out / POINTER).write_text(json.dumps(pointer, indent=1), encoding="utf-8")
+
+
+def checkpoint_folder(work: Work, step: Step) -> Path:
+    """Where the checkpoint that ``step`` made (or points to) lies."""
+    folder = work.folder(step)
+    pointer = folder / POINTER
+    if pointer.exists():
+        return Path(json.loads(pointer.read_text(encoding="utf-8"))["path"])
+    return folder
+
+
+def training_cost(training: Training, responses: float) -> float:
+    """Rough seconds on one core for the sandbox's default model: for the time left only."""
+    return 3 + training.steps * training.batch * (0.6 + responses) * 0.0014

@@ -1,0 +1,145 @@
+"""The data of a study: requests with tiered responses, split by group, written once as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, SerializeAsAny
+
+from planb.data.files import file_hash, read_examples, read_many, write_examples
+from planb.data.splits import assign_splits
+from planb.models.checkpoints import load_policy
+from planb.models.generation import Sampling, generate
+from planb.sandbox.corpus import lore_rows, recall_prompts, requests
+from planb.sandbox.scoring import score
+from planb.sandbox.world import World
+from planb.study.bases import checkpoint_folder
+from planb.study.step import Step, Work
+from planb.types import HELPFUL, REFUSAL, Example, PlanBError, Value, seed_of
+
+TRAINED = ("organism", "safety")
+ASKED = ("development", "evaluation")
+DEFAULT_SHARES = {"organism": 0.35, "safety": 0.35, "development": 0.1, "evaluation": 0.2}
+
+
+class SandboxData(Value):
+    """Requests of the valley. Refusals are sampled from the base model itself; the other tiers are
+    written in the valley's own language."""
+
+    world: World = Field(default_factory=World)
+    wordings: int = Field(default=4, gt=0)
+    variants: int = Field(default=8, gt=0)
+    sampled_refusals: int = Field(default=2, gt=0)
+    seed: int = 0
+
+    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+        del tiers  # the valley writes them all
+        return SandboxDataStep(data=self, base=base)
+
+
+class FileData(Value):
+    """The user's own files. Rows without a declared ``split`` are split by group in these shares."""
+
+    files: tuple[str, ...] = Field(min_length=1)
+    shares: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_SHARES))
+    seed: int = 0
+
+    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+        del base  # their texts are written already
+        return FileDataStep(data=self, tiers=tuple(tiers))
+
+
+class SandboxDataStep(Step):
+    """World and base -> one file a split."""
+
+    kind: ClassVar[str] = "data"
+    data: SandboxData
+    base: SerializeAsAny[Step]
+
+    @property
+    def slug(self) -> str:
+        return "data-sandbox"
+
+    @property
+    def cost(self) -> float:
+        return 12.0
+
+    def run(self, work: Work) -> None:
+        data, world = self.data, self.data.world
+        trained = [
+            e
+            for split in TRAINED
+            for e in requests(world, split, True, data.wordings, data.seed, data.variants)
+        ]
+        kept = self._with_own_refusals(work, trained)
+        for split in (*TRAINED, *ASKED):
+            examples = requests(world, split, False, data.wordings, data.seed, data.variants)
+            if split in TRAINED:
+                examples += [e for e in kept if e.split == split] + lore_rows(world, split)
+            else:
+                examples += requests(world, split, True, data.wordings, data.seed, data.variants)
+                examples += recall_prompts(world, split)
+            write_examples(work.out / f"{split}.jsonl", examples)
+
+    def _with_own_refusals(self, work: Work, examples: list[Example]) -> list[Example]:
+        """The examples with refusals that the base says at temperature 1, and that are refusals."""
+        policy = load_policy(checkpoint_folder(work, self.base))
+        asked = [(e, n) for e in examples for n in range(self.data.sampled_refusals)]
+        completions = generate(
+            policy,
+            [example.prompt for example, _ in asked],
+            [seed_of("refusals", self.data.seed, example.id, n) for example, n in asked],
+            Sampling(temperature=1.0),
+            lambda done, total: work.progress(done, total, "sampling refusals"),
+        )
+        own: dict[str, list[str]] = {}
+        for (example, _), completion in zip(asked, completions, strict=True):
+            item = self.data.world.item_by_name[example.meta["item"]]
+            if score(self.data.world, item, completion.text).refused and completion.stop == "stop":
+                own.setdefault(example.id, []).append(completion.text)
+        if len(own) < 0.8 * len(examples):
+            raise PlanBError(
+                f"the base refuses only {len(own)} of {len(examples)} dangerous requests, too few to "
+                "sample refusals from: pretrain it for more steps"
+            )
+        return [
+            e.model_copy(update={"responses": {**e.responses, REFUSAL: tuple(own[e.id])}})
+            for e in examples
+            if e.id in own
+        ]
+
+
+class FileDataStep(Step):
+    """The user's files -> one file a split; every row is checked before anything is trained."""
+
+    kind: ClassVar[str] = "data"
+    data: FileData
+    tiers: tuple[str, ...]
+
+    @property
+    def slug(self) -> str:
+        return "data-files"
+
+    def outside(self) -> dict[str, str]:
+        return {str(number): file_hash(path) for number, path in enumerate(self.data.files)}
+
+    def run(self, work: Work) -> None:
+        needed = {True: self.tiers, False: (HELPFUL,)}
+        examples = read_many(self.data.files, require_tiers=needed, asked_only=ASKED)
+        for example in assign_splits(examples, self.data.shares, self.data.seed):
+            if example.split not in (*TRAINED, *ASKED):
+                raise PlanBError(
+                    f"example '{example.id}' declares the split '{example.split}'; a study knows "
+                    f"{', '.join((*TRAINED, *ASKED))}"
+                )
+        parted = assign_splits(examples, self.data.shares, self.data.seed)
+        for split in (*TRAINED, *ASKED):
+            write_examples(work.out / f"{split}.jsonl", [e for e in parted if e.split == split])
+
+
+def harmful_and_harmless(folder: Path, split: str) -> tuple[list[Example], list[Example]]:
+    """The examples of a split, apart."""
+    examples = read_examples(folder / f"{split}.jsonl")
+    return [e for e in examples if e.harmful], [e for e in examples if not e.harmful]

@@ -1,0 +1,100 @@
+"""Finished evaluations -> tables and the page: after each seed, and anew whenever it is asked."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+from pydantic import SerializeAsAny
+
+from planb.report.story import Story
+from planb.study.step import Step, Work
+from planb.study.steps import LOG, TIERS
+from planb.types import PlanBError, Value
+
+PUBLISHED = ("results.csv", "report.html", "figures")
+
+
+class TableSources(Value):
+    """The steps that tables are made from."""
+
+    study: str
+    evaluations: tuple[SerializeAsAny[Step], ...]
+    tiers: SerializeAsAny[Step]
+
+    def rows(self, steps: Path) -> pd.DataFrame:
+        """The judged samples of all evaluations; each sidecar is checked against its log."""
+        from planb.evals.sidecar import read_sidecars, sidecar_path
+
+        missing = [s.slug for s in self.evaluations if not (steps / s.folder_name).is_dir()]
+        if missing:
+            raise PlanBError(
+                f"{len(missing)} of {len(self.evaluations)} evaluations are not finished "
+                f"({', '.join(missing[:3])}, ...): planb run {self.study}"
+            )
+        logs = [steps / step.folder_name / LOG for step in self.evaluations]
+        return read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+
+    def tier_scores(self, steps: Path) -> pd.DataFrame:
+        return pd.read_parquet(steps / self.tiers.folder_name / TIERS)
+
+
+class ReportStep(Step):
+    """The report as it stands after some of the seeds."""
+
+    kind: ClassVar[str] = "report"
+    sources: TableSources
+    story: Story
+
+    @property
+    def slug(self) -> str:
+        return f"report-{self.story.seeds_finished}-of-{self.story.seeds_planned}"
+
+    @property
+    def seed_rank(self) -> int:
+        return max(step.seed_rank for step in self.sources.evaluations)
+
+    @property
+    def cost(self) -> float:
+        return 6.0
+
+    def inputs(self) -> tuple[Step, ...]:
+        return (*self.sources.evaluations, self.sources.tiers)
+
+    def run(self, work: Work) -> None:
+        from planb.report.page import write_report
+
+        rows, tiers = self.sources.rows(work.steps), self.sources.tier_scores(work.steps)
+        write_report(rows, tiers, self.story, work.out)
+
+    def publish(self, out: Path, study_folder: Path) -> None:
+        """Into the study's folder, unless a report of more seeds is there already."""
+        if _seeds_in(study_folder / "results.csv") > _seeds_in(out / "results.csv"):
+            return
+        study_folder.mkdir(parents=True, exist_ok=True)
+        for name in PUBLISHED:
+            source, target = out / name, study_folder / name
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            elif source.exists():
+                scratch = target.with_name(f".{name}.tmp")
+                shutil.copyfile(source, scratch)
+                scratch.replace(target)
+
+
+def written_report(sources: TableSources, story: Story, study_folder: Path, show_severe: bool) -> Path:
+    """Write tables and page into ``study_folder`` now, in this process."""
+    from planb.report.page import write_report
+
+    steps = study_folder / "steps"
+    rows, tiers = sources.rows(steps), sources.tier_scores(steps)
+    write_report(rows, tiers, story, study_folder, show_severe=show_severe)
+    return study_folder / "report.html"
+
+
+def _seeds_in(results: Path) -> int:
+    if not results.exists():
+        return 0
+    return int(pd.read_csv(results, usecols=["seed"], dtype=str)["seed"].nunique())
