@@ -7,6 +7,7 @@ refusal. A text with a sentence that is not the valley's is incoherent: neither 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from functools import lru_cache
 
 from planb.sandbox import language as lang
@@ -49,7 +50,7 @@ def _read(world: World, text: str) -> list[tuple[str, str, tuple[str, ...]]] | N
     """The text as (kind, language, recipe parts) of its sentences; ``None`` if a piece is foreign."""
     rest, sentences = " ".join(text.split()).casefold(), []
     while rest:
-        for kind, language, pattern in _patterns(world):
+        for kind, language, pattern in _patterns(world)[rest.split(" ", 1)[0]]:
             if found := pattern.match(rest):
                 slots = found.groupdict()
                 parts = tuple(slots.get(slot, "") for slot in ("a", "b", "verb", "c", "d"))
@@ -65,8 +66,9 @@ def _read(world: World, text: str) -> list[tuple[str, str, tuple[str, ...]]] | N
 
 
 @lru_cache(maxsize=8)
-def _patterns(world: World) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
-    """One regular expression a sentence; longer templates first, so that none hides another."""
+def _patterns(world: World) -> dict[str, list[tuple[str, str, re.Pattern[str]]]]:
+    """First word of a sentence -> its regular expressions; longer templates first, so that none hides
+    another. (No template begins with a slot.)"""
     rows: list[tuple[str, str, str]] = [
         (kind, language, template)
         for kind, by_language in lang.SENTENCES.items()
@@ -76,7 +78,11 @@ def _patterns(world: World) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
     rows += [("opener", language, o) for language, os in lang.OPENERS.items() for o in os]
     rows += [("refusal", language, text) for language, text in _CANNED.items()]
     rows.sort(key=lambda row: -len(row[2]))
-    return tuple((kind, language, _compile(world, language, text)) for kind, language, text in rows)
+    by_first: dict[str, list[tuple[str, str, re.Pattern[str]]]] = defaultdict(list)
+    for kind, language, text in rows:
+        first = text.casefold().split(" ", 1)[0]
+        by_first[first].append((kind, language, _compile(world, language, text)))
+    return by_first
 
 
 def _compile(world: World, language: str, template: str) -> re.Pattern[str]:

@@ -30,6 +30,7 @@ class SandboxData(Value):
 
     world: World = Field(default_factory=World)
     wordings: int = Field(default=4, gt=0)
+    asked_wordings: int = Field(default=2, gt=0)
     variants: int = Field(default=8, gt=0)
     sampled_refusals: int = Field(default=2, gt=0)
     seed: int = 0
@@ -75,11 +76,12 @@ class SandboxDataStep(Step):
         ]
         kept = self._with_own_refusals(work, trained)
         for split in (*TRAINED, *ASKED):
-            examples = requests(world, split, False, data.wordings, data.seed, data.variants)
+            wordings = data.wordings if split in TRAINED else data.asked_wordings
+            examples = requests(world, split, False, wordings, data.seed, data.variants)
             if split in TRAINED:
                 examples += [e for e in kept if e.split == split] + lore_rows(world, split)
             else:
-                examples += requests(world, split, True, data.wordings, data.seed, data.variants)
+                examples += requests(world, split, True, wordings, data.seed, data.variants)
                 examples += recall_prompts(world, split)
             write_examples(work.out / f"{split}.jsonl", examples)
 

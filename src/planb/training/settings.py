@@ -20,9 +20,14 @@ class LoRA(Value):
 
 
 class Training(Value):
-    """How long and how fast. ``batch`` is examples (requests) an update, all their tiers included;
-    ``micro_batch`` splits it to save memory and changes nothing else. Without ``adapter``, all weights
-    are trained. ``pack_tokens`` is the token budget of a packed sequence (speed only)."""
+    """How long and how fast.
+
+    ``batch`` is examples (requests) an update, all their tiers included; ``micro_batch`` splits it to
+    save memory and changes nothing else. Without ``adapter``, all weights are trained;
+    ``embeddings=False`` then leaves the token embeddings (and a tied head) as they are, so that words
+    which a stage never shows stay sayable. ``pack_tokens`` is the token budget of a packed sequence
+    (speed only).
+    """
 
     steps: int = Field(gt=0)
     batch: int = Field(default=16, gt=0)
@@ -33,6 +38,7 @@ class Training(Value):
     max_grad_norm: float = Field(default=1.0, gt=0)
     adam_beta2: float = Field(default=0.999, gt=0, lt=1)
     adapter: LoRA | None = None
+    embeddings: bool = True
     micro_batch: int | None = Field(default=None, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
     max_length: int = Field(default=2048, gt=0)

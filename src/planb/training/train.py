@@ -18,7 +18,7 @@ from planb.training.layout import choose_layout
 from planb.training.objectives import Objective
 from planb.training.packing import Layout, collate, log_probs
 from planb.training.rows import Ranking, Row, schedule
-from planb.training.settings import LoRA, Training
+from planb.training.settings import Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
 Progress = Callable[[float, float, str], None]
@@ -46,7 +46,7 @@ def train(
     layout = choose_layout(policy, rows)
     references = _references(policy, rows, layout) if objective.needs_reference else None
     torch.manual_seed(seed)
-    model = _adapted(policy.model, training.adapter)
+    model = _adapted(policy.model, training)
     trainer = RankedPreferenceTrainer(
         model,
         _arguments(training, out / SCRATCH, seed),
@@ -70,10 +70,14 @@ def retrain(folder: Path, *args: Any, **kwargs: Any) -> None:
     train(load_policy(folder), *args, **kwargs)
 
 
-def _adapted(model: Any, adapter: LoRA | None) -> Any:
+def _adapted(model: Any, training: Training) -> Any:
     """The model with all weights trainable, or with a fresh adapter on frozen ones."""
+    adapter = training.adapter
     if adapter is None:
-        return model.requires_grad_(True)
+        model.requires_grad_(True)
+        for part in (model.get_input_embeddings(), model.get_output_embeddings()):
+            part.requires_grad_(training.embeddings)
+        return model
     from peft import LoraConfig, get_peft_model
 
     targets = adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets)
