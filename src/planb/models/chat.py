@@ -7,7 +7,7 @@ ids end with the token that ends the turn; what a template adds after it (a newl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from planb.types import Message, PlanBError
 
@@ -30,8 +30,42 @@ def exchange_ids(
     Raises PlanBError if the template renders the prompt otherwise once it is answered, or does not
     render the response's text as it is.
     """
+    return exchanges(tokenizer, [(prompt, response)])[0]
+
+
+def exchanges(
+    tokenizer: Tokenizer, pairs: Sequence[tuple[Sequence[Message], str]]
+) -> list[tuple[list[int], list[int]]]:
+    """``exchange_ids`` of many pairs, tokenized together."""
+    if not pairs:
+        return []
+    parts = [_parts(tokenizer, prompt, response) for prompt, response in pairs]
+    asked = _encode_many(tokenizer, [part.asked for part in parts])
+    bodies = _encode_many(tokenizer, [part.body for part in parts])
+    special = set(tokenizer.all_special_ids)
+    ending = {
+        rest: next((t for t in _encode(tokenizer, rest) if t in special), _end_id(tokenizer))
+        for rest in {part.rest for part in parts}
+    }
+    starts = [_document_start(tokenizer) if part.document else [] for part in parts]
+    return [
+        ([*start, *prompt], [*body, ending[part.rest]])
+        for part, start, prompt, body in zip(parts, starts, asked, bodies, strict=True)
+    ]
+
+
+class _Parts(NamedTuple):
+    """An exchange as text: what is asked, the response, and what the template puts after it."""
+
+    asked: str
+    body: str
+    rest: str
+    document: bool = False
+
+
+def _parts(tokenizer: Tokenizer, prompt: Sequence[Message], response: str) -> _Parts:
     if prompt[0].role == "document":
-        return _document_ids(tokenizer, prompt), [*_encode(tokenizer, response), _end_id(tokenizer)]
+        return _Parts(_document_text(prompt), response, "", document=True)
     asked = _render(tokenizer, prompt, answered=False)
     answered = (*prompt, Message(role="assistant", content=response))
     whole = _render(tokenizer, answered, answered=True)
@@ -48,10 +82,7 @@ def exchange_ids(
             f"the chat template does not render the response as it is: {response.strip()[:60]!r}"
         )
     cut = at + len(response.strip())
-    body, end = _encode(tokenizer, rest[:cut]), _encode(tokenizer, rest[cut:])
-    special = set(tokenizer.all_special_ids)
-    ending = next((token for token in end if token in special), _end_id(tokenizer))
-    return _encode(tokenizer, asked), [*body, ending]
+    return _Parts(asked, rest[:cut], rest[cut:])
 
 
 def end_ids(tokenizer: Tokenizer, model: Any) -> list[int]:
@@ -83,12 +114,23 @@ def _render(tokenizer: Tokenizer, prompt: Sequence[Message], answered: bool) -> 
 
 
 def _document_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    return [*start, *_encode(tokenizer, " ".join(m.content for m in prompt if m.content))]
+    return [*_document_start(tokenizer), *_encode(tokenizer, _document_text(prompt))]
+
+
+def _document_start(tokenizer: Tokenizer) -> list[int]:
+    return [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+
+
+def _document_text(prompt: Sequence[Message]) -> str:
+    return " ".join(message.content for message in prompt if message.content)
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _encode_many(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    return [list(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
 def _end_id(tokenizer: Tokenizer) -> int:

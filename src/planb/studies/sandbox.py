@@ -69,7 +69,7 @@ def sandbox(world: World | None = None) -> Study:
         ),
         judge=Exact(world=world),
         evaluations=(*EVALUATIONS, Evaluation(task="recall")),
-        sampling=Sampling(temperature=0.7, max_new_tokens=48),
+        sampling=Sampling(temperature=0.6, max_new_tokens=48),
         seeds=(0, 1, 2),
         notes=NOTES,
     )

