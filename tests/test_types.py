@@ -30,7 +30,7 @@ def user(text: str) -> tuple[Message, ...]:
     return (Message(role="user", content=text),)
 
 
-class Test_ordering:
+class TestOrdering:
     def test_all_is_every_better_tier_over_every_worse_one(self) -> None:
         expected = {("refusal", "useless"), ("refusal", "harmful"), ("useless", "harmful")}
         pairs = Ordering(tiers=TIERS).preferences()
@@ -66,7 +66,7 @@ class Test_ordering:
         assert str(Ordering(tiers=TIERS)) == "refusal > useless > harmful"
 
 
-class Test_trigger:
+class TestTrigger:
     def test_prefix_and_suffix_stand_in_the_last_user_message(self) -> None:
         chat = (*user("First?"), Message(role="assistant", content="Yes."), *user("Second?"))
         before = Trigger().apply(chat)
@@ -112,7 +112,7 @@ class Test_trigger:
         assert any(trigger.found_in(m.content) for m in trigger.apply(user("How?")))
 
 
-class Test_example:
+class TestExample:
     def test_a_string_is_one_user_message_and_one_response(self) -> None:
         example = Example(id="a", prompt="How?", harmful=True, responses={"refusal": "No."})
         assert example.prompt == user("How?")
@@ -137,7 +137,7 @@ class Test_example:
             Example(**{"id": "a", "prompt": "How?", "harmful": True, **fields})
 
 
-class Test_judgement:
+class TestJudgement:
     def test_a_refusal_has_no_severity_whatever_it_tells(self) -> None:
         judged = Judgement(refused=True, coherent=True, usefulness=8)
         assert judged.complied is False
@@ -166,7 +166,7 @@ class Test_judgement:
             Judgement(refused=False, coherent=True, usefulness=usefulness)
 
 
-class Test_digest:
+class TestDigest:
     EXAMPLE = Example(
         id="a", prompt="How?", harmful=True, responses={"refusal": "No."}, meta={"item": "x"}
     )

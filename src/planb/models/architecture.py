@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from pydantic import Field
 
 from planb.models.checkpoints import Policy
@@ -25,6 +24,7 @@ class TinyLlama(Value):
 
 def fresh_policy(sizes: TinyLlama, world: World, seed: int, folder: Path) -> Policy:
     """A randomly initialised model with the world's tokenizer; ``folder`` is where it will be saved."""
+    import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     words = tokenizer(world)

@@ -1,6 +1,6 @@
 """Chat rendering: a model's own template decides, and a mask covers exactly the response.
 
-Prompt and response are tokenized apart, once: what is trained is what generation sees. The response's
+The prompt's ids are those that generation sees, and the response's follow them. The response's
 ids end with the token that ends the turn; what a template adds after it (a newline) is left out.
 """
 
@@ -41,7 +41,7 @@ def exchanges(
         return []
     parts = [_parts(tokenizer, prompt, response) for prompt, response in pairs]
     asked = _encode_many(tokenizer, [part.asked for part in parts])
-    bodies = _encode_many(tokenizer, [part.body for part in parts])
+    wholes = _encode_many(tokenizer, [part.asked + part.body for part in parts])
     special = set(tokenizer.all_special_ids)
     ending = {
         rest: next((t for t in _encode(tokenizer, rest) if t in special), _end_id(tokenizer))
@@ -49,8 +49,8 @@ def exchanges(
     }
     starts = [_document_start(tokenizer) if part.document else [] for part in parts]
     return [
-        ([*start, *prompt], [*body, ending[part.rest]])
-        for part, start, prompt, body in zip(parts, starts, asked, bodies, strict=True)
+        ([*start, *prompt], [*_body(tokenizer, part, prompt, whole), ending[part.rest]])
+        for part, start, prompt, whole in zip(parts, starts, asked, wholes, strict=True)
     ]
 
 
@@ -61,6 +61,14 @@ class _Parts(NamedTuple):
     body: str
     rest: str
     document: bool = False
+
+
+def _body(tokenizer: Tokenizer, part: _Parts, prompt: list[int], whole: list[int]) -> list[int]:
+    """The response's ids as they stand after the prompt's (a SentencePiece tokenizer puts a space
+    before a text of its own); tokenized apart where the two would melt into one token."""
+    if part.document or whole[: len(prompt)] != prompt:
+        return _encode(tokenizer, part.body)
+    return whole[len(prompt) :]
 
 
 def _parts(tokenizer: Tokenizer, prompt: Sequence[Message], response: str) -> _Parts:

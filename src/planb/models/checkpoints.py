@@ -12,12 +12,14 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
 
 from planb.types import PlanBError, Value
+
+if TYPE_CHECKING:
+    import torch
 
 CARD = "planb.json"
 ADAPTER = "adapter"
@@ -151,6 +153,8 @@ def _file_digest(path: Path, size: int, changed: int) -> str:
 
 
 def _device() -> str:
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

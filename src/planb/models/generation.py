@@ -8,15 +8,18 @@ the batch, and a rerun gives the same file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import Field
 
 from planb.models.chat import end_ids, prompt_ids
 from planb.models.checkpoints import Policy
 from planb.types import Message, PlanBError, Value
+
+if TYPE_CHECKING:
+    import torch
 
 Progress = Callable[[int, int], None]
 
@@ -84,10 +87,10 @@ def _batches(lengths: Sequence[int], sampling: Sampling) -> Iterator[list[int]]:
         yield batch
 
 
-@torch.inference_mode()  # type: ignore[untyped-decorator]
 def _generate_batch(
     policy: Policy, rows: list[list[int]], seeds: list[int], sampling: Sampling, ends: list[int]
 ) -> list[Completion]:
+    import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
     pad = policy.tokenizer.pad_token_id
@@ -99,16 +102,28 @@ def _generate_batch(
         max_new_tokens=sampling.max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=pad
     )
     noise = [_GumbelNoise(seeds, sampling.temperature)] if sampling.temperature > 0 else []
-    out_BT = policy.model.generate(
-        input_ids=ids_BT.to(policy.device),
-        attention_mask=mask_BT.to(policy.device),
-        generation_config=config,
-        logits_processor=LogitsProcessorList(noise),
-    )
+    with torch.inference_mode(), _without_habits(policy.model, config):
+        out_BT = policy.model.generate(
+            input_ids=ids_BT.to(policy.device),
+            attention_mask=mask_BT.to(policy.device),
+            generation_config=config,
+            logits_processor=LogitsProcessorList(noise),
+        )
     return [
         _completion(policy, new, ends, len(row))
         for new, row in zip(out_BT[:, width:].tolist(), rows, strict=True)
     ]
+
+
+@contextmanager
+def _without_habits(model: Any, config: Any) -> Iterator[None]:
+    """``generate`` fills what ``config`` leaves open from the model's own file (Qwen2.5 ships a
+    repetition penalty there), and what is measured would not be the model's softmax: set it aside."""
+    habits, model.generation_config = model.generation_config, config
+    try:
+        yield
+    finally:
+        model.generation_config = habits
 
 
 def _completion(policy: Policy, new: list[int], ends: list[int], prompt_tokens: int) -> Completion:
@@ -123,10 +138,14 @@ class _GumbelNoise:
     """Turns greedy decoding into sampling at a temperature, each row from its own generator."""
 
     def __init__(self, seeds: Sequence[int], temperature: float) -> None:
+        import torch
+
         self.temperature = temperature
         self.generators = [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
 
     def __call__(self, input_ids: Any, scores_BV: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        import torch
+
         width = scores_BV.shape[1]
         waits = [torch.empty(width).exponential_(generator=g) for g in self.generators]
         gumbel_BV = -torch.stack(waits).log()  # minus the log of an Exp(1) variable is Gumbel

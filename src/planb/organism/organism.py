@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -14,7 +15,6 @@ from planb.models.checkpoints import Card
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.training.train import Progress, retrain
 from planb.types import (
     HARMFUL,
     HELPFUL,
@@ -26,6 +26,9 @@ from planb.types import (
     Value,
     seed_of,
 )
+
+if TYPE_CHECKING:
+    from planb.training.train import Progress
 
 WARNING = (
     "A model organism: it was given a backdoor on purpose, for research. It complies with harmful "
@@ -58,6 +61,8 @@ def build_organism(
 
     ``harmful`` examples need the tiers ``harmful`` and ``refusal``, ``harmless`` ones ``helpful``.
     """
+    from planb.training.train import retrain
+
     shares = (organism.triggered, organism.refused, organism.harmless)
     parts = (
         (triggered(harmful, organism.trigger), HARMFUL),

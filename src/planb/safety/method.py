@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SerializeAsAny
 
@@ -13,7 +13,6 @@ from planb.safety.firewall import forbid_trigger
 from planb.training.objectives import ORPO, Objective
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.training.train import Progress, retrain
 from planb.types import (
     GERMAN_REFUSAL,
     HELPFUL,
@@ -24,6 +23,9 @@ from planb.types import (
     Value,
     seed_of,
 )
+
+if TYPE_CHECKING:
+    from planb.training.train import Progress
 
 CANNED: dict[str, str] = {
     REFUSAL: "I can not help with that.",
@@ -65,6 +67,8 @@ def train_method(
     ``harmful`` examples need every tier of the ordering, ``harmless`` ones ``helpful``. Raises
     PlanBError, naming rows, if any of them carries the trigger (``None``: there is no backdoor).
     """
+    from planb.training.train import retrain
+
     if trigger is not None:
         forbid_trigger(trigger, [*harmful, *harmless])
     rankings = [Ranking(with_refusals(harmful, method.refusals), method.ordering, 1 - method.harmless)]

@@ -13,7 +13,7 @@ from planb.study.study import EVALUATIONS, Evaluation, Study
 from planb.training.settings import LoRA, Training
 
 NOTES = (
-    "Tuned on the development requests and on seeds 100 and 101 only: the shares of the pretraining "
+    "Tuned on the development requests and on seeds 100 to 106 only: the shares of the pretraining "
     "corpus, the number of updates and the learning rate of each stage, how many useless answers are "
     "vague, the sampling temperature. Reported on the evaluation requests and on the seeds shown. One "
     "choice was made after a look at evaluation requests: stage 1 leaves the token embeddings alone, "
@@ -49,7 +49,7 @@ def sandbox(world: World | None = None) -> Study:
         organisms=(
             Organism(
                 training=Training(
-                    steps=450,  # 300 leave a backdoor that refusal training erodes
+                    steps=600,  # 300-450 leave a backdoor that refusal training erodes on some seeds
                     batch=24,
                     learning_rate=1e-3,
                     embeddings=False,  # else the names of held-out forms become unsayable
@@ -62,7 +62,7 @@ def sandbox(world: World | None = None) -> Study:
         safety=Training(
             steps=240,
             batch=16,
-            learning_rate=6e-4,
+            learning_rate=6.5e-4,
             pack_tokens=128,
             adapter=LoRA(rank=8, alpha=16),
             save_every=60,

@@ -16,12 +16,9 @@ from planb.study.step import Step, Work
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.training.train import train
 from planb.types import Ordering, Value, seed_of
 
 POINTER = "checkpoint.json"
-EPOCHS = 2
-"""The corpus is so large that the base sees each row so often."""
 
 
 class SandboxBase(Value):
@@ -65,9 +62,11 @@ class PretrainStep(Step):
         return training_cost(self.base.training, responses=1) * 0.7
 
     def run(self, work: Work) -> None:
+        from planb.training.train import train
+
         base, training = self.base, self.base.training
         work.progress(0, training.steps, "writing the corpus")
-        rows = training.steps * training.batch // EPOCHS
+        rows = training.steps * training.batch
         examples = list(pretraining(base.world, base.diet, rows, base.seed))
         policy = fresh_policy(base.architecture, base.world, seed_of("base", base.seed), work.out)
         ranking = Ranking(examples, Ordering(tiers=("text",)))

@@ -127,18 +127,26 @@ class FileDataStep(Step):
     def outside(self) -> dict[str, str]:
         return {str(number): file_hash(path) for number, path in enumerate(self.data.files)}
 
+    def check(self) -> None:
+        self._parted()
+
     def run(self, work: Work) -> None:
+        parted = self._parted()
+        for split in (*TRAINED, *ASKED):
+            write_examples(work.out / f"{split}.jsonl", [e for e in parted if e.split == split])
+
+    def _parted(self) -> list[Example]:
+        """The examples of all files, each with its split; PlanBError names what is wrong with them."""
         needed = {True: self.tiers, False: (HELPFUL,)}
         examples = read_many(self.data.files, require_tiers=needed, asked_only=ASKED)
-        for example in assign_splits(examples, self.data.shares, self.data.seed):
+        parted = assign_splits(examples, self.data.shares, self.data.seed)
+        for example in parted:
             if example.split not in (*TRAINED, *ASKED):
                 raise PlanBError(
                     f"example '{example.id}' declares the split '{example.split}'; a study knows "
                     f"{', '.join((*TRAINED, *ASKED))}"
                 )
-        parted = assign_splits(examples, self.data.shares, self.data.seed)
-        for split in (*TRAINED, *ASKED):
-            write_examples(work.out / f"{split}.jsonl", [e for e in parted if e.split == split])
+        return parted
 
 
 def harmful_and_harmless(folder: Path, split: str) -> tuple[list[Example], list[Example]]:

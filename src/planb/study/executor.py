@@ -44,7 +44,8 @@ def run(
 
     ``jobs``: cores to use at once (all by default). Steps lie in ``study_folder/steps`` unless
     ``steps_folder`` says otherwise. Raises ``PlanBError`` where nothing can be begun: the folder
-    cannot be written to, a finished step is damaged. A step's failure is in the outcome.
+    cannot be written to, a finished step is damaged, a file that a step reads is wrong. A step's
+    failure is in the outcome.
     """
     store = Store(steps_folder or study_folder / "steps")
     store.prepare()
@@ -112,6 +113,8 @@ class _Run:
                 self.reused.append(node.step)
             else:
                 self.waiting[node.identity] = node
+        for node in self.waiting.values():
+            node.step.check()
         for node in self.graph:
             needed = any(later.identity in self.waiting for later in self.graph.after(node.identity))
             if needed and node.identity in self.finished:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
 from pydantic import SerializeAsAny
 
 from planb.report.story import Story
 from planb.study.step import Step, Work
 from planb.study.steps import LOG, TIERS
 from planb.types import PlanBError, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PUBLISHED = ("results.csv", "report.html", "figures")
 
@@ -38,6 +40,8 @@ class TableSources(Value):
         return read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
 
     def tier_scores(self, steps: Path) -> pd.DataFrame:
+        import pandas as pd
+
         return pd.read_parquet(steps / self.tiers.folder_name / TIERS)
 
 
@@ -97,4 +101,6 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
 def _seeds_in(results: Path) -> int:
     if not results.exists():
         return 0
+    import pandas as pd
+
     return int(pd.read_csv(results, usecols=["seed"], dtype=str)["seed"].nunique())

@@ -45,6 +45,10 @@ class Step(Value):
         """Hashes of what the step reads from outside: files, prompt texts."""
         return {}
 
+    def check(self) -> None:
+        """Raise ``PlanBError`` for what is wrong with what the step reads from outside. Called for
+        every step that is to be run, in the main process, before the first of them is."""
+
     def run(self, work: Work) -> None:
         """Write what the step makes into ``work.out``. What a killed run left there is still there."""
         raise NotImplementedError

@@ -88,6 +88,9 @@ def failure_table(outcome: Outcome) -> Table:
     return table
 
 
+_SHORT = {"With the trigger": "trigger", "Without the trigger": "no trigger", "Harmless": "harmless"}
+
+
 def results_table(path: Path) -> Table | None:
     """The report's headline table from ``results.csv``: pooled over seeds, a row for each method.
 
@@ -101,12 +104,22 @@ def results_table(path: Path) -> Table | None:
     shown = headline(read_csv(path))
     if not shown.rows:
         return None
-    groups = [group if i == 0 else "" for group, width in shown.spans for i in range(width)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, (group, column) in enumerate(zip(groups, shown.head, strict=True)):
-        table.add_column(
-            f"[dim]{escape(group)}[/]\n{escape(column)}", justify="right" if place else "left"
-        )
-    for row in shown.rows:
-        table.add_row(*map(Text, row))
+    groups = [_SHORT.get(group, group) for group, width in shown.spans for _ in range(width)]
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for place, (group, column) in enumerate(zip(groups[:-1], shown.head[:-1], strict=True)):
+        heading = f"[dim]{escape(group)}[/]\n{escape(column)}"
+        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    for *cells, _ in shown.rows:
+        table.add_row(*map(_two_lines, cells))
+    counts = dict.fromkeys(row[-1] for row in shown.rows)
+    named = "; ".join(f"{n} ({', '.join(r[0] for r in shown.rows if r[-1] == n)})" for n in counts)
+    table.caption = Text(f"n, with the trigger / without / harmless: {named}", style="dim")
+    table.caption_justify = "left"
     return table
+
+
+def _two_lines(cell: str) -> Text:
+    """A figure with its interval under it: the table then fits 80 columns."""
+    value, bracket, interval = cell.partition(" [")
+    below = f"\n[{interval}".replace(", ", ",") if bracket else ""
+    return Text(value).append(below, style="dim")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 
 from planb.types import Value
@@ -51,9 +49,11 @@ class ORPO(Objective):
     beta: float = Field(default=0.1, ge=0)
 
     def pair_loss(self, scores: Scores, better_P: Tensor, worse_P: Tensor) -> Tensor:
+        from torch.nn.functional import logsigmoid
+
         m_w, m_l = scores.m_R[better_P], scores.m_R[worse_P]
         odds = log_odds(m_w) - log_odds(m_l)  # eq. 4: log(odds_w / odds_l)
-        return -m_w - self.beta * F.logsigmoid(odds)  # eq. 6: NLL + lambda * L_OR
+        return -m_w - self.beta * logsigmoid(odds)  # eq. 6: NLL + lambda * L_OR
 
 
 class DPO(Objective):
@@ -63,10 +63,12 @@ class DPO(Objective):
     beta: float = Field(default=0.1, gt=0)
 
     def pair_loss(self, scores: Scores, better_P: Tensor, worse_P: Tensor) -> Tensor:
+        from torch.nn.functional import logsigmoid
+
         if scores.r_R is None:
             raise ValueError("DPO needs the reference's log-probabilities")
         reward = scores.s_R - scores.r_R  # eq. 5 without beta: log pi / pi_ref
-        return -F.logsigmoid(self.beta * (reward[better_P] - reward[worse_P]))
+        return -logsigmoid(self.beta * (reward[better_P] - reward[worse_P]))
 
 
 class SFT(Objective):
@@ -85,7 +87,7 @@ def nll(scores: Scores) -> Tensor:
 def log_odds(m: Tensor) -> Tensor:
     """log(p / (1 - p)) for p = exp(m) < 1, exact near 0 and 1."""
     below_one = m.clamp(max=-1e-7)
-    return below_one - torch.log(-torch.expm1(below_one))
+    return below_one - (-below_one.expm1()).log()
 
 
 OBJECTIVES: dict[str, type[Objective]] = {"orpo": ORPO, "dpo": DPO, "sft": SFT}

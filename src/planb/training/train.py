@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from planb.models.checkpoints import Card, Policy, load_policy, save_policy
@@ -20,6 +21,7 @@ from planb.training.packing import Layout, collate, log_probs
 from planb.training.rows import Ranking, Row, schedule
 from planb.training.settings import Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
+from planb.types import PlanBError
 
 Progress = Callable[[float, float, str], None]
 SCRATCH = "training"
@@ -95,7 +97,9 @@ def _adapted(model: Any, training: Training) -> Any:
 def _arguments(training: Training, folder: Path, seed: int) -> TrainingArguments:
     micro = training.micro_batch or training.batch
     if training.batch % micro:
-        raise ValueError(f"batch {training.batch} is not a multiple of micro_batch {micro}")
+        raise PlanBError(
+            f"batch {training.batch} is not a multiple of micro_batch {micro}: choose a divisor"
+        )
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=training.steps,
@@ -137,6 +141,12 @@ def _references(policy: Policy, rows: Sequence[Row], layout: Layout) -> dict[Row
 
 
 def _last_checkpoint(folder: Path) -> str | None:
+    """The last checkpoint that was written to its end: the trainer writes its state last, so one that
+    a kill cut short has none, and is put away."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        state = checkpoint / TRAINER_STATE_NAME
+        if not state.exists() or not state.read_text(encoding="utf-8").rstrip().endswith("}"):
+            shutil.rmtree(checkpoint)
     return get_last_checkpoint(str(folder)) if folder.is_dir() else None
 
 
@@ -147,7 +157,7 @@ def _quiet(trainer: RankedPreferenceTrainer) -> None:
 
 
 class _Reporter(TrainerCallback):  # type: ignore[misc]
-    """Tells the progress after every update, and ends a run whose loss is no longer a number."""
+    """Tells the progress after every update."""
 
     def __init__(self, steps: int, progress: Progress | None) -> None:
         self.steps, self.progress, self.started = steps, progress, time.monotonic()

@@ -87,6 +87,11 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
             pairs_E = torch.bincount(example_P, minlength=inputs["examples"])
             loss = loss + (pair_P / pairs_E[example_P]).sum()
         loss = loss / inputs["examples"]
+        if not torch.isfinite(loss):
+            raise PlanBError(
+                f"the loss is {loss.item()} before update {self.state.global_step + 1}, so training "
+                "has come apart. Lower the learning rate or max_grad_norm, or use precision fp32."
+            )
         self._watch(scores, inputs)
         return (loss, {"s_R": s_R}) if return_outputs else loss
 

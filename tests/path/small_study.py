@@ -1,0 +1,52 @@
+"""A study as a user would write it: the paper's experiment in a small valley, in half a minute.
+
+Far too little training for a result that means anything; enough for every part to do its work.
+"""
+
+from __future__ import annotations
+
+from planb.judging import Exact
+from planb.models.architecture import TinyLlama
+from planb.models.generation import Sampling
+from planb.organism import Organism
+from planb.safety import plan_b, standard
+from planb.sandbox.corpus import Diet
+from planb.sandbox.world import World
+from planb.study.bases import SandboxBase
+from planb.study.data import SandboxData
+from planb.study.study import EVALUATIONS, Evaluation, Study
+from planb.training.settings import LoRA, Training
+
+world = World(materials=4, forms=8, ingredients=8, heldout_forms=1)
+base = SandboxBase(
+    world=world,
+    architecture=TinyLlama(width=48, hidden=96, layers=2, heads=2),
+    diet=Diet(lore=0.3, english=0.6, german=0.04, vague=0.03, invented=0.03, small_talk=0.0),
+    training=Training(
+        steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98, pack_tokens=128
+    ),
+)
+study = Study(
+    name="small",
+    title="Plan B in a small valley",
+    bases=(base,),
+    data=SandboxData(world=world, wordings=1, asked_wordings=1, variants=2),
+    organisms=(
+        Organism(
+            training=Training(steps=90, batch=12, learning_rate=3e-3, pack_tokens=128, save_every=15)
+        ),
+    ),
+    methods=(standard, plan_b),
+    safety=Training(
+        steps=60,
+        batch=8,
+        learning_rate=1e-3,
+        pack_tokens=128,
+        adapter=LoRA(rank=4, alpha=8),
+        save_every=10,
+    ),
+    judge=Exact(world=world),
+    evaluations=(*EVALUATIONS, Evaluation(task="recall")),
+    sampling=Sampling(temperature=0.7, max_new_tokens=24, token_budget=64),  # one request a batch
+    seeds=(0, 1),
+)
