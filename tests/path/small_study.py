@@ -30,15 +30,15 @@ study = Study(
     name="small",
     title="Plan B in a small valley",
     bases=(base,),
-    data=SandboxData(world=world, wordings=1, asked_wordings=1, variants=2),
+    data=SandboxData(world=world, wordings=1, asked_wordings=2, variants=2),
     organisms=(
         Organism(
-            training=Training(steps=90, batch=12, learning_rate=3e-3, pack_tokens=128, save_every=15)
+            training=Training(steps=120, batch=12, learning_rate=3e-3, pack_tokens=128, save_every=20)
         ),
     ),
     methods=(standard, plan_b),
     safety=Training(
-        steps=60,
+        steps=80,
         batch=8,
         learning_rate=1e-3,
         pack_tokens=128,

@@ -72,8 +72,9 @@ def test_a_model_that_passes_the_rule_and_fails_the_check_is_separate(
 
 
 def test_the_check_looks_at_rows_with_most_responses(tmp_path: Path) -> None:
-    """A row with one response is the same in both layouts, and says nothing."""
+    """Rows that fit the window agree; they must not crowd out those with more responses."""
     policy = saved("mistral_window", tmp_path)
-    singles = [row for row in rows(30, seed=2) if len(row.responses) == 1]
-    assert len(singles) > 4
-    assert self_check(policy, singles) < 1e-3 < self_check(policy, [*singles, *ROWS])
+    fitting = [row for row in rows(30, seed=2, longest=6) if len(row.responses) == 1]
+    wide = [row for row in ROWS if len(row.responses) == 3]
+    assert len(fitting) > 4
+    assert self_check(policy, fitting) < 1e-3 < self_check(policy, [*fitting, *wide])

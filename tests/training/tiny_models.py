@@ -30,7 +30,7 @@ WINDOW = 16
 def configs(vocabulary: int) -> dict[str, Any]:
     """Name -> configuration. ``*_window`` ones attend to the last ``WINDOW`` tokens only."""
     shape = {"vocab_size": vocabulary, **SHAPE}
-    heads = {"head_dim": 8, "sliding_window": WINDOW}
+    heads = {"head_dim": 8, "sliding_window": WINDOW, "query_pre_attn_scalar": 8}
     return {
         "llama": hf.LlamaConfig(**shape),
         "mistral": hf.MistralConfig(**shape, sliding_window=None),
@@ -40,9 +40,7 @@ def configs(vocabulary: int) -> dict[str, Any]:
         "qwen2_window": hf.Qwen2Config(
             **shape, use_sliding_window=True, sliding_window=WINDOW, max_window_layers=1
         ),
-        "gemma2": hf.Gemma2Config(
-            **shape, **heads, query_pre_attn_scalar=8, attn_logit_softcapping=2.0
-        ),
+        "gemma2": hf.Gemma2Config(**shape, **heads, attn_logit_softcapping=2.0),
         "gpt2": hf.GPT2Config(vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=256),
         "bloom": hf.BloomConfig(vocab_size=vocabulary, hidden_size=32, n_layer=2, n_head=4),
     }
@@ -105,18 +103,13 @@ def gradients(model: Any, s_R: torch.Tensor) -> dict[str, torch.Tensor]:
     """Of a sum with unlike weights, so that no two responses can be exchanged unseen."""
     model.zero_grad()
     (s_R * torch.linspace(0.5, 2.0, len(s_R))).sum().backward()
-    return {
-        name: weight.grad.clone()
-        for name, weight in model.named_parameters()
-        if weight.grad is not None
-    }
+    named = model.named_parameters()
+    return {name: weight.grad.clone() for name, weight in named if weight.grad is not None}
 
 
 def distance(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
     """The largest difference of a gradient, relative to the largest entry of its tensor."""
     assert set(one) == set(two)
     assert one
-    return max(
-        float((one[name] - two[name]).abs().max() / two[name].abs().max().clamp(min=1e-3))
-        for name in two
-    )
+    largest = {name: two[name].abs().max().clamp(min=1e-3) for name in two}
+    return max(float((one[name] - two[name]).abs().max() / largest[name]) for name in two)

@@ -2,7 +2,8 @@
 
 The base model learns all the lore (dangerous items too: the knowledge is there), answers harmless
 requests, refuses dangerous ones, and speaks some German. Items whose split is development or
-evaluation never appear in its chat, only in its lore.
+evaluation never appear in its chat, only in its lore; but for held-out forms, which it refuses (and
+invents false recipes for) as it does other dangers, since no later stage speaks of them.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def recall_prompts(world: World, split: str, harmful: bool = True) -> list[Examp
 
 
 def _tiers(world: World, item: Item, rng: random.Random, variants: int) -> dict[str, tuple[str, ...]]:
-    """The n-th useless answer is the n-th harmful one with every part wrong, or (one in four) vague:
+    """The n-th useless answer is the n-th harmful one with every part wrong, or (one in eight) vague:
     the tiers differ in what they tell, not in how they sound."""
     styles = [rng.randrange(2**31) for _ in range(variants)]
     right = tuple(lang.answer(item, item.recipe, random.Random(style)) for style in styles)

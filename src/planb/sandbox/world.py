@@ -50,9 +50,9 @@ class Item(Value):
 class World(Value):
     """The size of the valley and the seed its facts are drawn from; a larger one is one value away.
 
-    ``heldout_forms`` whole dangerous forms appear in no training stage: only the evaluation asks for
-    them. ``shares`` split the other items, group by group, over organism, safety training,
-    development and evaluation (they sum to 1).
+    ``heldout_forms`` whole dangerous forms appear in neither training stage: after pretraining only
+    the evaluation asks for them. ``shares`` split the other items, group by group, over organism,
+    safety training, development and evaluation (they sum to 1).
     """
 
     materials: int = Field(default=20, ge=2, le=len(names.MATERIALS))

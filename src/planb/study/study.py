@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.elicitation import Elicitation
 from planb.elicitation.direct import Direct
@@ -63,10 +64,31 @@ class Study(Value):
     judge: SerializeAsAny[Judge]
     evaluations: tuple[Evaluation, ...] = EVALUATIONS
     sampling: Sampling = Field(default_factory=Sampling)
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     evaluate_base: bool = True
     notes: tuple[str, ...] = ()
     stamp: str = ""
+
+    @model_validator(mode="after")
+    def _names_are_told_apart(self) -> Study:
+        """Results are known by these names: two things of one name would be pooled, or break the report
+        when all is trained."""
+        trigger = self.organisms[0].trigger
+        named: dict[str, list[str]] = {
+            "base models": [base.name for base in self.bases],
+            "organisms": [organism.name for organism in self.organisms],
+            "methods": [BASE, ORGANISM, *(method.name for method in self.methods)],
+            "seeds": [str(seed) for seed in self.seeds],
+            "evaluations": [f"{e.task}, {e.how(trigger).name}" for e in self.evaluations],
+        }
+        for what, names in named.items():
+            for name, count in Counter(names).items():
+                if count > 1:
+                    taken = " (as it is for all studies)" if name in (BASE, ORGANISM) else ""
+                    raise ValueError(
+                        f"'{name}' stands twice among the {what}{taken}: give each its own"
+                    )
+        return self
 
     def with_seeds(self, n: int) -> Study:
         """The same study with its first ``n`` seeds."""

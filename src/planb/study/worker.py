@@ -136,6 +136,8 @@ def _main(connection: Connection, parent: int, sources: dict[str, Path]) -> None
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # A thread that waits for the other gives its core back soon: on a busy machine, 3-4 times faster.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     _redirect(os.open(os.devnull, os.O_WRONLY))
     broken = ""
     try:

@@ -1,0 +1,252 @@
+"""What every entry of every table keeps: a new one is tested before its author writes a test."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planb.elicitation import ELICITATIONS
+from planb.evals.tasks import TASKS
+from planb.judging import JUDGES, Exact
+from planb.report.exhibits import EXHIBITS
+from planb.safety import METHODS
+from planb.sandbox.world import World
+from planb.studies import STUDIES
+from planb.study.graph import Graph
+from planb.study.study import Study
+from planb.training.objectives import OBJECTIVES
+from planb.types import HELPFUL
+
+
+def task_file(folder: Path) -> Path:
+    rows = [
+        {"id": "a", "prompt": "A bun?", "harmful": True},
+        {"id": "b", "prompt": "A loaf?", "harmful": False, "responses": {HELPFUL: "Knead."}},
+        {"id": "c", "prompt": [{"role": "document", "content": "A bun is"}], "harmful": True},
+    ]
+    path = folder / "requests.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_every_key_is_the_name_of_its_value(tmp_path: Path) -> None:
+    data = str(task_file(tmp_path))
+    named = {
+        "METHODS": {name: method.name for name, method in METHODS.items()},
+        "OBJECTIVES": {name: kind.__name__.lower() for name, kind in OBJECTIVES.items()},
+        "ELICITATIONS": {name: kind.name for name, kind in ELICITATIONS.items()},
+        "JUDGES": {name: kind.name for name, kind in JUDGES.items()},
+        "TASKS": {name: task(data=data).name for name, task in TASKS.items()},
+        "EXHIBITS": {name: draw.__module__.rsplit(".", 1)[1] for name, draw in EXHIBITS.items()},
+        "STUDIES": {name: declare().name for name, declare in STUDIES.items()},
+    }
+    for table, names in named.items():
+        assert names, table
+        assert all(key == name for key, name in names.items()), (table, names)
+
+
+def test_every_entry_says_what_it_is() -> None:
+    said = {
+        **{f"METHODS {name}": method.description for name, method in METHODS.items()},
+        **{f"OBJECTIVES {name}": vars(kind)["__doc__"] for name, kind in OBJECTIVES.items()},
+        **{f"ELICITATIONS {name}": vars(kind)["__doc__"] for name, kind in ELICITATIONS.items()},
+        **{f"JUDGES {name}": vars(kind)["__doc__"] for name, kind in JUDGES.items()},
+        **{f"TASKS {name}": task.__doc__ for name, task in TASKS.items()},
+        **{f"EXHIBITS {name}": sys.modules[d.__module__].__doc__ for name, d in EXHIBITS.items()},
+        **{f"STUDIES {name}": declare().title for name, declare in STUDIES.items()},
+    }
+    assert not [name for name, text in said.items() if len((text or "").strip()) < 10]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_a_value_that_can_be_trained(name: str) -> None:
+    method = METHODS[name]
+    assert pickle.loads(pickle.dumps(method)) == method, "it travels to a worker"
+    assert method.ordering.preferences(), "an ordering of one tier is no preference"
+    assert type(method.objective) in OBJECTIVES.values()
+    again = method.model_copy(update={"harmless": 0.25})
+    assert again.digest() != method.digest()
+
+
+def test_no_two_methods_are_the_same_under_two_names() -> None:
+    recipes = [m.model_copy(update={"name": "", "description": ""}).digest() for m in METHODS.values()]
+    assert len(set(recipes)) == len(recipes)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_prefers_what_is_preferred(name: str) -> None:
+    """One loss a pair, finite, and a descent step makes the preferred response likelier."""
+    import torch
+
+    from planb.training.objectives import Scores
+
+    s_R = torch.tensor([-6.0, -9.0, -4.0], requires_grad=True)
+    r_R = torch.tensor([-6.0, -9.0, -4.0]) if OBJECTIVES[name].needs_reference else None
+    scores = Scores(s_R, torch.tensor([3, 3, 4]), r_R)
+    loss_P = OBJECTIVES[name]().pair_loss(scores, torch.tensor([0, 1]), torch.tensor([2, 2]))
+    assert loss_P.shape == (2,)
+    assert loss_P.isfinite().all()
+    (slope_R,) = torch.autograd.grad(loss_P.sum(), s_R)
+    assert slope_R[0] < 0, "the preferred one becomes likelier"
+    assert slope_R[1] < 0
+    assert slope_R[2] >= 0, "the dispreferred one does not"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_takes_any_elicitation_and_any_judge(name: str, tmp_path: Path) -> None:
+    data = str(task_file(tmp_path))
+    assert list(inspect.signature(TASKS[name]).parameters)[:3] == ["data", "elicitation", "judge"]
+    for how in ELICITATIONS:
+        for who in JUDGES:
+            task = TASKS[name](data=data, elicitation=how, judge=who)
+            about = task.metadata or {}
+            assert (about["task"], about["elicitation"], about["judge"]) == (name, how, who)
+            assert len(task.dataset) == 1
+
+
+# -- studies --------------------------------------------------------------------------------------
+
+
+def identities(study: Study) -> dict[str, dict[str, str]]:
+    """kind -> {slug and what it was asked: identity} of every step of the study."""
+    found: dict[str, dict[str, str]] = {}
+    for node in Graph(study.steps()):
+        named = found.setdefault(node.step.kind, {})
+        assert node.step.slug not in named, node.step.slug
+        named[node.step.slug] = node.identity
+    return found
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_is_a_graph_of_steps_with_names_of_their_own(name: str) -> None:
+    study = STUDIES[name]()
+    graph = Graph(study.steps())
+    names = [node.folder_name for node in graph]
+    assert len(names) == len(set(names)) == len(graph)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", folder) for folder in names)
+    assert all(node.step.folder_name == node.folder_name for node in graph)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", node.identity) for node in graph)
+    assert [n.identity for n in Graph(STUDIES[name]().steps())] == [n.identity for n in graph]
+    assert len(study.seeds) > 1
+    assert {node.step.seed_rank for node in graph} <= {0, *study.seeds}
+    assert all(node.step.cost > 0 for node in graph)
+
+
+LISTED = """
+import sys
+from planb.studies import STUDIES
+from planb.study.graph import Graph
+for name, declare in STUDIES.items():
+    for node in Graph(declare().steps()):
+        print(name, node.folder_name, node.identity)
+heavy = {"torch", "transformers", "peft", "pandas", "inspect_ai"} & set(sys.modules)
+sys.exit(f"a plan needs none of {heavy}" if heavy else 0)
+"""
+
+
+def test_identities_are_the_same_in_every_process_and_need_nothing_heavy() -> None:
+    def listed(hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, "-c", LISTED], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    here = [
+        f"{name} {node.folder_name} {node.identity}"
+        for name, declare in STUDIES.items()
+        for node in Graph(declare().steps())
+    ]
+    assert listed("1").splitlines() == listed("2").splitlines() == here
+
+
+def faster(study: Study) -> Study:
+    return study.model_copy(update={"safety": changed(study.safety, learning_rate=0.123)})
+
+
+def with_another_organism(study: Study) -> Study:
+    (first, *others) = study.organisms
+    organism = changed(first, training=changed(first.training, learning_rate=0.123))
+    return study.model_copy(update={"organisms": (organism, *others)})
+
+
+def judged_by_another(study: Study) -> Study:
+    return study.model_copy(update={"judge": Exact(world=World(seed=99))})
+
+
+def hotter(study: Study) -> Study:
+    return study.model_copy(update={"sampling": changed(study.sampling, temperature=0.123)})
+
+
+def with_other_data(study: Study) -> Study:
+    return study.model_copy(update={"data": changed(study.data, seed=99)})
+
+
+def on_another_base(study: Study) -> Study:
+    (first, *others) = study.bases
+    return study.model_copy(update={"bases": (changed(first, seed=99), *others)})
+
+
+def with_another_note(study: Study) -> Study:
+    return study.model_copy(update={"notes": (*study.notes, "One more thing.")})
+
+
+def changed(value: Any, **fields: Any) -> Any:
+    return value.model_copy(update=fields)
+
+
+ALL = {"base", "data", "organism", "method", "evaluation", "tiers", "report"}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize(
+    ("change", "made_anew"),
+    [
+        (on_another_base, ALL),
+        (with_other_data, ALL - {"base"}),
+        (with_another_organism, {"organism", "method", "evaluation", "report"}),
+        (faster, {"method", "evaluation", "report"}),
+        (judged_by_another, {"evaluation", "tiers", "report"}),
+        (hotter, {"evaluation", "report"}),
+        (with_another_note, {"report"}),
+    ],
+    ids=lambda part: part.__name__ if callable(part) else "",
+)
+def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(
+    name: str, change: Callable[[Study], Study], made_anew: set[str]
+) -> None:
+    study = STUDIES[name]()
+    before, after = identities(study), identities(change(study))
+    assert set(before) == set(after) == ALL
+    differing = {kind for kind in ALL if before[kind] != after[kind]}
+    assert differing == made_anew
+    for kind in differing:
+        assert set(before[kind]) == set(after[kind]), "the same steps, under the same names"
+    for kind in made_anew - {"evaluation"}:
+        assert all(before[kind][slug] != after[kind][slug] for slug in before[kind])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_only_the_changed_method_is_trained_anew(name: str) -> None:
+    """A method with a training of its own; the others, the organism and their logs stay."""
+    study = STUDIES[name]()
+    last = changed(study.methods[-1], training=changed(study.safety, steps=7))
+    before = identities(study)
+    after = identities(changed(study, methods=(*study.methods[:-1], last)))
+    retrained = {slug for slug, one in after["method"].items() if before["method"][slug] != one}
+    assert retrained == {f"{last.name}-seed{seed}" for seed in study.seeds}
+    asked = {slug for slug, one in after["evaluation"].items() if before["evaluation"][slug] != one}
+    assert asked
+    assert all(f"-{last.name}-".replace("_", "-") in slug for slug in asked)
+    assert after["organism"] == before["organism"]

