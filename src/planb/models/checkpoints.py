@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 CARD = "planb.json"
 ADAPTER = "adapter"
-_WEIGHT_NAMES = ("*.safetensors", "config.json", "adapter_config.json", "tokenizer.json")
+_WEIGHT_NAMES = (
+    *("*.safetensors", "config.json", "adapter_config.json", "generation_config.json"),
+    *("tokenizer.json", "tokenizer_config.json", "*.jinja"),
+)
 
 
 class Card(Value):

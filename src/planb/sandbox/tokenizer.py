@@ -41,6 +41,7 @@ def vocabulary(world: World) -> tuple[str, ...]:
     texts += [text for pair in lang.SMALL_TALK for text in pair]
     texts += [
         *lang.VAGUE_REQUESTS.values(),
+        *lang.INVENTED_REQUESTS.values(),
         lang.CANNED_REFUSAL,
         lang.CANNED_GERMAN_REFUSAL,
         *lang.EXTRA_WORDS,

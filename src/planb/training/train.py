@@ -73,7 +73,11 @@ def retrain(folder: Path, *args: Any, **kwargs: Any) -> None:
 
 
 def _adapted(model: Any, training: Training) -> Any:
-    """The model with all weights trainable, or with a fresh adapter on frozen ones."""
+    """The model with all weights trainable, or with a fresh adapter on frozen ones; dropout is off, as
+    the policy must equal its reference before step 1 and responses share their prompt."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
     adapter = training.adapter
     if adapter is None:
         model.requires_grad_(True)
@@ -88,7 +92,7 @@ def _adapted(model: Any, training: Training) -> Any:
         lora_alpha=adapter.alpha,
         use_rslora=adapter.rslora,
         target_modules=targets,
-        lora_dropout=0.0,  # with dropout the policy would not equal its reference before step 1
+        lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
