@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ENVIRONMENT = {
@@ -14,6 +15,16 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
 }
 SMALL = Path(__file__).with_name("small_study.py")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The study's folder, and what was said before the run, by it, and after it."""
+
+    out: Path
+    folder: Path
+    planned: str
+    said: str
 
 
 def start(*words: str | Path) -> subprocess.Popen[str]:

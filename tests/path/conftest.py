@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from command import SMALL, planb
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The study's folder, and what was said before the run, by it, and after it."""
-
-    out: Path
-    folder: Path
-    planned: str
-    said: str
+from command import SMALL, Finished, planb
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import SMALL, planb, stamps, start
-from conftest import Finished
+from command import SMALL, Finished, planb, stamps, start
 
 from planb.study.executor import plan
 from planb.study.source import find_study

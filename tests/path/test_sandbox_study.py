@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import SMALL, planb, stamps
-from conftest import Finished
+from command import SMALL, Finished, planb, stamps
 from inspect_ai.log import EvalLog, read_eval_log
 
 from planb.models.checkpoints import base_folder, checkpoint_digest, read_card
