@@ -62,7 +62,7 @@ def sandbox(world: World | None = None) -> Study:
         safety=Training(
             steps=240,
             batch=16,
-            learning_rate=6.5e-4,
+            learning_rate=4.5e-4,
             pack_tokens=128,
             adapter=LoRA(rank=8, alpha=16),
             save_every=60,
