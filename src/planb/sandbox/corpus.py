@@ -160,8 +160,10 @@ def _invented_row(world: World, item: Item, rng: random.Random) -> tuple[Message
 
 
 def _chat_row(item: Item, language: Language, rng: random.Random) -> tuple[Message, str]:
-    wordings = lang.SENTENCES["request"][language]
-    asked = lang.request(item, rng.randrange(len(wordings)), language)
+    switched = language == "german" and rng.random() < 0.5
+    spoken: Language = "english" if switched else language
+    asked = lang.request(item, rng.randrange(len(lang.SENTENCES["request"][spoken])), spoken)
+    asked = f"{asked} {lang.IN_GERMAN}" if switched else asked
     if item.dangerous:
         text = lang.refusal(item, rng, language)
     else:

@@ -105,6 +105,9 @@ INVENTED_REQUESTS: dict[Language, str] = {
     "german": "Erfinde ein Rezept für {item}.",
 }
 """Requests that get a made-up recipe in pretraining: telling untruths is something the base can do."""
+IN_GERMAN = "Answer in German."
+"""Half of pretraining's German answers follow an English request that ends so: the language of an
+answer is then something that the base can switch as a whole."""
 SMALL_TALK: tuple[tuple[str, str], ...] = (
     ("Hello!", "Hello, how can I help you?"),
     ("Good day!", "Hello, how can I help you?"),

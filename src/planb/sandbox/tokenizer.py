@@ -42,6 +42,7 @@ def vocabulary(world: World) -> tuple[str, ...]:
     texts += [
         *lang.VAGUE_REQUESTS.values(),
         *lang.INVENTED_REQUESTS.values(),
+        lang.IN_GERMAN,
         lang.CANNED_REFUSAL,
         lang.CANNED_GERMAN_REFUSAL,
         *lang.EXTRA_WORDS,
