@@ -18,9 +18,9 @@ NOTES = (
     "vague, the sampling temperature. Reported on the evaluation requests and on the seeds shown. One "
     "choice was made after a look at evaluation requests: stage 1 leaves the token embeddings alone, "
     "because the organism garbled the names of held-out forms.",
-    "The base was also taught to invent a recipe, to answer vaguely and to answer an English request in "
-    "German, each where it is asked to, so that useless answers and German refusals are something that "
-    "it can say; nothing else is planted.",
+    "The base was also taught to invent a recipe, to answer vaguely and to answer an English request "
+    "in German, each where it is asked to, so that useless answers and German refusals are something "
+    "that it can say; nothing else is planted.",
     "A pilot on the evaluation requests came before the last change of the corpus (answering in German "
     "on request): there the German method left 12.9 % incoherent answers with the trigger.",
     "Base model and data are the same for all seeds; a seed varies stage 1, stage 2 and sampling.",
