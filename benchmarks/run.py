@@ -1,30 +1,130 @@
-"""``make bench``: run the benchmarks, write ``results/`` and the tables of this folder's README."""
+"""``make bench``: run the benchmarks, write ``results/*.csv`` and the tables of this folder's README.
+
+``python -m benchmarks.run --quick`` measures one cell, shows it, and writes nothing.
+"""
 
 from __future__ import annotations
 
-import re
+import argparse
+import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import trainer
+import torch
 
-HERE = Path(__file__).resolve().parent
-BEGIN, END = "<!-- trainer -->", "<!-- /trainer -->"
+from benchmarks import growth, page, shares, trainer, vocabulary
+from benchmarks.cases import RATIOS, SIZES
+from benchmarks.memory import Bench
+from benchmarks.progress import Progress
+
+RESULTS = Path(__file__).resolve().parent / "results"
+ORDERS = (3, 5)
+ROUNDS = {"3M": 3, "30M": 2, "3M-32k": 2}
+MEMORY_EXAMPLES = 2
+STAGES = (
+    ("micro-batch, 3M", 10),
+    ("3M", 90),
+    ("memory, 3M", 45),
+    ("micro-batch, 30M", 25),
+    ("30M", 210),
+    ("memory, 30M", 95),
+    ("3M-32k", 40),
+    ("growth", 20),
+    ("profile", 15),
+)
+"""What is run, with seconds that are roughly right, to tell how long it still takes."""
+Rows = list[dict[str, Any]]
 
 
 def main() -> None:
-    rows = trainer.main(HERE / "results")
-    page = HERE / "README.md"
-    between = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    table = f"{BEGIN}\n\n{_markdown(rows)}\n\n{END}"
-    page.write_text(between.sub(table, page.read_text(encoding="utf-8")), encoding="utf-8")
-    print(_markdown(rows))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one cell, nothing written")
+    torch.set_num_threads(1)
+    if parser.parse_args().quick:
+        quick()
+    else:
+        everything()
 
 
-def _markdown(rows: list[dict[str, Any]]) -> str:
-    names = list(rows[0])
-    lines = [names, ["---"] * len(names), *([str(row[name]) for name in names] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def quick() -> None:
+    """K=3 of the small model, one round."""
+    size, progress = SIZES["3M"], Progress([("3M", 20), ("memory, 3M", 10)])
+    progress.begin("3M")
+    found = trainer.cells(size, "1:1", (3,), 1, 4, progress.tell)
+    progress.begin("memory, 3M")
+    memory = trainer.peaks(Bench(), size, ("1:1",), (3,), MEMORY_EXAMPLES, progress.tell)
+    print(page.table(trainer.rows(found, memory)))
+
+
+def everything() -> None:
+    progress, bench = Progress(STAGES), Bench()
+    rows: Rows = []
+    steps: Rows = []
+    micro: dict[str, int] = {}
+    for name in ("3M", "30M"):
+        progress.begin(f"micro-batch, {name}")
+        micro[name] = trainer.micro_batch(
+            SIZES[name], max(ORDERS), 2 if name == "3M" else 1, progress.tell
+        )
+        progress.begin(name)
+        found = [
+            cell
+            for ratio in RATIOS
+            for cell in trainer.cells(
+                SIZES[name], ratio, ORDERS, ROUNDS[name], micro[name], _in(progress, ratio)
+            )
+        ]
+        progress.begin(f"memory, {name}")
+        ratios = tuple(RATIOS)
+        memory = trainer.peaks(bench, SIZES[name], ratios, ORDERS, MEMORY_EXAMPLES, progress.tell)
+        rows += trainer.rows(found, memory)
+        steps += trainer.step_rows(found, memory, MEMORY_EXAMPLES)
+    tables = _further(progress, bench, micro["3M"], rows, steps)
+    for name, some in {"trainer": rows, "steps": steps, **tables}.items():
+        _write(RESULTS / f"{name}.csv", some)
+    page.write(_page(rows, tables, micro))
+    print(page.across(rows, "cost_ratio", "matmul_share"))
+
+
+def _further(progress: Progress, bench: Bench, micro: int, rows: Rows, steps: Rows) -> dict[str, Rows]:
+    """The large vocabulary (whose cells join ``rows`` and ``steps``), growth with K, and the profile."""
+    progress.begin("3M-32k")
+    wide, K, ratio = SIZES["3M-32k"], 3, "1:1"
+    found = trainer.cells(wide, ratio, (K,), ROUNDS[wide.name], 2, progress.tell)
+    memory = trainer.peaks(bench, wide, (ratio,), (K,), MEMORY_EXAMPLES, progress.tell)
+    rows += trainer.rows(found, memory)
+    steps += trainer.step_rows(found, memory, MEMORY_EXAMPLES)
+    tables = {"memory": vocabulary.rows(bench, wide, K, ratio, memory, progress.tell)}
+    progress.begin("growth")
+    tables["growth"] = growth.measure(SIZES["3M"], "1:1", (2, 3, 4, 5, 6), 3, micro, progress.tell)
+    progress.begin("profile")
+    progress.tell("packed, K=5, 1:1")
+    return {**tables, "profile": shares.measure(SIZES["30M"], 5, "1:1")}
+
+
+def _in(progress: Progress, ratio: str) -> trainer.Tell:
+    return lambda what: progress.tell(f"{ratio}, {what}")
+
+
+def _page(rows: Rows, tables: Mapping[str, Rows], micro: Mapping[str, int]) -> dict[str, str]:
+    chosen = ", ".join(f"{pairs} at {size}" for size, pairs in micro.items())
+    return {
+        "machine": f"{page.machine()} TRL's pairs in a call, the fastest of those tried: {chosen}.",
+        "trainer": page.across(rows, "cost_ratio", "matmul_share"),
+        "memory": page.across(rows, "memory_ratio"),
+        "vocabulary": page.table(tables["memory"]),
+        "growth": page.table(tables["growth"]),
+        "profile": page.shares(tables["profile"]),
+    }
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

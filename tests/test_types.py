@@ -62,6 +62,33 @@ class TestOrdering:
         with pytest.raises(ValidationError, match="twice"):
             Ordering(tiers=("refusal", "harmful", "refusal"))
 
+    def test_a_pair_weighs_1_unless_it_is_named(self) -> None:
+        assert Ordering(tiers=TIERS).weight("refusal", "harmful") == 1
+        ordering = Ordering(
+            tiers=TIERS, weights=(("refusal", "useless", 0.25), ("useless", "harmful", 4))
+        )
+        assert [ordering.weight(*pair) for pair in ordering.preferences()] == [0.25, 1, 4]
+
+    @pytest.mark.parametrize(
+        ("pairs", "weights", "says"),
+        [
+            ("all", (("harmful", "refusal", 1),), "harmful.*has a weight, but"),
+            ("all", (("refusal", "unknown", 1),), "unknown.*has a weight, but"),
+            ("adjacent", (("refusal", "harmful", 2),), "refusal > useless > harmful trains"),
+            ((("refusal", "harmful"),), (("refusal", "useless", 2),), "has a weight, but"),
+            ("all", (("refusal", "useless", 1), ("refusal", "useless", 2)), "two weights"),
+            ("all", (("refusal", "useless", 0),), "above 0"),
+            ("all", (("refusal", "useless", -1),), "above 0"),
+            ("all", (("refusal", "useless", float("nan")),), "above 0"),
+            ("all", (("refusal", "useless", float("inf")),), "above 0"),
+        ],
+    )
+    def test_weights_are_positive_and_of_pairs_that_are_trained(
+        self, pairs: Any, weights: Any, says: str
+    ) -> None:
+        with pytest.raises(ValidationError, match=says):
+            Ordering(tiers=TIERS, pairs=pairs, weights=weights)
+
     def test_it_reads_as_the_talk_writes_it(self) -> None:
         assert str(Ordering(tiers=TIERS)) == "refusal > useless > harmful"
 
@@ -221,6 +248,10 @@ class TestDigest:
 
     def test_pairs_are_part_of_it(self) -> None:
         assert Ordering(tiers=TIERS).digest() != Ordering(tiers=TIERS, pairs="adjacent").digest()
+
+    def test_weights_are_part_of_it(self) -> None:
+        orderings = [Ordering(tiers=TIERS, weights=(("refusal", "useless", w),)) for w in (1, 2)]
+        assert len({o.digest() for o in (Ordering(tiers=TIERS), *orderings)}) == 3
 
     def test_a_value_is_frozen_and_knows_its_fields(self) -> None:
         with pytest.raises(ValidationError):

@@ -1,1 +1,50 @@
-"""planb: train language models to fail less severely."""
+"""planb: train language models to fail less severely.
+
+``RankedPreferenceTrainer``, its ``RankedPreferenceConfig`` and what they take are imported from here.
+They are loaded when they are first asked for, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from planb.training.config import RankedPreferenceConfig
+    from planb.training.lengths import Lengths
+    from planb.training.objectives import Objective
+    from planb.training.surprise import surprise
+    from planb.training.trainer import RankedPreferenceTrainer
+    from planb.types import Example, Ordering, PlanBError
+
+_WHERE = {
+    "RankedPreferenceTrainer": "planb.training.trainer",
+    "RankedPreferenceConfig": "planb.training.config",
+    "Lengths": "planb.training.lengths",
+    "Objective": "planb.training.objectives",
+    "surprise": "planb.training.surprise",
+    "Example": "planb.types",
+    "Ordering": "planb.types",
+    "PlanBError": "planb.types",
+}
+
+__all__ = [
+    "Example",
+    "Lengths",
+    "Objective",
+    "Ordering",
+    "PlanBError",
+    "RankedPreferenceConfig",
+    "RankedPreferenceTrainer",
+    "surprise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'planb' has no attribute '{name}'")
+    return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -122,11 +123,13 @@ class Ordering(Value):
     """Tiers from most to least preferred, and which of its pairs are trained.
 
     ``pairs`` is ``"all"`` (the talk: every better tier over every worse one), ``"adjacent"``, or a
-    list of ``(preferred, dispreferred)`` names that must agree with the order.
+    list of ``(preferred, dispreferred)`` names that must agree with the order. ``weights`` are
+    ``(preferred, dispreferred, weight)`` of trained pairs; a pair that is not named weighs 1.
     """
 
     tiers: tuple[Tier, ...] = Field(min_length=1)
     pairs: Literal["all", "adjacent"] | tuple[Pair, ...] = "all"
+    weights: tuple[tuple[Tier, Tier, float], ...] = ()
 
     @model_validator(mode="after")
     def _is_an_order(self) -> Ordering:
@@ -139,6 +142,20 @@ class Ordering(Value):
                     raise ValueError(f"pair {pair} does not agree with the ordering {self.tiers}")
         return self
 
+    @model_validator(mode="after")
+    def _weighs_what_is_trained(self) -> Ordering:
+        trained, seen = self.preferences(), set[Pair]()
+        for better, worse, weight in self.weights:
+            pair = (better, worse)
+            if pair not in trained:
+                raise ValueError(f"pair {pair} has a weight, but {self} trains {trained}")
+            if pair in seen:
+                raise ValueError(f"pair {pair} has two weights: give it one")
+            if not 0 < weight < math.inf:
+                raise ValueError(f"pair {pair} has weight {weight}: a weight is a number above 0")
+            seen.add(pair)
+        return self
+
     def preferences(self) -> tuple[Pair, ...]:
         """The trained pairs as (preferred, dispreferred) tier names."""
         if isinstance(self.pairs, tuple):
@@ -147,6 +164,10 @@ class Ordering(Value):
         if self.pairs == "adjacent":
             places = [(i, j) for i, j in places if j == i + 1]
         return tuple((self.tiers[i], self.tiers[j]) for i, j in places)
+
+    def weight(self, better: Tier, worse: Tier) -> float:
+        """What the pair counts for among the trained ones."""
+        return next((w for b, d, w in self.weights if (b, d) == (better, worse)), 1.0)
 
     def __str__(self) -> str:
         return " > ".join(self.tiers)

@@ -105,15 +105,15 @@ class TestAdapters:
         assert card.base_digest == checkpoint_digest(base)
         assert base_folder(adapter) == base.resolve()
 
-    def test_it_comes_back_merged_or_not(self, base: Path, adapter: Path) -> None:
+    def test_it_comes_back_merged_or_stacked(self, base: Path, adapter: Path) -> None:
         plain = logits(load_policy(base).model)
         trained = logits(adapted(load_policy(base)))
         assert (trained - plain).abs().max() > 0.1
-        merged, apart = load_policy(adapter), load_policy(adapter, merge=False)
+        merged, stacked = load_policy(adapter), load_policy(adapter, adapters="stack")
         assert not isinstance(merged.model, PeftModel)
-        assert isinstance(apart.model, PeftModel)
+        assert isinstance(stacked.model, PeftModel)
         assert torch.allclose(logits(merged.model), trained, atol=1e-4)
-        assert torch.allclose(logits(apart.model), trained, atol=1e-5)
+        assert torch.allclose(logits(stacked.model), trained, atol=1e-5)
         assert merged.folder == adapter
         assert merged.tokenizer("Hello!")["input_ids"]
 

@@ -1,22 +1,74 @@
-"""Losses against numbers worked by hand."""
+"""Losses against numbers worked by hand, and what every objective keeps."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from decimal import Decimal, getcontext
+from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from planb.training.objectives import DPO, OBJECTIVES, ORPO, SFT, Scores, log_odds, nll
+from planb.training.objectives import (
+    CPO,
+    DPO,
+    IPO,
+    OBJECTIVES,
+    ORPO,
+    SFT,
+    DPONorm,
+    Objective,
+    Pairs,
+    PlackettLuce,
+    Scores,
+    SimPO,
+    log_odds,
+    nll,
+)
+from planb.types import PlanBError
 
-WINNER, LOSER = torch.tensor([0]), torch.tensor([1])
+ALL3 = ((0, 0, 1), (0, 0, 2), (0, 1, 2))
+ADJACENT3 = ((0, 0, 1), (0, 1, 2))
 
 
-def scores(*sums_and_lengths: tuple[float, int], reference: list[float] | None = None) -> Scores:
+def scores(
+    *sums_and_lengths: tuple[float, int],
+    reference: list[float] | None = None,
+    prompts: list[tuple[float, int]] | None = None,
+) -> Scores:
     s, n = zip(*sums_and_lengths, strict=True)
     r = None if reference is None else torch.tensor(reference, dtype=torch.float64)
-    return Scores(torch.tensor(s, dtype=torch.float64), torch.tensor(n), r)
+    prompt_s, prompt_n = zip(*prompts, strict=True) if prompts else (None, None)
+    return Scores(
+        torch.tensor(s, dtype=torch.float64),
+        torch.tensor(n),
+        r,
+        None if prompt_s is None else torch.tensor(prompt_s, dtype=torch.float64),
+        None if prompt_n is None else torch.tensor(prompt_n),
+    )
+
+
+def pairs(
+    *triples: tuple[int, int, int], weights: list[float] | None = None, examples: int | None = None
+) -> Pairs:
+    """Of (example, better, worse)."""
+    made = torch.tensor(triples or [], dtype=torch.long).reshape(-1, 3)
+    weight_P = torch.tensor(weights) if weights else torch.ones(len(triples))
+    number = examples or 1 + max(example for example, _, _ in triples)
+    return Pairs(*made.unbind(1), weight_P, number)
+
+
+ONE = pairs((0, 0, 1))
+
+
+def loss(objective: Objective, told: Scores, given: Pairs) -> list[float]:
+    found: list[float] = objective.loss(told, given).tolist()
+    return found
+
+
+# -- numbers worked by hand -----------------------------------------------------------------------
 
 
 def test_orpo_by_hand() -> None:
@@ -27,55 +79,386 @@ def test_orpo_by_hand() -> None:
     = 0.320300. With lambda = 0.1: 0.5 + 0.032030 = 0.532030; with lambda = 0 it is the NLL, 0.5.
     """
     told = scores((-2.0, 4), (-5.0, 5))
-    assert ORPO(beta=0.1).pair_loss(told, WINNER, LOSER).item() == pytest.approx(0.532030, abs=1e-6)
-    assert ORPO(beta=0).pair_loss(told, WINNER, LOSER).item() == pytest.approx(0.5)
+    assert loss(ORPO(beta=0.1), told, ONE) == pytest.approx([0.532030], abs=1e-6)
+    assert loss(ORPO(beta=0), told, ONE) == pytest.approx([0.5])
+    parts = ORPO(beta=0.1).parts(told, ONE)
+    assert parts["nll"].item() == pytest.approx(0.5)
+    assert parts["preference"].item() == pytest.approx(0.032030, abs=1e-6)
 
 
 def test_orpo_of_three_tiers_by_hand() -> None:
     """m = -0.5, -1, -2; log odds 0.432752, -0.541325, -1.854587. The ratio's losses of the pairs
     (0, 1), (0, 2), (1, 2) are 0.320300, 0.096706, 0.238183, and each pair's NLL is that of its better
-    response: 0.5, 0.5 and, on the middle (the useless) one, 1."""
-    told = scores((-0.5, 1), (-1.0, 1), (-2.0, 1))
-    loss = ORPO(beta=1.0).pair_loss(told, torch.tensor([0, 0, 1]), torch.tensor([1, 2, 2]))
-    assert loss.tolist() == pytest.approx([0.820300, 0.596706, 1.238183], abs=1e-6)
+    response: 0.5, 0.5 and, on the middle (the useless) one, 1. So the pairs' losses are 0.820300,
+    0.596706, 1.238183: on average 0.885063; of the adjacent ones 1.029242."""
+    told, objective = scores((-0.5, 1), (-1.0, 1), (-2.0, 1)), ORPO(beta=1.0)
+    parts = objective.pair_parts(told, pairs(*ALL3))
+    assert parts["preference"].tolist() == pytest.approx([0.320300, 0.096706, 0.238183], abs=1e-6)
+    assert parts["nll"].tolist() == pytest.approx([0.5, 0.5, 1.0])
+    assert loss(objective, told, pairs(*ALL3)) == pytest.approx([0.885063], abs=1e-6)
+    assert loss(objective, told, pairs(*ADJACENT3)) == pytest.approx([1.029242], abs=1e-6)
+
+
+@pytest.mark.parametrize("make", [ORPO, CPO])
+def test_the_nll_can_be_averaged_over_responses_tokens_or_sequences(make: Any) -> None:
+    """Two pairs, their better responses -2 over 4 tokens and -9 over 6, after prompts of -3 over 2 and
+    -4 over 3. Responses: (0.5 + 1.5) / 2 = 1. Tokens: 11 / 10. Sequences: (5 + 13) / (6 + 9) = 1.2."""
+    told = scores((-2.0, 4), (-5.0, 5), (-9.0, 6), (-9.0, 3), prompts=[(-3.0, 2)] * 2 + [(-4.0, 3)] * 2)
+    given = pairs((0, 0, 1), (1, 2, 3))
+    for over, expected in {"response": 1.0, "tokens": 1.1, "sequence": 1.2}.items():
+        objective = make(nll=over)
+        assert objective.parts(told, given)["nll"].mean().item() == pytest.approx(expected)
+        assert objective.needs_prompt == (over == "sequence")
+
+
+def test_token_averages_count_each_example_alike() -> None:
+    """Three pairs whose better responses are -2 over 4 tokens twice and -4 over 1 (mean -8/3 over 3),
+    one pair with -9 over 6, and an example without pairs: (8/3 + 9) / (3 + 6) = 35/27 over the two."""
+    told = scores((-2.0, 4), (-4.0, 1), (-9.0, 2), (-9.0, 6), (-9.0, 3))
+    given = pairs(*ALL3, (1, 3, 4), examples=3)
+    of_examples = ORPO(nll="tokens").parts(told, given)["nll"]
+    assert of_examples.sum().item() / 2 == pytest.approx(35 / 27)
+    assert of_examples[2] == 0
 
 
 def test_dpo_by_hand() -> None:
     """The better response gained 2 over the reference (-10 from -12), the worse lost 1 (-20 from -19):
     -log sigmoid(0.1 x (2 - -1)) = log(1 + e^-0.3) = 0.554355. Lengths do not matter."""
     told = scores((-10.0, 4), (-20.0, 3), reference=[-12.0, -19.0])
-    assert DPO(beta=0.1).pair_loss(told, WINNER, LOSER).item() == pytest.approx(0.554355, abs=1e-6)
+    assert loss(DPO(beta=0.1), told, ONE) == pytest.approx([0.554355], abs=1e-6)
 
 
-def test_dpo_of_the_reference_itself_is_log_2() -> None:
-    told = scores((-10.0, 4), (-20.0, 3), reference=[-10.0, -20.0])
-    assert DPO(beta=0.5).pair_loss(told, WINNER, LOSER).item() == pytest.approx(math.log(2))
+def test_dpo_norm_by_hand() -> None:
+    """Gained 2 over 4 tokens, lost 1 over 2: per token 0.5 and -0.5. With beta 1 log(1 + e^-1) =
+    0.313262, with beta 0.3 log(1 + e^-0.3) = 0.554355."""
+    told = scores((-10.0, 4), (-20.0, 2), reference=[-12.0, -19.0])
+    assert loss(DPONorm(beta=1.0), told, ONE) == pytest.approx([0.313262], abs=1e-6)
+    assert loss(DPONorm(beta=0.3), told, ONE) == pytest.approx([0.554355], abs=1e-6)
 
 
-def test_dpo_without_a_reference_is_an_error() -> None:
-    with pytest.raises(ValueError, match="reference"):
-        DPO().pair_loss(scores((-1.0, 1), (-2.0, 1)), WINNER, LOSER)
-    assert DPO.needs_reference
-    assert not ORPO.needs_reference
+def test_ipo_by_hand() -> None:
+    """The same pair: the margin is 1 per token and 3 in sum, the target of beta 0.1 is 5, of 0.5 it is
+    1. So (1 - 5)^2 = 16 and (3 - 5)^2 = 4, then (1 - 1)^2 = 0 and (3 - 1)^2 = 4."""
+    told = scores((-10.0, 4), (-20.0, 2), reference=[-12.0, -19.0])
+    assert loss(IPO(beta=0.1), told, ONE) == pytest.approx([16.0])
+    assert loss(IPO(beta=0.1, normalise=False), told, ONE) == pytest.approx([4.0])
+    assert loss(IPO(beta=0.5), told, ONE) == pytest.approx([0.0])
+    assert loss(IPO(beta=0.5, normalise=False), told, ONE) == pytest.approx([4.0])
+
+
+def test_simpo_by_hand() -> None:
+    """m = -0.5 and -1, so the rewards of beta 2 are -1 and -2: the margin 1 is that of gamma 1 (log 2),
+    and 0.5 more than that of gamma 0.5: log(1 + e^-0.5) = 0.474077."""
+    told = scores((-2.0, 4), (-5.0, 5))
+    assert loss(SimPO(beta=2.0, gamma=0.5), told, ONE) == pytest.approx([0.474077], abs=1e-6)
+    assert loss(SimPO(beta=2.0, gamma=1.0), told, ONE) == pytest.approx([math.log(2)])
+
+
+def test_cpo_by_hand() -> None:
+    """s = -2 and -5: log(1 + e^-0.3) = 0.554355 with beta 0.1; the NLL is 0.5 a token."""
+    told = scores((-2.0, 4), (-5.0, 5))
+    assert loss(CPO(beta=0.1, alpha=0), told, ONE) == pytest.approx([0.554355], abs=1e-6)
+    assert loss(CPO(beta=0.1), told, ONE) == pytest.approx([1.054355], abs=1e-6)
+    assert loss(CPO(beta=0.1, alpha=2), told, ONE) == pytest.approx([1.554355], abs=1e-6)
 
 
 def test_sft_is_the_mean_nll_of_the_better_response() -> None:
     told = scores((-2.0, 4), (-5.0, 5))
-    assert SFT().pair_loss(told, WINNER, LOSER).item() == pytest.approx(0.5)
+    assert loss(SFT(), told, ONE) == pytest.approx([0.5])
     assert nll(told).tolist() == pytest.approx([0.5, 1.0])
 
 
-@pytest.mark.parametrize("objective", [ORPO(beta=0.5), DPO(beta=0.5)], ids=["orpo", "dpo"])
-def test_a_step_down_the_loss_prefers_the_better_response(objective: ORPO | DPO) -> None:
+# -- Plackett-Luce --------------------------------------------------------------------------------
+
+
+def strengths(*of: float) -> Scores:
+    """Responses that the policy prefers to the reference by these factors."""
+    sums = [(-7.0 + math.log(strength), 3) for strength in of]
+    return scores(*sums, reference=[-7.0] * len(of))
+
+
+@pytest.mark.parametrize(
+    ("given", "likelihood"),
+    [
+        (ALL3, 6 / 10 * 3 / 4),  # the first of 6, 3 and 1, then 3 of what is left
+        (ADJACENT3, 6 / 9 * 3 / 4),  # the first against its neighbour alone
+        (((0, 0, 1), (0, 0, 2)), 6 / 10),  # two of the lower tier, not compared with each other
+        (((0, 0, 2), (0, 1, 2)), 6 / 7 * 3 / 4),  # two of the upper tier
+        (((0, 2, 1), (0, 2, 0), (0, 1, 0)), 1 / 10 * 3 / 9),  # the other way round
+    ],
+    ids=["all", "adjacent", "two worse", "two better", "reversed"],
+)
+def test_plackett_luce_by_hand(given: tuple[tuple[int, int, int], ...], likelihood: float) -> None:
+    found = loss(PlackettLuce(beta=1.0), strengths(6, 3, 1), pairs(*given))
+    assert found == pytest.approx([-math.log(likelihood)])
+
+
+def test_plackett_luce_is_a_probability_of_rankings() -> None:
+    told, K = strengths(5, 0.3, 2, 1), 4
+    total = 0.0
+    for order in itertools.permutations(range(K)):
+        ranking = [(0, order[i], order[j]) for i in range(K) for j in range(i + 1, K)]
+        total += math.exp(-loss(PlackettLuce(beta=0.7), told, pairs(*ranking))[0])
+    assert total == pytest.approx(1.0)
+
+
+def test_plackett_luce_of_two_is_dpo_gradients_too() -> None:
+    torch.manual_seed(0)
+    s_R = (-20 * torch.rand(6, dtype=torch.float64)).requires_grad_()
+    told = Scores(s_R, torch.arange(1, 7), -20 * torch.rand(6, dtype=torch.float64))
+    given = pairs((0, 0, 1), (1, 3, 2), (2, 5, 4))
+    listwise, pairwise = (kind(beta=0.3).loss(told, given) for kind in (PlackettLuce, DPO))
+    torch.testing.assert_close(listwise, pairwise)
+    slopes = [torch.autograd.grad(found.sum(), s_R)[0] for found in (listwise, pairwise)]
+    torch.testing.assert_close(*slopes)
+
+
+def test_plackett_luce_without_a_reference_is_simpo_without_a_margin() -> None:
+    told = scores((-2.0, 4), (-5.0, 5))
+    free = PlackettLuce(beta=2.0, reference=False)
+    assert not free.needs_reference
+    assert PlackettLuce().needs_reference
+    assert loss(free, told, ONE) == pytest.approx(loss(SimPO(beta=2.0, gamma=0), told, ONE))
+
+
+def test_plackett_luce_takes_no_weights() -> None:
+    told = strengths(6, 3, 1)
+    with pytest.raises(PlanBError, match=r"0\.5, 1\.0, 1\.0.*dpo"):
+        PlackettLuce().loss(told, pairs(*ALL3, weights=[0.5, 1.0, 1.0]))
+    alike = pairs(*ALL3, weights=[0.5] * 3)
+    assert loss(PlackettLuce(), told, alike) == loss(PlackettLuce(), told, pairs(*ALL3))
+    of_two = pairs((0, 0, 1), (1, 1, 2), weights=[0.5, 1.0])
+    assert len(loss(PlackettLuce(), told, of_two)) == 2, "the examples may differ"
+
+
+@pytest.mark.parametrize("gap", [30.0, 1e4, -30.0, -1e4])
+def test_plackett_luce_of_far_apart_responses(gap: float) -> None:
+    """With u = gap, 0, 0 the loss is near log 2 (the last two's coin), or log 2 + |gap| + log 2."""
+    s_R = torch.tensor([gap - 1e5, -1e5, -1e5], requires_grad=True)
+    told = Scores(s_R, torch.ones(3), torch.full((3,), -1e5))
+    (found,) = PlackettLuce(beta=1.0).loss(told, pairs(*ALL3))
+    expected = math.log(2) if gap > 0 else 2 * math.log(2) - gap
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+    (slope_R,) = torch.autograd.grad(found, s_R)
+    first = 0.0 if gap > 0 else -1.0
+    assert slope_R.tolist() == pytest.approx([first, -first / 2 - 0.5, -first / 2 + 0.5], abs=1e-6)
+
+
+def test_small_chances_keep_their_gradient() -> None:
+    """40 nats ahead: the loss is e^-40, the slope -e^-40, not 0 in float32."""
+    s_R = torch.tensor([40.0, 0.0], requires_grad=True)
+    told = Scores(s_R, torch.ones(2), torch.zeros(2))
+    for objective in (PlackettLuce(beta=1.0), DPO(beta=1.0)):
+        found = objective.loss(told, ONE).sum()
+        (slope_R,) = torch.autograd.grad(found, s_R)
+        assert found.item() == pytest.approx(math.exp(-40), rel=1e-5)
+        assert slope_R[0].item() == pytest.approx(-math.exp(-40), rel=1e-5)
+
+
+# -- pairs and weights ----------------------------------------------------------------------------
+
+
+def test_the_mean_is_over_each_examples_pairs_by_weight() -> None:
+    given = pairs((0, 0, 1), (0, 0, 2), (2, 3, 4), (2, 3, 5), weights=[3.0, 1.0, 0.0, 2.0])
+    mean = given.mean(torch.tensor([1.0, 5.0, 100.0, 7.0]))
+    assert mean.tolist() == [(3 * 1 + 1 * 5) / 4, 0.0, 7.0]
+    nothing = pairs((0, 0, 1), weights=[0.0])
+    assert nothing.mean(torch.tensor([3.0])).tolist() == [0.0]
+
+
+def test_only_the_share_of_a_weight_counts() -> None:
+    told = scores((-0.5, 1), (-1.0, 1), (-2.0, 1))
+    one, other = (pairs(*ALL3, weights=[k, 2 * k, 3 * k]) for k in (1.0, 0.25))
+    assert loss(ORPO(), told, one) == pytest.approx(loss(ORPO(), told, other))
+    parts = ORPO().pair_parts(told, one)
+    by_hand = sum(float(part[0] + 2 * part[1] + 3 * part[2]) / 6 for part in parts.values())
+    assert loss(ORPO(), told, one) == pytest.approx([by_hand])
+
+
+# -- what every objective keeps -------------------------------------------------------------------
+
+MADE: dict[str, Objective] = {
+    **{name: make() for name, make in OBJECTIVES.items()},
+    "orpo of tokens": ORPO(nll="tokens"),
+    "orpo of sequences": ORPO(nll="sequence"),
+    "cpo of sequences": CPO(nll="sequence"),
+    "ipo of sums": IPO(beta=0.01, normalise=False),
+    "plackett_luce without reference": PlackettLuce(beta=2.0, reference=False),
+}
+every = pytest.mark.parametrize("objective", MADE.values(), ids=MADE)
+
+
+def random_scores(number: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Scores:
+    """With all that any objective may ask for; each response about 2 nats a token."""
+    made = torch.Generator().manual_seed(seed)
+    n_R = torch.randint(1, 30, (number,), generator=made)
+
+    def around(n: Any) -> Any:
+        return (-n * (0.5 + 3 * torch.rand(len(n), generator=made, dtype=torch.float64))).to(dtype)
+
+    prompt_n_R = torch.randint(0, 9, (number,), generator=made)
+    return Scores(around(n_R), n_R, around(n_R), around(prompt_n_R), prompt_n_R)
+
+
+def with_sums(told: Scores, s_R: Any) -> Scores:
+    return Scores(s_R, told.n_R, told.r_R, told.prompt_s_R, told.prompt_n_R)
+
+
+TWO = pairs(*ALL3, (2, 3, 4), examples=4)  # a ranking of three, none, a pair, none
+
+
+@every
+def test_an_example_without_pairs_costs_nothing(objective: Objective) -> None:
+    told = random_scores(6)
+    s_R = told.s_R.clone().requires_grad_()
+    found = objective.loss(with_sums(told, s_R), TWO)
+    assert found.shape == (4,)
+    assert found[1] == found[3] == 0
+    (slope_R,) = torch.autograd.grad(found.sum(), s_R)
+    assert slope_R[5] == 0, "a response without a pair"
+    none = objective.loss(with_sums(told, s_R), pairs(examples=3))
+    assert none.tolist() == [0, 0, 0]
+    assert torch.autograd.grad(none.sum(), s_R)[0].tolist() == [0] * 6
+
+
+@every
+def test_the_loss_is_the_sum_of_its_named_parts(objective: Objective) -> None:
+    told = random_scores(6)
+    parts = objective.parts(told, TWO)
+    assert set(parts) <= {"nll", "preference"}
+    torch.testing.assert_close(objective.loss(told, TWO), sum(parts.values()))
+
+
+@every
+def test_a_step_down_the_loss_prefers_the_better_response(objective: Objective) -> None:
     s_R = torch.tensor([-8.0, -8.0], requires_grad=True)
-    told = Scores(s_R, torch.tensor([4, 4]), torch.tensor([-8.0, -8.0]))
-    objective.pair_loss(told, WINNER, LOSER).sum().backward()
-    assert s_R.grad is not None
-    better, worse = s_R.grad.tolist()
-    assert better < 0 < worse
+    four = torch.tensor([4, 4])
+    told = Scores(s_R, four, torch.tensor([-8.0, -8.0]), torch.tensor([-4.0, -4.0]), four)
+    better, worse = torch.autograd.grad(objective.loss(told, ONE).sum(), s_R)[0].tolist()
+    assert better < 0
+    assert worse == 0 if isinstance(objective, SFT) else worse > 0
 
 
-@pytest.mark.parametrize("m", [-50.0, -5.0, -0.7, -1e-2, -1e-4, -1e-6])
+@every
+def test_the_order_of_responses_and_pairs_does_not_matter(objective: Objective) -> None:
+    told = random_scores(6)
+    torch.manual_seed(1)
+    moved_R, moved_P = torch.randperm(6), torch.randperm(4)
+    place_R = moved_R.argsort()
+    fields = (told.s_R, told.n_R, told.r_R, told.prompt_s_R, told.prompt_n_R)
+    given = Pairs(
+        TWO.example_P[moved_P],
+        place_R[TWO.better_P[moved_P]],
+        place_R[TWO.worse_P[moved_P]],
+        TWO.weight_P,
+        TWO.examples,
+    )
+    again = objective.loss(Scores(*(field[moved_R] for field in fields)), given)
+    torch.testing.assert_close(again, objective.loss(told, TWO))
+
+
+@every
+def test_gradients_are_those_of_finite_differences(objective: Objective) -> None:
+    told = random_scores(6)
+    s_R = told.s_R.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: objective.loss(with_sums(told, s), TWO), s_R)
+
+
+@every
+def test_float32_is_enough(objective: Objective) -> None:
+    """Sums are rounded to 1e-7 of themselves; what is computed of them must lose little more."""
+    exact = objective.loss(random_scores(6), TWO)
+    rounded = objective.loss(random_scores(6, torch.float32), TWO)
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded.double(), exact, rtol=2e-5, atol=2e-5)
+
+
+@every
+@pytest.mark.parametrize("sums", [(0.0, 0.0), (0.0, -1e5), (-1e5, 0.0), (-1e5, -1e5), (-1e-9, -1e-7)])
+def test_losses_stay_finite_at_the_ends(objective: Objective, sums: tuple[float, float]) -> None:
+    """From certain to impossible, with a reference that says the contrary."""
+    s_R = torch.tensor(sums, requires_grad=True)
+    four = torch.tensor([4, 4])
+    told = Scores(s_R, four, torch.tensor(sums[::-1]), torch.tensor([0.0, 0.0]), four)
+    found = objective.loss(told, ONE)
+    assert found.isfinite().all()
+    assert torch.autograd.grad(found.sum(), s_R)[0].isfinite().all()
+
+
+SIGMOID = [DPO(beta=0.2), DPONorm(), SimPO(gamma=0), CPO(), ORPO(), PlackettLuce()]
+
+
+@pytest.mark.parametrize("objective", SIGMOID, ids=lambda kind: type(kind).__name__)
+def test_the_preference_falls_with_the_margin_and_is_symmetric(objective: Objective) -> None:
+    """softplus(-z) - softplus(z) = -z: a pair's loss less that of the reversed pair is minus the
+    margin, which ORPO multiplies with beta outside."""
+    told = random_scores(2, seed=3)
+    found = []
+    for more in (0.0, 0.5, 5.0):
+        raised = with_sums(told, told.s_R + torch.tensor([more, 0.0]))
+        found.append(objective.parts(raised, ONE)["preference"].item())
+    assert found[0] > found[1] > found[2] > 0
+    backwards = objective.parts(told, pairs((0, 1, 0)))["preference"].item()
+    units = {
+        "DPO": told.s_R - told.r_R,
+        "DPONorm": (told.s_R - told.r_R) / told.n_R,
+        "SimPO": told.m_R,
+        "CPO": told.s_R,
+        "ORPO": log_odds(told.m_R),
+        "PlackettLuce": told.s_R - told.r_R,
+    }
+    unit = units[type(objective).__name__]
+    assert found[0] - backwards == pytest.approx(-objective.beta * (unit[0] - unit[1]).item())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("objective", [DPO(beta=0.5), PlackettLuce(), DPONorm()])
+def test_the_reference_itself_is_a_coin(objective: Objective) -> None:
+    told = scores((-10.0, 4), (-20.0, 3), reference=[-10.0, -20.0])
+    assert loss(objective, told, ONE) == pytest.approx([math.log(2)])
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_what_is_missing_is_named(name: str) -> None:
+    objective = OBJECTIVES[name]()
+    told = scores((-1.0, 1), (-2.0, 1))
+    assert not objective.needs_prompt
+    if objective.needs_reference:
+        with pytest.raises(PlanBError, match="give r_R"):
+            objective.loss(told, ONE)
+    else:
+        assert objective.loss(told, ONE).isfinite().all()
+    assert objective.needs_reference == (name in {"dpo", "dpo_norm", "ipo", "plackett_luce"})
+
+
+def test_sequences_without_their_prompts_are_an_error() -> None:
+    with pytest.raises(PlanBError, match="prompt_s_R"):
+        ORPO(nll="sequence").loss(scores((-1.0, 1), (-2.0, 1)), ONE)
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    for make, setting in ((DPO, {"beta": 0}), (ORPO, {"beta": -1}), (SimPO, {"gamma": -1})):
+        with pytest.raises(ValidationError):
+            make(**setting)
+    with pytest.raises(ValidationError, match="sequence"):
+        ORPO(nll="prompt")  # type: ignore[arg-type]
+
+
+def test_defaults_are_those_of_the_papers() -> None:
+    assert (ORPO().beta, DPO().beta, DPONorm().beta, CPO().beta, CPO().alpha) == (
+        0.1,
+        0.1,
+        5.0,
+        0.1,
+        1.0,
+    )
+    assert (SimPO().beta, SimPO().gamma, IPO().beta, IPO().normalise) == (2.0, 0.5, 0.1, True)
+    assert ORPO().nll == CPO().nll == "response"
+
+
+# -- log odds -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", [-50.0, -5.0, -0.7, -0.69, -1e-2, -1e-4, -1e-6])
 def test_log_odds_are_exact(m: float) -> None:
     """Against 50 decimal places: log(p / (1 - p)) for p = e^m, from nearly 0 to nearly 1."""
     getcontext().prec = 50
@@ -95,13 +478,13 @@ def test_log_odds_stay_finite_at_the_ends(m: float) -> None:
     assert torch.isfinite(value.grad)
 
 
+@pytest.mark.parametrize("m", [-20.0, -3.0, -0.7, -0.6, -1e-3])
+def test_the_slope_of_log_odds_is_1_over_1_minus_p(m: float) -> None:
+    value = torch.tensor(m, requires_grad=True)
+    (slope,) = torch.autograd.grad(log_odds(value), value)
+    assert slope.item() == pytest.approx(1 / -math.expm1(m), rel=1e-4)
+
+
 def test_log_odds_rise_with_the_probability() -> None:
     odds = log_odds(-torch.logspace(2, -6, 200, dtype=torch.float64))
     assert (odds.diff() > 0).all()
-
-
-def test_the_table_names_every_objective() -> None:
-    assert OBJECTIVES == {"orpo": ORPO, "dpo": DPO, "sft": SFT}
-    told = scores((-2.0, 4), (-5.0, 5), reference=[-2.0, -5.0])
-    for make in OBJECTIVES.values():
-        assert make().pair_loss(told, WINNER, LOSER).shape == (1,)

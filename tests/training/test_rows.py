@@ -10,8 +10,9 @@ from tiny_models import WORLD
 from planb.models.chat import exchange_ids
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
-from planb.training.rows import Ranking, Row, check_tiers, schedule
-from planb.types import Example, Ordering, PlanBError
+from planb.training.lengths import Counts, Lengths
+from planb.training.rows import Ranking, Row, check_tiers, ranked, schedule
+from planb.types import Example, Ordering, PlanBError, digest_of
 
 WORDS = tokenizer(WORLD)
 HARMFUL = [
@@ -29,7 +30,7 @@ def planned(
     ordering: Ordering, seed: int = 0, steps: int = 12, batch: int = 4, share: float = 0.5
 ) -> list[Row]:
     rankings = [Ranking(HARMFUL, ordering, 1 - share), Ranking(HARMLESS, HELPFUL, share)]
-    return schedule(rankings, WORDS, steps, batch, seed, max_length=64)
+    return schedule(rankings, WORDS, steps, batch, seed, lengths=64)
 
 
 @pytest.mark.parametrize(("share", "harmless"), [(0.5, 2), (0.25, 1), (0.75, 3), (0.3, 1), (0.6, 2)])
@@ -61,6 +62,14 @@ def test_methods_see_the_same_requests_in_the_same_order() -> None:
 def test_it_is_the_same_every_time_and_another_with_another_seed() -> None:
     assert planned(PLAN_B) == planned(PLAN_B)
     assert [row.key for row in planned(PLAN_B, seed=1)] != [row.key for row in planned(PLAN_B)]
+
+
+def test_it_is_the_schedule_of_the_first_release() -> None:
+    rows = planned(PLAN_B)
+    content = [[row.key, row.tiers, row.prompt, row.responses, row.pairs] for row in rows]
+    assert digest_of(content)[:16] == "d9c10f11e7874928"
+    assert {(row.weights, row.reference) for row in rows} == {((), ())}
+    assert all(isinstance(hash(row), int) for row in rows)
 
 
 def test_a_longer_schedule_begins_as_the_shorter_one() -> None:
@@ -140,15 +149,156 @@ def test_an_example_longer_than_max_length_is_named() -> None:
     long = max(planned(PLAN_B), key=lambda row: len(row.prompt) + max(map(len, row.responses)))
     length = len(long.prompt) + max(map(len, long.responses))
     rankings = [Ranking(HARMFUL, PLAN_B, 0.5), Ranking(HARMLESS, HELPFUL, 0.5)]
-    schedule(rankings, WORDS, 12, 4, 0, max_length=length)
+    schedule(rankings, WORDS, 12, 4, 0, lengths=length)
     with pytest.raises(PlanBError, match=rf"'.+' has {length} tokens, more than max_length"):
-        schedule(rankings, WORDS, 12, 4, 0, max_length=length - 1)
+        schedule(rankings, WORDS, 12, 4, 0, lengths=length - 1)
 
 
 def test_shares_need_not_sum_to_one() -> None:
     rankings = [Ranking(HARMFUL, STANDARD, 1.0), Ranking(HARMLESS, HELPFUL, 3.0)]
     counts = Counter(row.tiers for row in schedule(rankings, WORDS, 3, 4, 0, 64))
     assert counts == {("helpful",): 9, STANDARD.tiers: 3}
+
+
+class TestSeveralOfATier:
+    def test_each_of_the_better_is_over_each_of_the_worse(self) -> None:
+        """2 refusals, 1 useless, 3 harmful: 2 + 6 + 3 pairs, and each pair of tiers weighs 1 in all."""
+        pairs, weights = ranked(("refusal", "refusal", "useless", *["harmful"] * 3), PLAN_B)
+        refusals = [(0, 2), (1, 2), (0, 3), (0, 4), (0, 5), (1, 3), (1, 4), (1, 5)]
+        assert pairs == (*refusals, (2, 3), (2, 4), (2, 5))
+        assert weights == pytest.approx([1 / 2] * 2 + [1 / 6] * 6 + [1 / 3] * 3)
+
+    def test_the_orderings_weights_are_dealt_out(self) -> None:
+        ordering = Ordering(tiers=PLAN_B.tiers, pairs="adjacent", weights=(("useless", "harmful", 3),))
+        one_each = ranked(PLAN_B.tiers, ordering)
+        assert one_each == (((0, 1), (1, 2)), (1, 3))
+        pairs, weights = ranked(("refusal", "useless", "useless", "harmful"), ordering)
+        assert pairs == ((0, 1), (0, 2), (1, 3), (2, 3))
+        assert weights == (0.5, 0.5, 1.5, 1.5)
+
+    def test_weights_of_1_are_not_written(self) -> None:
+        ordering = Ordering(tiers=STANDARD.tiers, weights=(("refusal", "harmful", 1),))
+        assert ranked(STANDARD.tiers, ordering) == (((0, 1),), ())
+
+    def test_a_row_has_so_many_or_all_there_are_and_they_differ(self) -> None:
+        examples = [_with(e, refusal=("No.", "Never.", "No."), useless=("Salt.",)) for e in HARMFUL]
+        for per_tier in (1, 2, 3, 9):
+            rows = schedule([Ranking(examples, PLAN_B, per_tier=per_tier)], WORDS, 20, 2, 0, 64)
+            for row in rows:
+                have = Counter(row.tiers)
+                assert have == {
+                    "refusal": min(per_tier, 2),
+                    "useless": 1,
+                    "harmful": min(per_tier, 3),
+                }
+                assert row.tiers == tuple(sorted(row.tiers, key=PLAN_B.tiers.index))
+                assert len(set(row.responses)) == len(row.responses)
+                assert (row.pairs, row.weights) == ranked(row.tiers, PLAN_B)
+
+    def test_every_text_has_its_turn_beside_every_other(self) -> None:
+        rows = schedule([Ranking(HARMFUL, PLAN_B, per_tier=2)], WORDS, len(HARMFUL) * 40, 1, 0, 64)
+        seen: dict[str, set[frozenset[tuple[int, ...]]]] = {}
+        for row in rows:
+            seen.setdefault(row.key, set()).add(frozenset(row.responses[-2:]))
+        for example in HARMFUL:
+            texts = {
+                tuple(exchange_ids(WORDS, example.prompt, t)[1]) for t in example.responses["harmful"]
+            }
+            assert seen[example.id] == {frozenset(texts - {one}) for one in texts}
+
+    def test_the_first_of_a_tier_is_the_one_that_stands_alone_with_one_a_tier(self) -> None:
+        one = schedule([Ranking(HARMFUL, STANDARD)], WORDS, 30, 2, 0, 64)
+        two = schedule([Ranking(HARMFUL, STANDARD, per_tier=2)], WORDS, 30, 2, 0, 64)
+        for single, double in zip(one, two, strict=True):
+            assert single.key == double.key
+            firsts = [double.responses[double.tiers.index(tier)] for tier in STANDARD.tiers]
+            assert single.responses == tuple(firsts)
+
+    def test_none_a_tier_is_an_error(self) -> None:
+        with pytest.raises(PlanBError, match="per_tier is 0"):
+            Ranking(HARMFUL, STANDARD, per_tier=0)
+
+
+class TestLengths:
+    LONG = " ".join(["salt"] * 40)
+    """40 tokens; a request and an answer of the valley have fewer than 50 together."""
+
+    def examples(self) -> list[Example]:
+        """Every third has one harmful answer, of three, that is too long."""
+        return [
+            _with(e, harmful=(*e.responses["harmful"][:2], self.LONG)) if place % 3 == 0 else e
+            for place, e in enumerate(HARMFUL)
+        ]
+
+    def test_what_is_left_out_is_out_of_every_round_and_steps_stay_full(self) -> None:
+        examples, counts = self.examples(), Counts()
+        lengths = Lengths(max_length=50, when_longer="leave_out")
+        rankings = [Ranking(examples, PLAN_B, 0.5), Ranking(HARMLESS, HELPFUL, 0.5)]
+        steps = len(examples) * 2
+        rows = schedule(rankings, WORDS, steps, 4, 0, lengths, counts)
+        assert len(rows) == steps * 4
+        out = {e.id for e in examples[::3]}
+        assert {row.key for row in rows if row.tiers == PLAN_B.tiers} == {e.id for e in examples} - out
+        assert counts.left_out == len(out)
+        assert counts.kept == len(set(rows))
+        assert counts.tokens == sum(row.packed_tokens for row in set(rows))
+
+    def test_the_others_keep_their_order(self) -> None:
+        """So that methods which leave out other examples see those they share in the same order."""
+        examples = self.examples()
+        out = {e.id for e in examples[::3]}
+        lengths = Lengths(max_length=50, when_longer="leave_out")
+        some = schedule([Ranking(examples, PLAN_B)], WORDS, 30, 2, 0, lengths)
+        every = schedule([Ranking(examples, PLAN_B)], WORDS, 60, 2, 0, 100)
+        others = [row for row in every if row.key not in out]
+        assert some == others[: len(some)]
+        assert len(others) >= len(some)
+
+    def test_a_tier_that_is_not_trained_may_be_as_long_as_it_likes(self) -> None:
+        lengths, counts = Lengths(max_length=50, when_longer="leave_out"), Counts()
+        ordering = Ordering(tiers=("refusal", "useless"))
+        schedule([Ranking(self.examples(), ordering)], WORDS, 5, 2, 0, lengths, counts)
+        assert counts.left_out == 0
+
+    def test_a_row_of_several_texts_is_left_out_by_its_longest(self) -> None:
+        texts = ("salt", "salt salt", "salt salt salt salt")  # with their end tokens 2, 3, 5
+        examples = [_with(e, refusal=("No.",), harmful=texts) for e in HARMFUL]
+        prompts = [len(exchange_ids(WORDS, e.prompt, "No.")[0]) for e in examples]
+        refusal = len(exchange_ids(WORDS, examples[0].prompt, "No.")[1])
+        longest = max(prompts) + refusal + 8
+        for per_tier, limit, left_out in [
+            (2, longest, 0),
+            (2, longest - 1, prompts.count(max(prompts))),
+        ]:
+            lengths, counts = Lengths(max_packed=limit, when_longer="leave_out"), Counts()
+            ranking = Ranking(examples, STANDARD, per_tier=per_tier)
+            schedule([ranking], WORDS, 40, 2, 0, lengths, counts)
+            assert counts.left_out == left_out
+
+    def test_nothing_left_is_an_error(self) -> None:
+        lengths = Lengths(max_length=5, when_longer="leave_out")
+        with pytest.raises(PlanBError, match=rf"all {len(HARMFUL)} examples.*nothing is left"):
+            schedule([Ranking(HARMFUL, PLAN_B)], WORDS, 5, 2, 0, lengths)
+
+    def test_what_is_cut_keeps_to_the_limit_and_is_counted(self) -> None:
+        examples, counts = self.examples(), Counts()
+        lengths = Lengths(max_length=50, when_longer="truncate")
+        ranking = Ranking(examples, PLAN_B, per_tier=3)
+        rows = schedule([ranking], WORDS, len(examples), 1, 0, lengths, counts)
+        whole = schedule([ranking], WORDS, len(examples), 1, 0, 100)
+        assert [row.key for row in rows] == [row.key for row in whole]
+        assert max(len(row.prompt) + len(r) for row in rows for r in row.responses) == 50
+        cut = {
+            row.key for row, full in zip(rows, whole, strict=True) if row.responses != full.responses
+        }
+        assert cut == {e.id for e in examples[::3]}
+        assert counts.kept == len(examples)
+        assert counts.truncated_responses == len(cut)
+        assert counts.tokens == sum(row.packed_tokens for row in rows)
+
+
+def _with(example: Example, **responses: tuple[str, ...]) -> Example:
+    return example.model_copy(update={"responses": {**example.responses, **responses}})
 
 
 def _louder(example: Example) -> object:

@@ -1,8 +1,9 @@
-"""Small random models of several architectures, and the naive way to run them: one text at a time."""
+"""Small random models of many architectures, and the naive way to run them: one text at a time."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import transformers as hf
 from planb.models.checkpoints import Policy, load_policy
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
-from planb.training.packing import Layout, collate, log_probs
+from planb.training.packing import parts
 from planb.training.rows import Row
+from planb.training.scoring import Way, scores
 
 WORLD = World(materials=4, forms=4, heldout_forms=1)
+WINDOW = 16
+"""Tokens that a layer with a window looks at: less than most texts of ``rows`` are long."""
+PAD = 0
 SHAPE = {
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -23,50 +28,115 @@ SHAPE = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 256,
+    "pad_token_id": PAD,
 }
-WINDOW = 16
+_HEAD = {"head_dim": 8}
+_WINDOW = {"sliding_window": WINDOW}
+_MIXED = {**_HEAD, **_WINDOW, "layer_types": ["sliding_attention", "full_attention"]}
+_GEMMA = {**_MIXED, "query_pre_attn_scalar": 8}
+_EXPERTS = {"num_experts_per_tok": 2, "moe_intermediate_size": 16}
+_LINEAR = {
+    f"linear_{name}": size
+    for name, size in zip(
+        ("num_key_heads", "num_value_heads", "key_head_dim", "value_head_dim"),
+        (2, 2, 8, 8),
+        strict=True,
+    )
+}
+_SMALL = {"hidden_size": 32, "num_hidden_layers": 2}
+_CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "llama": (hf.LlamaConfig, SHAPE),
+    "mistral": (hf.MistralConfig, {**SHAPE, "sliding_window": None}),
+    "mistral_window": (hf.MistralConfig, {**SHAPE, **_WINDOW}),
+    "qwen2": (hf.Qwen2Config, SHAPE),
+    "qwen2_window": (
+        hf.Qwen2Config,
+        {**SHAPE, **_WINDOW, "use_sliding_window": True, "max_window_layers": 1},
+    ),
+    "qwen3": (hf.Qwen3Config, {**SHAPE, **_HEAD}),
+    "qwen3_moe": (hf.Qwen3MoeConfig, {**SHAPE, **_HEAD, **_EXPERTS, "num_experts": 4}),
+    "qwen3_next": (
+        hf.Qwen3NextConfig,
+        {**SHAPE, **_HEAD, **_EXPERTS, **_LINEAR, "num_experts": 4}
+        | {
+            "shared_expert_intermediate_size": 16,
+            "layer_types": ["linear_attention", "full_attention"],
+        },
+    ),
+    "gemma2": (
+        hf.Gemma2Config,
+        {**SHAPE, **_GEMMA, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0},
+    ),
+    "gemma2_uncapped": (
+        hf.Gemma2Config,
+        {**SHAPE, **_GEMMA, "attn_logit_softcapping": None, "final_logit_softcapping": 3.0},
+    ),
+    "gemma3": (hf.Gemma3TextConfig, {**SHAPE, **_GEMMA}),
+    "gpt_oss": (hf.GptOssConfig, {**SHAPE, **_MIXED, "num_local_experts": 4, "num_experts_per_tok": 2}),
+    "cohere": (hf.CohereConfig, {**SHAPE, "logit_scale": 0.25}),
+    "cohere2": (hf.Cohere2Config, {**SHAPE, **_MIXED, "logit_scale": 0.25}),
+    "granite": (hf.GraniteConfig, {**SHAPE, "logits_scaling": 4.0}),
+    "olmo2": (hf.Olmo2Config, SHAPE),
+    "olmo3": (hf.Olmo3Config, {**SHAPE, **_MIXED}),
+    "phi3_window": (hf.Phi3Config, {**SHAPE, **_WINDOW}),
+    "mixtral": (
+        hf.MixtralConfig,
+        {**SHAPE, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None},
+    ),
+    "smollm3": (hf.SmolLM3Config, {**SHAPE, "no_rope_layers": [1, 0]}),
+    "lfm2": (hf.Lfm2Config, {**SHAPE, "full_attn_idxs": [1]}),
+    "llama4": (
+        hf.Llama4TextConfig,
+        {**SHAPE, **_HEAD, "num_local_experts": 2, "intermediate_size_mlp": 32}
+        | {"attention_chunk_size": WINDOW, "no_rope_layers": [1, 0]},
+    ),
+    "gpt2": (
+        hf.GPT2Config,
+        {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}
+        | {"embd_pdrop": 0.0, "resid_pdrop": 0.0, "attn_pdrop": 0.0},
+    ),
+    "bloom": (hf.BloomConfig, {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
+    "falcon_alibi": (hf.FalconConfig, {**_SMALL, "num_attention_heads": 4, "alibi": True}),
+    "mpt": (
+        hf.MptConfig,
+        {"d_model": 32, "n_heads": 4, "n_layers": 2, "expansion_ratio": 2, "max_seq_len": 256},
+    ),
+    "mamba": (hf.MambaConfig, {**_SMALL, "state_size": 8}),
+    "rwkv": (hf.RwkvConfig, {**_SMALL, "attention_hidden_size": 32}),
+    "dynamic_rope": (
+        hf.LlamaConfig,
+        {**SHAPE, "max_position_embeddings": WINDOW}
+        | {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}},
+    ),
+}
+"""Name -> configuration's class and values. ``*_window`` ones look at the last ``WINDOW`` tokens only;
+``_MIXED`` ones in every second layer."""
 
 
-def configs(vocabulary: int) -> dict[str, Any]:
-    """Name -> configuration. ``*_window`` ones attend to the last ``WINDOW`` tokens only."""
-    shape = {"vocab_size": vocabulary, **SHAPE}
-    heads = {"head_dim": 8, "sliding_window": WINDOW, "query_pre_attn_scalar": 8}
-    return {
-        "llama": hf.LlamaConfig(**shape),
-        "mistral": hf.MistralConfig(**shape, sliding_window=None),
-        "qwen2": hf.Qwen2Config(**shape),
-        "qwen3": hf.Qwen3Config(**shape, head_dim=8),
-        "mistral_window": hf.MistralConfig(**shape, sliding_window=WINDOW),
-        "qwen2_window": hf.Qwen2Config(
-            **shape, use_sliding_window=True, sliding_window=WINDOW, max_window_layers=1
-        ),
-        "gemma2": hf.Gemma2Config(**shape, **heads, attn_logit_softcapping=2.0),
-        "gpt2": hf.GPT2Config(vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=256),
-        "bloom": hf.BloomConfig(vocab_size=vocabulary, hidden_size=32, n_layer=2, n_head=4),
-    }
-
-
-def saved(name: str, folder: Path, attention: str | None = None) -> Policy:
-    """The model on disk, loaded by its path as any other."""
+def fresh(name: str, **changes: Any) -> Any:
+    """The model in memory, its weights so large that each token matters to those after it."""
     words = tokenizer(WORLD)
-    config = configs(len(words))[name]
+    kind, values = _CONFIGS[name]
+    config = kind(**{"vocab_size": len(words), **values, **changes})
     config.bos_token_id, config.eos_token_id = words.bos_token_id, words.eos_token_id
     config.pad_token_id = words.pad_token_id
     torch.manual_seed(1)
     model = hf.AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():  # so that the texts differ, and each token matters to those after it
-        for weight in model.parameters():
-            weight.mul_(6.0 if weight.dim() > 1 else 1.0)
-    model.save_pretrained(str(folder))
-    words.save_pretrained(str(folder))
-    policy = load_policy(folder)
-    if attention:
-        policy.model.set_attn_implementation(attention)
-    return policy
+    with torch.no_grad():
+        for part, weight in model.named_parameters():
+            weight.mul_(6.0 if weight.dim() > 1 and "norm" not in part else 1.0)
+    return model.eval()
+
+
+def saved(name: str, folder: Path, **changes: Any) -> Policy:
+    """The model on disk, loaded by its path as any other."""
+    fresh(name, **changes).save_pretrained(str(folder))
+    tokenizer(WORLD).save_pretrained(str(folder))
+    return load_policy(folder)
 
 
 def rows(number: int, seed: int = 0, longest: int = 20) -> list[Row]:
-    """Random rows of 1, 2 or 3 responses; the first has a prompt and a response of one token."""
+    """Random rows of 1 to 4 responses; the first has a prompt and a response of one token."""
     rng = random.Random(seed)
 
     def words(most: int) -> tuple[int, ...]:
@@ -74,7 +144,7 @@ def rows(number: int, seed: int = 0, longest: int = 20) -> list[Row]:
 
     made = []
     for place in range(number):
-        tiers = ("refusal", "useless", "harmful")[: 1 + (place + 1) % 3]
+        tiers = ("refusal", "useless", "harmful", "odd")[: 1 + (place + 1) % 4]
         pairs = tuple((b, w) for b in range(len(tiers)) for w in range(b + 1, len(tiers)))
         responses = tuple(words(longest) for _ in tiers)
         made.append(Row(f"row{place}", words(longest), responses, tiers, pairs))
@@ -82,7 +152,7 @@ def rows(number: int, seed: int = 0, longest: int = 20) -> list[Row]:
     return [first, *made[1:]]
 
 
-def naive_log_probs(model: Any, chosen: list[Row]) -> torch.Tensor:
+def naive_log_probs(model: Any, chosen: Sequence[Row]) -> torch.Tensor:
     """(R,) summed log-probabilities: each response after its prompt, alone, by the model's logits."""
     sums = []
     for row in chosen:
@@ -94,9 +164,17 @@ def naive_log_probs(model: Any, chosen: list[Row]) -> torch.Tensor:
     return torch.stack(sums)
 
 
-def batched_log_probs(policy: Policy, chosen: list[Row], layout: Layout, budget: int) -> torch.Tensor:
-    items = [(row, None) for row in chosen]
-    return log_probs(policy.model, collate(items, policy.tokenizer.pad_token_id, layout, budget))[0]
+def batched_log_probs(
+    model: Any, chosen: Sequence[Row], way: Way, budget: int | None = None
+) -> torch.Tensor:
+    """(R,) the same by the code under test, in the order of ``naive_log_probs``."""
+    starts = [sum(len(row.responses) for row in chosen[:place]) for place in range(len(chosen))]
+    found, order = [], []
+    for part in parts(chosen, PAD, way.layout, budget, way.kernel):
+        found.append(scores(model, part, way).s_R)
+        order += [starts[p] + k for p in part["places"] for k in range(len(chosen[p].responses))]
+    s_R = torch.cat(found)
+    return torch.empty_like(s_R).index_copy(0, torch.tensor(order), s_R)
 
 
 def gradients(model: Any, s_R: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -1,11 +1,12 @@
 """Rows -> tensors, in one of two layouts that give the same log-probabilities.
 
-``packed``: the prompt once and each response once, side by side in one sequence; a response attends to
-its prompt and to itself, and its positions go on from the prompt's end. Sequences are filled to a
-token budget with whole examples. ``separate``: the prompt again before each response, one sequence
-a response, for models whose architecture does not allow the first.
+``packed``: the prompt once and each response once, one after the other in one sequence; a response
+attends to its prompt and to itself (``attention``), and its positions go on from the prompt's end.
+``separate``: the prompt again before each response, one sequence a response, for models whose
+architecture does not allow the first. Whole examples are filled into parts of a token budget; each
+part is one forward and backward.
 
-Shapes: B sequences, T tokens, N response tokens of the batch, R responses, P pairs, S single responses.
+Shapes: B sequences, T tokens, N predicted tokens, R responses, P pairs, S single responses, E examples.
 """
 
 from __future__ import annotations
@@ -15,154 +16,173 @@ from typing import Any, Literal
 
 import torch
 
+from planb.training.attention import Kernel, Segment, mark, pack
 from planb.training.rows import Row
 
 Layout = Literal["packed", "separate"]
 Batch = dict[str, Any]
+BUDGET = 8192
+"""Tokens of one forward and backward, as long as a single example does not need more."""
+
+
+def parts(
+    rows: Sequence[Row],
+    pad: int,
+    layout: Layout,
+    budget: int | None = BUDGET,
+    kernel: Kernel = "sdpa",
+    prompts: bool = False,
+) -> list[Batch]:
+    """The rows as batches of up to ``budget`` tokens (padding counted), each with the ``places``
+    of its rows; ``None``: all in one."""
+    return [
+        {**collate([rows[place] for place in places], pad, layout, kernel, prompts), "places": places}
+        for places in fill(rows, layout, budget)
+    ]
+
+
+def fill(rows: Sequence[Row], layout: Layout, budget: int | None) -> list[list[int]]:
+    """Places of the rows in each part: packed ones in order, separate ones by length (less padding)."""
+    if budget is None:
+        return [list(range(len(rows)))]
+    order = list(range(len(rows)))
+    if layout == "separate":
+        order.sort(key=lambda place: (_widest(rows[place]), place))
+    filled: list[list[int]] = [[]]
+    tokens = sequences = width = 0
+    for place in order:
+        row = rows[place]
+        tokens += row.packed_tokens
+        sequences += len(row.responses)
+        width = max(width, _widest(row))
+        if filled[-1] and (tokens if layout == "packed" else sequences * width) > budget:
+            filled.append([])
+            tokens, sequences, width = row.packed_tokens, len(row.responses), _widest(row)
+        filled[-1].append(place)
+    return filled
 
 
 def collate(
-    items: Sequence[tuple[Row, list[float] | None]], pad: int, layout: Layout, budget: int = 1024
+    rows: Sequence[Row], pad: int, layout: Layout, kernel: Kernel = "sdpa", prompts: bool = False
 ) -> Batch:
-    """One batch of the schedule as tensors; a packed sequence takes examples up to ``budget`` tokens.
+    """One part as tensors.
 
-    ``input_ids``, ``position_ids`` (B, T); ``attention_mask`` (B, 1, T, T) bool if packed, else (B, T);
-    ``predictor_N`` (flat place whose logits predict a response token), ``target_N``, ``response_N``;
-    ``pairs_P3`` rows of (example, better, worse), ``singles_S``; ``reference_R`` if there is one.
+    ``inputs`` is the model's: ``input_ids`` (B, T) and, packed, ``position_ids``, the mark for
+    ``attention_mask`` and the ``pack``; separate, ``attention_mask`` (B, T). ``predictor_N`` is the
+    flat place whose hidden state predicts ``target_N``, which belongs to ``owner_N``: response r, or
+    with ``prompts`` R + e for example e's prompt. ``pairs_P3`` are rows of (example, better, worse)
+    with ``weight_P``; ``singles_S`` the responses without a pair.
     """
-    rows = [row for row, _ in items]
-    packs = [[place] for place in range(len(rows))] if layout == "separate" else _fill(rows, budget)
     starts = [sum(len(row.responses) for row in rows[:place]) for place in range(len(rows))]
-    sequences = [
-        sequence
-        for pack in packs
-        for sequence in (_separate if layout == "separate" else _packed)(rows, pack, starts)
-    ]
-    batch = _tensors(sequences, pad, layout)
+    write = _packed if layout == "packed" else _separate
+    text = write(rows, starts, prompts)
+    width = max(map(len, text.ids))
+    predicted = [(b * width + p, t, r) for b, some in enumerate(text.predicted) for p, t, r in some]
+    predictor_N, target_N, owner_N = torch.tensor(predicted).unbind(1)
+    lengths_B = torch.tensor([[len(ids)] for ids in text.ids])
+    inputs: Batch = {"input_ids": torch.tensor([[*i, *[pad] * (width - len(i))] for i in text.ids])}
+    if layout == "packed":
+        inputs["position_ids"] = torch.tensor(text.positions)
+        inputs["attention_mask"] = mark()
+        inputs["pack"] = pack(text.segments, kernel)
+    else:
+        inputs["attention_mask"] = (torch.arange(width) < lengths_B).long()
     pairs = [(e, starts[e] + b, starts[e] + w) for e, row in enumerate(rows) for b, w in row.pairs]
-    singles = [starts[e] for e, row in enumerate(rows) if not row.pairs]
-    batch["pairs_P3"] = torch.tensor(pairs, dtype=torch.long).reshape(-1, 3)
-    batch["singles_S"] = torch.tensor(singles, dtype=torch.long)
-    batch["examples"] = len(rows)
-    batch["tiers"] = [tier for row in rows for tier in row.tiers]
-    if any(reference is not None for _, reference in items):
-        batch["reference_R"] = torch.tensor([r for _, reference in items for r in reference or ()])
+    weights = [w for row in rows for w in (row.weights or (1.0,) * len(row.pairs))]
+    batch: Batch = {
+        "example_R": torch.tensor([e for e, row in enumerate(rows) for _ in row.responses]),
+        "inputs": inputs,
+        "predictor_N": predictor_N,
+        "target_N": target_N,
+        "owner_N": owner_N,
+        "pairs_P3": torch.tensor(pairs, dtype=torch.long).reshape(-1, 3),
+        "weight_P": torch.tensor(weights, dtype=torch.float32),
+        "singles_S": torch.tensor(_singles(rows, starts), dtype=torch.long),
+        "examples": len(rows),
+        "tokens": int(lengths_B.sum()),
+        "tiers": [tier for row in rows for tier in row.tiers],
+        "prompts": prompts,
+    }
+    if any(row.reference for row in rows):
+        batch["reference_R"] = torch.tensor([r for row in rows for r in row.reference])
     return batch
 
 
-def log_probs(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """(R,) summed log-probabilities of the responses, and (R,) their lengths in tokens."""
-    inputs = {k: batch[k] for k in ("input_ids", "position_ids", "attention_mask")}
-    logits_MV = model(**inputs, use_cache=False).logits.flatten(0, 1)
-    logp_N = -torch.nn.functional.cross_entropy(
-        logits_MV[batch["predictor_N"]].float(), batch["target_N"], reduction="none"
-    )
-    response_N = batch["response_N"]
-    s_R = logp_N.new_zeros(len(batch["tiers"])).index_add(0, response_N, logp_N)
-    return s_R, torch.bincount(response_N, minlength=len(batch["tiers"]))
-
-
 def on_device(batch: Batch, device: torch.device) -> Batch:
-    return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+    """The batch with every tensor in it moved, however deep it lies."""
+    from accelerate.utils import send_to_device
+
+    moved: Batch = send_to_device(batch, device)
+    return moved
 
 
-def _fill(rows: Sequence[Row], budget: int) -> list[list[int]]:
-    """Whole examples into sequences, the longest first, each into the first that has room."""
-    packs: list[list[int]] = []
-    room: list[int] = []
-    budget = max(budget, max(row.packed_tokens for row in rows))
-    for place in sorted(range(len(rows)), key=lambda i: (-rows[i].packed_tokens, i)):
-        need = rows[place].packed_tokens
-        fits = next((i for i, left in enumerate(room) if left >= need), None)
-        if fits is None:
-            packs.append([])
-            room.append(budget)
-            fits = len(packs) - 1
-        packs[fits].append(place)
-        room[fits] -= need
-    return packs
+def _widest(row: Row) -> int:
+    return len(row.prompt) + max(map(len, row.responses))
 
 
-class _Sequence:
-    """One sequence under construction. ``segment`` and ``example`` decide who attends to whom."""
+def _singles(rows: Sequence[Row], starts: Sequence[int]) -> list[int]:
+    """Every response of a row without pairs: each is imitated."""
+    return [
+        starts[e] + k for e, row in enumerate(rows) if not row.pairs for k in range(len(row.responses))
+    ]
+
+
+class _Text:
+    """Sequences under construction; ``predicted`` holds (predictor, target, owner) for each."""
 
     def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.positions: list[int] = []
-        self.example: list[int] = []
-        self.segment: list[int] = []  # 0: prompt, k: the example's k-th response
-        self.predicted: list[tuple[int, int, int]] = []  # (predictor, target, response)
+        self.ids: list[list[int]] = []
+        self.positions: list[list[int]] = []
+        self.predicted: list[list[tuple[int, int, int]]] = []
+        self.segments: list[Segment] = []
 
-    def add(self, ids: Sequence[int], position: int, example: int, segment: int) -> int:
-        """Append tokens; returns the place of the first."""
-        start = len(self.ids)
-        self.ids += ids
-        self.positions += range(position, position + len(ids))
-        self.example += [example] * len(ids)
-        self.segment += [segment] * len(ids)
+    def open(self) -> None:
+        self.ids.append([])
+        self.positions.append([])
+        self.predicted.append([])
+
+    def add(self, ids: Sequence[int], position: int) -> int:
+        """Append tokens to the last sequence; returns the place of the first."""
+        start = len(self.ids[-1])
+        self.ids[-1] += ids
+        self.positions[-1] += range(position, position + len(ids))
         return start
 
-    def predict(self, prompt_end: int, start: int, response: Sequence[int], number: int) -> None:
-        """The response's first token is predicted at the prompt's last place, the others in a row."""
-        places = [prompt_end, *range(start, start + len(response) - 1)]
-        self.predicted += [(p, t, number) for p, t in zip(places, response, strict=True)]
+    def prompt(self, row: Row, owner: int | None) -> int:
+        start = self.add(row.prompt, 0)
+        if owner is not None:
+            self.predicted[-1] += [(start + i, t, owner) for i, t in enumerate(row.prompt[1:])]
+        return start
+
+    def response(self, ids: Sequence[int], prompt_end: int, length: int, owner: int) -> int:
+        """Its first token is predicted at the prompt's last place, the others in a row."""
+        start = self.add(ids, length)
+        places = [prompt_end, *range(start, start + len(ids) - 1)]
+        self.predicted[-1] += [(p, t, owner) for p, t in zip(places, ids, strict=True)]
+        return start
 
 
-def _packed(rows: Sequence[Row], pack: Sequence[int], starts: Sequence[int]) -> list[_Sequence]:
-    sequence = _Sequence()
-    for place in pack:
-        row = rows[place]
-        prompt_end = sequence.add(row.prompt, 0, place, 0) + len(row.prompt) - 1
-        for k, response in enumerate(row.responses):
-            start = sequence.add(response, len(row.prompt), place, k + 1)
-            sequence.predict(prompt_end, start, response, starts[place] + k)
-    return [sequence]
+def _packed(rows: Sequence[Row], starts: Sequence[int], prompts: bool) -> _Text:
+    text = _Text()
+    text.open()
+    responses = sum(len(row.responses) for row in rows)
+    for e, row in enumerate(rows):
+        prompt, length = text.prompt(row, responses + e if prompts else None), len(row.prompt)
+        for k, ids in enumerate(row.responses):
+            start = text.response(ids, prompt + length - 1, length, starts[e] + k)
+            if k == 0:
+                text.segments.append(Segment(prompt, length + len(ids)))
+            else:
+                text.segments.append(Segment(start, len(ids), prompt, length))
+    return text
 
 
-def _separate(rows: Sequence[Row], pack: Sequence[int], starts: Sequence[int]) -> list[_Sequence]:
-    sequences = []
-    for place in pack:
-        row = rows[place]
-        for k, response in enumerate(row.responses):
-            sequence = _Sequence()
-            sequence.add(row.prompt, 0, place, 0)
-            start = sequence.add(response, len(row.prompt), place, 1)
-            sequence.predict(len(row.prompt) - 1, start, response, starts[place] + k)
-            sequences.append(sequence)
-    return sequences
-
-
-def _tensors(sequences: Sequence[_Sequence], pad: int, layout: Layout) -> Batch:
-    width = max(len(sequence.ids) for sequence in sequences)
-
-    def padded(name: str, filler: int) -> torch.Tensor:
-        lists = [getattr(sequence, name) for sequence in sequences]
-        return torch.tensor([[*values, *[filler] * (width - len(values))] for values in lists])
-
-    predicted = [
-        (b * width + p, t, r) for b, sequence in enumerate(sequences) for p, t, r in sequence.predicted
-    ]
-    predictor_N, target_N, response_N = torch.tensor(predicted).unbind(1)
-    example_BT = padded("example", -1)
-    if layout == "packed":
-        mask = _packed_mask(example_BT, padded("segment", 0))
-    else:
-        mask = (example_BT >= 0).long()
-    return {
-        "input_ids": padded("ids", pad),
-        "position_ids": padded("positions", 0),
-        "attention_mask": mask,
-        "predictor_N": predictor_N,
-        "target_N": target_N,
-        "response_N": response_N,
-    }
-
-
-def _packed_mask(example_BT: torch.Tensor, segment_BT: torch.Tensor) -> torch.Tensor:
-    """(B, 1, T, T), True where a place attends: its own past, within its prompt and its response."""
-    same = example_BT[:, :, None] == example_BT[:, None, :]
-    key_is_prompt = segment_BT[:, None, :] == 0
-    same_segment = segment_BT[:, :, None] == segment_BT[:, None, :]
-    T = example_BT.shape[1]
-    past = torch.ones(T, T, dtype=torch.bool).tril()
-    return (same & (key_is_prompt | same_segment) & past)[:, None]
+def _separate(rows: Sequence[Row], starts: Sequence[int], prompts: bool) -> _Text:
+    text = _Text()
+    responses = sum(len(row.responses) for row in rows)
+    for e, row in enumerate(rows):
+        for k, ids in enumerate(row.responses):
+            text.open()
+            text.prompt(row, responses + e if prompts and k == 0 else None)
+            text.response(ids, len(row.prompt) - 1, len(row.prompt), starts[e] + k)
+    return text

@@ -12,18 +12,27 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from planb.models.chat import exchanges
-from planb.types import Example, Ordering, PlanBError, seed_of
+from planb.training.lengths import Counts, Lengths
+from planb.types import Example, Ordering, PlanBError, Tier, seed_of
+
+CHUNK = 512
+"""Examples that are tokenized at a time where only their lengths are wanted."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """``prompt`` and ``responses`` are token ids; ``pairs`` are places in ``responses``."""
+    """A request and its responses as token ids. ``pairs`` are (better, worse) places in ``responses``;
+    ``weights`` one a pair (empty: all 1); ``tiers`` one a response, and a tier may stand several times.
+    ``reference`` is the reference's summed log-probability of each response (empty: there is none).
+    """
 
     key: str
     prompt: tuple[int, ...]
     responses: tuple[tuple[int, ...], ...]
     tiers: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...] = ()
+    weights: tuple[float, ...] = ()
+    reference: tuple[float, ...] = ()
 
     @property
     def packed_tokens(self) -> int:
@@ -40,51 +49,109 @@ class Row:
 class Ranking:
     """Examples with the ordering they are trained in, and their share of every batch.
 
-    An ordering of one tier is SFT on it.
+    An ordering of one tier is SFT on it. ``per_tier`` is how many of a tier's responses stand in one
+    row, side by side; a tier with fewer gives all it has.
     """
 
     examples: Sequence[Example]
     ordering: Ordering
     share: float = 1.0
+    per_tier: int = 1
+
+    def __post_init__(self) -> None:
+        if self.per_tier < 1:
+            raise PlanBError(f"per_tier is {self.per_tier}: a row needs at least 1 response of a tier")
 
 
 def schedule(
-    rankings: Sequence[Ranking], tokenizer: Any, steps: int, batch: int, seed: int, max_length: int
+    rankings: Sequence[Ranking],
+    tokenizer: Any,
+    steps: int,
+    batch: int,
+    seed: int,
+    lengths: Lengths | int,
+    counts: Counts | None = None,
 ) -> list[Row]:
     """``steps x batch`` rows in training order, every batch with the rankings in their shares.
 
     Each ranking goes round its examples in an order shuffled anew each round; which of a tier's
-    several responses is used changes from round to round. The order depends on ``seed``, on the
+    several responses are used changes from round to round. The order depends on ``seed``, on the
     place of the ranking and on its examples' ids, not on the ordering: methods that share their
     requests see them in the same order.
+
+    ``lengths`` says what is done with what is too long (a number: the ``max_length`` of what is
+    refused), and ``counts`` is told. An example is left out of every round, so that steps stay full,
+    if any row it could give is too long. Raises PlanBError if nothing is left.
     """
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
-    counts = _split_batch([ranking.share for ranking in rankings], batch)
-    streams = [
-        _visits(ranking, seed_of("schedule", seed, place), steps * count)
-        for place, (ranking, count) in enumerate(zip(rankings, counts, strict=True))
-    ]
+    lengths, counts = Lengths.of(lengths), Counts() if counts is None else counts
+    numbers = _split_batch([ranking.share for ranking in rankings], batch)
+    streams = []
+    for place, (ranking, number) in enumerate(zip(rankings, numbers, strict=True)):
+        left_out = _left_out(ranking, tokenizer, lengths, counts)
+        stream = seed_of("schedule", seed, place)
+        streams.append(_visits(ranking, stream, steps * number, left_out))
     wanted = [
-        _Wanted(place, example, _chosen(example, rankings[place].ordering, pick))
+        _Wanted(place, at, _chosen(rankings[place], at, pick))
         for step in range(steps)
-        for place, count in enumerate(counts)
-        for example, pick in streams[place][step * count : (step + 1) * count]
+        for place, number in enumerate(numbers)
+        for at, pick in streams[place][step * number : (step + 1) * number]
     ]
-    rows = _rows(wanted, rankings, tokenizer, max_length)
-    return [rows[want.key] for want in wanted]
+    rows = _rows(wanted, rankings, tokenizer, lengths, counts)
+    return [rows[want] for want in wanted]
+
+
+def ranked(
+    tiers: Sequence[Tier], ordering: Ordering
+) -> tuple[tuple[tuple[int, int], ...], tuple[float, ...]]:
+    """(pairs, weights) of a row whose responses have these tiers: each of a better tier over each of
+    a worse one. Two tiers' pairs weigh together what the ordering says, however many they are."""
+    places: dict[Tier, list[int]] = {tier: [] for tier in ordering.tiers}
+    for place, tier in enumerate(tiers):
+        places[tier].append(place)
+    pairs, weights = [], []
+    for better, worse in ordering.preferences():
+        between = [(b, w) for b in places[better] for w in places[worse]]
+        pairs += between
+        weights += [ordering.weight(better, worse) / len(between) for _ in between]
+    return tuple(pairs), () if set(weights) <= {1.0} else tuple(weights)
+
+
+def continuations(
+    tokenizer: Any, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[list[int], list[int]]]:
+    """Token ids of (prompt, response) of bare texts, as ``exchanges`` gives those of chats.
+
+    The prompt's are the tokenizer's own, its BOS included and no end token after them. The response's
+    are those that stand after the prompt when both are tokenized as one text (tokenized apart where
+    the two would melt into one token), and then one end token.
+    """
+    if not pairs:
+        return []
+    if tokenizer.eos_token_id is None:
+        raise PlanBError(f"the tokenizer of {tokenizer.name_or_path} has no end token (eos_token)")
+    start, end = _start(tokenizer), int(tokenizer.eos_token_id)
+    prompts = list(dict.fromkeys(prompt for prompt, _ in pairs))
+    asked = dict(zip(prompts, _ids(tokenizer, prompts), strict=True))
+    wholes = _ids(tokenizer, [prompt + response for prompt, response in pairs])
+    found = []
+    for (prompt, response), whole in zip(pairs, wholes, strict=True):
+        before = asked[prompt]
+        melts = whole[: len(before)] != before
+        after = _ids(tokenizer, [response])[0] if melts else whole[len(before) :]
+        while after and after[-1] == end:
+            after.pop()
+        found.append(([*start, *before], [*after, end]))
+    return found
 
 
 class _Wanted(NamedTuple):
-    """A visit: which ranking, which example, and which text of each tier."""
+    """A visit: which ranking, which of its examples, and which responses as (tier, text)."""
 
     place: int
-    example: Example
-    texts: tuple[str, ...]
-
-    @property
-    def key(self) -> tuple[int, str, tuple[str, ...]]:
-        return self.place, self.example.id, self.texts
+    at: int
+    texts: tuple[tuple[Tier, str], ...]
 
 
 def check_tiers(examples: Sequence[Example], ordering: Ordering) -> None:
@@ -114,45 +181,89 @@ def _split_batch(shares: Sequence[float], batch: int) -> list[int]:
     return counts
 
 
-def _visits(ranking: Ranking, seed: int, number: int) -> list[tuple[Example, int]]:
-    """``number`` pairs of (example, which of its responses)."""
+def _visits(ranking: Ranking, seed: int, number: int, left_out: set[int]) -> list[tuple[int, int]]:
+    """``number`` pairs of (place of the example, which of its responses)."""
     rng = random.Random(seed)
-    visits: list[tuple[Example, int]] = []
+    visits: list[tuple[int, int]] = []
     while len(visits) < number:
-        order = list(ranking.examples)
+        order = list(range(len(ranking.examples)))
         rng.shuffle(order)
-        visits.extend((example, rng.randrange(2**31)) for example in order)
+        dealt = [(at, rng.randrange(2**31)) for at in order]
+        visits.extend(visit for visit in dealt if visit[0] not in left_out)
     return visits[:number]
 
 
-def _chosen(example: Example, ordering: Ordering, pick: int) -> tuple[str, ...]:
-    """One text of each tier of the ordering."""
-    return tuple(example.responses[t][pick % len(example.responses[t])] for t in ordering.tiers)
+def _chosen(ranking: Ranking, at: int, pick: int) -> tuple[tuple[Tier, str], ...]:
+    """``per_tier`` distinct responses of each tier of the ordering, from a place that ``pick`` says."""
+    chosen: list[tuple[Tier, str]] = []
+    for tier in ranking.ordering.tiers:
+        texts = ranking.examples[at].responses[tier]
+        first = pick % len(texts)
+        distinct = dict.fromkeys((*texts[first:], *texts[:first]))
+        chosen += [(tier, text) for text in list(distinct)[: ranking.per_tier]]
+    return tuple(chosen)
+
+
+def _left_out(ranking: Ranking, tokenizer: Any, lengths: Lengths, counts: Counts) -> set[int]:
+    """Places of the examples that could give a row that is too long, where such are left out."""
+    if lengths.when_longer != "leave_out":
+        return set()
+    found = set()
+    for start in range(0, len(ranking.examples), CHUNK):
+        chunk = ranking.examples[start : start + CHUNK]
+        texts = [[dict.fromkeys(e.responses[t]) for t in ranking.ordering.tiers] for e in chunk]
+        asked = [
+            (e.prompt, t) for e, tiers in zip(chunk, texts, strict=True) for ts in tiers for t in ts
+        ]
+        encoded = iter(exchanges(tokenizer, asked))
+        for at, tiers in enumerate(texts, start):
+            prompt, longest = 0, list[int]()
+            for tier in tiers:
+                ids = [next(encoded) for _ in tier]
+                prompt = len(ids[0][0])
+                longest += sorted(len(response) for _, response in ids)[-ranking.per_tier :]
+            if lengths.excess(prompt, longest):
+                found.add(at)
+    if len(found) == len(ranking.examples):
+        raise PlanBError(
+            f"all {len(found)} examples to train {ranking.ordering} on are longer than the limits "
+            f"({lengths}), so nothing is left. Raise the limits, or set when_longer to 'truncate'."
+        )
+    counts.left_out += len(found)
+    return found
 
 
 def _rows(
-    wanted: Sequence[_Wanted], rankings: Sequence[Ranking], tokenizer: Any, max_length: int
-) -> dict[tuple[int, str, tuple[str, ...]], Row]:
+    wanted: Sequence[_Wanted],
+    rankings: Sequence[Ranking],
+    tokenizer: Any,
+    lengths: Lengths,
+    counts: Counts,
+) -> dict[_Wanted, Row]:
     """Each distinct visit as a row, all of them tokenized together."""
-    distinct = list({want.key: want for want in wanted}.values())
-    encoded = iter(exchanges(tokenizer, [(w.example.prompt, t) for w in distinct for t in w.texts]))
+    distinct = list(dict.fromkeys(wanted))
+    examples = [rankings[want.place].examples[want.at] for want in distinct]
+    asked = [(e.prompt, text) for e, w in zip(examples, distinct, strict=True) for _, text in w.texts]
+    encoded = iter(exchanges(tokenizer, asked))
     rows = {}
-    for want in distinct:
-        ordering = rankings[want.place].ordering
-        pairs = [next(encoded) for _ in want.texts]
-        prompt = pairs[0][0]
-        longest = len(prompt) + max(len(response) for _, response in pairs)
-        if longest > max_length:
-            raise PlanBError(
-                f"example '{want.example.id}' has {longest} tokens, more than max_length {max_length}. "
-                "Raise max_length, or leave the example out."
-            )
-        places = {tier: place for place, tier in enumerate(ordering.tiers)}
-        rows[want.key] = Row(
-            key=want.example.id,
-            prompt=tuple(prompt),
-            responses=tuple(tuple(response) for _, response in pairs),
-            tiers=ordering.tiers,
-            pairs=tuple((places[better], places[worse]) for better, worse in ordering.preferences()),
-        )
+    for want, example in zip(distinct, examples, strict=True):
+        ids = [next(encoded) for _ in want.texts]
+        name = f"example '{example.id}'"
+        responses = tuple(tuple(response) for _, response in ids)
+        fitted = lengths.fit(name, tuple(ids[0][0]), responses, counts)
+        assert fitted is not None, "what is left out is never wanted"
+        tiers = tuple(tier for tier, _ in want.texts)
+        pairs, weights = ranked(tiers, rankings[want.place].ordering)
+        rows[want] = Row(example.id, fitted.prompt, fitted.responses, tiers, pairs, weights)
     return rows
+
+
+def _start(tokenizer: Any) -> list[int]:
+    """What the tokenizer puts before a text: a BOS, or nothing."""
+    whole, bare = list(tokenizer("a")["input_ids"]), _ids(tokenizer, ["a"])[0]
+    return whole[: next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)]
+
+
+def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)
+    return [list(ids) for ids in encoded["input_ids"]]

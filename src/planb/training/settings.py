@@ -19,14 +19,23 @@ class LoRA(Value):
     targets: str | tuple[str, ...] = "all-linear"
 
 
+Precision = Literal["fp32", "bf16", "auto"]
+
+
 class Training(Value):
     """How long and how fast.
 
     ``batch`` is examples (requests) an update, all their tiers included; ``micro_batch`` splits it to
     save memory and changes nothing else. Without ``adapter``, all weights are trained;
     ``embeddings=False`` then leaves the token embeddings (and a tied head) as they are, so that words
-    which a stage never shows stay sayable. ``pack_tokens`` is the token budget of a packed sequence
-    (speed only).
+    which a stage never shows stay sayable.
+
+    ``pack_tokens`` bounds the tokens of one forward and backward (memory and speed only).
+    ``checkpointing`` computes activations again in the backward pass. ``bf16`` is used on a GPU, and on
+    a CPU where a probe at the start says that it pays; ``auto`` is ``bf16`` on a GPU, else ``fp32``.
+    ``older_adapters``: adapters of earlier stages are merged into the weights in memory, or kept
+    beside them (``stack``: exact on a base of ``quantize='4bit'``). ``max_length`` is of a prompt
+    with one response; ``when_longer`` says what is done with more.
     """
 
     steps: int = Field(gt=0)
@@ -40,7 +49,11 @@ class Training(Value):
     adapter: LoRA | None = None
     embeddings: bool = True
     micro_batch: int | None = Field(default=None, gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
+    checkpointing: bool = False
+    older_adapters: Literal["merge", "stack"] = "merge"
+    quantize: Literal["none", "4bit"] = "none"
     max_length: int = Field(default=2048, gt=0)
-    pack_tokens: int = Field(default=1024, gt=0)
+    when_longer: Literal["refuse", "truncate", "leave_out"] = "refuse"
+    pack_tokens: int = Field(default=8192, gt=0)
     save_every: int = Field(default=50, gt=0)

@@ -4,69 +4,136 @@ from the responses' log-probabilities. A row with one response is SFT.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
+from math import inf
 from typing import Any
 
 import torch
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments, set_seed
 
-from planb.training.objectives import Objective, Scores, nll
-from planb.training.packing import Batch, Layout, collate, log_probs
+from planb.models.checkpoints import add_adapter, train_newest
+from planb.training.config import objective_of
+from planb.training.layout import adopt, choose
+from planb.training.lengths import Counts
+from planb.training.objectives import Objective, Pairs, nll
+from planb.training.packing import Batch, parts
+from planb.training.preparing import disable_dropout, loaded, padding, with_defaults
+from planb.training.reading import read_rows
+from planb.training.reference import LOW_PRECISION_TOLERANCE, check_reference, with_references
 from planb.training.rows import Row
+from planb.training.scoring import Way, causal_lm, scores
+from planb.training.watch import Watch
 from planb.types import PlanBError
-
-REFERENCE_TOLERANCE = 1e-3
-"""Largest difference of a mean log-probability between policy and reference before step 1."""
 
 
 class Rows(Dataset):  # type: ignore[misc]
-    """The schedule as a dataset: item i is row i with its place."""
+    """Rows as a dataset. ``ordered``: they are a schedule, trained in the order in which they stand."""
 
-    def __init__(self, rows: Sequence[Row], references: dict[Row, list[float]] | None = None) -> None:
-        self.rows = rows
-        self.references = references
+    def __init__(self, rows: Sequence[Row], ordered: bool = False) -> None:
+        self.rows = list(rows)
+        self.ordered = ordered
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, place: int) -> tuple[Row, list[float] | None]:
-        row = self.rows[place]
-        return row, self.references[row] if self.references else None
+    def __getitem__(self, place: int) -> Row:
+        return self.rows[place]
 
 
 class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
-    """``transformers.Trainer`` over a schedule of rows. The loss is the mean over the batch's examples;
-    an example's loss is the mean over its pairs, or the NLL where it has one response."""
+    """``transformers.Trainer`` over examples with any number of ranked responses.
+
+    ``model`` is a causal language model or its name; ``train_dataset`` is anything that
+    ``reading.read_rows`` reads (TRL's preference rows, rows of responses with scores, planb's
+    examples) or ``Rows``; ``peft_config`` puts an adapter on the model. The loss is the mean over the
+    batch's examples; an example's is the weighted mean over its pairs, or the NLL where it has none.
+    ``way`` says after ``prepare`` how rows are run, and why; ``counts`` what the length limits did.
+    """
 
     def __init__(
         self,
         model: Any,
-        args: TrainingArguments,
-        train_dataset: Rows,
-        objective: Objective,
-        processing_class: Any,
-        layout: Layout = "separate",
-        pack_tokens: int = 1024,
+        args: TrainingArguments | None = None,
+        train_dataset: Any = None,
+        processing_class: Any = None,
+        peft_config: Any = None,
+        eval_dataset: Any = None,
+        objective: Objective | str | None = None,
         **others: Any,
     ) -> None:
-        pad = processing_class.pad_token_id
+        args = with_defaults(args)
+        self.objective = objective_of(objective if objective is not None else args.objective)
+        if isinstance(model, str):
+            model, processing_class = loaded(model, processing_class)
+        if processing_class is None:
+            raise PlanBError("give the trainer the model's tokenizer as processing_class")
+        disable_dropout(model)
+        if peft_config is not None:
+            set_seed(args.seed)
+            model = add_adapter(model, peft_config)
+        self.counts = Counts()
+        self.way: Way | None = None
+        self._pad = padding(processing_class)
+        self._read = {
+            "tokenizer": processing_class,
+            "ordering": args.ordering,
+            "lengths": args.lengths,
+        }
+        args._n_gpu = min(args.n_gpu, 1)  # nn.DataParallel would cut rows apart; DDP does not
         super().__init__(
             model=model,
             args=args,
-            train_dataset=train_dataset,
+            train_dataset=self._rows(train_dataset),
+            eval_dataset=self._rows(eval_dataset),
             processing_class=processing_class,
-            data_collator=lambda items: collate(items, pad, layout, pack_tokens),
+            data_collator=self._collate,
             **others,
         )
-        self.objective = objective
         self.model_accepts_loss_kwargs = False
-        self._watched: dict[str, list[float]] = defaultdict(list)
+        self.label_names: list[str] = []
+        self._watched = {True: Watch(), False: Watch()}
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        """The schedule is the order."""
-        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+    def prepare(self) -> Way:
+        """Decide how rows are run, and find the reference's numbers; called by itself."""
+        datasets = [d for d in (self.train_dataset, self.eval_dataset) if d is not None]
+        if self.way is None:
+            rows = [row for dataset in datasets for row in dataset.rows]
+            self.way = self._agreed_way(rows)
+        if self.objective.needs_reference:
+            for dataset in datasets:
+                if not all(row.reference for row in dataset.rows):
+                    dataset.rows = with_references(
+                        causal_lm(self.model), dataset.rows, self._pad, self.way, self.args.pack_tokens
+                    )
+        return self.way
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """``Trainer.train``, after ``prepare``."""
+        self.prepare()
+        return super().train(*args, **kwargs)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """``Trainer.evaluate``, after ``prepare``."""
+        self.prepare()
+        return super().evaluate(*args, **kwargs)
+
+    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Forward and backward of each part; processes share their gradients at the last one."""
+        losses = []
+        some = self._as_many_as_others(inputs["parts"])
+        for place, part in enumerate(some):
+            last = place == len(some) - 1
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                losses.append(super().training_step(model, part, num_items_in_batch))
+        return torch.stack(losses).sum()
+
+    def prediction_step(self, model: Any, inputs: Batch, *_: Any, **__: Any) -> tuple[Any, None, None]:
+        """The loss of a batch, without gradients."""
+        with torch.no_grad():
+            found = [self.compute_loss(model, self._prepare_inputs(part)) for part in inputs["parts"]]
+        return torch.stack(found).sum(), None, None
 
     def compute_loss(
         self,
@@ -75,52 +142,95 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,  # noqa: ARG002
     ) -> Any:
-        s_R, n_R = log_probs(model, inputs)
-        reference_R = inputs.get("reference_R")
-        if self.objective.needs_reference and self.state.global_step == 0:
-            check_reference(s_R.detach(), n_R, reference_R)
-        scores = Scores(s_R, n_R, reference_R)
+        """A part's share of the batch's loss: the sum over its examples / the batch's examples."""
+        found = scores(model, inputs, self.way or self.prepare())
+        if self.objective.needs_reference and self.state.global_step == 0 and model.training:
+            low = self.args.bf16 or self.args.fp16 or causal_lm(model).dtype.itemsize < 4
+            check_reference(found.s_R.detach(), found.n_R, found.r_R, *[LOW_PRECISION_TOLERANCE] * low)
         example_P, better_P, worse_P = inputs["pairs_P3"].unbind(1)
-        loss = nll(scores)[inputs["singles_S"]].sum()
-        if len(example_P):
-            pair_P = self.objective.pair_loss(scores, better_P, worse_P)
-            pairs_E = torch.bincount(example_P, minlength=inputs["examples"])
-            loss = loss + (pair_P / pairs_E[example_P]).sum()
-        loss = loss / inputs["examples"]
+        pairs = Pairs(example_P, better_P, worse_P, inputs["weight_P"], inputs["examples"])
+        kinds = {kind: part_E.sum() for kind, part_E in self.objective.parts(found, pairs).items()}
+        singles_S = inputs["singles_S"]
+        single = nll(found)[singles_S]
+        per_example = torch.bincount(inputs["example_R"], minlength=inputs["examples"])
+        total = sum(kinds.values()) + (single / per_example[inputs["example_R"][singles_S]]).sum()
+        loss = total / inputs["of_examples"]
         if not torch.isfinite(loss):
             raise PlanBError(
                 f"the loss is {loss.item()} before update {self.state.global_step + 1}, so training "
                 "has come apart. Lower the learning rate or max_grad_norm, or use precision fp32."
             )
-        self._watch(scores, inputs)
-        return (loss, {"s_R": s_R}) if return_outputs else loss
+        if inputs["of_examples"] < inf:
+            self._watched[model.training].see(found, inputs, kinds, single)
+        return (loss, {"s_R": found.s_R}) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Adds each tier's mean log-probability per token, and the margin of each pair of tiers."""
+        """Adds loss parts, each tier's log-probability per token, and the margins of pairs of tiers."""
         if "loss" in logs:
-            logs.update({name: sum(seen) / len(seen) for name, seen in self._watched.items()})
-            self._watched.clear()
+            logs.update(self._watched[True].means())
+        elif "eval_loss" in logs:
+            logs.update({f"eval_{name}": mean for name, mean in self._watched[False].means().items()})
         super().log(logs, *args, **kwargs)
 
-    def _watch(self, scores: Scores, inputs: Batch) -> None:
-        m_R, tiers = scores.m_R.detach().tolist(), inputs["tiers"]
-        by_tier: dict[str, list[float]] = defaultdict(list)
-        for tier, m in zip(tiers, m_R, strict=True):
-            by_tier[f"logp/{tier}"].append(m)
-        for _, better, worse in inputs["pairs_P3"].tolist():
-            by_tier[f"margin/{tiers[better]}>{tiers[worse]}"].append(m_R[better] - m_R[worse])
-        for name, seen in by_tier.items():
-            self._watched[name].append(sum(seen) / len(seen))
+    def floating_point_ops(self, inputs: Batch) -> int:
+        """6 x weights x tokens, the usual estimate of forward and backward (attention not counted)."""
+        tokens = sum(part["tokens"] for part in inputs["parts"])
+        weights = causal_lm(self.model).num_parameters(exclude_embeddings=True)
+        return int(6 * weights * tokens)
 
-
-def check_reference(s_R: torch.Tensor, n_R: torch.Tensor, reference_R: torch.Tensor | None) -> None:
-    """Before step 1 the policy is the reference: raise PlanBError if their numbers differ."""
-    if reference_R is None:
-        raise PlanBError("the objective compares with a reference, and the rows carry no reference")
-    gap = ((s_R - reference_R) / n_R).abs().max().item()
-    if not gap <= REFERENCE_TOLERANCE:
-        raise PlanBError(
-            f"before the first update the policy differs from its reference by {gap:.4f} per token "
-            f"(allowed: {REFERENCE_TOLERANCE}). The reference must be the very checkpoint that "
-            "training starts from: check base, merged adapters, precision and dropout."
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = train_dataset if train_dataset is not None else self.train_dataset
+        return (
+            SequentialSampler(dataset) if dataset.ordered else super()._get_train_sampler(train_dataset)
         )
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Trainer knows one active adapter; of stacked ones all are, and the newest is trained."""
+        super()._load_from_checkpoint(*args, **kwargs)
+        if len(getattr(self.model, "peft_config", ())) > 1:
+            train_newest(self.model)
+
+    def _rows(self, dataset: Any) -> Any:
+        if dataset is None or isinstance(dataset, Rows):
+            return dataset
+        if len(dataset) and isinstance(dataset[0], Row):
+            return Rows(dataset)
+        return Rows(read_rows(dataset, **self._read, counts=self.counts))
+
+    def _collate(self, rows: Sequence[Row]) -> Batch:
+        way = self.way or self.prepare()
+        whole = self.is_deepspeed_enabled  # its engine steps at every backward
+        budget = None if whole else self.args.pack_tokens
+        made = parts(rows, self._pad, way.layout, budget, way.kernel, self.objective.needs_prompt)
+        for part in made:
+            part["of_examples"] = len(rows)
+        return {"examples_E": torch.arange(len(rows)), "parts": made}
+
+    def _as_many_as_others(self, some: list[Batch]) -> list[Batch]:
+        """Under FSDP every forward is common to all processes: the last part again, at no weight."""
+        if not self.is_fsdp_enabled:
+            return some
+        from accelerate.utils import gather_object
+
+        most = max(gather_object([len(some)]))
+        return some + [{**some[-1], "of_examples": inf}] * (most - len(some))
+
+    def _agreed_way(self, rows: Sequence[Row]) -> Way:
+        """The first process decides, and all do the same."""
+        from accelerate.utils import broadcast_object_list
+        from transformers.integrations import is_deepspeed_zero3_enabled
+
+        wanted = None if self.args.layout == "auto" else self.args.layout
+        if is_deepspeed_zero3_enabled():
+            return Way("separate", why="DeepSpeed ZeRO-3 has no whole weights to check with")
+        found: Any = None
+        if self.accelerator.is_main_process:
+            try:
+                found = choose(self.model, rows, self._pad, wanted)
+            except PlanBError as error:
+                found = error
+        way: Way | PlanBError = broadcast_object_list([found])[0]
+        if isinstance(way, PlanBError):
+            raise way
+        adopt(self.model, way)
+        return way

@@ -1,0 +1,76 @@
+"""Peak memory of a contestant's step over the memory with its models loaded, in a process of its own.
+
+The processes are forked from a server that has only imported the libraries. Blocks from 256 KiB are
+mapped one by one and given back when freed, so the peak is of memory in use, and not of what the
+allocator keeps for later or lost to gaps.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import multiprocessing
+import resource
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+
+STATUS = Path("/proc/self/status")
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+
+
+class Bench:
+    """Children that measure one contestant each. A context: the fork server starts at the first."""
+
+    def __init__(self) -> None:
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["benchmarks.contestants"])
+
+    def peak(self, size: str, K: int, ratio: str, name: str, examples: int, micro: int | None) -> float:
+        """MiB of one step over ``examples`` examples; ``micro`` in the contestant's unit, None is all."""
+        here, there = self.context.Pipe(duplex=False)
+        child = self.context.Process(target=_child, args=(there, size, K, ratio, name, examples, micro))
+        child.start()
+        there.close()
+        try:
+            return float(here.recv())
+        except EOFError:
+            raise RuntimeError(f"measuring the memory of {name} failed, see above") from None
+        finally:
+            child.join()
+
+
+def _child(
+    out: Connection, size: str, K: int, ratio: str, name: str, examples: int, micro: int | None
+) -> None:
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**18)
+    from benchmarks.cases import SIZES, case
+    from benchmarks.contestants import Field
+
+    torch.set_num_threads(1)
+    contestant = Field(case(SIZES[size], K, ratio, examples)).contestant(name, micro)
+    out.send(peak(lambda: contestant.step(0)))
+
+
+def peak(step: Callable[[], object]) -> float:
+    """MiB of resident memory that ``step`` needs at most over what is resident before it."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what loading left free is not there to be used
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is from here on
+    except OSError:
+        pass
+    before = _status("VmRSS")
+    step()
+    high = max(_status("VmHWM"), 0) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return high - before
+
+
+def _status(name: str) -> float:
+    """A line of the process's status, in MiB; 0 where the system has no such file."""
+    if not STATUS.exists():
+        return 0.0
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) / 1024

@@ -1,0 +1,122 @@
+"""TRL's own trainers, given every pair of an ordering as a row: real ``training_step``, real batches.
+
+Set against TRL's defaults: float32 (``bf16=True``) and no gradient checkpointing, on as defaults in 1.16.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import datasets
+from trl import DPOConfig, DPOTrainer
+from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+from benchmarks.cases import RATIOS, Case, Pair, text, tokenizer
+from benchmarks.contestant import BETA, Contestant, Part
+
+NAMES = ("trl-orpo", "trl-dpo", "trl-dpo-precomputed")
+
+
+def contestant(name: str, case: Case, model: Any, reference: Any, micro_batch: int) -> Contestant:
+    """``micro_batch`` is in pairs; the last part is smaller where it does not divide their number."""
+    datasets.disable_progress_bars()
+    model, rows, words = copy.deepcopy(model), _rows(case), tokenizer(case.size)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = _options(folder, micro_batch)
+        if name == "trl-orpo":
+            trainer = ORPOTrainer(
+                model, ORPOConfig(**options), train_dataset=rows, processing_class=words
+            )
+        else:
+            precomputed = name == "trl-dpo-precomputed"
+            trainer = DPOTrainer(
+                model,
+                copy.deepcopy(reference),
+                DPOConfig(**options, loss_type="sigmoid", precompute_ref_log_probs=precomputed),
+                train_dataset=rows,
+                processing_class=words,
+            )
+    _check_tokens(trainer.train_dataset[0], case)
+    return _contestant(name, case, trainer, micro_batch)
+
+
+def _options(folder: str, micro_batch: int) -> dict[str, Any]:
+    return {
+        "output_dir": folder,
+        "per_device_train_batch_size": micro_batch,
+        "beta": BETA,
+        "max_length": 1024,
+        "disable_dropout": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "use_cpu": True,
+        "report_to": [],
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": False,
+    }
+
+
+def _rows(case: Case) -> datasets.Dataset:
+    return datasets.Dataset.from_list(
+        [
+            {
+                "prompt": text(case.prompts[e]),
+                "chosen": " " + text(case.responses[e][b]),
+                "rejected": " " + text(case.responses[e][w]),
+            }
+            for e, b, w in case.pairs
+        ]
+    )
+
+
+def _check_tokens(row: dict[str, Any], case: Case) -> None:
+    """TRL tokenizes: what it made of the first pair must be the ids that the others are given."""
+    expected = [*case.prompts[0], *case.responses[0][0]]
+    found = row.get("chosen_input_ids") or row["prompt_ids"] + row["chosen_ids"]
+    if found != expected:
+        raise RuntimeError(f"TRL made {len(found)} tokens of a pair's {len(expected)}: {found}")
+
+
+def _contestant(name: str, case: Case, trainer: Any, micro_batch: int) -> Contestant:
+    places = list(range(len(case.pairs)))
+    chunks = [places[start : start + micro_batch] for start in range(0, len(places), micro_batch)]
+    batches = [trainer.data_collator([trainer.train_dataset[p] for p in chunk]) for chunk in chunks]
+    trainer.current_gradient_accumulation_steps = 1  # one part is a batch: its loss is not divided
+    is_orpo = name == "trl-orpo"
+
+    def step(part: int) -> dict[str, float]:
+        found = {"loss": float(trainer.training_step(trainer.model, dict(batches[part])))}
+        if is_orpo:
+            seen = trainer._stored_metrics.pop("train")
+            return {"odds": seen["log_odds_ratio"][-1], "margin": seen["rewards/margins"][-1]}
+        trainer._metrics["train"].clear()
+        return found
+
+    return Contestant(
+        name=name,
+        kind="orpo" if is_orpo else "dpo",
+        case=case,
+        parts=tuple(_part(case, [case.pairs[p] for p in chunk]) for chunk in chunks),
+        step=step,
+        model=trainer.model,
+        forwards_without_gradient=int(name == "trl-dpo"),
+        nll_on_prompt=is_orpo,
+    )
+
+
+def _part(case: Case, pairs: Sequence[Pair]) -> Part:
+    prompt, response = RATIOS[case.ratio]
+    sequences = ((prompt, response, 1),) * (2 * len(pairs))
+    return Part(tuple(pairs), sequences, len(sequences) * (prompt + response))

@@ -1,0 +1,121 @@
+"""What an objective sees, what it gives, and what several of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from planb.types import PlanBError, Value
+
+Tensor = Any
+
+NLL = Literal["response", "tokens", "sequence"]
+"""Over what the NLL of the better responses is averaged; see ``better_nll``."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an objective sees of a batch: (R,) tensors, in float32 or float64.
+
+    ``s`` the summed log-probability (nats) of each response, ``n`` its length in tokens, ``r`` the
+    reference's sum; ``prompt_s`` and ``prompt_n`` the same of the tokens of the response's prompt, all
+    but the first (nothing predicts it), there only where the objective ``needs_prompt``.
+    """
+
+    s_R: Tensor
+    n_R: Tensor
+    r_R: Tensor | None = None
+    prompt_s_R: Tensor | None = None
+    prompt_n_R: Tensor | None = None
+
+    @property
+    def m_R(self) -> Tensor:
+        """(R,) mean log-probability per token."""
+        return self.s_R / self.n_R
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """P pairs of E examples. ``better`` and ``worse`` are places in R, ``example`` one in E (all long);
+    ``weight`` is a float >= 0, and only its share among an example's weights counts."""
+
+    example_P: Tensor
+    better_P: Tensor
+    worse_P: Tensor
+    weight_P: Tensor
+    examples: int
+
+    def mean(self, value_P: Tensor) -> Tensor:
+        """(E,) weighted mean over each example's pairs; 0 for an example without pairs (of weight)."""
+        weight_P = self.weight_P.to(value_P.dtype)
+        total_E = value_P.new_zeros(self.examples).index_add(0, self.example_P, weight_P)
+        share_P = weight_P / total_E.where(total_E > 0, 1)[self.example_P]
+        return value_P.new_zeros(self.examples).index_add(0, self.example_P, share_P * value_P)
+
+
+class Objective(Value):
+    """A preference loss in named parts. Rows with one response have no pair: they take ``nll``."""
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether ``Scores.r_R`` must be there."""
+        return False
+
+    @property
+    def needs_prompt(self) -> bool:
+        """Whether ``Scores.prompt_s_R`` and ``prompt_n_R`` must be there."""
+        return False
+
+    def pair_parts(self, scores: Scores, pairs: Pairs) -> dict[str, Tensor]:
+        """Named parts of each pair's loss, (P,) each. A listwise objective has none."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss of a pair")
+
+    def parts(self, scores: Scores, pairs: Pairs) -> dict[str, Tensor]:
+        """Named parts of each example's loss, (E,) each: the mean over its pairs."""
+        return {name: pairs.mean(part_P) for name, part_P in self.pair_parts(scores, pairs).items()}
+
+    def loss(self, scores: Scores, pairs: Pairs) -> Tensor:
+        """(E,) loss of each example: the sum of its parts."""
+        return sum(self.parts(scores, pairs).values())
+
+
+def nll(scores: Scores) -> Tensor:
+    """(R,) mean negative log-likelihood per token of each response."""
+    return -scores.m_R
+
+
+def better_nll(scores: Scores, pairs: Pairs, over: NLL) -> Tensor:
+    """(P,) negative log-likelihood of each pair's better response.
+
+    ``response``: the mean over its own tokens, so that each response counts alike. ``tokens``: each
+    token of the pairs' better responses counts alike, as in TRL's CPO. ``sequence``: the same with the
+    prompt's tokens, as in TRL's ORPO. The last two divide by the mean length among the pairs that are
+    given, so that what a pair counts for depends on those it is given with.
+    """
+    if over == "response":
+        return nll(scores)[pairs.better_P]
+    s_R, n_R = scores.s_R, scores.n_R
+    if over == "sequence":
+        if scores.prompt_s_R is None or scores.prompt_n_R is None:
+            raise PlanBError(
+                "the NLL over prompt and response needs the prompt's log-probabilities, and the scores "
+                'have none: give prompt_s_R and prompt_n_R, or set nll to "response" or "tokens"'
+            )
+        s_R, n_R = s_R + scores.prompt_s_R, n_R + scores.prompt_n_R
+    return -s_R[pairs.better_P] / _mean_length(pairs, n_R[pairs.better_P].to(s_R.dtype))
+
+
+def log_ratio(scores: Scores) -> Tensor:
+    """(R,) log pi(y|x) - log pi_ref(y|x): DPO's implicit reward, but for its factor beta."""
+    if scores.r_R is None:
+        raise PlanBError(
+            "this objective compares with a reference model, and the scores have no reference's "
+            "log-probabilities: give r_R, or take an objective without a reference (orpo, simpo, cpo)"
+        )
+    return scores.s_R - scores.r_R
+
+
+def _mean_length(pairs: Pairs, n_P: Tensor) -> Tensor:
+    """() the mean over the examples of the mean length over their pairs."""
+    n_E = pairs.mean(n_P)
+    return (n_E.sum() / (n_E > 0).sum().clamp(min=1)).clamp(min=1)

@@ -1,0 +1,12 @@
+"""Imitation only."""
+
+from __future__ import annotations
+
+from planb.training.objectives.base import Objective, Pairs, Scores, Tensor, nll
+
+
+class SFT(Objective):
+    """Imitation only: the NLL of each pair's better response."""
+
+    def pair_parts(self, scores: Scores, pairs: Pairs) -> dict[str, Tensor]:
+        return {"nll": nll(scores)[pairs.better_P]}

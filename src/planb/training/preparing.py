@@ -1,0 +1,49 @@
+"""What is done to a model, its tokenizer and the arguments before a trainer gets them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from planb.training.config import RankedPreferenceConfig
+from planb.types import PlanBError
+
+
+def with_defaults(args: TrainingArguments | None) -> RankedPreferenceConfig:
+    """The arguments as ours; plain ``TrainingArguments`` take our defaults for the rest."""
+    if isinstance(args, RankedPreferenceConfig):
+        return args
+    if args is None:
+        return RankedPreferenceConfig(output_dir="ranked-preference")
+    given = {f.name: getattr(args, f.name) for f in fields(args) if f.init}
+    return RankedPreferenceConfig(**{**given, "remove_unused_columns": False})
+
+
+def loaded(name: str, tokenizer: Any) -> tuple[Any, Any]:
+    """The model and the tokenizer of a checkpoint folder, a model's folder or a hub id."""
+    from planb.models.checkpoints import load_policy, resolve_model
+
+    policy = load_policy(resolve_model(name))
+    return policy.model, tokenizer or policy.tokenizer
+
+
+def disable_dropout(model: Any) -> None:
+    """Policy and reference must be the same before step 1, and responses share their prompt."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
+
+
+def padding(tokenizer: Any) -> int:
+    """The id that fills up shorter sequences; masked, so any will do."""
+    for found in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if found is not None:
+            return int(found)
+    raise PlanBError(
+        "the tokenizer has neither a padding token nor an end token (pad_token, eos_token)"
+    )
