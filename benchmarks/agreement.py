@@ -60,6 +60,7 @@ def check(found: dict[str, float], wanted: dict[str, float], who: str) -> None:
     for name, value in found.items():
         if not abs(value - wanted[name]) <= TOLERANCE * max(1.0, abs(wanted[name])):
             raise RuntimeError(
-                f"{who}: {name} is {value:.6f}, and {wanted[name]:.6f} by the model's own log-probabilities. "
-                "Contestants that disagree do not do the same work, so they are not compared."
+                f"{who}: {name} is {value:.6f}, and {wanted[name]:.6f} by the model's own "
+                "log-probabilities. Contestants that disagree do not do the same work, and are not "
+                "compared."
             )

@@ -1,7 +1,7 @@
 """What every contestant is given: a random Llama, and examples of K tiers as token ids.
 
-A prompt starts with ``<s>`` and a response ends with ``</s>``, so trainers that add them themselves find
-them there, and every contestant runs the same tokens.
+A prompt starts with ``<s>`` and a response ends with ``</s>``, so trainers that add them themselves
+find them there, and every contestant runs the same tokens.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from benchmarks.measure import race
 from benchmarks.trainer import Tell
 
 COLUMNS = (
-    "size", "ratio", "K", "packed_tokens", "packed_cpu_seconds", "packed_relative", "microseconds_a_token",
-    "pairs", "pair_tokens", "trl_orpo_cpu_seconds", "trl_orpo_relative",
+    "size", "ratio", "K", "packed_tokens", "packed_cpu_seconds", "packed_relative",
+    "microseconds_a_token", "pairs", "pair_tokens", "trl_orpo_cpu_seconds", "trl_orpo_relative",
 )  # fmt: skip
 EXAMPLES = 4
 

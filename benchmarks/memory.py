@@ -7,6 +7,7 @@ allocator keeps for later or lost to gaps.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import multiprocessing
@@ -29,7 +30,7 @@ class Bench:
         self.context.set_forkserver_preload(["benchmarks.contestants"])
 
     def peak(self, size: str, K: int, ratio: str, name: str, examples: int, micro: int | None) -> float:
-        """MiB of one step over ``examples`` examples; ``micro`` in the contestant's unit, None is all."""
+        """MiB of one call over ``examples`` examples, or over ``micro`` of the contestant's units."""
         here, there = self.context.Pipe(duplex=False)
         child = self.context.Process(target=_child, args=(there, size, K, ratio, name, examples, micro))
         child.start()
@@ -58,10 +59,8 @@ def peak(step: Callable[[], object]) -> float:
     """MiB of resident memory that ``step`` needs at most over what is resident before it."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what loading left free is not there to be used
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # the peak is from here on
-    except OSError:
-        pass
     before = _status("VmRSS")
     step()
     high = max(_status("VmHWM"), 0) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -27,8 +27,8 @@ def contestant(
     r_EK: torch.Tensor | None,
     micro_batch: int | None = None,
 ) -> Contestant:
-    """``r_EK`` is the reference's summed log-probability of each response, for DPO; ``micro_batch`` is in
-    examples, all of the case's if None."""
+    """``r_EK`` is the reference's summed log-probability of each response, for DPO; ``micro_batch``
+    is in examples, all of the case's if None."""
     kind: Kind = "dpo" if name.endswith("dpo") else "orpo"
     layout, model, rows = LAYOUTS[name], copy.deepcopy(model), _rows(case)
     if kind == "dpo" and r_EK is not None:

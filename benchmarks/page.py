@@ -31,7 +31,7 @@ def write(parts: Mapping[str, str], page: Path = PAGE) -> None:
         between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if not between.search(text):
             raise RuntimeError(f"{page.name} has no {begin} ... {end}")
-        text = between.sub(lambda _, b=begin, i=inside, e=end: f"{b}\n\n{i}\n\n{e}", text)
+        text = between.sub(f"{begin}\n\n{inside}\n\n{end}".replace("\\", r"\\"), text)
     page.write_text(text, encoding="utf-8")
 
 
@@ -74,7 +74,8 @@ def machine() -> str:
     blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
     return (
         f"Machine: {_processor()}, {os.cpu_count()} cores of which one thread is used, "
-        f"{torch.backends.cpu.get_cpu_capability()}; {libraries}; {blas}; Python {platform.python_version()}."
+        f"{torch.backends.cpu.get_cpu_capability()}; {libraries}; {blas}; "
+        f"Python {platform.python_version()}."
     )
 
 

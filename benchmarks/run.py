@@ -88,7 +88,7 @@ def everything() -> None:
 
 
 def _further(progress: Progress, bench: Bench, micro: int, rows: Rows, steps: Rows) -> dict[str, Rows]:
-    """The large vocabulary (whose cells join ``rows`` and ``steps``), growth with K, and the profile."""
+    """The large vocabulary (its cells join ``rows`` and ``steps``), growth with K, and the profile."""
     progress.begin("3M-32k")
     wide, K, ratio = SIZES["3M-32k"], 3, "1:1"
     found = trainer.cells(wide, ratio, (K,), ROUNDS[wide.name], 2, progress.tell)

@@ -20,8 +20,9 @@ from benchmarks.memory import Bench
 
 COLUMNS = ("size", "K", "ratio", "baseline", "cost_ratio", "memory_ratio", "matmul_share")
 STEP_COLUMNS = (
-    "size", "K", "ratio", "contestant", "examples", "pairs", "sequences", "tokens", "calls", "cpu_seconds",
-    "needed_gflop", "executed_linear_over_needed", "sgemm_gflop_per_second", "memory_examples", "peak_mib",
+    "size", "K", "ratio", "contestant", "examples", "pairs", "sequences", "tokens", "calls",
+    "cpu_seconds", "needed_gflop", "executed_linear_over_needed", "sgemm_gflop_per_second",
+    "memory_examples", "peak_mib",
 )  # fmt: skip
 BASELINES = {
     "trl-orpo": "packed",
@@ -94,8 +95,8 @@ def peaks(
     bench: Bench, size: Size, ratios: Sequence[str], orders: Sequence[int], examples: int, tell: Tell
 ) -> Peaks:
     """MiB by K, ratio and contestant, for a batch of so many examples at once. TRL's sequences are as
-    long at every ratio and its heads run at every place, so it is measured at the first one. Packed rows
-    are measured under ORPO; DPO's few numbers more are nothing."""
+    long at every ratio and its heads run at every place, so it is measured at the first one. Packed
+    rows are measured under ORPO; DPO's few numbers more are nothing."""
     found: Peaks = {}
     for K in orders:
         for name in peers.NAMES:

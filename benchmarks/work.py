@@ -1,11 +1,11 @@
 """Floating-point operations that a contestant's own sequences need, and those that it executes.
 
-Needed: the matrix products of the linear layers (6 per weight and token: 2 forward, 4 backward), of the
-head where a logit is read, and of attention over the places that may be attended to (forward 4, backward
-8, per place, key and hidden unit). Padding, masked-out blocks, logits that nobody reads and what is
-recomputed in the backward pass are not needed. A forward pass without gradient (DPO's reference) is a
-third. Executed: what ``FlopCounterMode`` saw in matrix products; it does not know the CPU's attention
-kernels, so attention is not in it.
+Needed: the matrix products of the linear layers (6 per weight and token: 2 forward, 4 backward), of
+the head where a logit is read, and of attention over the places that may be attended to (forward 4,
+backward 8, per place, key and hidden unit). Padding, masked-out blocks, logits that nobody reads and
+what is recomputed in the backward pass are not needed. A forward pass without gradient (DPO's
+reference) is a third. Executed: what ``FlopCounterMode`` saw in matrix products; it does not know the
+CPU's attention kernels, so attention is not in it.
 """
 
 from __future__ import annotations

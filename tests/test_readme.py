@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+TRAINER = (ROOT / "docs" / "trainer.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -67,8 +68,10 @@ def test_the_gate_runs_the_test_command() -> None:
 
 
 def test_the_planb_verbs_exist() -> None:
-    verbs = set(re.findall(r"planb (run|plan|status|report|list|data validate)\b", README + GUIDE))
-    assert len(verbs) == 6
+    verbs = set(
+        re.findall(r"planb (run|plan|status|report|list|data validate|data surprise)\b", README + GUIDE)
+    )
+    assert len(verbs) == 7
     for verb in sorted(verbs):
         done = subprocess.run(
             [sys.executable, "-m", "planb.cli", *verb.split(), "--help"],
@@ -80,11 +83,13 @@ def test_the_planb_verbs_exist() -> None:
         assert "Example" in done.stdout or verb == "list", verb
 
 
-@pytest.mark.parametrize("code", blocks(README, "python") + blocks(GUIDE, "python"))
+@pytest.mark.parametrize(
+    "code", blocks(README, "python") + blocks(GUIDE, "python") + blocks(TRAINER, "python")
+)
 def test_the_code_runs(code: str) -> None:
     names: dict[str, object] = {}
     exec(compile(code, "readme", "exec"), names)
-    assert {"cautious", "study"} & set(names)
+    assert {"cautious", "study", "trainer"} & set(names)
 
 
 def test_the_table_is_made_of_the_results_beside_it() -> None:

@@ -267,5 +267,5 @@ def test_another_reading_is_another_loss(name: str, tmp_path: Path) -> None:
     """The batch tells the readings apart, so that agreement says which is TRL's."""
     objective, kind, settings = OTHER[name]
     found = compared(objective, kind, tmp_path, 2, **settings)
-    assert abs(found.ours - found.trls) > 0.01
+    assert abs(found.ours - found.trls) > 5e-4  # 50 times what agreement allows
     assert found.gradient > 0.01
