@@ -43,7 +43,10 @@ def test_every_key_is_the_name_of_its_value(tmp_path: Path) -> None:
     data = str(task_file(tmp_path))
     named = {
         "METHODS": {name: method.name for name, method in METHODS.items()},
-        "OBJECTIVES": {name: kind.__name__.lower() for name, kind in OBJECTIVES.items()},
+        "OBJECTIVES": {
+            name: name if name.replace("_", "") == kind.__name__.lower() else kind.__name__
+            for name, kind in OBJECTIVES.items()
+        },
         "ELICITATIONS": {name: kind.name for name, kind in ELICITATIONS.items()},
         "JUDGES": {name: kind.name for name, kind in JUDGES.items()},
         "TASKS": {name: task(data=data).name for name, task in TASKS.items()},
@@ -85,18 +88,22 @@ def test_no_two_methods_are_the_same_under_two_names() -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_an_objective_prefers_what_is_preferred(name: str) -> None:
-    """One loss a pair, finite, and a descent step makes the preferred response likelier."""
+    """One loss an example, finite, and a descent step makes the preferred response likelier."""
     import torch
 
-    from planb.training.objectives import Scores
+    from planb.training.objectives import Pairs, Scores
 
+    objective = OBJECTIVES[name]()
     s_R = torch.tensor([-6.0, -9.0, -4.0], requires_grad=True)
-    r_R = torch.tensor([-6.0, -9.0, -4.0]) if OBJECTIVES[name].needs_reference else None
-    scores = Scores(s_R, torch.tensor([3, 3, 4]), r_R)
-    loss_P = OBJECTIVES[name]().pair_loss(scores, torch.tensor([0, 1]), torch.tensor([2, 2]))
-    assert loss_P.shape == (2,)
-    assert loss_P.isfinite().all()
-    (slope_R,) = torch.autograd.grad(loss_P.sum(), s_R)
+    r_R = torch.tensor([-6.0, -9.0, -4.0]) if objective.needs_reference else None
+    pairs = Pairs(*torch.tensor([[0, 1], [0, 1], [2, 2]]), torch.ones(2), 2)
+    loss_E = objective.loss(Scores(s_R, torch.tensor([3, 3, 4]), r_R), pairs)
+    assert loss_E.shape == (2,)
+    assert loss_E.isfinite().all()
+    assert torch.allclose(
+        loss_E, sum(objective.parts(Scores(s_R, torch.tensor([3, 3, 4]), r_R), pairs).values())
+    )
+    (slope_R,) = torch.autograd.grad(loss_E.sum(), s_R)
     assert slope_R[0] < 0, "the preferred one becomes likelier"
     assert slope_R[1] < 0
     assert slope_R[2] >= 0, "the dispreferred one does not"

@@ -84,7 +84,10 @@ class TestEveryMethod:
 
     def test_it_comes_back_from_json(self, name: str) -> None:
         fields = METHODS[name].model_dump(mode="json")
-        assert fields["objective"] == {"beta": 0.1}  # the fields of ORPO, not of its base class
+        assert fields["objective"] == {
+            "beta": 0.1,
+            "nll": "response",
+        }  # the fields of ORPO, not of its base class
         again = Method(**{**fields, "objective": ORPO(**fields["objective"])})
         assert again.digest() == METHODS[name].digest()
 

@@ -1,74 +1,28 @@
-"""Losses against numbers worked by hand, and what every objective keeps."""
+"""Losses against numbers worked by hand."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from decimal import Decimal, getcontext
 from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
+from told import ADJACENT3, ALL3, ONE, loss, pairs, scores
 
 from planb.training.objectives import (
     CPO,
     DPO,
     IPO,
-    OBJECTIVES,
     ORPO,
     SFT,
     DPONorm,
-    Objective,
-    Pairs,
     PlackettLuce,
     Scores,
     SimPO,
-    log_odds,
     nll,
 )
 from planb.types import PlanBError
-
-ALL3 = ((0, 0, 1), (0, 0, 2), (0, 1, 2))
-ADJACENT3 = ((0, 0, 1), (0, 1, 2))
-
-
-def scores(
-    *sums_and_lengths: tuple[float, int],
-    reference: list[float] | None = None,
-    prompts: list[tuple[float, int]] | None = None,
-) -> Scores:
-    s, n = zip(*sums_and_lengths, strict=True)
-    r = None if reference is None else torch.tensor(reference, dtype=torch.float64)
-    prompt_s, prompt_n = zip(*prompts, strict=True) if prompts else (None, None)
-    return Scores(
-        torch.tensor(s, dtype=torch.float64),
-        torch.tensor(n),
-        r,
-        None if prompt_s is None else torch.tensor(prompt_s, dtype=torch.float64),
-        None if prompt_n is None else torch.tensor(prompt_n),
-    )
-
-
-def pairs(
-    *triples: tuple[int, int, int], weights: list[float] | None = None, examples: int | None = None
-) -> Pairs:
-    """Of (example, better, worse)."""
-    made = torch.tensor(triples or [], dtype=torch.long).reshape(-1, 3)
-    weight_P = torch.tensor(weights) if weights else torch.ones(len(triples))
-    number = examples or 1 + max(example for example, _, _ in triples)
-    return Pairs(*made.unbind(1), weight_P, number)
-
-
-ONE = pairs((0, 0, 1))
-
-
-def loss(objective: Objective, told: Scores, given: Pairs) -> list[float]:
-    found: list[float] = objective.loss(told, given).tolist()
-    return found
-
-
-# -- numbers worked by hand -----------------------------------------------------------------------
 
 
 def test_orpo_by_hand() -> None:
@@ -251,8 +205,8 @@ def test_small_chances_keep_their_gradient() -> None:
     for objective in (PlackettLuce(beta=1.0), DPO(beta=1.0)):
         found = objective.loss(told, ONE).sum()
         (slope_R,) = torch.autograd.grad(found, s_R)
-        assert found.item() == pytest.approx(math.exp(-40), rel=1e-5)
-        assert slope_R[0].item() == pytest.approx(-math.exp(-40), rel=1e-5)
+        assert found.item() == pytest.approx(math.exp(-40), rel=1e-5, abs=0)
+        assert slope_R[0].item() == pytest.approx(-math.exp(-40), rel=1e-5, abs=0)
 
 
 # -- pairs and weights ----------------------------------------------------------------------------
@@ -273,218 +227,3 @@ def test_only_the_share_of_a_weight_counts() -> None:
     parts = ORPO().pair_parts(told, one)
     by_hand = sum(float(part[0] + 2 * part[1] + 3 * part[2]) / 6 for part in parts.values())
     assert loss(ORPO(), told, one) == pytest.approx([by_hand])
-
-
-# -- what every objective keeps -------------------------------------------------------------------
-
-MADE: dict[str, Objective] = {
-    **{name: make() for name, make in OBJECTIVES.items()},
-    "orpo of tokens": ORPO(nll="tokens"),
-    "orpo of sequences": ORPO(nll="sequence"),
-    "cpo of sequences": CPO(nll="sequence"),
-    "ipo of sums": IPO(beta=0.01, normalise=False),
-    "plackett_luce without reference": PlackettLuce(beta=2.0, reference=False),
-}
-every = pytest.mark.parametrize("objective", MADE.values(), ids=MADE)
-
-
-def random_scores(number: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Scores:
-    """With all that any objective may ask for; each response about 2 nats a token."""
-    made = torch.Generator().manual_seed(seed)
-    n_R = torch.randint(1, 30, (number,), generator=made)
-
-    def around(n: Any) -> Any:
-        return (-n * (0.5 + 3 * torch.rand(len(n), generator=made, dtype=torch.float64))).to(dtype)
-
-    prompt_n_R = torch.randint(0, 9, (number,), generator=made)
-    return Scores(around(n_R), n_R, around(n_R), around(prompt_n_R), prompt_n_R)
-
-
-def with_sums(told: Scores, s_R: Any) -> Scores:
-    return Scores(s_R, told.n_R, told.r_R, told.prompt_s_R, told.prompt_n_R)
-
-
-TWO = pairs(*ALL3, (2, 3, 4), examples=4)  # a ranking of three, none, a pair, none
-
-
-@every
-def test_an_example_without_pairs_costs_nothing(objective: Objective) -> None:
-    told = random_scores(6)
-    s_R = told.s_R.clone().requires_grad_()
-    found = objective.loss(with_sums(told, s_R), TWO)
-    assert found.shape == (4,)
-    assert found[1] == found[3] == 0
-    (slope_R,) = torch.autograd.grad(found.sum(), s_R)
-    assert slope_R[5] == 0, "a response without a pair"
-    none = objective.loss(with_sums(told, s_R), pairs(examples=3))
-    assert none.tolist() == [0, 0, 0]
-    assert torch.autograd.grad(none.sum(), s_R)[0].tolist() == [0] * 6
-
-
-@every
-def test_the_loss_is_the_sum_of_its_named_parts(objective: Objective) -> None:
-    told = random_scores(6)
-    parts = objective.parts(told, TWO)
-    assert set(parts) <= {"nll", "preference"}
-    torch.testing.assert_close(objective.loss(told, TWO), sum(parts.values()))
-
-
-@every
-def test_a_step_down_the_loss_prefers_the_better_response(objective: Objective) -> None:
-    s_R = torch.tensor([-8.0, -8.0], requires_grad=True)
-    four = torch.tensor([4, 4])
-    told = Scores(s_R, four, torch.tensor([-8.0, -8.0]), torch.tensor([-4.0, -4.0]), four)
-    better, worse = torch.autograd.grad(objective.loss(told, ONE).sum(), s_R)[0].tolist()
-    assert better < 0
-    assert worse == 0 if isinstance(objective, SFT) else worse > 0
-
-
-@every
-def test_the_order_of_responses_and_pairs_does_not_matter(objective: Objective) -> None:
-    told = random_scores(6)
-    torch.manual_seed(1)
-    moved_R, moved_P = torch.randperm(6), torch.randperm(4)
-    place_R = moved_R.argsort()
-    fields = (told.s_R, told.n_R, told.r_R, told.prompt_s_R, told.prompt_n_R)
-    given = Pairs(
-        TWO.example_P[moved_P],
-        place_R[TWO.better_P[moved_P]],
-        place_R[TWO.worse_P[moved_P]],
-        TWO.weight_P,
-        TWO.examples,
-    )
-    again = objective.loss(Scores(*(field[moved_R] for field in fields)), given)
-    torch.testing.assert_close(again, objective.loss(told, TWO))
-
-
-@every
-def test_gradients_are_those_of_finite_differences(objective: Objective) -> None:
-    told = random_scores(6)
-    s_R = told.s_R.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda s: objective.loss(with_sums(told, s), TWO), s_R)
-
-
-@every
-def test_float32_is_enough(objective: Objective) -> None:
-    """Sums are rounded to 1e-7 of themselves; what is computed of them must lose little more."""
-    exact = objective.loss(random_scores(6), TWO)
-    rounded = objective.loss(random_scores(6, torch.float32), TWO)
-    assert rounded.dtype == torch.float32
-    torch.testing.assert_close(rounded.double(), exact, rtol=2e-5, atol=2e-5)
-
-
-@every
-@pytest.mark.parametrize("sums", [(0.0, 0.0), (0.0, -1e5), (-1e5, 0.0), (-1e5, -1e5), (-1e-9, -1e-7)])
-def test_losses_stay_finite_at_the_ends(objective: Objective, sums: tuple[float, float]) -> None:
-    """From certain to impossible, with a reference that says the contrary."""
-    s_R = torch.tensor(sums, requires_grad=True)
-    four = torch.tensor([4, 4])
-    told = Scores(s_R, four, torch.tensor(sums[::-1]), torch.tensor([0.0, 0.0]), four)
-    found = objective.loss(told, ONE)
-    assert found.isfinite().all()
-    assert torch.autograd.grad(found.sum(), s_R)[0].isfinite().all()
-
-
-SIGMOID = [DPO(beta=0.2), DPONorm(), SimPO(gamma=0), CPO(), ORPO(), PlackettLuce()]
-
-
-@pytest.mark.parametrize("objective", SIGMOID, ids=lambda kind: type(kind).__name__)
-def test_the_preference_falls_with_the_margin_and_is_symmetric(objective: Objective) -> None:
-    """softplus(-z) - softplus(z) = -z: a pair's loss less that of the reversed pair is minus the
-    margin, which ORPO multiplies with beta outside."""
-    told = random_scores(2, seed=3)
-    found = []
-    for more in (0.0, 0.5, 5.0):
-        raised = with_sums(told, told.s_R + torch.tensor([more, 0.0]))
-        found.append(objective.parts(raised, ONE)["preference"].item())
-    assert found[0] > found[1] > found[2] > 0
-    backwards = objective.parts(told, pairs((0, 1, 0)))["preference"].item()
-    units = {
-        "DPO": told.s_R - told.r_R,
-        "DPONorm": (told.s_R - told.r_R) / told.n_R,
-        "SimPO": told.m_R,
-        "CPO": told.s_R,
-        "ORPO": log_odds(told.m_R),
-        "PlackettLuce": told.s_R - told.r_R,
-    }
-    unit = units[type(objective).__name__]
-    assert found[0] - backwards == pytest.approx(-objective.beta * (unit[0] - unit[1]).item())  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("objective", [DPO(beta=0.5), PlackettLuce(), DPONorm()])
-def test_the_reference_itself_is_a_coin(objective: Objective) -> None:
-    told = scores((-10.0, 4), (-20.0, 3), reference=[-10.0, -20.0])
-    assert loss(objective, told, ONE) == pytest.approx([math.log(2)])
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_what_is_missing_is_named(name: str) -> None:
-    objective = OBJECTIVES[name]()
-    told = scores((-1.0, 1), (-2.0, 1))
-    assert not objective.needs_prompt
-    if objective.needs_reference:
-        with pytest.raises(PlanBError, match="give r_R"):
-            objective.loss(told, ONE)
-    else:
-        assert objective.loss(told, ONE).isfinite().all()
-    assert objective.needs_reference == (name in {"dpo", "dpo_norm", "ipo", "plackett_luce"})
-
-
-def test_sequences_without_their_prompts_are_an_error() -> None:
-    with pytest.raises(PlanBError, match="prompt_s_R"):
-        ORPO(nll="sequence").loss(scores((-1.0, 1), (-2.0, 1)), ONE)
-
-
-def test_settings_that_make_no_sense_are_refused() -> None:
-    for make, setting in ((DPO, {"beta": 0}), (ORPO, {"beta": -1}), (SimPO, {"gamma": -1})):
-        with pytest.raises(ValidationError):
-            make(**setting)
-    with pytest.raises(ValidationError, match="sequence"):
-        ORPO(nll="prompt")  # type: ignore[arg-type]
-
-
-def test_defaults_are_those_of_the_papers() -> None:
-    assert (ORPO().beta, DPO().beta, DPONorm().beta, CPO().beta, CPO().alpha) == (
-        0.1,
-        0.1,
-        5.0,
-        0.1,
-        1.0,
-    )
-    assert (SimPO().beta, SimPO().gamma, IPO().beta, IPO().normalise) == (2.0, 0.5, 0.1, True)
-    assert ORPO().nll == CPO().nll == "response"
-
-
-# -- log odds -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("m", [-50.0, -5.0, -0.7, -0.69, -1e-2, -1e-4, -1e-6])
-def test_log_odds_are_exact(m: float) -> None:
-    """Against 50 decimal places: log(p / (1 - p)) for p = e^m, from nearly 0 to nearly 1."""
-    getcontext().prec = 50
-    p = Decimal(m).exp()
-    exact = float((p / (1 - p)).ln())
-    assert log_odds(torch.tensor(m, dtype=torch.float64)).item() == pytest.approx(exact, rel=1e-9)
-    assert log_odds(torch.tensor(m)).item() == pytest.approx(exact, rel=1e-4)
-
-
-@pytest.mark.parametrize("m", [0.0, -1e-12, -1e-7, -1e4])
-def test_log_odds_stay_finite_at_the_ends(m: float) -> None:
-    value = torch.tensor(m, requires_grad=True)
-    odds = log_odds(value)
-    odds.backward()
-    assert torch.isfinite(odds)
-    assert value.grad is not None
-    assert torch.isfinite(value.grad)
-
-
-@pytest.mark.parametrize("m", [-20.0, -3.0, -0.7, -0.6, -1e-3])
-def test_the_slope_of_log_odds_is_1_over_1_minus_p(m: float) -> None:
-    value = torch.tensor(m, requires_grad=True)
-    (slope,) = torch.autograd.grad(log_odds(value), value)
-    assert slope.item() == pytest.approx(1 / -math.expm1(m), rel=1e-4)
-
-
-def test_log_odds_rise_with_the_probability() -> None:
-    odds = log_odds(-torch.logspace(2, -6, 200, dtype=torch.float64))
-    assert (odds.diff() > 0).all()
