@@ -258,6 +258,17 @@ class TestWhatIsAskedFor:
         assert [record.levelname for record in caplog.records] == ["INFO"]
         same_as_naive(model, way)
 
+    def test_a_fallback_is_a_warning_whatever_was_asked_for(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Only what the rule says beforehand is no news."""
+        for wanted in (None, "separate"):
+            with caplog.at_level(logging.INFO, logger=layout.__name__):
+                way = choose(fresh("llama4"), ROWS, PAD, wanted)
+            assert OWN_HEAD["llama4"] in way.why
+        choose(fresh("gpt_oss"), ROWS, PAD)
+        assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
+
     def test_eager_attention_is_exchanged(self) -> None:
         model = fresh("llama")
         model.set_attn_implementation("eager")
@@ -319,6 +330,26 @@ class TestReleaseAndAdopt:
         release(second)
         assert second.config._attn_implementation == "sdpa"
         assert torch.equal(batched_log_probs(first, ROWS, way), of_first)
+
+    def test_release_reaches_under_the_wrapper_of_mixed_precision(self) -> None:
+        """accelerate puts autocast round the forward that it finds, which is ours."""
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+
+        model = fresh("gpt2")
+        before = generated(model)
+        choose(model, ROWS, PAD)
+        try:
+            AcceleratorState._reset_state(reset_partial_state=True)
+            prepared = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(model)
+        finally:
+            AcceleratorState._reset_state(reset_partial_state=True)
+        assert prepared is model
+        release(model)
+        ids, place = torch.tensor([ROWS[1].prompt]), torch.tensor([0])
+        with pytest.raises(TypeError, match="predictor_N"):
+            model(input_ids=ids, predictor_N=place, target_N=place)
+        assert torch.allclose(generated(model), before, atol=0.2)  # 16 bits, if still under autocast
 
     def test_a_checkpoint_written_meanwhile_is_ordinary(self, tmp_path: Path) -> None:
         model = fresh("llama")

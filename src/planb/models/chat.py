@@ -39,7 +39,8 @@ def exchanges(
     """``exchange_ids`` of many pairs, tokenized together."""
     if not pairs:
         return []
-    parts = [_parts(tokenizer, prompt, response) for prompt, response in pairs]
+    rendered = {prompt: _asked(tokenizer, prompt) for prompt in {tuple(prompt) for prompt, _ in pairs}}
+    parts = [_parts(tokenizer, tuple(p), response, rendered[tuple(p)]) for p, response in pairs]
     asked = _encode_many(tokenizer, [part.asked for part in parts])
     wholes = _encode_many(tokenizer, [part.asked + part.body for part in parts])
     special = set(tokenizer.all_special_ids)
@@ -52,6 +53,32 @@ def exchanges(
         ([*start, *prompt], [*_body(tokenizer, part, prompt, whole), ending[part.rest]])
         for part, start, prompt, whole in zip(parts, starts, asked, wholes, strict=True)
     ]
+
+
+def continuations(
+    tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[list[int], list[int]]]:
+    """Token ids of (prompt, response) of bare texts, as ``exchanges`` gives those of chats.
+
+    The prompt's are the tokenizer's own, its BOS included and no end token after them. The response's
+    are those that stand after the prompt when both are tokenized as one text (tokenized apart where
+    the two would melt into one token), and then one end token.
+    """
+    if not pairs:
+        return []
+    start, end = _start(tokenizer), _end_id(tokenizer)
+    prompts = list(dict.fromkeys(prompt for prompt, _ in pairs))
+    asked = dict(zip(prompts, _encode_many(tokenizer, prompts), strict=True))
+    wholes = _encode_many(tokenizer, [prompt + response for prompt, response in pairs])
+    found = []
+    for (prompt, response), whole in zip(pairs, wholes, strict=True):
+        before = asked[prompt]
+        melts = whole[: len(before)] != before
+        after = _encode(tokenizer, response) if melts else whole[len(before) :]
+        while after and after[-1] == end:
+            after.pop()
+        found.append(([*start, *before], [*after, end]))
+    return found
 
 
 class _Parts(NamedTuple):
@@ -71,10 +98,16 @@ def _body(tokenizer: Tokenizer, part: _Parts, prompt: list[int], whole: list[int
     return whole[len(prompt) :]
 
 
-def _parts(tokenizer: Tokenizer, prompt: Sequence[Message], response: str) -> _Parts:
+def _asked(tokenizer: Tokenizer, prompt: Sequence[Message]) -> str:
+    """The prompt as text, up to where the answer begins."""
     if prompt[0].role == "document":
-        return _Parts(_document_text(prompt), response, "", document=True)
-    asked = _render(tokenizer, prompt, answered=False)
+        return _document_text(prompt)
+    return _render(tokenizer, prompt, answered=False)
+
+
+def _parts(tokenizer: Tokenizer, prompt: tuple[Message, ...], response: str, asked: str) -> _Parts:
+    if prompt[0].role == "document":
+        return _Parts(asked, response, "", document=True)
     answered = (*prompt, Message(role="assistant", content=response))
     whole = _render(tokenizer, answered, answered=True)
     if not whole.startswith(asked):
@@ -145,3 +178,9 @@ def _end_id(tokenizer: Tokenizer) -> int:
     if tokenizer.eos_token_id is None:
         raise PlanBError(f"the tokenizer of {tokenizer.name_or_path} has no end token (eos_token)")
     return int(tokenizer.eos_token_id)
+
+
+def _start(tokenizer: Tokenizer) -> list[int]:
+    """What the tokenizer puts before a text: a BOS, or nothing."""
+    whole, bare = list(tokenizer("a")["input_ids"]), _encode(tokenizer, "a")
+    return whole[: next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)]

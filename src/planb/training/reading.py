@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from planb.models.chat import exchanges
+from planb.models.chat import continuations, exchanges
 from planb.training.lengths import Counts, Lengths
-from planb.training.rows import Row, continuations, ranked
+from planb.training.rows import Row, ranked
 from planb.types import Example, Message, Ordering, PlanBError, Tier
 
 KINDS = (

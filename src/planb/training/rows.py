@@ -118,34 +118,6 @@ def ranked(
     return tuple(pairs), () if set(weights) <= {1.0} else tuple(weights)
 
 
-def continuations(
-    tokenizer: Any, pairs: Sequence[tuple[str, str]]
-) -> list[tuple[list[int], list[int]]]:
-    """Token ids of (prompt, response) of bare texts, as ``exchanges`` gives those of chats.
-
-    The prompt's are the tokenizer's own, its BOS included and no end token after them. The response's
-    are those that stand after the prompt when both are tokenized as one text (tokenized apart where
-    the two would melt into one token), and then one end token.
-    """
-    if not pairs:
-        return []
-    if tokenizer.eos_token_id is None:
-        raise PlanBError(f"the tokenizer of {tokenizer.name_or_path} has no end token (eos_token)")
-    start, end = _start(tokenizer), int(tokenizer.eos_token_id)
-    prompts = list(dict.fromkeys(prompt for prompt, _ in pairs))
-    asked = dict(zip(prompts, _ids(tokenizer, prompts), strict=True))
-    wholes = _ids(tokenizer, [prompt + response for prompt, response in pairs])
-    found = []
-    for (prompt, response), whole in zip(pairs, wholes, strict=True):
-        before = asked[prompt]
-        melts = whole[: len(before)] != before
-        after = _ids(tokenizer, [response])[0] if melts else whole[len(before) :]
-        while after and after[-1] == end:
-            after.pop()
-        found.append(([*start, *before], [*after, end]))
-    return found
-
-
 class _Wanted(NamedTuple):
     """A visit: which ranking, which of its examples, and which responses as (tier, text)."""
 
@@ -256,14 +228,3 @@ def _rows(
         pairs, weights = ranked(tiers, rankings[want.place].ordering)
         rows[want] = Row(example.id, fitted.prompt, fitted.responses, tiers, pairs, weights)
     return rows
-
-
-def _start(tokenizer: Any) -> list[int]:
-    """What the tokenizer puts before a text: a BOS, or nothing."""
-    whole, bare = list(tokenizer("a")["input_ids"]), _ids(tokenizer, ["a"])[0]
-    return whole[: next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)]
-
-
-def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)
-    return [list(ids) for ids in encoded["input_ids"]]
