@@ -192,7 +192,7 @@ class TestAgainstADenseMask:
         assert len(groups) == 2  # first responses with their prompts, and the others
         asked = sum(len(group["query_SQ"]) * group["query_SQ"].shape[1] for group in groups)
         assert asked <= 1.5 * sum(prompt + sum(responses) for prompt, responses in shape)
-        lengths = [random.Random(7).randint(1, 500) for _ in range(300)]
+        lengths = random.Random(7).choices(range(1, 500), k=300)
         for group in pack(segments([(1, [n]) for n in lengths]), "sdpa")["groups"]:
             own = group["logical_SQ"].amax(1) + 1
             assert group["query_SQ"].shape[1] <= 1.5 * own.min() + 1

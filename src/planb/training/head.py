@@ -11,6 +11,7 @@ Shapes: N tokens, C of a chunk, X hidden size, V vocabulary.
 
 from __future__ import annotations
 
+from functools import wraps
 from types import MethodType
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 
 CHUNK = 128
 """Tokens whose logits exist at a time."""
+MARK = "_gives_log_probs"
 KEPT = 4_000_000
 """Up to so many logits (N x V) are kept for the backward pass; beyond it they are computed again."""
 
@@ -29,14 +31,27 @@ def install(model: Any) -> bool:
     backbone = getattr(model, model.base_model_prefix, None)
     if type(head) is not torch.nn.Linear or backbone is None or backbone is model:
         return False
-    model.forward = MethodType(_forward, model)
+    model.forward = MethodType(_taught(type(model).forward), model)
     return True
 
 
 def remove(model: Any) -> None:
     """Give the model its own ``forward`` back."""
-    if getattr(model.__dict__.get("forward"), "__func__", None) is _forward:
-        del model.forward
+    names = ("forward", "_original_forward")  # accelerate's mixed precision keeps ours under the second
+    if any(hasattr(model.__dict__.get(name), MARK) for name in names):
+        for name in names:
+            model.__dict__.pop(name, None)
+
+
+def _taught(own: Any) -> Any:
+    """``own`` with two keywords more, to be bound to the model. Generation reads its signature."""
+
+    @wraps(own)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _forward(self, *args, **kwargs)
+
+    setattr(forward, MARK, True)
+    return forward
 
 
 def _forward(

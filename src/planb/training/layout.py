@@ -70,26 +70,25 @@ def choose(model: Any, rows: Sequence[Row], pad: int, wanted: Layout | None = No
     chosen = _checked_rows(rows)
     own_N = own_log_probs(model, chosen)
     noise = _apart(inner, _trial(model, chosen, pad, Way("separate")), own_N)
+    noise = 0.0 if math.isinf(noise) else noise
     notes = [reason] if reason and wanted != "separate" else []
+    tried: list[str] = []
     for way in (way for layout in layouts if wanted in (None, layout) for way in _ways(inner, layout)):
         found = _trial(model, chosen, pad, way)
         apart = _apart(inner, found, own_N)
         if apart <= _allowed(inner, noise):
-            notes.append(f"a token differs from the model's own logits by {apart:.1g}")
+            agrees = f"a token differs from the model's own logits by {apart:.1g}"
             _install(inner, way, attention_before)
-            settled = replace(way, why="; ".join(notes))
-            log.log(
-                logging.INFO if len(notes) < 2 + bool(reason) else logging.WARNING,
-                "training runs %s",
-                settled,
-            )
+            settled = replace(way, why="; ".join([*notes, *tried, agrees]))
+            log.log(logging.WARNING if tried else logging.INFO, "training runs %s", settled)
             return settled
         trouble = found if isinstance(found, str) else f"off by {apart:.2g} a token"
-        notes.append(f"{way.layout} rows, {way.kernel} attention, {way.head} head: {trouble}")
+        tried.append(f"{way.layout} rows, {way.kernel} attention, {way.head} head: {trouble}")
     _install(inner, Way("separate"), attention_before)
     raise PlanBError(
         f"this model cannot be run in {wanted or 'any'} rows with its own log-probabilities: "
-        f"{'; '.join(notes)}. Use layout 'auto', and check that dropout is off."
+        f"{'; '.join([*notes, *tried])}. Use layout 'auto', and check that dropout is off. (Positions "
+        "scaled by a batch's longest text, dynamic RoPE, agree within the original length only.)"
     )
 
 
@@ -134,7 +133,7 @@ def _trial(model: Any, rows: Sequence[Row], pad: int, way: Way) -> torch.Tensor 
     inner = causal_lm(model)
     before = inner.config._attn_implementation
     if not _install(inner, way, before):
-        return "the model's head is not a plain linear layer"
+        return "its head is not a plain linear layer behind a backbone"
     batch = on_device(collate(rows, pad, way.layout, way.kernel), inner.device)
     try:
         logp_N = token_log_probs(model, batch, way)

@@ -18,6 +18,7 @@ import torch
 
 from planb.training.attention import Kernel, Segment, mark, pack
 from planb.training.rows import Row
+from planb.types import PlanBError
 
 Layout = Literal["packed", "separate"]
 Batch = dict[str, Any]
@@ -73,6 +74,9 @@ def collate(
     with ``prompts`` R + e for example e's prompt. ``pairs_P3`` are rows of (example, better, worse)
     with ``weight_P``; ``singles_S`` the responses without a pair.
     """
+    for row in rows:
+        if not row.prompt or not row.responses or not all(row.responses):
+            raise PlanBError(f"row '{row.key}' has no prompt, or a response of no tokens")
     starts = [sum(len(row.responses) for row in rows[:place]) for place in range(len(rows))]
     write = _packed if layout == "packed" else _separate
     text = write(rows, starts, prompts)

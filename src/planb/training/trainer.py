@@ -18,7 +18,7 @@ from planb.training.config import objective_of
 from planb.training.layout import adopt, choose
 from planb.training.lengths import Counts
 from planb.training.objectives import Objective, Pairs, nll
-from planb.training.packing import Batch, parts
+from planb.training.packing import Batch, on_device, parts
 from planb.training.preparing import disable_dropout, loaded, padding, with_defaults
 from planb.training.reading import read_rows
 from planb.training.reference import LOW_PRECISION_TOLERANCE, check_reference, with_references
@@ -163,6 +163,10 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         if inputs["of_examples"] < inf:
             self._watched[model.training].see(found, inputs, kinds, single)
         return (loss, {"s_R": found.s_R}) if return_outputs else loss
+
+    def _prepare_inputs(self, inputs: Batch) -> Batch:
+        """To the device, no more: Trainer would cast sums and weights to DeepSpeed's 16 bits."""
+        return on_device(inputs, self.args.device)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds loss parts, each tier's log-probability per token, and the margins of pairs of tiers."""
