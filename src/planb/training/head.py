@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-CHUNK = 128
-"""Tokens whose logits exist at a time."""
+CHUNK, GPU_CHUNK = 64, 1024
+"""Tokens whose logits exist at a time; on a CPU 64 instead of 128 cost 3 % of the head (V 32,000)."""
 MARK = "_gives_log_probs"
 KEPT = 4_000_000
 """Up to so many logits (N x V) are kept for the backward pass; beyond it they are computed again."""
@@ -103,7 +103,7 @@ class _LogProbs(torch.autograd.Function):
         ctx: Any, hidden_NX: Any, weight_VX: Any, bias_V: Any, target_N: Any, factor: float, cap: float
     ) -> torch.Tensor:
         keep = len(target_N) * len(weight_VX) <= KEPT
-        chunk = len(target_N) if keep else CHUNK
+        chunk = len(target_N) if keep else GPU_CHUNK if hidden_NX.is_cuda else CHUNK
         found, ctx.kept = [], []
         for hidden_CX, target_C in zip(hidden_NX.split(chunk), target_N.split(chunk), strict=True):
             logp_CV = _logits(hidden_CX, weight_VX, bias_V, factor, cap).log_softmax(-1)
@@ -127,8 +127,7 @@ class _LogProbs(torch.autograd.Function):
             if ctx.kept:
                 grad_CV = ctx.kept.pop(0).exp_()
             else:
-                logits_CV = _logits(hidden_CX, weight_VX, bias_V, ctx.factor, ctx.cap)
-                grad_CV = logits_CV.softmax(-1)
+                grad_CV = _logits(hidden_CX, weight_VX, bias_V, ctx.factor, ctx.cap).softmax(-1)
             if ctx.cap:  # d/dx cap tanh(x / cap) = 1 - tanh^2
                 capped_CV = _logits(hidden_CX, weight_VX, bias_V, ctx.factor, ctx.cap)
                 slope_CV = ctx.factor * (1 - (capped_CV / ctx.cap).square())
