@@ -43,7 +43,7 @@ def expected(
         reward_EK = s_EK - r_EK
         pair_P = -logsigmoid(BETA * (reward_EK[e_P, w_P] - reward_EK[e_P, l_P]))
         return {"loss": float(pair_P.mean())}
-    m_EK = s_EK / len(contestant.case.responses[0][0])
+    m_EK = s_EK / torch.tensor([[len(ids) for ids in some] for some in contestant.case.responses])
     odds_EK = m_EK - (-m_EK.expm1()).log()
     odds_P = logsigmoid(odds_EK[e_P, w_P] - odds_EK[e_P, l_P])
     margin_P = m_EK[e_P, w_P] - m_EK[e_P, l_P]

@@ -21,7 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 PAD, BOS, EOS, UNK = range(4)
 RATIOS = {"1:4": (32, 128), "1:1": (80, 80), "4:1": (128, 32)}
-"""Prompt and response length in tokens, ``<s>`` and ``</s>`` counted."""
+"""Mean lengths of prompt and response in tokens, ``<s>`` and ``</s>`` counted."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Size:
 SIZES = {
     size.name: size
     for size in (
-        Size("3M", 4, 256, 688, 4, 256, examples=8),
-        Size("30M", 8, 512, 1728, 8, 512, examples=2),
+        Size("3M", 4, 256, 688, 4, 256, examples=4),
+        Size("30M", 8, 512, 1728, 8, 512, examples=1),
         Size("3M-32k", 4, 256, 688, 4, 32_000, examples=2),
     )
 }
@@ -95,17 +95,23 @@ class Case:
         return tuple(combinations(range(self.K), 2))
 
 
-def case(size: Size, K: int, ratio: str, examples: int | None = None) -> Case:
-    """Random words: what they say does not change what they cost."""
+def case(size: Size, K: int, ratio: str, examples: int | None = None, vary: bool = True) -> Case:
+    """Random words: what they say does not change what they cost. Lengths are drawn evenly from half to
+    one and a half times the mean (data spread wider), or are all the mean."""
     rng = random.Random(f"{size.name} {K} {ratio}")
     prompt, response = RATIOS[ratio]
+
+    def length(mean: int) -> int:
+        return rng.randint(mean // 2, mean * 3 // 2) if vary else mean
 
     def words(n: int) -> tuple[int, ...]:
         return tuple(rng.randrange(len(SPECIAL), size.vocabulary) for _ in range(n))
 
     count = examples or size.examples
-    prompts = tuple((BOS, *words(prompt - 1)) for _ in range(count))
-    responses = tuple(tuple((*words(response - 1), EOS) for _ in range(K)) for _ in range(count))
+    prompts = tuple((BOS, *words(length(prompt) - 1)) for _ in range(count))
+    responses = tuple(
+        tuple((*words(length(response) - 1), EOS) for _ in range(K)) for _ in range(count)
+    )
     return Case(size, K, ratio, prompts, responses)
 
 

@@ -17,12 +17,12 @@ BETA = 0.1
 class Part:
     """One call of ``training_step``: the pairs it trains, and what it runs.
 
-    ``sequences`` are (prompt, response, number of responses) lengths of what is run; ``width`` the
-    tokens of the tensors, padding included.
+    ``sequences`` are (prompt, responses) lengths of what is run; ``width`` the tokens of the tensors,
+    padding included.
     """
 
     pairs: tuple[Pair, ...]
-    sequences: tuple[tuple[int, int, int], ...]
+    sequences: tuple[tuple[int, tuple[int, ...]], ...]
     width: int
 
 

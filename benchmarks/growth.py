@@ -21,7 +21,7 @@ def measure(
     size: Size, ratio: str, orders: tuple[int, ...], rounds: int, micro: int, tell: Tell
 ) -> list[dict[str, Any]]:
     """Rows of ``growth.csv``: a batch of 4 examples, costs also relative to the first K."""
-    fields = {K: Field(case(size, K, ratio, EXAMPLES)) for K in orders}
+    fields = {K: Field(case(size, K, ratio, EXAMPLES, vary=False)) for K in orders}
     contestants = {str(K): fields[K].contestant("packed") for K in orders}
     contestants["trl-orpo"] = fields[max(orders)].contestant("trl-orpo", micro)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.contestant import Contestant
 
-TURN = 0.7
+TURN = 0.5
 """CPU seconds that a turn takes at least; shorter steps are repeated and averaged."""
 SGEMM = ((512, 512, 512), (1024, 1024, 1024), (1280, 256, 688), (1280, 512, 1728))
 """Shapes (m, k, n) of the float32 products whose best rate is the machine's."""
@@ -43,6 +43,7 @@ def race(
     alike. A first round warms up, counts operations and checks. A cost is the least of the rounds', the
     rate the best of the rounds'. Parts of a contestant take turns too; each is checked.
     """
+    gc.collect()  # models of an earlier race
     costs = {name: _warm_up(contestant, check, tell) for name, contestant in contestants.items()}
     rates = [sgemm()]
     for number in range(rounds):
@@ -60,14 +61,19 @@ def _warm_up(contestant: Contestant, check: Check, tell: Callable[[str], None]) 
     contestant.zero_grad()
     started = time.process_time()
     with FlopCounterMode(display=False) as counter:
-        check(contestant, 0, contestant.step(0))
+        found = contestant.step(0)
     once = time.process_time() - started
+    check(contestant, 0, found)
     if once < 2 * TURN:
         started = time.process_time()
-        check(contestant, 0, contestant.step(0))
+        found = contestant.step(0)
         once = time.process_time() - started
+        check(contestant, 0, found)
     tell(f"{contestant.name}, K={contestant.case.K}, warming up")
-    return Cost(executed=counter.get_total_flops(), repeats=max(1, math.ceil(TURN / once)))
+    cost = Cost(executed=counter.get_total_flops(), repeats=max(1, math.ceil(TURN / once)))
+    if once >= 2 * TURN:  # long enough for what is cold at first not to count
+        cost.turns.append(once)
+    return cost
 
 
 def _turn(contestant: Contestant, repeats: int, number: int, check: Check) -> float:
@@ -99,10 +105,9 @@ def _rate(a: torch.Tensor, b: torch.Tensor, seconds: float) -> float:
 
 
 def fastest(
-    contestants: Sequence[Contestant], rounds: int, check: Check, tell: Callable[[str], None]
+    tried: Mapping[int, Contestant], rounds: int, check: Check, tell: Callable[[str], None]
 ) -> int:
-    """Pairs in a call at which a pair takes the least CPU seconds; of those within 2 %, the fewest."""
-    named = {f"{len(contestant.parts[0].pairs)}": contestant for contestant in contestants}
-    costs, _ = race(named, rounds, check, tell)
-    each = {int(pairs): cost.seconds / int(pairs) for pairs, cost in costs.items()}
-    return min(pairs for pairs, seconds in each.items() if seconds <= 1.02 * min(each.values()))
+    """The pairs in a call at which the batch is cheapest; of those within 2 %, the fewest."""
+    costs, _ = race({str(pairs): one for pairs, one in tried.items()}, rounds, check, tell)
+    least = min(cost.seconds for cost in costs.values())
+    return min(pairs for pairs in tried if costs[str(pairs)].seconds <= 1.02 * least)

@@ -11,8 +11,10 @@ import contextlib
 import ctypes
 import gc
 import multiprocessing
+import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,6 +22,8 @@ import torch
 
 STATUS = Path("/proc/self/status")
 M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+Call = tuple[str, int, str, str, int, int | None]
+"""Size, K, ratio, contestant, examples, and how many of its units go into the call (None: all)."""
 
 
 class Bench:
@@ -29,27 +33,34 @@ class Bench:
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["benchmarks.contestants"])
 
-    def peak(self, size: str, K: int, ratio: str, name: str, examples: int, micro: int | None) -> float:
-        """MiB of one call over ``examples`` examples, or over ``micro`` of the contestant's units."""
+    def peaks(self, calls: Sequence[Call], tell: Callable[[str], None]) -> list[float]:
+        """MiB of each, two processes at a time where there are two cores."""
+        with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+            found = []
+            for call, peak in zip(calls, pool.map(self._peak, calls), strict=True):
+                tell(f"peak memory of {call[3]}, K={call[1]}, {call[2]}")
+                found.append(peak)
+        return found
+
+    def _peak(self, call: Call) -> float:
         here, there = self.context.Pipe(duplex=False)
-        child = self.context.Process(target=_child, args=(there, size, K, ratio, name, examples, micro))
+        child = self.context.Process(target=_child, args=(there, call))
         child.start()
         there.close()
         try:
             return float(here.recv())
         except EOFError:
-            raise RuntimeError(f"measuring the memory of {name} failed, see above") from None
+            raise RuntimeError(f"measuring the memory of {call[3]} failed, see above") from None
         finally:
             child.join()
 
 
-def _child(
-    out: Connection, size: str, K: int, ratio: str, name: str, examples: int, micro: int | None
-) -> None:
+def _child(out: Connection, call: Call) -> None:
     ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**18)
     from benchmarks.cases import SIZES, case
     from benchmarks.contestants import Field
 
+    size, K, ratio, name, examples, micro = call
     torch.set_num_threads(1)
     contestant = Field(case(SIZES[size], K, ratio, examples)).contestant(name, micro)
     out.send(peak(lambda: contestant.step(0)))

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from benchmarks.cases import RATIOS
+
 Row = Mapping[str, Any]
 TITLES = {
     "trl-orpo": "TRL ORPO",
@@ -19,6 +21,8 @@ TITLES = {
     "trl-dpo-precomputed": "TRL DPO, precomputed reference",
     "separate": "K separate rows",
     "packed": "packed",
+    "trl-orpo-cheapest": "TRL ORPO, cheapest calls",
+    "trl-dpo-cheapest": "TRL DPO, cheapest calls",
 }
 PAGE = Path(__file__).resolve().parent / "README.md"
 
@@ -39,13 +43,13 @@ def table(rows: Sequence[Row], titles: Mapping[str, str] | None = None) -> str:
     """Markdown; ``titles`` names the columns to show, in their order (all, if None)."""
     titles = titles or {name: name for name in rows[0]}
     lines = [list(titles.values()), ["---"] * len(titles)]
-    lines += [[str(row[name]) for name in titles] for row in rows]
+    lines += [[str(row.get(name, "")) for name in titles] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def across(rows: Sequence[Row], column: str, last: str | None = None) -> str:
     """One line a case, one column a baseline, of ``trainer.csv``'s ``column``; ``last`` is a further
-    column, of packed rows."""
+    column, of packed rows. The tokens are those of all pairs over those of packed rows."""
     cases: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         line = cases.setdefault((row["size"], row["K"], row["ratio"]), {})
@@ -54,10 +58,15 @@ def across(rows: Sequence[Row], column: str, last: str | None = None) -> str:
             line[f"packed: {last.replace('_', ' ')}"] = row[last]
     return table(
         [
-            {"size": size, "K": K, "prompt:response": ratio, **line}
+            {"size": size, "K": K, "prompt:response": ratio, **line, "tokens": _tokens(K, ratio)}
             for (size, K, ratio), line in cases.items()
         ]
     )
+
+
+def _tokens(K: int, ratio: str) -> str:
+    prompt, response = RATIOS[ratio]
+    return f"{K * (K - 1) * (prompt + response) / (prompt + K * response):.2f}"
 
 
 def shares(rows: Sequence[Row]) -> str:

@@ -25,7 +25,7 @@ try:
 except ImportError as error:
     raise SystemExit(f"the benchmark's peer is missing ({error}): pip install 'trl>=1.16'") from error
 
-from benchmarks.cases import RATIOS, Case, Pair, text, tokenizer
+from benchmarks.cases import Case, text, tokenizer
 from benchmarks.contestant import BETA, Contestant, Part
 
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
@@ -33,9 +33,11 @@ NAMES = ("trl-orpo", "trl-dpo", "trl-dpo-precomputed")
 
 
 def contestant(name: str, case: Case, model: Any, reference: Any, micro_batch: int) -> Contestant:
-    """``micro_batch`` is in pairs; the last part is smaller where it does not divide their number."""
+    """``micro_batch`` is in pairs; what is left over when it does not divide their number, is left out:
+    parts are equal."""
     datasets.disable_progress_bars()
-    model, rows, words = copy.deepcopy(model), _rows(case), tokenizer(case.size)
+    called, name = name, name.removesuffix("-cheapest")
+    model, rows, words = copy.deepcopy(model), pair_rows(case), tokenizer(case.size)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         options = _options(folder, micro_batch)
@@ -53,7 +55,7 @@ def contestant(name: str, case: Case, model: Any, reference: Any, micro_batch: i
                 processing_class=words,
             )
     _check_tokens(trainer.train_dataset[0], case)
-    return _contestant(name, case, trainer, micro_batch)
+    return _contestant(called, case, trainer, micro_batch)
 
 
 def _options(folder: str, micro_batch: int) -> dict[str, Any]:
@@ -73,7 +75,8 @@ def _options(folder: str, micro_batch: int) -> dict[str, Any]:
     }
 
 
-def _rows(case: Case) -> datasets.Dataset:
+def pair_rows(case: Case) -> datasets.Dataset:
+    """A row for each pair of each example, as text."""
     return datasets.Dataset.from_list(
         [
             {
@@ -98,30 +101,44 @@ def _contestant(name: str, case: Case, trainer: Any, micro_batch: int) -> Contes
     places = list(range(len(case.pairs)))
     chunks = [places[start : start + micro_batch] for start in range(0, len(places), micro_batch)]
     batches = [trainer.data_collator([trainer.train_dataset[p] for p in chunk]) for chunk in chunks]
-    trainer.current_gradient_accumulation_steps = 1  # one part is a batch: its loss is not divided
-    is_orpo = name == "trl-orpo"
+    trainer.current_gradient_accumulation_steps = 1  # its losses are not divided
+    is_orpo = name.startswith("trl-orpo")
 
-    def step(part: int) -> dict[str, float]:
-        found = {"loss": float(trainer.training_step(trainer.model, dict(batches[part])))}
+    def call(batch: dict[str, Any]) -> dict[str, float]:
+        found = {"loss": float(trainer.training_step(trainer.model, dict(batch)))}
         if is_orpo:
             seen = trainer._stored_metrics.pop("train")
             return {"odds": seen["log_odds_ratio"][-1], "margin": seen["rewards/margins"][-1]}
         trainer._metrics["train"].clear()
         return found
 
+    def step(_: int) -> dict[str, float]:
+        """The whole batch, in calls of ``micro_batch`` pairs; figures are means over its pairs."""
+        found = [(call(batch), len(chunk)) for batch, chunk in zip(batches, chunks, strict=True)]
+        return {
+            key: sum(figures[key] * pairs for figures, pairs in found) / len(places)
+            for key in found[0][0]
+        }
+
     return Contestant(
         name=name,
         kind="orpo" if is_orpo else "dpo",
         case=case,
-        parts=tuple(_part(case, [case.pairs[p] for p in chunk]) for chunk in chunks),
+        parts=(_part(case, chunks),),
         step=step,
         model=trainer.model,
-        forwards_without_gradient=int(name == "trl-dpo"),
+        forwards_without_gradient=int(name.removesuffix("-cheapest") == "trl-dpo"),
         nll_on_prompt=is_orpo,
     )
 
 
-def _part(case: Case, pairs: Sequence[Pair]) -> Part:
-    prompt, response = RATIOS[case.ratio]
-    sequences = ((prompt, response, 1),) * (2 * len(pairs))
-    return Part(tuple(pairs), sequences, len(sequences) * (prompt + response))
+def _part(case: Case, chunks: Sequence[Sequence[int]]) -> Part:
+    """Each pair as two sequences; a call's are padded to its longest."""
+    lengths = [
+        [(len(case.prompts[e]), (len(case.responses[e][k]),)) for k in (b, w)] for e, b, w in case.pairs
+    ]
+    width = sum(
+        2 * len(chunk) * max(prompt + responses[0] for p in chunk for prompt, responses in lengths[p])
+        for chunk in chunks
+    )
+    return Part(tuple(case.pairs), tuple(sequence for pair in lengths for sequence in pair), width)

@@ -20,17 +20,16 @@ from benchmarks.progress import Progress
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ORDERS = (3, 5)
-ROUNDS = {"3M": 3, "30M": 2, "3M-32k": 2}
+ROUNDS = {"3M": 2, "30M": 1, "3M-32k": 2}
 MEMORY_EXAMPLES = 2
 STAGES = (
-    ("micro-batch, 3M", 10),
-    ("3M", 90),
-    ("memory, 3M", 45),
-    ("micro-batch, 30M", 25),
-    ("30M", 210),
-    ("memory, 30M", 95),
-    ("3M-32k", 40),
-    ("growth", 20),
+    ("micro-batch, 3M", 15),
+    ("3M", 300),
+    ("memory, 3M", 20),
+    ("30M", 300),
+    ("memory, 30M", 60),
+    ("3M-32k", 30),
+    ("growth", 15),
     ("profile", 15),
 )
 """What is run, with seconds that are roughly right, to tell how long it still takes."""
@@ -51,7 +50,7 @@ def quick() -> None:
     """K=3 of the small model, one round."""
     size, progress = SIZES["3M"], Progress([("3M", 20), ("memory, 3M", 10)])
     progress.begin("3M")
-    found = trainer.cells(size, "1:1", (3,), 1, 4, progress.tell)
+    found = trainer.cells(size, "1:1", (3,), 1, None, progress.tell)
     progress.begin("memory, 3M")
     memory = trainer.peaks(Bench(), size, ("1:1",), (3,), MEMORY_EXAMPLES, progress.tell)
     print(page.table(trainer.rows(found, memory)))
@@ -63,21 +62,22 @@ def everything() -> None:
     steps: Rows = []
     micro: dict[str, int] = {}
     for name in ("3M", "30M"):
-        progress.begin(f"micro-batch, {name}")
-        micro[name] = trainer.micro_batch(
-            SIZES[name], max(ORDERS), 2 if name == "3M" else 1, progress.tell
-        )
+        if name == "3M":
+            progress.begin(f"micro-batch, {name}")
+            micro[name] = trainer.micro_batch(SIZES[name], max(ORDERS), 1, progress.tell)
         progress.begin(name)
         found = [
             cell
             for ratio in RATIOS
             for cell in trainer.cells(
-                SIZES[name], ratio, ORDERS, ROUNDS[name], micro[name], _in(progress, ratio)
+                SIZES[name], ratio, ORDERS, ROUNDS[name], micro.get(name), _in(progress, ratio)
             )
         ]
         progress.begin(f"memory, {name}")
-        ratios = tuple(RATIOS)
-        memory = trainer.peaks(bench, SIZES[name], ratios, ORDERS, MEMORY_EXAMPLES, progress.tell)
+        ratios = ("1:1", *(ratio for ratio in RATIOS if ratio != "1:1"))
+        memory = trainer.peaks(
+            bench, SIZES[name], ratios, ORDERS, MEMORY_EXAMPLES, progress.tell, micro.get(name)
+        )
         rows += trainer.rows(found, memory)
         steps += trainer.step_rows(found, memory, MEMORY_EXAMPLES)
     tables = _further(progress, bench, micro["3M"], rows, steps)
@@ -91,7 +91,7 @@ def _further(progress: Progress, bench: Bench, micro: int, rows: Rows, steps: Ro
     """The large vocabulary (its cells join ``rows`` and ``steps``), growth with K, and the profile."""
     progress.begin("3M-32k")
     wide, K, ratio = SIZES["3M-32k"], 3, "1:1"
-    found = trainer.cells(wide, ratio, (K,), ROUNDS[wide.name], 2, progress.tell)
+    found = trainer.cells(wide, ratio, (K,), ROUNDS[wide.name], None, progress.tell)
     memory = trainer.peaks(bench, wide, (ratio,), (K,), MEMORY_EXAMPLES, progress.tell)
     rows += trainer.rows(found, memory)
     steps += trainer.step_rows(found, memory, MEMORY_EXAMPLES)

@@ -1,26 +1,27 @@
 """The trainer against its peers: what the same examples cost, in CPU seconds and in memory.
 
 A ratio is a baseline's cost over that of packed rows, for the same examples with the same loss. TRL is
-timed on batches of pairs and charged for each example's K(K-1)/2 of them: its cost of a pair does not
-depend on the ordering that the pair is from. All K of a size and ratio are measured in one race.
+given each example's K(K-1)/2 pairs, all of a batch's in one call, as ours is given its examples; and
+once more in calls of as many pairs as is cheapest for it. All contestants of a case run one race.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from benchmarks import ours, peers, work
-from benchmarks.cases import Size, case
-from benchmarks.contestant import Contestant
+from benchmarks.cases import Case, Size, case
+from benchmarks.contestant import Contestant, Part
 from benchmarks.contestants import Field
 from benchmarks.measure import Cost, fastest, race
 from benchmarks.memory import Bench
 
 COLUMNS = ("size", "K", "ratio", "baseline", "cost_ratio", "memory_ratio", "matmul_share")
 STEP_COLUMNS = (
-    "size", "K", "ratio", "contestant", "examples", "pairs", "sequences", "tokens", "calls",
+    "size", "K", "ratio", "contestant", "examples", "pairs", "sequences", "tokens",
     "cpu_seconds", "needed_gflop", "executed_linear_over_needed", "sgemm_gflop_per_second",
     "memory_examples", "peak_mib",
 )  # fmt: skip
@@ -30,101 +31,109 @@ BASELINES = {
     "trl-dpo-precomputed": "packed-dpo",
     "separate": "packed",
     "packed": "packed",
+    "trl-orpo-cheapest": "packed",
+    "trl-dpo-cheapest": "packed-dpo",
 }
 """Each with what it is divided by: packed rows under the same loss."""
-MICRO_BATCHES = (1, 2, 4, 8)
+CHEAPEST = ("trl-orpo-cheapest", "trl-dpo-cheapest")
+"""The same trainers, given as many pairs a call as is cheapest for them on this machine."""
+MICRO_BATCHES = {"3M": (2, 4, 8), "30M": (1, 2, 4)}
+"""Pairs in a call that are tried."""
 Tell = Callable[[str], None]
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A contestant on a case, per batch of the case's examples."""
+    """A contestant's cost of a case's batch. ``needed`` and ``linear`` are of ``work``; models are not
+    kept."""
 
-    contestant: Contestant
-    field: Field
+    case: Case
+    name: str
+    part: Part
     cost: Cost
+    needed: float
+    linear: float
     sgemm: float
 
     @property
-    def scale(self) -> float:
-        """Calls of ``training_step`` that the case's batch takes."""
-        return len(self.field.case.pairs) / len(self.contestant.parts[0].pairs)
-
-    @property
-    def seconds(self) -> float:
-        return self.cost.seconds * self.scale
-
-    @property
     def matmul_share(self) -> float:
-        return work.needed(self.contestant, self.contestant.parts[0]) / self.cost.seconds / self.sgemm
+        return self.needed / self.cost.seconds / self.sgemm
 
 
 def micro_batch(size: Size, K: int, rounds: int, tell: Tell) -> int:
-    """Pairs in a batch of TRL's ORPO at which a pair is cheapest; all its trainers are given this."""
-    field = Field(case(size, K, "1:1"))
-    sizes = [pairs for pairs in MICRO_BATCHES if pairs <= len(field.case.pairs)]
-    tried = [field.contestant("trl-orpo", pairs) for pairs in sizes]
+    """Pairs in a call at which TRL's ORPO needs the least time for an example."""
+    field = Field(case(size, K, "1:1", examples=1))
+    sizes = [pairs for pairs in MICRO_BATCHES[size.name] if pairs <= len(field.case.pairs)]
+    tried = {pairs: field.contestant("trl-orpo", pairs) for pairs in sizes}
     return fastest(tried, rounds, field.check, tell)
 
 
 def cells(
-    size: Size, ratio: str, orders: Sequence[int], rounds: int, micro: int, tell: Tell
+    size: Size, ratio: str, orders: Sequence[int], rounds: int, micro: int | None, tell: Tell
 ) -> list[Cell]:
-    """All contestants on orderings of these numbers of tiers."""
-    fields = {K: Field(case(size, K, ratio)) for K in orders}
-    widest = fields[max(orders)]
-    contestants = {f"{name} K={K}": fields[K].contestant(name) for K in orders for name in ours.NAMES}
-    contestants |= {name: widest.contestant(name, micro) for name in peers.NAMES}
+    """All contestants on orderings of these numbers of tiers; ``micro`` is of the cheapest calls."""
+    found = []
+    for K in orders:
+        field = Field(case(size, K, ratio))
+        contestants = {name: field.contestant(name) for name in (*peers.NAMES, *ours.NAMES)}
+        if micro:
+            contestants |= {name: field.contestant(name, micro) for name in CHEAPEST}
+        costs, sgemm = race(contestants, rounds, field.check, tell)
+        found += [_cell(field.case, one, costs[name], sgemm) for name, one in contestants.items()]
+    return found
 
-    def check(contestant: Contestant, part: int, found: dict[str, float]) -> None:
-        fields[contestant.case.K].check(contestant, part, found)
 
-    costs, sgemm = race(contestants, rounds, check, tell)
-    return [
-        Cell(contestants[key], fields[K], costs[key], sgemm)
-        for K in orders
-        for key in (*peers.NAMES, *(f"{name} K={K}" for name in ours.NAMES))
-    ]
+def _cell(the: Case, contestant: Contestant, cost: Cost, sgemm: float) -> Cell:
+    part = contestant.parts[0]
+    need = work.needed(contestant, part), work.linear(contestant, part)
+    return Cell(the, contestant.name, part, cost, *need, sgemm)
 
 
 Peaks = dict[tuple[int, str, str], float]
 
 
 def peaks(
-    bench: Bench, size: Size, ratios: Sequence[str], orders: Sequence[int], examples: int, tell: Tell
+    bench: Bench,
+    size: Size,
+    ratios: Sequence[str],
+    orders: Sequence[int],
+    examples: int,
+    tell: Tell,
+    micro: int | None = None,
 ) -> Peaks:
-    """MiB by K, ratio and contestant, for a batch of so many examples at once. TRL's sequences are as
-    long at every ratio and its heads run at every place, so it is measured at the first one. Packed
-    rows are measured under ORPO; DPO's few numbers more are nothing."""
-    found: Peaks = {}
-    for K in orders:
-        for name in peers.NAMES:
-            peak = bench.peak(size.name, K, ratios[0], name, examples, None)
-            found |= {(K, ratio, name): peak for ratio in ratios}
-            tell(f"peak memory of {name}, K={K}")
-        for ratio in ratios:
-            for name in ("separate", "packed"):
-                found[K, ratio, name] = bench.peak(size.name, K, ratio, name, examples, None)
-            found[K, ratio, "packed-dpo"] = found[K, ratio, "packed"]
-            tell(f"peak memory of separate and packed, K={K}, {ratio}")
+    """MiB by K, ratio and contestant, for a batch of so many examples at once. TRL's sequences are
+    about as long at every ratio and its heads run at every place, so it is measured at the first one.
+    Packed rows are measured under ORPO; DPO's few numbers more are nothing."""
+    cheapest = CHEAPEST if micro else ()
+    kinds = [(name, ratios[:1]) for name in (*peers.NAMES, *cheapest)]
+    kinds += [(name, tuple(ratios)) for name in ("separate", "packed")]
+    wanted = [(K, ratio, name) for K in orders for name, some in kinds for ratio in some]
+    calls = [
+        (size.name, K, ratio, name, examples, micro if name in CHEAPEST else None)
+        for K, ratio, name in wanted
+    ]
+    found: Peaks = dict(zip(wanted, bench.peaks(calls, tell), strict=True))
+    for K, ratio in product(orders, ratios):
+        found |= {(K, ratio, name): found[K, ratios[0], name] for name in (*peers.NAMES, *cheapest)}
+        found[K, ratio, "packed-dpo"] = found[K, ratio, "packed"]
     return found
 
 
 def rows(found: Sequence[Cell], memory: Peaks) -> list[Row]:
     """Of ``trainer.csv``: one for each baseline, and for packed rows themselves."""
-    by_name = {(cell.field.case.K, cell.contestant.name): cell for cell in found}
+    by_name = {(cell.case.K, cell.case.ratio, cell.name): cell for cell in found}
     result = []
-    for (K, name), cell in by_name.items():
+    for (K, ratio, name), cell in by_name.items():
         if name not in BASELINES:
             continue
-        ratio, packed = cell.field.case.ratio, by_name[K, BASELINES[name]]
+        packed = by_name[K, ratio, BASELINES[name]]
         values = (
-            cell.field.case.size.name,
+            cell.case.size.name,
             K,
             ratio,
             name,
-            f"{cell.seconds / packed.seconds:.2f}",
+            f"{cell.cost.seconds / packed.cost.seconds:.2f}",
             f"{memory[K, ratio, name] / memory[K, ratio, BASELINES[name]]:.2f}",
             f"{cell.matmul_share:.2f}",
         )
@@ -136,23 +145,22 @@ def step_rows(found: Sequence[Cell], memory: Peaks, memory_examples: int) -> lis
     """Of ``steps.csv``: what the ratios were made of."""
     result = []
     for cell in found:
-        the, part = cell.field.case, cell.contestant.parts[0]
+        the = cell.case
         values = (
             the.size.name,
             the.K,
             the.ratio,
-            cell.contestant.name,
+            cell.name,
             len(the.prompts),
             len(the.pairs),
-            round(len(part.sequences) * cell.scale),
-            round(part.width * cell.scale),
-            f"{cell.scale:g}",
-            f"{cell.seconds:.4f}",
-            f"{work.needed(cell.contestant, part) * cell.scale / 1e9:.2f}",
-            f"{cell.cost.executed / work.linear(cell.contestant, part):.3f}",
+            len(cell.part.sequences),
+            cell.part.width,
+            f"{cell.cost.seconds:.4f}",
+            f"{cell.needed / 1e9:.2f}",
+            f"{cell.cost.executed / cell.linear:.3f}",
             f"{cell.sgemm / 1e9:.1f}",
             memory_examples,
-            f"{memory[the.K, the.ratio, cell.contestant.name]:.1f}",
+            f"{memory[the.K, the.ratio, cell.name]:.1f}",
         )
         result.append(dict(zip(STEP_COLUMNS, values, strict=True)))
     return result

@@ -29,10 +29,9 @@ def rows(
     bench: Bench, size: Size, K: int, ratio: str, memory: Peaks, tell: Tell
 ) -> list[dict[str, Any]]:
     """Rows of ``memory.csv``, for the batch whose peaks are in ``memory``."""
-    found = []
-    for name in (*peers.NAMES, "separate", "packed"):
-        smallest = bench.peak(size.name, K, ratio, name, size.examples, 1)
-        tell(f"smallest call of {name}")
+    names, found = (*peers.NAMES, "separate", "packed"), []
+    calls = [(size.name, K, ratio, name, size.examples, 1) for name in names]
+    for name, smallest in zip(names, bench.peaks(calls, tell), strict=True):
         values = (
             size.name,
             K,

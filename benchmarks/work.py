@@ -16,7 +16,7 @@ from benchmarks.contestant import Contestant, Part
 def linear(contestant: Contestant, part: Part) -> float:
     """Operations of linear layers and head that the part needs, to compare with what was executed."""
     size = contestant.case.size
-    tokens = sum(prompt + responses * response for prompt, response, responses in part.sequences)
+    tokens = sum(prompt + sum(responses) for prompt, responses in part.sequences)
     return _passes(contestant) * (
         size.linear_weights * tokens + size.hidden * size.vocabulary * _logits(contestant, part)
     )
@@ -25,8 +25,8 @@ def linear(contestant: Contestant, part: Part) -> float:
 def needed(contestant: Contestant, part: Part) -> float:
     size = contestant.case.size
     attended = sum(
-        _causal(prompt) + responses * (response * prompt + _causal(response))
-        for prompt, response, responses in part.sequences
+        _causal(prompt) + sum(response * prompt + _causal(response) for response in responses)
+        for prompt, responses in part.sequences
     )
     attention = _passes(contestant) * 2 * size.layers * size.hidden * attended
     return linear(contestant, part) + attention
@@ -39,10 +39,9 @@ def _passes(contestant: Contestant) -> int:
 
 def _logits(contestant: Contestant, part: Part) -> int:
     """Places where a logit is read: the responses', and the prompt's where the NLL takes it in."""
-    places = sum(responses * response for _, response, responses in part.sequences)
-    if contestant.nll_on_prompt:
-        prompt = part.sequences[0][0]
-        places += len(part.pairs) * (prompt - 1)  # preferred sequences only; nothing predicts token 0
+    places = sum(sum(responses) for _, responses in part.sequences)
+    if contestant.nll_on_prompt:  # preferred sequences only; nothing predicts token 0
+        places += sum(len(contestant.case.prompts[pair.example]) - 1 for pair in part.pairs)
     return places
 
 
