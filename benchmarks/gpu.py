@@ -21,12 +21,12 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
-from planb import RankedPreferenceConfig, RankedPreferenceTrainer
-from planb.training.trainer import Rows
 from transformers import LlamaForCausalLM
 
 from benchmarks import cases, peers
 from benchmarks.ours import ranked_rows
+from planb import RankedPreferenceConfig, RankedPreferenceTrainer
+from planb.training.trainer import Rows
 
 RESULTS = Path(__file__).resolve().parent / "results" / "gpu.csv"
 CASES = ((3, "1:1"), (5, "1:1"), (5, "4:1"))

