@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
 from transformers import TrainingArguments
 
 from planb.training.lengths import Lengths
@@ -42,6 +43,10 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
         self.objective = objective_of(self.objective)
         if self.layout not in LAYOUTS:
             raise PlanBError(f"layout '{self.layout}' is none of {', '.join(LAYOUTS)}")
+        try:
+            _ = self.lengths
+        except ValidationError as error:
+            raise PlanBError(f"a length limit is wrong: {error}") from error
         if isinstance(self.ordering, list | tuple):
             self.ordering = Ordering(tiers=tuple(self.ordering))
 

@@ -9,6 +9,7 @@ import torch
 from transformers import TrainingArguments
 
 from planb.training.config import RankedPreferenceConfig
+from planb.training.scoring import causal_lm
 from planb.types import PlanBError
 
 
@@ -19,6 +20,12 @@ def with_defaults(args: TrainingArguments | None) -> RankedPreferenceConfig:
     if args is None:
         return RankedPreferenceConfig(output_dir="ranked-preference")
     given = {f.name: getattr(args, f.name) for f in fields(args) if f.init}
+    unknown = sorted(given.keys() - {f.name for f in fields(RankedPreferenceConfig)})
+    if unknown:
+        raise PlanBError(
+            f"{type(args).__name__} has settings that this trainer does not know "
+            f"({', '.join(unknown)}): give it a RankedPreferenceConfig"
+        )
     return RankedPreferenceConfig(**{**given, "remove_unused_columns": False})
 
 
@@ -32,11 +39,13 @@ def loaded(name: str, tokenizer: Any) -> tuple[Any, Any]:
 
 def disable_dropout(model: Any) -> None:
     """Policy and reference must be the same before step 1, and responses share their prompt."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = 0.0
+    own = causal_lm(model).config
+    for holder in (*model.modules(), own, own.get_text_config()):  # Falcon reads its configuration
+        if isinstance(holder, torch.nn.Dropout):
+            holder.p = 0.0
+        for name, value in vars(holder).items():
+            if "drop" in name and isinstance(value, float):
+                setattr(holder, name, 0.0)
 
 
 def padding(tokenizer: Any) -> int:

@@ -18,7 +18,7 @@ from planb.training.packing import BUDGET
 from planb.training.preparing import padding
 from planb.training.reference import summed_log_probs
 from planb.training.rows import Row
-from planb.types import Example
+from planb.types import Example, PlanBError
 
 Progress = Callable[[int, int], None]
 AT_A_TIME = 256
@@ -51,32 +51,34 @@ def surprise(
     Each prompt is run once with all its responses (packed rows, where the model allows them). What is
     longer than ``lengths`` is refused, cut short or left out as they say, and counted in ``counts``.
     """
+    counts = Counts() if counts is None else counts
     rows = _rows(policy, examples, Lengths.of(lengths), counts)
+    if not rows:
+        raise PlanBError(f"there is no response to score: {counts}")
     pad = padding(policy.tokenizer)
     way = choose(policy.model, rows, pad)
     found: list[Surprise] = []
-    for start in range(0, len(rows), AT_A_TIME):
-        some = rows[start : start + AT_A_TIME]
-        sums = summed_log_probs(policy.model, some, pad, way, budget)
-        found += [
-            Surprise(row.key, tier, -total, len(ids))
-            for row in some
-            for tier, total, ids in zip(row.tiers, sums[row], row.responses, strict=True)
-        ]
-        if progress:
-            progress(start + len(some), len(rows))
-    release(policy.model)
+    try:
+        for start in range(0, len(rows), AT_A_TIME):
+            some = rows[start : start + AT_A_TIME]
+            sums = summed_log_probs(policy.model, some, pad, way, budget)
+            found += [
+                Surprise(row.key, tier, -total, len(ids))
+                for row in some
+                for tier, total, ids in zip(row.tiers, sums[row], row.responses, strict=True)
+            ]
+            if progress:
+                progress(start + len(some), len(rows))
+    finally:
+        release(policy.model)
     return found
 
 
-def _rows(
-    policy: Policy, examples: Sequence[Example], lengths: Lengths, counts: Counts | None
-) -> list[Row]:
+def _rows(policy: Policy, examples: Sequence[Example], lengths: Lengths, counts: Counts) -> list[Row]:
     """One row an example: all its responses after one prompt."""
     texts = [[(tier, text) for tier, some in e.responses.items() for text in some] for e in examples]
     asked = [(e.prompt, text) for e, some in zip(examples, texts, strict=True) for _, text in some]
     encoded = iter(exchanges(policy.tokenizer, asked))
-    counts = counts if counts is not None else Counts()
     rows = []
     for example, some in zip(examples, texts, strict=True):
         pairs = [next(encoded) for _ in some]

@@ -47,6 +47,10 @@ def train(
     What a killed run left in ``out`` is taken up from its last checkpoint, and gives the same weights
     as a run that was not killed (same machine, same number of threads).
     """
+    if training.adapter is None and (
+        is_quantized(policy.model) or hasattr(policy.model, "get_base_model")
+    ):
+        raise PlanBError("a quantized base, or one under stacked adapters, is trained with an adapter")
     counts = Counts()
     lengths = Lengths(max_length=training.max_length, when_longer=training.when_longer)
     rows = schedule(rankings, policy.tokenizer, training.steps, training.batch, seed, lengths, counts)
@@ -61,10 +65,6 @@ def train(
         callbacks=[_Reporter(training.steps, progress)],
     )
     if training.adapter is None:
-        if is_quantized(policy.model) or hasattr(policy.model, "peft_config"):
-            raise PlanBError(
-                "a quantized base, or one under stacked adapters, is trained with an adapter"
-            )
         _train_all_weights(trainer.model, training.embeddings)
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last_checkpoint(out / SCRATCH))

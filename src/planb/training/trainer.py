@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,14 +66,15 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
     ) -> None:
         args = with_defaults(args)
         self.objective = objective_of(objective if objective is not None else args.objective)
-        if isinstance(model, str):
-            model, processing_class = loaded(model, processing_class)
+        args.objective = self.objective  # what loggers and checkpoints are told
+        if isinstance(model, str | Path):
+            model, processing_class = loaded(str(model), processing_class)
         if processing_class is None:
             raise PlanBError("give the trainer the model's tokenizer as processing_class")
-        disable_dropout(model)
         if peft_config is not None:
             set_seed(args.seed)
             model = add_adapter(model, peft_config)
+        disable_dropout(model)
         self.counts = Counts()
         self.way: Way | None = None
         self._pad = padding(processing_class)
@@ -98,15 +100,17 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
     def prepare(self) -> Way:
         """Decide how rows are run, and find the reference's numbers; called by itself."""
         datasets = [d for d in (self.train_dataset, self.eval_dataset) if d is not None]
+        if not datasets:
+            raise PlanBError("the trainer has neither a train_dataset nor an eval_dataset")
         if self.way is None:
             rows = [row for dataset in datasets for row in dataset.rows]
             self.way = self._agreed_way(rows)
         if self.objective.needs_reference:
+            run = (self._pad, self.way, self.args.pack_tokens)
             for dataset in datasets:
                 if not all(row.reference for row in dataset.rows):
-                    dataset.rows = with_references(
-                        causal_lm(self.model), dataset.rows, self._pad, self.way, self.args.pack_tokens
-                    )
+                    with self.accelerator.autocast():  # as the policy will be run
+                        dataset.rows = with_references(causal_lm(self.model), dataset.rows, *run)
         return self.way
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
@@ -114,10 +118,12 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         self.prepare()
         return super().train(*args, **kwargs)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """``Trainer.evaluate``, after ``prepare``."""
+    def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """``Trainer.evaluate``, after ``prepare``; ``eval_dataset`` may be whatever training may be."""
+        if eval_dataset is not None:
+            self.eval_dataset = self._rows(eval_dataset)
         self.prepare()
-        return super().evaluate(*args, **kwargs)
+        return super().evaluate(None, *args, **kwargs)
 
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward of each part; processes share their gradients at the last one."""
@@ -197,7 +203,7 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
     def _rows(self, dataset: Any) -> Any:
         if dataset is None or isinstance(dataset, Rows):
             return dataset
-        if len(dataset) and isinstance(dataset[0], Row):
+        if isinstance(dataset, Sequence) and dataset and isinstance(dataset[0], Row):
             return Rows(dataset)
         return Rows(read_rows(dataset, **self._read, counts=self.counts))
 
