@@ -145,3 +145,9 @@ class TestArguments:
         made = RankedPreferenceTrainer(fresh("llama"), config(objective="dpo"), DATA, WORDS)
         found = made.evaluate(DATA.to_list()[:2])
         assert found["eval_loss"] == pytest.approx(0.693147, abs=1e-5)
+
+    def test_rows_without_a_reference_come_too_late_after_training(self, config: Config) -> None:
+        made = RankedPreferenceTrainer(fresh("llama"), config(objective="dpo"), DATA, WORDS)
+        made.train()
+        with pytest.raises(PlanBError, match="the model before training, which is gone"):
+            made.evaluate(DATA.to_list()[:2])

@@ -94,7 +94,9 @@ def train_newest(model: PeftModel) -> None:
     model.set_requires_grad(names[-1])
 
 
-def write_adapter(model: PeftModel, folder: Path, base: str, revision: str) -> None:
+def write_adapter(
+    model: PeftModel, folder: Path, base: str, revision: str, weights: dict[str, Any] | None = None
+) -> None:
     """Write the newest adapter into ``folder``/adapter: its weights and its configuration.
 
     The files are the same whatever the adapter's name, the machine and the place: PEFT's own writing
@@ -105,7 +107,9 @@ def write_adapter(model: PeftModel, folder: Path, base: str, revision: str) -> N
     newest = list(model.peft_config)[-1]
     (folder / ADAPTER).mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as scratch:
-        model.save_pretrained(scratch, selected_adapters=[newest], save_embedding_layers=False)
+        model.save_pretrained(
+            scratch, selected_adapters=[newest], save_embedding_layers=False, state_dict=weights
+        )
         written = Path(scratch) / ("" if newest == "default" else newest)
         config = json.loads((written / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         config |= {"base_model_name_or_path": base, "revision": revision or None}

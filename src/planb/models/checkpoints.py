@@ -119,7 +119,14 @@ def _load_full(folder: Path, dtype: str, quantize: str) -> Policy:
     return Policy(model.eval(), tokenizer, folder)
 
 
-def save_policy(model: Any, tokenizer: Any, folder: Path, card: Card, base: Path | None = None) -> None:
+def save_policy(
+    model: Any,
+    tokenizer: Any,
+    folder: Path,
+    card: Card,
+    base: Path | None = None,
+    weights: dict[str, Any] | None = None,
+) -> None:
     """Write full weights, or (for a PEFT model) the newest adapter, unmerged, and its base's identity.
 
     ``base`` is the checkpoint folder that the newest adapter was trained on, so the adapters below it
@@ -132,9 +139,11 @@ def save_policy(model: Any, tokenizer: Any, folder: Path, card: Card, base: Path
             raise PlanBError("an adapter is saved with the folder of its base")
         _check_base(model, chain(base))
         card = on_base(card, base, folder)
-        write_adapter(model, folder, card.base, card.base_revision)
+        write_adapter(model, folder, card.base, card.base_revision, weights)
     else:
-        model.save_pretrained(str(folder))
+        if weights is not None:
+            weights = {k: v for k, v in weights.items() if k not in model.all_tied_weights_keys}
+        model.save_pretrained(str(folder), state_dict=weights)
         tokenizer.save_pretrained(str(folder))
     (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

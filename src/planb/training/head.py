@@ -32,11 +32,15 @@ def install(model: Any) -> bool:
     if type(head) is not torch.nn.Linear or backbone is None or backbone is model:
         return False
     model.forward = MethodType(_taught(type(model).forward), model)
+    head.forward = MethodType(_of_head, head)
     return True
 
 
 def remove(model: Any) -> None:
-    """Give the model its own ``forward`` back."""
+    """Give the model and its head their own ``forward`` back."""
+    head = model.get_output_embeddings()
+    if head is not None and getattr(head.__dict__.get("forward"), "__func__", None) is _of_head:
+        del head.forward
     names = ("forward", "_original_forward")  # accelerate's mixed precision keeps ours under the second
     if any(hasattr(model.__dict__.get(name), MARK) for name in names):
         for name in names:
@@ -67,7 +71,17 @@ def _forward(
     backbone = getattr(self, self.base_model_prefix)
     hidden_NX = backbone(*args, **kwargs)[0].flatten(0, 1).index_select(0, predictor_N)
     head = self.get_output_embeddings()
-    return {"logp_N": log_probs(hidden_NX, head.weight, head.bias, target_N, *_scaling(self))}
+    return {"logp_N": head(hidden_NX, target_N, *_scaling(self))}
+
+
+def _of_head(
+    self: Any, hidden_NX: torch.Tensor, target_N: torch.Tensor | None = None, *scaling: float
+) -> torch.Tensor:
+    """The head is called as a module too: where FSDP sharded it apart, its call gathers it."""
+    if target_N is None:
+        found: torch.Tensor = type(self).forward(self, hidden_NX)
+        return found
+    return log_probs(hidden_NX, self.weight, self.bias, target_N, *scaling)
 
 
 def _scaling(model: Any) -> tuple[float, float]:

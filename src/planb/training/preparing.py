@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from transformers import TrainingArguments
 
 from planb.training.config import RankedPreferenceConfig
@@ -35,6 +36,23 @@ def loaded(name: str, tokenizer: Any) -> tuple[Any, Any]:
 
     policy = load_policy(resolve_model(name))
     return policy.model, tokenizer or policy.tokenizer
+
+
+def refuse_shards(model: Any) -> None:
+    """Before training one process tries the model out alone, and each finds its share of the
+    reference's numbers; a model whose every forward is common to all processes would hang there."""
+    if any(isinstance(weight, DTensor) for weight in model.parameters()):
+        raise PlanBError(
+            "the model is in shards since it was loaded (distributed_config). Load it whole, and let "
+            "`accelerate launch --use_fsdp --fsdp_version 2` shard it"
+        )
+
+
+def keep_precision(plugin: Any) -> None:
+    """accelerate has FSDP2 round a model's outputs to the 16 bits of mixed precision; log-probabilities
+    are summed over a response, and stay in 32."""
+    if getattr(plugin.mixed_precision_policy, "output_dtype", None) is not None:
+        plugin.mixed_precision_policy = replace(plugin.mixed_precision_policy, output_dtype=None)
 
 
 def disable_dropout(model: Any) -> None:

@@ -47,6 +47,11 @@ def with_references(
     from accelerate import PartialState
     from accelerate.utils import gather_object
 
+    if any(hasattr(weight, "ds_id") for weight in model.parameters()):
+        raise PlanBError(
+            "DeepSpeed ZeRO-3 put the model in shards as it was loaded, so the reference's numbers "
+            "cannot be found. Load it before the training arguments are made, or give rows theirs"
+        )
     state = PartialState()
     distinct = list(dict.fromkeys(rows))
     mine = distinct[state.process_index :: state.num_processes]

@@ -67,7 +67,10 @@ def train(
     if training.adapter is None:
         _train_all_weights(trainer.model, training.embeddings)
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(out / SCRATCH))
+    with trainer.accelerator.main_process_first():  # it alone puts away what was cut short
+        last = _last_checkpoint(out / SCRATCH)
+    trainer.train(resume_from_checkpoint=last)
+    weights = whole_weights(trainer)
     if not trainer.is_world_process_zero():
         return
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -75,8 +78,16 @@ def train(
     how = {"rows": str(counts), "run": str(trainer.way)}
     (out / "training.json").write_text(json.dumps(how, indent=1), encoding="utf-8")
     release(trainer.model)
-    save_policy(trainer.model, policy.tokenizer, out, card, base=policy.folder)
+    save_policy(trainer.model, policy.tokenizer, out, card, policy.folder, weights)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
+
+
+def whole_weights(trainer: RankedPreferenceTrainer) -> dict[str, torch.Tensor] | None:
+    """The weights gathered from the processes that share them (all must call); None: nobody shares."""
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        return None
+    found: dict[str, torch.Tensor] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return found
 
 
 def retrain(

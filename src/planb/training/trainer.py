@@ -20,7 +20,14 @@ from planb.training.layout import adopt, choose
 from planb.training.lengths import Counts
 from planb.training.objectives import Objective, Pairs, nll
 from planb.training.packing import Batch, on_device, parts
-from planb.training.preparing import disable_dropout, loaded, padding, with_defaults
+from planb.training.preparing import (
+    disable_dropout,
+    keep_precision,
+    loaded,
+    padding,
+    refuse_shards,
+    with_defaults,
+)
 from planb.training.reading import read_rows
 from planb.training.reference import LOW_PRECISION_TOLERANCE, check_reference, with_references
 from planb.training.rows import Row
@@ -71,6 +78,7 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
             model, processing_class = loaded(str(model), processing_class)
         if processing_class is None:
             raise PlanBError("give the trainer the model's tokenizer as processing_class")
+        refuse_shards(model)
         if peft_config is not None:
             set_seed(args.seed)
             model = add_adapter(model, peft_config)
@@ -93,6 +101,8 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
             data_collator=self._collate,
             **others,
         )
+        if self.is_fsdp_enabled:
+            keep_precision(self.accelerator.state.fsdp_plugin)
         self.model_accepts_loss_kwargs = False
         self.label_names: list[str] = []
         self._watched = {True: Watch(), False: Watch()}
@@ -109,6 +119,11 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
             run = (self._pad, self.way, self.args.pack_tokens)
             for dataset in datasets:
                 if not all(row.reference for row in dataset.rows):
+                    if self.state.global_step:
+                        raise PlanBError(
+                            "the reference is the model before training, which is gone: give these rows "
+                            "as eval_dataset when the trainer is made"
+                        )
                     with self.accelerator.autocast():  # as the policy will be run
                         dataset.rows = with_references(causal_lm(self.model), dataset.rows, *run)
         return self.way
@@ -138,7 +153,8 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
     def prediction_step(self, model: Any, inputs: Batch, *_: Any, **__: Any) -> tuple[Any, None, None]:
         """The loss of a batch, without gradients."""
         with torch.no_grad():
-            found = [self.compute_loss(model, self._prepare_inputs(part)) for part in inputs["parts"]]
+            some = self._as_many_as_others(inputs["parts"])
+            found = [self.compute_loss(model, self._prepare_inputs(part)) for part in some]
         return torch.stack(found).sum(), None, None
 
     def compute_loss(
