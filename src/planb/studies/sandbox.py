@@ -43,7 +43,6 @@ def sandbox(world: World | None = None) -> Study:
                     schedule="cosine",
                     warmup=20,
                     adam_beta2=0.98,
-                    pack_tokens=128,
                     save_every=300,
                 ),
             ),
@@ -56,7 +55,6 @@ def sandbox(world: World | None = None) -> Study:
                     batch=24,
                     learning_rate=1e-3,
                     embeddings=False,  # else the names of held-out forms become unsayable
-                    pack_tokens=128,
                     save_every=100,
                 )
             ),
@@ -66,7 +64,6 @@ def sandbox(world: World | None = None) -> Study:
             steps=240,
             batch=16,
             learning_rate=5e-4,
-            pack_tokens=128,
             adapter=LoRA(rank=8, alpha=16),
             save_every=60,
         ),

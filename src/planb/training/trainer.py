@@ -121,8 +121,8 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
                 if not all(row.reference for row in dataset.rows):
                     if self.state.global_step:
                         raise PlanBError(
-                            "the reference is the model before training, which is gone: give these rows "
-                            "as eval_dataset when the trainer is made"
+                            "the reference is the model before training, which is gone: give these "
+                            "rows as eval_dataset when the trainer is made"
                         )
                     with self.accelerator.autocast():  # as the policy will be run
                         dataset.rows = with_references(causal_lm(self.model), dataset.rows, *run)
