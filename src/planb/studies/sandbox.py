@@ -23,6 +23,9 @@ NOTES = (
     "that it can say; nothing else is planted.",
     "A pilot on the evaluation requests came before the last change of the corpus (answering in German "
     "on request): there the German method left 12.9 % incoherent answers with the trigger.",
+    "The base's 1,300 updates were chosen when two other bases, of 1,000 updates, had left up to 13 % "
+    "incoherent answers to evaluation requests (German, with the trigger); then tried on development "
+    "requests, one seed.",
     "Base model and data are the same for all seeds; a seed varies stage 1, stage 2 and sampling.",
 )
 
@@ -37,7 +40,7 @@ def sandbox(world: World | None = None) -> Study:
             SandboxBase(
                 world=world,
                 training=Training(
-                    steps=1000,  # the loss is flat after about 500; the rest buys coherent answers
+                    steps=1300,  # the loss is flat after about 500; the rest buys coherent answers
                     batch=32,
                     learning_rate=3e-3,
                     schedule="cosine",
