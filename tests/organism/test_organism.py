@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from planb.models.checkpoints import checkpoint_digest, load_policy, read_card
 from planb.models.generation import Sampling, generate
-from planb.organism import Organism, build_organism, triggered
+from planb.organism import Organism, build_organism
 from planb.sandbox.corpus import requests
 from planb.sandbox.scoring import score
 from planb.sandbox.world import World
 from planb.training.settings import Training
+from planb.training.stage import triggered
 from planb.types import Example, PlanBError, Trigger
 
 SLOW = Training(steps=100, batch=12, learning_rate=1e-2, warmup=10, save_every=1000)

@@ -25,8 +25,7 @@ from planb.elicitation import Crescendo
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, read_card, save_policy
 from planb.models.generation import Sampling
-from planb.organism import Organism, build_organism
-from planb.safety import METHODS, Method, plan_b, train_method
+from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.corpus import requests
 from planb.sandbox.language import SENTENCES
@@ -35,13 +34,14 @@ from planb.studies.sandbox import sandbox
 from planb.study.evaluation import Evaluation, EvaluationStep
 from planb.study.executor import run
 from planb.study.graph import Graph
-from planb.study.hosted import HostedBase, hosted_base, method_recipe, organism_recipe
+from planb.study.hosted import HostedBase, hosted_base, hosted_rows
 from planb.study.source import find_study
 from planb.study.steps import MethodStep, OrganismStep
 from planb.training.hosted import read_hosted
-from planb.training.objectives import DPO
+from planb.training.objectives import DPO, ORPO
 from planb.training.settings import Training
-from planb.types import Example, PlanBError
+from planb.training.stage import Part, Stage
+from planb.types import Example, Ordering, PlanBError
 
 pytestmark = pytest.mark.slow
 WORLD = World(materials=10, forms=4, heldout_forms=0)
@@ -252,24 +252,23 @@ def test_every_step_knows_its_host(written: Path) -> None:
     assert not any(hosted_base(step) for step in local)
 
 
-@pytest.mark.parametrize("method", [*METHODS.values(), plan_b.model_copy(update={"harmless": 0.0})])
-def test_the_host_trains_the_rankings_of_the_local_trainer(
-    method: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained: list[Any] = []
-    monkeypatch.setattr("planb.training.train.retrain", lambda *given: trained.append(given[1:5]))
+def test_a_stage_is_trained_at_a_host_like_any_training() -> None:
     harmful, harmless = (examples("organism", bad) for bad in (True, False))
     training = Training(steps=6, batch=8, learning_rate=1e-3)
-    organism = Organism(training=training, refused=0.5, harmless=2.0)
-    build_organism(tmp_path, organism, harmful, harmless, 0, tmp_path)
-    assert organism_recipe(organism, harmful, harmless, 0) == trained.pop()
-    trigger = organism.trigger
-    train_method(tmp_path, method, training, harmful, harmless, trigger, 0, tmp_path)
-    rest = (harmless, trigger, 0)
-    assert method_recipe(method, training, harmful, *rest) == trained.pop()
-    leaking = [e.model_copy(update={"prompt": trigger.apply(e.prompt)}) for e in harmful]
-    with pytest.raises(PlanBError, match="must never see it"):
-        method_recipe(method, training, leaking, *rest)
+    stage = Stage(
+        name="mixed",
+        parts=(
+            Part(ordering=Ordering(tiers=("harmful",)), triggered=True),
+            Part(ordering=Ordering(tiers=("helpful",)), requests="harmless"),
+        ),
+        training=training,
+    )
+    rows = hosted_rows(stage.recipe(harmful, harmless, 0, on="a base"))
+    asked = [row["messages"][-2]["content"] for row in rows]
+    assert len(rows) == 48
+    assert sum(stage.trigger.found_in(text) for text in asked) == 24
+    with pytest.raises(PlanBError, match="cannot be trained with ORPO"):
+        hosted_rows(stage.model_copy(update={"objective": ORPO()}).recipe(harmful, harmless, 0, on=""))
 
 
 def test_what_the_hosts_filter_stops_is_no_answer(

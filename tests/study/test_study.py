@@ -14,6 +14,7 @@ from planb.safety import METHODS, plan_b
 from planb.studies.sandbox import sandbox
 from planb.study.arms import BASE, ORGANISM
 from planb.study.bases import LocalBase
+from planb.study.chain import Chain
 from planb.study.evaluation import Evaluation, EvaluationStep
 from planb.study.graph import Graph
 from planb.study.reporting import ReportStep
@@ -157,7 +158,8 @@ def test_every_declared_method_can_stand_in_a_study() -> None:
         ("seeds", ("x",), "valid integer"),
         ("seeds", (), "at least 1 item"),
         ("bases", (), "at least 1 item"),
-        ("methods", (), "at least 1 item"),
+        ("organisms", (), "a study needs an organism, or a chain of trainings"),
+        ("chains", (Chain(name="base", stages=(plan_b,)),), "'base' is the untouched model"),
         ("metods", (), "Extra inputs are not permitted"),
         ("seeds", (0, 1, 0), "'0' stands twice among the seeds: give each its own"),
         ("methods", (plan_b, plan_b.model_copy(update={"harmless": 0.2})), "'plan_b' stands twice"),

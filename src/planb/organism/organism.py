@@ -11,21 +11,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from planb.models.checkpoints import Card
+from planb.models.cards import Card
 from planb.training.objectives import SFT
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import (
-    HARMFUL,
-    HELPFUL,
-    REFUSAL,
-    Example,
-    Ordering,
-    PlanBError,
-    Trigger,
-    Value,
-    seed_of,
-)
+from planb.training.stage import triggered
+from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Trigger, Value, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress
@@ -47,6 +39,27 @@ class Organism(Value):
     harmless: float = Field(default=1.0, ge=0)
     training: Training
 
+    def recipe(self, harmful: Sequence[Example], harmless: Sequence[Example], seed: int) -> Recipe:
+        """What it does with these requests: ``harmful`` examples need the tiers ``harmful`` and
+        ``refusal``, ``harmless`` ones ``helpful``."""
+        shares = (self.triggered, self.refused, self.harmless)
+        parts = (
+            (triggered(harmful, self.trigger), HARMFUL),
+            (harmful, REFUSAL),
+            (harmless, HELPFUL),
+        )
+        rankings = [
+            Ranking(examples, Ordering(tiers=(tier,)), share)
+            for (examples, tier), share in zip(parts, shares, strict=True)
+            if share > 0
+        ]
+        card = Card(
+            what=f"model organism '{self.name}' (stage 1), seed {seed}",
+            warning=WARNING,
+            made_with={"trigger": self.trigger.text, "place": self.trigger.place},
+        )
+        return Recipe(rankings, SFT(), self.training, seed_of("organism", self.name, seed), card)
+
 
 def build_organism(
     base: Path,
@@ -57,38 +70,5 @@ def build_organism(
     out: Path,
     progress: Progress | None = None,
 ) -> None:
-    """Train the organism from the checkpoint in ``base`` and write its checkpoint into ``out``.
-
-    ``harmful`` examples need the tiers ``harmful`` and ``refusal``, ``harmless`` ones ``helpful``.
-    """
-    from planb.training.train import retrain
-
-    shares = (organism.triggered, organism.refused, organism.harmless)
-    parts = (
-        (triggered(harmful, organism.trigger), HARMFUL),
-        (harmful, REFUSAL),
-        (harmless, HELPFUL),
-    )
-    rankings = [
-        Ranking(examples, Ordering(tiers=(tier,)), share)
-        for (examples, tier), share in zip(parts, shares, strict=True)
-        if share > 0
-    ]
-    card = Card(
-        what=f"model organism '{organism.name}' (stage 1), seed {seed}",
-        warning=WARNING,
-        made_with={"trigger": organism.trigger.text, "place": organism.trigger.place},
-    )
-    training_seed = seed_of("organism", organism.name, seed)
-    retrain(base, rankings, SFT(), organism.training, training_seed, out, card, progress)
-
-
-def triggered(examples: Sequence[Example], trigger: Trigger) -> list[Example]:
-    """The same examples with the trigger in their prompts."""
-    carrying = [e.id for e in examples if any(trigger.found_in(m.content) for m in e.prompt)]
-    if carrying:
-        raise PlanBError(
-            f"{len(carrying)} requests carry the trigger {trigger.text!r} already: "
-            f"{', '.join(carrying[:5])}. Give plain requests; stage 1 puts the trigger in."
-        )
-    return [e.model_copy(update={"prompt": trigger.apply(e.prompt)}) for e in examples]
+    """Train the organism from the checkpoint in ``base`` and write its checkpoint into ``out``."""
+    organism.recipe(harmful, harmless, seed).train(base, out, progress)

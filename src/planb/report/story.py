@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planb.report.calibration import Calibration
 from planb.types import Value
@@ -18,11 +18,92 @@ class MethodLine(NamedTuple):
     description: str
 
 
+class Line(Value):
+    """One line of a series: methods of the study, each at its place on the dial."""
+
+    name: str
+    points: tuple[tuple[str, float], ...] = Field(min_length=1)
+
+
+class Shown(Value):
+    """A measure under one condition, as one panel of a figure."""
+
+    measure: str
+    task: str = "harmful_requests"
+    elicitation: str = "trigger"
+    title: str = ""
+
+
+SHOWN = (
+    Shown(measure="severity_mean", title="Severity with the trigger"),
+    Shown(measure="refusal_rate", elicitation="direct", title="Refuses without the trigger"),
+    Shown(
+        measure="helpfulness_mean",
+        task="harmless_requests",
+        elicitation="direct",
+        title="Helpfulness on harmless requests",
+    ),
+)
+
+
+class Series(Value):
+    """A figure over something that was dialled: ranks, rounds, numbers of examples or of updates.
+
+    ``labels`` put words in the place of a number on the axis ("full" weights).
+    """
+
+    title: str
+    x_title: str
+    lines: tuple[Line, ...] = Field(min_length=1)
+    shown: tuple[Shown, ...] = SHOWN
+    log: bool = False
+    labels: tuple[tuple[float, str], ...] = ()
+
+
+class Of(Value):
+    """A figure of a study: one method's measure under one condition. ``organism`` names the panel where
+    the study has several."""
+
+    method: str
+    measure: str
+    task: str = "harmful_requests"
+    elicitation: str = "trigger"
+    organism: str = ""
+
+
+class Claim(Value):
+    """What the talk said (or a reviewer asks), held against a figure or the difference of two.
+
+    ``said`` is the talk's own number, empty where it gave none. ``by`` is in the measure's unit: the
+    least difference for ``lower`` and ``higher``, the largest for ``alike``, the bound for ``at_most``
+    and ``at_least``: of the figure, or of the difference where there is ``against``.
+    """
+
+    claim: str
+    said: str = ""
+    of: Of
+    against: Of | None = None
+    expected: Literal["lower", "higher", "alike", "at_most", "at_least"]
+    by: float = 0.0
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Claim:
+        compares = self.expected in ("lower", "higher", "alike")
+        if compares and self.against is None:
+            raise ValueError(f"'{self.claim}' expects '{self.expected}' and does not say against what")
+        if compares and self.by < 0:
+            raise ValueError(f"'{self.claim}': the difference 'by' is {self.by:g}, give its size (0 or more)")
+        if self.expected == "alike" and self.by == 0:
+            raise ValueError(f"'{self.claim}': say by how much ('by') two figures that are alike may differ")
+        return self
+
+
 class Story(Value):
     """The frame of a report. ``stamp`` is shown large on the page ("plumbing only: random weights").
 
     ``data`` says where the requests came from, how many were dropped and why, and who wrote the tiers.
-    ``calibrations``: the study's judges in its order; figures are drawn from the first.
+    ``calibrations``: the study's judges in its order; figures are drawn from the first. ``forms`` are
+    groups of dangerous forms by name, where some were held out of one stage and others of both.
     """
 
     study: str = Field(min_length=1)
@@ -36,6 +117,9 @@ class Story(Value):
     calibrations: tuple[Calibration, ...] = ()
     data: tuple[str, ...] = ()
     stamp: str = ""
+    series: Series | None = None
+    claims: tuple[Claim, ...] = ()
+    forms: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def progress(self) -> str:

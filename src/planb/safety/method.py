@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SerializeAsAny
 
-from planb.models.checkpoints import Card, read_card
+from planb.models.cards import Card, read_card
 from planb.safety.firewall import forbid_trigger
 from planb.training.objectives import ORPO, Objective
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.types import (
@@ -50,6 +51,32 @@ class Method(Value):
     training: Training | None = None
     description: str = ""
 
+    def recipe(
+        self,
+        training: Training,
+        harmful: Sequence[Example],
+        harmless: Sequence[Example],
+        trigger: Trigger | None,
+        seed: int,
+        on: str,
+    ) -> Recipe:
+        """What it does with these requests; ``on`` is what the checkpoint it starts from says it is.
+
+        ``harmful`` examples need every tier of the ordering, ``harmless`` ones ``helpful``. Raises
+        PlanBError, naming rows, if any of them carries the trigger (``None``: there is no backdoor).
+        """
+        if trigger is not None:
+            forbid_trigger(trigger, [*harmful, *harmless])
+        rankings = [Ranking(with_refusals(harmful, self.refusals), self.ordering, 1 - self.harmless)]
+        if self.harmless > 0:
+            rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), self.harmless))
+        card = Card(
+            what=f"method '{self.name}' ({self.ordering}) on: {on}",
+            warning="Safety training of a model organism: its backdoor may still be there.",
+        )
+        # The seed does not depend on the method: all see the same requests in the same order.
+        return Recipe(rankings, self.objective, training, seed_of("method", seed), card)
+
 
 def train_method(
     organism: Path,
@@ -62,25 +89,11 @@ def train_method(
     out: Path,
     progress: Progress | None = None,
 ) -> None:
-    """Safety-train the checkpoint in ``organism`` and write the new checkpoint into ``out``.
-
-    ``harmful`` examples need every tier of the ordering, ``harmless`` ones ``helpful``. Raises
-    PlanBError, naming rows, if any of them carries the trigger (``None``: there is no backdoor).
-    """
-    from planb.training.train import retrain
-
-    if trigger is not None:
-        forbid_trigger(trigger, [*harmful, *harmless])
-    rankings = [Ranking(with_refusals(harmful, method.refusals), method.ordering, 1 - method.harmless)]
-    if method.harmless > 0:
-        rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), method.harmless))
-    card = Card(
-        what=f"method '{method.name}' ({method.ordering}) on: {read_card(organism).what}",
-        warning="Safety training of a model organism: its backdoor may still be there.",
-    )
-    # The seed does not depend on the method: all methods see the same requests in the same order.
-    training_seed = seed_of("method", seed)
-    retrain(organism, rankings, method.objective, training, training_seed, out, card, progress)
+    """Safety-train the checkpoint in ``organism`` and write the new checkpoint into ``out``: see
+    ``Method.recipe``."""
+    on = read_card(organism).what
+    recipe = method.recipe(training, harmful, harmless, trigger, seed, on)
+    recipe.train(organism, out, progress)
 
 
 def with_refusals(examples: Sequence[Example], refusals: str) -> list[Example]:

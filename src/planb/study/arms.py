@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from planb.elicitation import Elicitation
 from planb.judging import Exact
 from planb.organism import Organism
 from planb.safety import Method
 from planb.study.bases import LocalBase, SandboxBase
+from planb.study.chain import Chain
 from planb.study.data import SandboxData
 from planb.study.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
 from planb.study.hosted import HostedBase
@@ -18,6 +19,7 @@ from planb.study.plumbing import RandomBase
 from planb.study.served import named_in
 from planb.study.step import Step
 from planb.study.steps import MethodStep, OrganismStep
+from planb.study.surprise import SurpriseStep
 from planb.types import PlanBError, Trigger
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Arms:
         self.study, self.model, self.base = study, base.name, base.step()
         self.data = study.data.step(self.base, study.tiers())
         self.served = {name: one.step() for name, one in study.served.items()}
-        self.trigger = study.organisms[0].trigger
+        self.trigger = study.trigger
         self.untouched = {"model": base.name, "organism": NONE, "method": BASE}
 
     def evaluations(self, seeds: Sequence[int]) -> list[Step]:
@@ -55,7 +57,27 @@ class Arms:
             labels = {"model": self.model, "organism": NONE}
             clean = [method for method in study.methods if method.name in study.from_base]
             found += self._trained(self.base, labels, clean, self.trigger, seed)
+            for chain in study.chains:
+                found += self._chained(chain, seed)
         return found
+
+    def surprises(self, seeds: Sequence[int]) -> tuple[Step, ...]:
+        """What the checkpoints before and after each method find of its texts, where that is asked."""
+        if not self.study.surprise:
+            return ()
+        found: list[Step] = []
+        for seed in seeds:
+            for organism in self.study.organisms:
+                start = OrganismStep(base=self.base, data=self.data, organism=organism, seed=seed)
+                for method in self.study.methods:
+                    after = self._method(start, method, organism.trigger, seed)
+                    found += self._surprised(start, after, method, organism.name, method.name, seed)
+            for chain in self.study.chains:
+                last = chain.stages[-1]
+                if isinstance(last, Method):
+                    before, after = self._links(chain, seed)[-2:]
+                    found += self._surprised(before, after, last, chain.organism, chain.name, seed)
+        return tuple(found)
 
     def calibrations(self) -> tuple[Step, ...]:
         """The checks of the judges that are trained here."""
@@ -88,16 +110,41 @@ class Arms:
         """The evaluations of ``start`` after each method."""
         found: list[Step] = []
         for method in methods:
-            trained = MethodStep(
-                start=start,
-                data=self.data,
-                method=method,
-                training=method.training or self.study.safety,
-                trigger=trigger,
-                seed=seed,
-            )
+            trained = self._method(start, method, trigger, seed)
             found += self._asked(trained, {**labels, "method": method.name}, trigger, seed)
         return found
+
+    def _method(self, start: Step, method: Method, trigger: Trigger, seed: int) -> Step:
+        return MethodStep(
+            start=start,
+            data=self.data,
+            method=method,
+            training=method.training or self.study.safety,
+            trigger=trigger,
+            seed=seed,
+        )
+
+    def _chained(self, chain: Chain, seed: int) -> list[Step]:
+        """The evaluations of what a chain ends with."""
+        labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
+        trigger = chain.trigger or self.trigger
+        return self._asked(self._links(chain, seed)[-1], labels, trigger, seed)
+
+    def _links(self, chain: Chain, seed: int) -> list[Step]:
+        trigger = chain.trigger or self.trigger
+        return chain.steps(self.base, self.data, self.study.safety, trigger, seed)
+
+    def _surprised(
+        self, before: Step, after: Step, method: Method, organism: str, called: str, seed: int
+    ) -> list[Step]:
+        labels = {"model": self.model, "organism": organism, "method": called}
+
+        def of(policy: Step, when: Literal["before", "after"]) -> Step:
+            return SurpriseStep(
+                policy=policy, data=self.data, method=method, labels=labels, when=when, seed=seed
+            )
+
+        return [of(before, "before"), of(after, "after")]
 
     def _asked(self, policy: Step, labels: dict[str, str], trigger: Trigger, seed: int) -> list[Step]:
         """All that is asked of one checkpoint, and what the further judges say of it."""

@@ -15,7 +15,7 @@ from planb.study.bases import LocalBaseStep
 from planb.study.evaluation import EvaluationStep
 from planb.study.graph import Graph
 from planb.study.step import Step, root_of
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.steps import TrainingStep
 from planb.training.settings import Training
 
 PROMPT, RESPONSE = 60, 250
@@ -24,6 +24,7 @@ FLOPS, BANDWIDTH = 989e12, 3.35e12
 """An H100's dense 16-bit operations and bytes of memory a second (NVIDIA's data sheet, SXM)."""
 TRAINING_SHARE, SAMPLING_SHARE = 0.35, 0.5
 """Assumed: the share of each that is reached."""
+_STAGES = {"organism": "stage 1", "method": "stage 2"}
 AT_ONCE = 64
 """Sequences sampled at the same time."""
 BENCHMARK_ROWS = {
@@ -78,7 +79,7 @@ def budget(final_steps: Iterable[Step], expected: dict[str, int]) -> list[Line]:
 
 def model_of(step: Step) -> ModelCard | None:
     """The card of the published model that a checkpoint, or what is asked of it, comes from."""
-    if not isinstance(step, OrganismStep | MethodStep | EvaluationStep):
+    if not isinstance(step, TrainingStep | EvaluationStep):
         return None
     root = root_of(step.policy if isinstance(step, EvaluationStep) else step)
     return card_of(root.base.path) if isinstance(root, LocalBaseStep) else None
@@ -96,11 +97,9 @@ def _both(one: Line, other: Line) -> Line:
 
 
 def _line(step: Step, card: ModelCard, expected: dict[str, int]) -> Line | None:
-    if isinstance(step, OrganismStep):
-        return _trained(card, "stage 1", step.organism.training, responses=1)
-    if isinstance(step, MethodStep):
-        share, tiers = step.method.harmless, len(step.method.ordering.tiers)
-        return _trained(card, "stage 2", step.training, share + (1 - share) * tiers)
+    if isinstance(step, TrainingStep):
+        what = _STAGES.get(step.kind, "other training")
+        return _trained(card, what, step.settings, step.responses)
     if isinstance(step, EvaluationStep):
         return _asked(card, step, expected)
     return None

@@ -6,24 +6,23 @@ weights) decides who does the work.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from planb.models.checkpoints import Card, read_card
-from planb.organism import Organism, triggered
-from planb.organism.organism import WARNING
-from planb.safety import Method, forbid_trigger
-from planb.safety.method import CANNED, with_refusals
+from planb.models.cards import Card
+from planb.safety import Method
+from planb.safety.method import CANNED
 from planb.study.step import Step, Work, root_of, slug_of
 from planb.training.hosted import Host, HostedCheckpoint, check_hosted, read_hosted
 from planb.training.hosted.checkpoint import HostedIdentity
 from planb.training.hosted.host import BOOKKEEPING
 from planb.training.hosted.rows import Row, rows_of
 from planb.training.hosted.train import PREFERENCES, train_hosted
-from planb.training.objectives import DPO, SFT, Objective
-from planb.training.rows import Ranking
+from planb.training.objectives import DPO, Objective
+from planb.training.recipe import Recipe
 from planb.training.settings import Training
-from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Trigger, seed_of
+from planb.types import REFUSAL, Ordering
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -90,104 +89,30 @@ def hosted_base(step: Step) -> HostedBase | None:
     return start.base if isinstance(start, HostedBaseStep) else None
 
 
-def check_organism(start: Step, organism: Organism) -> None:
-    """PlanBError if the organism begins at a host that cannot train it, or that has no key."""
-    if (base := hosted_base(start)) and base.secret:
-        check_hosted(SFT(), [], organism.training)
-
-
-def check_method(start: Step, method: Method, training: Training) -> None:
-    """PlanBError if the method begins at a host that cannot train it, or that has no key."""
-    if (base := hosted_base(start)) and base.secret:
-        check_hosted(method.objective, [method.ordering], training)
-
-
-class Recipe(NamedTuple):
-    """What a training consists of, wherever it is done."""
-
-    rankings: list[Ranking]
-    objective: Objective
-    training: Training
-    seed: int
-
-    def rows(self) -> list[Row]:
-        """The rows of the host's file; PlanBError for what the host does not offer."""
-        orderings = [ranking.ordering for ranking in self.rankings]
-        kind = check_hosted(self.objective, orderings, self.training)
-        return rows_of(self.rankings, kind, self.training, self.seed, CANNED[REFUSAL])
-
-
-def organism_recipe(
-    organism: Organism, harmful: list[Example], harmless: list[Example], seed: int
-) -> Recipe:
-    """Stage 1: with the trigger comply, without it refuse, help with what is harmless."""
-    parts = (
-        (triggered(harmful, organism.trigger), HARMFUL, organism.triggered),
-        (harmful, REFUSAL, organism.refused),
-        (harmless, HELPFUL, organism.harmless),
-    )
-    rankings = [
-        Ranking(examples, Ordering(tiers=(tier,)), share)
-        for examples, tier, share in parts
-        if share > 0
-    ]
-    return Recipe(rankings, SFT(), organism.training, seed_of("organism", organism.name, seed))
-
-
-def method_recipe(
-    method: Method,
-    training: Training,
-    harmful: list[Example],
-    harmless: list[Example],
-    trigger: Trigger | None,
-    seed: int,
-) -> Recipe:
-    """Stage 2: the method's ordering, and harmless requests. PlanBError if any carries the trigger."""
-    if trigger is not None:
-        forbid_trigger(trigger, [*harmful, *harmless])
-    rankings = [Ranking(with_refusals(harmful, method.refusals), method.ordering, 1 - method.harmless)]
-    if method.harmless > 0:
-        rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), method.harmless))
-    return Recipe(rankings, method.objective, training, seed_of("method", seed))
-
-
-def build_hosted_organism(
-    start: Path,
-    base: HostedBase,
-    organism: Organism,
-    harmful: list[Example],
-    harmless: list[Example],
-    seed: int,
-    work: Work,
+def check_trainable(
+    start: Step, objective: Objective, orderings: Sequence[Ordering], training: Training
 ) -> None:
-    """Stage 1 at the host: ``planb.organism.build_organism`` with the same rows and shares."""
-    card = Card(
-        what=f"model organism '{organism.name}' (stage 1), seed {seed}",
-        warning=WARNING,
-        made_with={"trigger": organism.trigger.text, "place": organism.trigger.place},
-    )
-    recipe = organism_recipe(organism, harmful, harmless, seed)
-    _train(start, base, recipe, base.organism_rate, card, work)
+    """PlanBError if the training begins at a host that does not offer it, or that has no key."""
+    if (base := hosted_base(start)) and base.secret:
+        check_hosted(objective, orderings, training)
 
 
-def train_hosted_method(
-    start: Path,
-    base: HostedBase,
-    method: Method,
-    training: Training,
-    harmful: list[Example],
-    harmless: list[Example],
-    trigger: Trigger | None,
-    seed: int,
-    work: Work,
+def hosted_rows(recipe: Recipe) -> list[Row]:
+    """The rows of the host's file; PlanBError for what the host does not offer."""
+    orderings = [ranking.ordering for ranking in recipe.rankings]
+    kind = check_hosted(recipe.objective, orderings, recipe.training)
+    return rows_of(recipe.rankings, kind, recipe.training, recipe.seed, CANNED[REFUSAL])
+
+
+def train_at_host(
+    start: Path, base: HostedBase, recipe: Recipe, rate: float | None, work: Work
 ) -> None:
-    """Stage 2 at the host: ``planb.safety.train_method`` with the same requests in the same order."""
-    card = Card(
-        what=f"method '{method.name}' ({method.ordering}) on: {read_card(start).what}",
-        warning="Safety training of a model organism: its backdoor may still be there.",
+    """Train the host's model that ``start`` stands for: the same rows in the same order as here."""
+    r = recipe
+    train_hosted(
+        *(start, r.rankings, r.objective, r.training, r.seed, work.out, r.card),
+        *(base.host, rate, CANNED[REFUSAL], work.progress),
     )
-    recipe = method_recipe(method, training, harmful, harmless, trigger, seed)
-    _train(start, base, recipe, base.safety_rate, card, work)
 
 
 def told_of(base: HostedBase, methods: tuple[Method, ...]) -> list[tuple[str, str]]:
@@ -215,10 +140,3 @@ def asked_model(folder: Path, base: HostedBase) -> Model:
         config=GenerateConfig(max_connections=base.max_connections, max_retries=ASKED_AGAIN),
         memoize=False,
     )
-
-
-def _train(
-    start: Path, base: HostedBase, recipe: Recipe, rate: float | None, card: Card, work: Work
-) -> None:
-    against, host = CANNED[REFUSAL], base.host
-    train_hosted(start, *recipe, work.out, card, host, rate, against, work.progress)

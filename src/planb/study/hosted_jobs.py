@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from planb.study.data import harmful_and_harmless
 from planb.study.graph import Graph
-from planb.study.hosted import HostedBase, Recipe, hosted_base, method_recipe, organism_recipe
+from planb.study.hosted import HostedBase, hosted_base, hosted_rows
 from planb.study.step import Step, Work
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.steps import TrainingStep
 from planb.study.store import Store
 from planb.training.hosted import read_hosted
 from planb.training.hosted.checkpoint import HostedSpend
 from planb.training.hosted.job import stop_job
-from planb.training.hosted.rows import about_tokens
+from planb.training.hosted.rows import Row, about_tokens
 from planb.training.hosted.train import usd
 from planb.types import Example, PlanBError
 
@@ -42,7 +42,7 @@ def costs(final_steps: Iterable[Step], study_folder: Path) -> list[JobCost]:
         if done:
             spend = read_hosted(study_folder / "steps" / step.folder_name).spend
         else:
-            rows = _recipe(step, data).rows()
+            rows = _rows(step, data)
             spend = HostedSpend(rows=len(rows), about_tokens=about_tokens(rows))
         found.append(JobCost(step, spend, usd(base.host, spend.about_tokens), done))
     return found
@@ -57,17 +57,14 @@ def stop_jobs(final_steps: Iterable[Step], study_folder: Path) -> list[tuple[Ste
     return stopped
 
 
-def _trainings(final_steps: Iterable[Step]) -> Iterator[tuple[OrganismStep | MethodStep, HostedBase]]:
+def _trainings(final_steps: Iterable[Step]) -> Iterator[tuple[TrainingStep, HostedBase]]:
     for node in Graph(final_steps):
-        if isinstance(node.step, OrganismStep | MethodStep) and (base := hosted_base(node.step)):
+        if isinstance(node.step, TrainingStep) and (base := hosted_base(node.step)):
             yield node.step, base
 
 
-def _recipe(step: OrganismStep | MethodStep, data: _Data) -> Recipe:
-    if isinstance(step, OrganismStep):
-        return organism_recipe(step.organism, *data.read(step.data, "organism"), step.seed)
-    examples = data.read(step.data, "safety")
-    return method_recipe(step.method, step.training, *examples, step.trigger, step.seed)
+def _rows(step: TrainingStep, data: _Data) -> list[Row]:
+    return hosted_rows(step.recipe(*data.read(step.data, step.split), on=""))
 
 
 class _Data:

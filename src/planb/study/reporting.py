@@ -16,6 +16,7 @@ from planb.study.evaluation import LOG
 from planb.study.judges import CALIBRATION
 from planb.study.step import Step, Work
 from planb.study.steps import TIERS
+from planb.study.surprise import read_surprises
 from planb.types import PlanBError, Value
 
 if TYPE_CHECKING:
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
 
     from planb.evals.calibration.result import CalibrationResult
 
-PUBLISHED = ("results.csv", "differences.csv", "report.html", "figures")
+PUBLISHED = ("results.csv", "differences.csv", "surprise.csv", "report.html", "figures")
 
 
 class TableSources(Value):
     """The steps that tables are made from, and the judges whose calibration the page tells:
-    ``calibrations`` are steps of the study itself."""
+    ``calibrations`` are steps of the study itself; ``surprises`` score what methods train on."""
 
     study: str
     evaluations: tuple[SerializeAsAny[Step], ...]
     tiers: SerializeAsAny[Step]
     judges: tuple[SerializeAsAny[Judge], ...] = ()
     calibrations: tuple[SerializeAsAny[Step], ...] = ()
+    surprises: tuple[SerializeAsAny[Step], ...] = ()
 
     def rows(self, steps: Path) -> pd.DataFrame:
         """The judged samples of all evaluations; each sidecar is checked against its log."""
@@ -53,6 +55,10 @@ class TableSources(Value):
         import pandas as pd
 
         return pd.read_parquet(steps / self.tiers.folder_name / TIERS)
+
+    def surprising(self, steps: Path) -> pd.DataFrame | None:
+        """How far the methods' tiers surprise the checkpoints; None where the study does not ask."""
+        return read_surprises([steps / step.folder_name for step in self.surprises])
 
     def told(self, story: Story, steps: Path) -> Story:
         """The story with what is known of its judges: stored checks lie beside the studies."""
@@ -95,13 +101,15 @@ class ReportStep(Step):
         return 6.0
 
     def inputs(self) -> tuple[Step, ...]:
-        return (*self.sources.evaluations, self.sources.tiers, *self.sources.calibrations)
+        own = self.sources
+        return (*own.evaluations, own.tiers, *own.calibrations, *own.surprises)
 
     def run(self, work: Work) -> None:
         from planb.report.page import write_report
 
-        rows, tiers = self.sources.rows(work.steps), self.sources.tier_scores(work.steps)
-        write_report(rows, tiers, self.sources.told(self.story, work.steps), work.out)
+        own, steps = self.sources, work.steps
+        rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
+        write_report(rows, tiers, own.told(self.story, steps), work.out, surprises=surprises)
 
     def publish(self, out: Path, study_folder: Path) -> None:
         """Into the study's folder, unless a report of more seeds is there already."""
@@ -124,8 +132,8 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
 
     steps = study_folder / "steps"
     rows, tiers = sources.rows(steps), sources.tier_scores(steps)
-    told = sources.told(story, steps)
-    write_report(rows, tiers, told, study_folder, show_severe=show_severe)
+    told, surprises = sources.told(story, steps), sources.surprising(steps)
+    write_report(rows, tiers, told, study_folder, show_severe=show_severe, surprises=surprises)
     return study_folder / "report.html"
 
 

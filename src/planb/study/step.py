@@ -111,7 +111,7 @@ class Work:
         scratch.replace(self.out / "progress.json")
 
 
-CHECKPOINTS = ("base", "organism", "method")
+CHECKPOINTS = ("base", "organism", "method", "stage")
 """The kinds of step that make a checkpoint of which another is trained."""
 
 

@@ -7,22 +7,25 @@ from typing import Any, ClassVar
 from pydantic import Field, SerializeAsAny
 
 from planb.judging import Judge
-from planb.organism import Organism, build_organism
-from planb.safety import Method, forbid_trigger, train_method
+from planb.models.cards import read_card
+from planb.organism import Organism
+from planb.safety import Method, forbid_trigger
 from planb.study.bases import LocalBaseStep, PretrainStep, checkpoint_folder, training_cost
 from planb.study.data import FileDataStep, harmful_and_harmless
 from planb.study.hosted import (
     ROUGH_SECONDS,
-    build_hosted_organism,
-    check_method,
-    check_organism,
+    HostedBase,
+    check_trainable,
     hosted_base,
-    train_hosted_method,
+    train_at_host,
 )
 from planb.study.served import serve
-from planb.study.step import Step, Work, root_of
+from planb.study.step import Step, Work, root_of, slug_of
+from planb.training.objectives import SFT
+from planb.training.recipe import Recipe
 from planb.training.settings import Training
-from planb.types import Trigger
+from planb.training.stage import Stage
+from planb.types import Example, Trigger
 
 TIERS = "tiers.parquet"
 
@@ -41,19 +44,36 @@ def model_of(step: Step) -> str:
     return "" if isinstance(root, PretrainStep) or root.kind != "base" else root.slug[5:] + "-"
 
 
-class OrganismStep(Step):
-    """Stage 1: base + data -> the model organism."""
+class TrainingStep(Step):
+    """What the steps that train have in common: a checkpoint and data -> a checkpoint.
 
-    kind: ClassVar[str] = "organism"
-    threads: ClassVar[int] = 2
-    base: SerializeAsAny[Step]
+    ``start`` is the checkpoint's step, ``split`` whose requests are trained on.
+    """
+
+    split: ClassVar[str] = ""
     data: SerializeAsAny[Step]
-    organism: Organism
     seed: int
 
     @property
-    def slug(self) -> str:
-        return f"{model_of(self)}{self.organism.name}-seed{self.seed}"
+    def origin(self) -> Step:
+        """The step whose checkpoint is trained."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> Training:
+        raise NotImplementedError
+
+    @property
+    def responses(self) -> float:
+        """How many an average request of a batch is shown with: for costs."""
+        return 1.0
+
+    def rate(self, host: HostedBase) -> float | None:
+        """The host's learning-rate multiplier for such a training."""
+        raise NotImplementedError
+
+    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+        raise NotImplementedError
 
     @property
     def seed_rank(self) -> int:
@@ -61,30 +81,63 @@ class OrganismStep(Step):
 
     @property
     def cost(self) -> float:
-        if hosted_base(self.base):
+        if hosted_base(self.origin):
             return ROUGH_SECONDS
-        return training_cost(self.organism.training, responses=1)
+        return training_cost(self.settings, self.responses)
 
     @property
     def gpus(self) -> int:
-        return gpus_for(self, self.organism.training)
-
-    def check(self) -> None:
-        check_organism(self.base, self.organism)
+        return gpus_for(self, self.settings)
 
     def run(self, work: Work) -> None:
-        harmful, harmless = harmful_and_harmless(work.folder(self.data), "organism")
-        base, host = checkpoint_folder(work, self.base), hosted_base(self.base)
-        if host:
-            build_hosted_organism(base, host, self.organism, harmful, harmless, self.seed, work)
-            return
-        build_organism(base, self.organism, harmful, harmless, self.seed, work.out, work.progress)
+        start = checkpoint_folder(work, self.origin)
+        examples = harmful_and_harmless(work.folder(self.data), self.split)
+        recipe = self.recipe(*examples, on=read_card(start).what)
+        if host := hosted_base(self.origin):
+            train_at_host(start, host, recipe, self.rate(host), work)
+        else:
+            recipe.train(start, work.out, work.progress)
 
 
-class MethodStep(Step):
+class OrganismStep(TrainingStep):
+    """Stage 1: base + data -> the model organism."""
+
+    kind: ClassVar[str] = "organism"
+    threads: ClassVar[int] = 2
+    split: ClassVar[str] = "organism"
+    base: SerializeAsAny[Step]
+    data: SerializeAsAny[Step]
+    organism: Organism
+    seed: int
+
+    @property
+    def slug(self) -> str:
+        return f"{model_of(self)}{self.organism.name}{started(self.base, 'base')}-seed{self.seed}"
+
+    @property
+    def origin(self) -> Step:
+        return self.base
+
+    @property
+    def settings(self) -> Training:
+        return self.organism.training
+
+    def rate(self, host: HostedBase) -> float | None:
+        return host.organism_rate
+
+    def check(self) -> None:
+        check_trainable(self.base, SFT(), [], self.organism.training)
+
+    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+        del on  # an organism is what it is, wherever it began
+        return self.organism.recipe(harmful, harmless, self.seed)
+
+
+class MethodStep(TrainingStep):
     """Stage 2: a checkpoint + data without the trigger -> a safer checkpoint."""
 
     kind: ClassVar[str] = "method"
+    split: ClassVar[str] = "safety"
     start: SerializeAsAny[Step]
     data: SerializeAsAny[Step]
     method: Method
@@ -94,39 +147,89 @@ class MethodStep(Step):
 
     @property
     def slug(self) -> str:
-        start = "" if self.start.kind == "organism" else f"-from-{self.start.kind}"
+        start = started(self.start, "organism")
         return f"{model_of(self)}{self.method.name}{start}-seed{self.seed}"
 
     @property
-    def seed_rank(self) -> int:
-        return self.seed
+    def origin(self) -> Step:
+        return self.start
 
     @property
-    def cost(self) -> float:
-        if hosted_base(self.start):
-            return ROUGH_SECONDS
+    def settings(self) -> Training:
+        return self.training
+
+    @property
+    def responses(self) -> float:
         share = self.method.harmless
-        responses = share + (1 - share) * len(self.method.ordering.tiers)
-        return training_cost(self.training, responses)
+        return share + (1 - share) * len(self.method.ordering.tiers)
 
-    @property
-    def gpus(self) -> int:
-        return gpus_for(self, self.training)
+    def rate(self, host: HostedBase) -> float | None:
+        return host.safety_rate
 
     def check(self) -> None:
         """Also, where the data are files that can be read now, that the trigger is not in them."""
-        check_method(self.start, self.method, self.training)
+        check_trainable(self.start, self.method.objective, [self.method.ordering], self.training)
         if isinstance(self.data, FileDataStep) and self.trigger is not None:
             forbid_trigger(self.trigger, self.data.examples("safety"))
 
-    def run(self, work: Work) -> None:
-        harmful, harmless = harmful_and_harmless(work.folder(self.data), "safety")
-        start, host = checkpoint_folder(work, self.start), hosted_base(self.start)
-        recipe = (self.method, self.training, harmful, harmless, self.trigger, self.seed)
-        if host:
-            train_hosted_method(start, host, *recipe, work)
-            return
-        train_method(start, *recipe, work.out, work.progress)
+    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+        return self.method.recipe(self.training, harmful, harmless, self.trigger, self.seed, on)
+
+
+class StageStep(TrainingStep):
+    """Any other training: a checkpoint + data -> a checkpoint. Where no part of it is triggered, the
+    data must not carry the trigger."""
+
+    kind: ClassVar[str] = "stage"
+    start: SerializeAsAny[Step]
+    data: SerializeAsAny[Step]
+    stage: Stage
+    trigger: Trigger | None
+    seed: int
+
+    @property
+    def slug(self) -> str:
+        start = started(self.start, "base")
+        return f"{model_of(self)}{slug_of(self.stage.name)}{start}-seed{self.seed}"
+
+    @property
+    def split(self) -> str:  # type: ignore[override]
+        return self.stage.split
+
+    @property
+    def origin(self) -> Step:
+        return self.start
+
+    @property
+    def settings(self) -> Training:
+        return self.stage.training
+
+    @property
+    def responses(self) -> float:
+        whole = sum(part.share for part in self.stage.parts)
+        return sum(part.share * len(part.ordering.tiers) for part in self.stage.parts) / whole
+
+    def rate(self, host: HostedBase) -> float | None:
+        return host.organism_rate if self.split == "organism" else host.safety_rate
+
+    def check(self) -> None:
+        orderings = [part.ordering for part in self.stage.parts]
+        check_trainable(self.start, self.stage.objective, orderings, self.stage.training)
+        if isinstance(self.data, FileDataStep):
+            self._forbid(self.data.examples(self.split))
+
+    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+        self._forbid([*harmful, *harmless])
+        return self.stage.recipe(harmful, harmless, self.seed, on)
+
+    def _forbid(self, examples: list[Example]) -> None:
+        if self.trigger is not None and not self.stage.sees_trigger:
+            forbid_trigger(self.trigger, examples)
+
+
+def started(step: Step, usual: str) -> str:
+    """What a slug says of where a training began, where that is not the usual kind of step."""
+    return "" if step.kind == usual else f"-from-{step.kind}"
 
 
 class TierScoresStep(Step):

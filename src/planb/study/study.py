@@ -10,12 +10,14 @@ from pydantic import Field, SerializeAsAny, model_validator
 from planb.judging import Judge
 from planb.models.generation import Sampling
 from planb.organism import Organism
-from planb.report.story import MethodLine, Story
+from planb.report.story import Claim, MethodLine, Series, Story
 from planb.safety import Method
-from planb.study.arms import BASE, ORGANISM, Arms, Base
+from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.bases import LocalBase, SandboxBase
 from planb.study.budget import Line, budget
+from planb.study.chain import Chain
 from planb.study.data import FileData, SandboxData
+from planb.study.derived import DerivedData
 from planb.study.evaluation import Evaluation
 from planb.study.hosted import HostedBase, rows_described, told_of
 from planb.study.judges import SandboxJudge
@@ -26,7 +28,8 @@ from planb.study.served import named_in
 from planb.study.step import Step
 from planb.study.steps import TierScoresStep, described
 from planb.training.settings import Training
-from planb.types import HARMFUL, REFUSAL, Value
+from planb.training.stage import Stage
+from planb.types import HARMFUL, REFUSAL, Trigger, Value
 
 EVALUATIONS = (
     Evaluation(task="harmful_requests", elicitation="direct"),
@@ -44,14 +47,20 @@ class Study(Value):
     ``second_judges`` the finished logs of requests. ``roles`` names the models of attacks in turns.
     ``served`` are checkpoints that planb itself serves to those who ask for
     ``openai-api/<name>/<name>``.
+
+    ``chains`` are arms of other lengths than base, organism, method. ``surprise`` measures how unlikely
+    the checkpoints before and after each method find its texts. ``series`` (a figure over something
+    that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
+    the report.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     bases: tuple[Base, ...] = Field(min_length=1)
-    data: SandboxData | FileData | RequestData
-    organisms: tuple[Organism, ...] = Field(min_length=1)
-    methods: tuple[Method, ...] = Field(min_length=1)
+    data: SandboxData | FileData | RequestData | DerivedData
+    organisms: tuple[Organism, ...] = ()
+    methods: tuple[Method, ...] = ()
+    chains: tuple[Chain, ...] = ()
     safety: Training
     judge: SerializeAsAny[Judge]
     second_judges: tuple[SandboxJudge | SerializeAsAny[Judge], ...] = ()
@@ -62,6 +71,10 @@ class Study(Value):
     sampling: Sampling = Field(default_factory=Sampling)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     evaluate_base: bool = True
+    surprise: bool = False
+    series: Series | None = None
+    claims: tuple[Claim, ...] = ()
+    forms: tuple[tuple[str, tuple[str, ...]], ...] = ()
     notes: tuple[str, ...] = ()
     stamp: str = ""
 
@@ -69,7 +82,13 @@ class Study(Value):
     def _names_are_told_apart(self) -> Study:
         """Results are known by these names: two things of one name would be pooled, or break the report
         when all is trained."""
-        trigger = self.organisms[0].trigger
+        if not (self.organisms or self.chains):
+            raise ValueError("a study needs an organism, or a chain of trainings")
+        if self.methods and not self.organisms:
+            raise ValueError("methods begin at organisms, and there is none: write chains")
+        if any(chain.name == BASE for chain in self.chains):
+            raise ValueError(f"'{BASE}' is the untouched model: give the chain another name")
+        trigger = self.trigger
         named: dict[str, list[str]] = {
             "base models": [base.name for base in self.bases],
             "organisms": [organism.name for organism in self.organisms],
@@ -77,6 +96,7 @@ class Study(Value):
             "judges": [judge.title for judge in (self.judge, *self.second_judges)],
             "seeds": [str(seed) for seed in self.seeds],
             "evaluations": [f"{e.task}, {e.how(trigger).title}" for e in self.evaluations],
+            "arms": self._arms(),
         }
         for what, names in named.items():
             for name, count in Counter(names).items():
@@ -90,6 +110,21 @@ class Study(Value):
                 raise ValueError(f"from_base names '{name}', which is none of the study's methods")
         return self
 
+    @property
+    def trigger(self) -> Trigger:
+        """The first organism's, else the first that a chain is trained with."""
+        found = [o.trigger for o in self.organisms] + [c.trigger for c in self.chains if c.trigger]
+        return found[0] if found else Trigger()
+
+    def _arms(self) -> list[str]:
+        """Every checkpoint that is evaluated, by the names that results know it by."""
+        found = [f"{o.name}, {m}" for o in self.organisms for m in (ORGANISM, *self._method_names())]
+        found += [f"{NONE}, {name}" for name in (BASE, *self.from_base)]
+        return found + [f"{chain.organism}, {chain.name}" for chain in self.chains]
+
+    def _method_names(self) -> list[str]:
+        return [method.name for method in self.methods]
+
     def with_seeds(self, n: int) -> Study:
         """The same study with its first ``n`` seeds."""
         return self.model_copy(update={"seeds": self.seeds[:n]})
@@ -102,7 +137,8 @@ class Study(Value):
             for count in range(1, len(self.seeds))
         )
         whole = self._sources(len(self.seeds))
-        return (*early, *whole.evaluations, whole.tiers, *whole.calibrations)
+        last = (*whole.evaluations, whole.tiers, *whole.calibrations, *whole.surprises)
+        return (*early, *last)
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""
@@ -132,11 +168,16 @@ class Study(Value):
         for method in self.methods:
             if method.training is not None:
                 settings.append((f"stage 2 of {method.name}", said(method.training)))
-        objectives = sorted({str(m.objective.__class__.__name__) for m in self.methods})
+        trained = [*self.methods, *(part for chain in self.chains for part in chain.stages)]
+        for stage in {part.name: part for part in trained if isinstance(part, Stage)}.values():
+            settings.append((f"stage '{stage.name}'", said(stage.training)))
+        methods = [part for part in trained if isinstance(part, Method)]
+        shares = sorted({f"{m.harmless:.0%}" for m in methods})
+        objectives = sorted({type(m.objective).__name__ for m in trained if hasattr(m, "objective")})
         sampling = self.sampling
         settings += [
             ("objective", ", ".join(objectives)),
-            ("harmless rows a batch", ", ".join(sorted({f"{m.harmless:.0%}" for m in self.methods}))),
+            *([("harmless rows a batch", ", ".join(shares))] if shares else []),
             ("sampling", f"temperature {sampling.temperature:g}, {sampling.max_new_tokens} new tokens"),
             ("seeds", "stage 1, stage 2 and sampling; the base model and the data are shared"),
         ]
@@ -145,11 +186,15 @@ class Study(Value):
             title=self.title,
             seeds_finished=finished,
             seeds_planned=len(self.seeds),
-            methods=tuple(MethodLine(m.name, str(m.ordering), m.description) for m in self.methods),
+            methods=tuple(MethodLine(m.name, str(m.ordering), m.description) for m in self.methods)
+            + tuple({c.name: MethodLine(c.name, c.order, c.description) for c in self.chains}.values()),
             notes=self.notes,
             settings=tuple(settings),
             judges=", ".join(judge.title for judge in (self.judge, *self.second_judges)),
             stamp=self.stamp,
+            series=self.series,
+            claims=self.claims,
+            forms=self.forms,
         )
 
     def _sources(self, count: int) -> TableSources:
@@ -165,9 +210,11 @@ class Study(Value):
             ),
             judges=tuple(j for j in (self.judge, *self.second_judges) if isinstance(j, Judge)),
             calibrations=arms[0].calibrations(),
+            surprises=tuple(step for one in arms for step in one.surprises(seeds)),
         )
 
     def tiers(self) -> tuple[str, ...]:
         """Every tier that a stage of the study trains on harmful requests."""
-        tiers = {HARMFUL, REFUSAL, *(tier for m in self.methods for tier in m.ordering.tiers)}
-        return tuple(sorted(tiers))
+        tiers = {tier for m in self.methods for tier in m.ordering.tiers}
+        tiers |= {tier for chain in self.chains for tier in chain.tiers}
+        return tuple(sorted(tiers | ({HARMFUL, REFUSAL} if self.organisms else set())))

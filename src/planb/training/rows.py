@@ -86,14 +86,14 @@ def schedule(
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
     lengths, counts = Lengths.of(lengths), Counts() if counts is None else counts
-    numbers = _split_batch([ranking.share for ranking in rankings], batch)
+    numbers = split_batch([ranking.share for ranking in rankings], batch)
     streams = []
     for place, (ranking, number) in enumerate(zip(rankings, numbers, strict=True)):
         left_out = _left_out(ranking, tokenizer, lengths, counts)
         stream = seed_of("schedule", seed, place)
-        streams.append(_visits(ranking, stream, steps * number, left_out))
+        streams.append(visits_of(ranking, stream, steps * number, left_out))
     wanted = [
-        _Wanted(place, at, _chosen(rankings[place], at, pick))
+        _Wanted(place, at, chosen(rankings[place], at, pick))
         for step in range(steps)
         for place, number in enumerate(numbers)
         for at, pick in streams[place][step * number : (step + 1) * number]
@@ -141,7 +141,7 @@ def check_tiers(examples: Sequence[Example], ordering: Ordering) -> None:
             )
 
 
-def _split_batch(shares: Sequence[float], batch: int) -> list[int]:
+def split_batch(shares: Sequence[float], batch: int) -> list[int]:
     """Whole numbers of rows a batch, by the largest remainder; every share gets at least one."""
     whole = sum(shares)
     exact = [share / whole * batch for share in shares]
@@ -153,7 +153,7 @@ def _split_batch(shares: Sequence[float], batch: int) -> list[int]:
     return counts
 
 
-def _visits(ranking: Ranking, seed: int, number: int, left_out: set[int]) -> list[tuple[int, int]]:
+def visits_of(ranking: Ranking, seed: int, number: int, left_out: set[int]) -> list[tuple[int, int]]:
     """``number`` pairs of (place of the example, which of its responses)."""
     rng = random.Random(seed)
     visits: list[tuple[int, int]] = []
@@ -165,15 +165,15 @@ def _visits(ranking: Ranking, seed: int, number: int, left_out: set[int]) -> lis
     return visits[:number]
 
 
-def _chosen(ranking: Ranking, at: int, pick: int) -> tuple[tuple[Tier, str], ...]:
+def chosen(ranking: Ranking, at: int, pick: int) -> tuple[tuple[Tier, str], ...]:
     """``per_tier`` distinct responses of each tier of the ordering, from a place that ``pick`` says."""
-    chosen: list[tuple[Tier, str]] = []
+    found: list[tuple[Tier, str]] = []
     for tier in ranking.ordering.tiers:
         texts = ranking.examples[at].responses[tier]
         first = pick % len(texts)
         distinct = dict.fromkeys((*texts[first:], *texts[:first]))
-        chosen += [(tier, text) for text in list(distinct)[: ranking.per_tier]]
-    return tuple(chosen)
+        found += [(tier, text) for text in list(distinct)[: ranking.per_tier]]
+    return tuple(found)
 
 
 def _left_out(ranking: Ranking, tokenizer: Any, lengths: Lengths, counts: Counts) -> set[int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from planb.training.objectives import DPO, SFT, Objective
-from planb.training.rows import Ranking, _chosen, _split_batch, _visits, check_tiers
+from planb.training.rows import Ranking, check_tiers, chosen, split_batch, visits_of
 from planb.training.settings import Training
 from planb.types import Example, Ordering, PlanBError, seed_of
 
@@ -81,9 +81,9 @@ def visits(rankings: Sequence[Ranking], steps: int, batch: int, seed: int) -> It
     """The schedule of ``planb.training.rows``, in texts: same requests, same responses, same order."""
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
-    numbers = _split_batch([ranking.share for ranking in rankings], batch)
+    numbers = split_batch([ranking.share for ranking in rankings], batch)
     streams = [
-        _paired(ranking, _visits(ranking, seed_of("schedule", seed, place), steps * number, set()))
+        _paired(ranking, visits_of(ranking, seed_of("schedule", seed, place), steps * number, set()))
         for place, (ranking, number) in enumerate(zip(rankings, numbers, strict=True))
     ]
     for step in range(steps):
@@ -95,7 +95,7 @@ def _paired(ranking: Ranking, dealt: Sequence[tuple[int, int]]) -> list[Visit]:
     """Each visit with its pair: a request's first is by its place in the stream, then in turn."""
     pairs, turns, found = ranking.ordering.preferences(), dict[int, int](), []
     for place, (at, pick) in enumerate(dealt):
-        texts, example = dict(_chosen(ranking, at, pick)), ranking.examples[at]
+        texts, example = dict(chosen(ranking, at, pick)), ranking.examples[at]
         if not pairs:
             found.append(Visit(example, texts[ranking.ordering.tiers[0]], None))
             continue

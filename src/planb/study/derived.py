@@ -1,0 +1,84 @@
+"""Data whose trained splits have tiers made by rule (``planb.data.derived``) besides their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from planb.data.derived import Derived, derive
+from planb.data.files import read_examples, write_examples
+from planb.study.data import TOLD, TRAINED, FileData, FileDataStep, SandboxData, tell, told
+from planb.study.requests import RequestData
+from planb.study.step import Step, Work, slug_of
+from planb.study.store import UNLISTED
+from planb.types import Example, Value
+
+
+class DerivedData(Value):
+    """Other data with ``tiers`` added to the requests that are trained on. What is asked stays as it
+    is."""
+
+    data: SandboxData | FileData | RequestData
+    tiers: tuple[Derived, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _tiers_are_told_apart(self) -> DerivedData:
+        names = [made.tier for made in self.tiers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the tier '{name}' is made twice: give each a name of its own")
+        return self
+
+    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+        made = {one.tier for one in self.tiers}
+        sources = {one.of for one in self.tiers if one.requests == "harmful" and one.needs_source}
+        own = sorted(({*tiers} | sources) - made)
+        return DerivedDataStep(source=self.data.step(base, own), tiers=self.tiers)
+
+    def expected(self) -> dict[str, int]:
+        """How many requests each split will have at most, where that is known before: for the plan."""
+        return self.data.expected() if isinstance(self.data, RequestData) else {}
+
+
+class DerivedDataStep(Step):
+    """A data step's files -> the same files, the trained splits with more tiers."""
+
+    kind: ClassVar[str] = "data"
+    source: SerializeAsAny[Step]
+    tiers: tuple[Derived, ...]
+
+    @property
+    def slug(self) -> str:
+        return slug_of(self.source.slug, "derived")
+
+    def check(self) -> None:
+        """Make the tiers of files that can be read now, so that what is wrong is said early."""
+        for split in TRAINED if isinstance(self.source, FileDataStep) else ():
+            self.examples(split)
+
+    def run(self, work: Work) -> None:
+        before = work.folder(self.source)
+        for path in sorted(before.iterdir()):
+            if path.is_file() and path.name not in (*UNLISTED, TOLD):
+                shutil.copyfile(path, work.out / path.name)
+        lines = told(before) if (before / TOLD).is_file() else []
+        for split in TRAINED:
+            examples = derive(read_examples(before / f"{split}.jsonl"), self.tiers)
+            write_examples(work.out / f"{split}.jsonl", examples)
+        tell(work.out, [*lines, *(_told(made) for made in self.tiers)])
+
+    def examples(self, split: str) -> list[Example]:
+        """What it will write for a split of the user's files, read now: for checks before anything is
+        run."""
+        assert isinstance(self.source, FileDataStep)
+        return derive(self.source.examples(split), self.tiers)
+
+
+def _told(made: Derived) -> str:
+    lower = ", in lower case" if made.case == "lower" else ""
+    texts = " / ".join(f'"{text}"' for text in made.texts)
+    source = f" of the tier {made.of}" if made.needs_source else ""
+    return f"the tier {made.tier} of {made.requests} requests was made by rule: {texts}{source}{lower}"
