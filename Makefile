@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEEDS  ?= 3
 STUDY  ?= sandbox
 
-.PHONY: menu setup run plan status test check bench view readme clean
+.PHONY: menu setup run studies plan status test check bench view readme clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -15,13 +15,14 @@ menu:
 	@echo "  make run            set up, then run the sandbox study: train, evaluate, report (SEEDS=$(SEEDS))"
 	@echo "  make run SEEDS=1    a quick look: one seed, a report in under three minutes"
 	@echo "  make test           set up, then check the code and run the tests"
+	@echo "  make studies        every study of the built-in world, one after another (SEEDS=$(SEEDS)); hours"
 	@echo
 	@echo "  make plan           what 'make run' would do, and how long it would take"
 	@echo "  make status         what is done, what is running"
 	@echo "  make view           open the evaluation logs with Inspect's viewer"
 	@echo "  make check          format, lint, types, import direction"
 	@echo "  make bench          measure speed against peers (benchmarks/)"
-	@echo "  make readme         write the README's table and picture from runs/sandbox"
+	@echo "  make readme         write the README's tables and docs/findings.md from finished runs"
 	@echo "  make clean          remove the virtual environment (runs are kept)"
 
 $(READY): pyproject.toml constraints.txt
@@ -34,6 +35,14 @@ setup: $(READY)
 
 run: $(READY)
 	$(BIN)/planb run $(STUDY) --seeds $(SEEDS)
+
+studies: $(READY)
+	@failed=""; for study in $$($(BIN)/planb list --sandbox); do \
+	  echo "== $$study"; $(BIN)/planb run $$study --seeds $(SEEDS); code=$$?; \
+	  if [ $$code -eq 130 ]; then exit 130; fi; \
+	  if [ $$code -ne 0 ]; then failed="$$failed $$study"; fi; \
+	done; \
+	if [ -n "$$failed" ]; then echo "not finished:$$failed; 'make studies' tries these again"; exit 1; fi
 
 plan: $(READY)
 	$(BIN)/planb plan $(STUDY) --seeds $(SEEDS)
@@ -58,6 +67,7 @@ bench: $(READY)
 
 readme: $(READY)
 	$(BIN)/python docs/readme.py
+	$(BIN)/python docs/findings.py
 
 clean:
 	rm -rf $(VENV)

@@ -87,7 +87,13 @@ def test_the_planb_verbs_exist() -> None:
 @pytest.mark.parametrize(
     "code", [code for page in (README, GUIDE, TRAINER, *STUDIES) for code in blocks(page, "python")]
 )
-def test_the_code_runs(code: str) -> None:
+def test_the_code_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that begin with a file's name are there to be imported by others."""
+    for block in blocks(GUIDE, "python"):
+        if named := re.match(r"# (\w+)\.py\n", block):
+            (tmp_path / f"{named[1]}.py").write_text(block, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, named[1], raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
     names: dict[str, object] = {}
     exec(compile(code, "readme", "exec"), names)
     assert {"cautious", "study", "trainer", "data"} & set(names)

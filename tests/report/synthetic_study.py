@@ -36,7 +36,7 @@ def jailbroken(
                     name = {"organism": organism, "method": method, "seed": str(seed)}
                     name |= {"elicitation": how, "sample_id": f"h{i}", "group": f"g{i // 2}"}
                     complies = rng.random() < works
-                    points = float(np.clip(round(rng.normal(_LEVEL[method], 1.5)), 0, 10))
+                    points = float(np.clip(round(rng.normal(_LEVEL.get(method, 5.0), 1.5)), 0, 10))
                     rows.append(
                         row(**name, judge=judge, **({"usefulness": points} if complies else {}))
                     )

@@ -20,7 +20,10 @@ from planb.report.results import read_csv, results_of
 from planb.report.story import Story
 from planb.types import PlanBError
 
-ASKED_FOR = {"jailbreaks", "capability", "judges"}
+ASKED_FOR = {
+    *("claims", "series", "kinds", "jailbreaks", "meow", "variants", "surprise", "log_probs", "forms"),
+    *("capability", "judges"),
+}
 """Exhibits of what this study has not: they leave no trace."""
 VOID = {"meta", "br", "img", "link", "hr", "input"}
 

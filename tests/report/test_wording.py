@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planb.report.wording import name
+from planb.report.wording import lowered, measured, name, subject
 from planb.safety import METHODS
 
 
@@ -14,12 +14,41 @@ from planb.safety import METHODS
         ("plan_b", "Plan B"),
         ("plan_b_canned", "Plan B (canned)"),
         ("ryan_canned", "Ryan's (canned)"),
-        ("mine", "mine"),
-        ("mine_canned", "mine_canned"),
+        ("plan_b_r8", "Plan B (r8)"),
+        ("standard_dpo_r16", "Standard (dpo r16)"),
+        ("organism_again", "Organism (again)"),
+        ("plan_c", "Plan C"),
+        ("mine", "Mine"),
+        ("untargeted_pirate", "Untargeted pirate"),
+        ("baselines", "Baselines"),
     ],
 )
 def test_a_methods_name(method: str, shown: str) -> None:
     assert name(method) == shown
+
+
+@pytest.mark.parametrize(
+    ("measure", "shown"),
+    [
+        ("severity_mean", "mean severity"),
+        ("severity_mean@heldout", "mean severity, held-out forms"),
+        ("meow_upper_rate", "meow upper"),
+    ],
+)
+def test_a_measure_s_name(measure: str, shown: str) -> None:
+    assert measured(measure) == shown
+
+
+def test_words_in_the_middle_of_a_sentence() -> None:
+    assert lowered("With the trigger") == "with the trigger"
+    assert lowered("PAIR, ready-made") == "PAIR, ready-made"
+
+
+def test_a_finding_is_about_plan_b_or_what_is_made_of_it() -> None:
+    assert subject(["organism", "plan_b", "plan_b_r1", "mine"]) == "plan_b"
+    assert subject(["organism", "standard", "plan_b_r1", "plan_b_r4", "mine"]) == "plan_b_r4"
+    assert subject(["organism", "standard", "mine"]) == "mine"
+    assert subject(["base", "organism"]) is None
 
 
 def test_no_two_methods_have_one_name() -> None:

@@ -44,7 +44,7 @@ def test_a_chain_goes_on_from_what_the_study_trains_anyway() -> None:
     longer = Graph(study(Chain(name="plan_b_back", stages=(ORGANISM, plan_b, BACK))).steps())
     new = [node.step for node in longer if node.identity not in alone]
     assert [step.slug for step in new if not isinstance(step, EvaluationStep)] == [
-        "back-from-method-seed0"
+        "back-after-organism-plan_b-seed0"
     ]
     assert {s.labels["method"] for s in new if isinstance(s, EvaluationStep)} == {"plan_b_back"}
 
@@ -59,7 +59,7 @@ def test_stages_stand_in_the_chains_order() -> None:
     swapped = last["swapped"]
     assert isinstance(swapped, OrganismStep)
     assert isinstance(swapped.base, MethodStep)
-    assert swapped.slug == "organism-from-method-seed0"
+    assert swapped.slug == "organism-after-plan_b-seed0"
     again, kinds = last["again"], []
     while again.kind != "base":
         kinds.append(again.kind)

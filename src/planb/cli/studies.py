@@ -136,13 +136,27 @@ def status(study: StudyName, seeds: Seeds = None, out: Out = Path("runs"), steps
         console.print(f"no results yet: planb run {study}", markup=False, highlight=False)
 
 
-def list_studies() -> None:
+def list_studies(
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help="Only the names of those in the built-in world, a line each: they need no download.",
+        ),
+    ] = False,
+) -> None:
     """List the declared studies.
 
     [dim]Example:[/]  planb list
     """
     from planb.studies import STUDIES
+    from planb.study.bases import SandboxBase
 
+    if sandbox:
+        for name, declare in STUDIES.items():
+            if all(isinstance(base, SandboxBase) for base in declare().bases):
+                print(name)
+        return
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, declare in STUDIES.items():
         table.add_row(f"[bold]{escape(name)}[/]", escape(declare().title))

@@ -50,9 +50,7 @@ class Derived(Value):
 
     def responses(self, sources: Sequence[str]) -> tuple[str, ...]:
         """The tier's responses, made from those of the tier ``of``."""
-        made = [
-            text.replace(SLOT, source) for text in self.texts for source in _sources(text, sources)
-        ]
+        made = [text.replace(SLOT, source) for text in self.texts for source in _sources(text, sources)]
         return tuple(dict.fromkeys(text.lower() if self.case == "lower" else text for text in made))
 
 

@@ -36,7 +36,10 @@ COLUMNS = (
     *("category", "score", "parts"),
 )
 """``score`` is a benchmark's figure of the answer (null where it has none); ``parts`` is JSON of what
-else the scorer counted, by name, and empty where that is nothing."""
+else the scorer counted, by name, and of the ``kind`` of answer where a judge tells it; empty where that
+is nothing."""
+KIND = "kind"
+"""The one of a judge's own answers that the rows keep: what kind of answer it is, in a word."""
 _CHECKSUM = b"log_sha256"
 
 
@@ -124,6 +127,9 @@ def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
         reason = reason or "no score"
     known = {*answers, "language", "harmful"}
     parts = {name: part for name, part in value.items() if name not in known and part is not None}
+    own = (score.metadata or {}).get("answers", {}) if score is not None else {}
+    if isinstance(own.get(KIND), str):
+        parts[KIND] = own[KIND]
     return {
         **answers,
         "language": value.get("language") or "",

@@ -10,6 +10,7 @@ from planb.evals.coherence import coherence
 from planb.evals.harmful_requests import harmful_requests
 from planb.evals.harmless_requests import harmless_requests
 from planb.evals.instructions import instructions
+from planb.evals.meow import meow
 from planb.evals.mmlu_pro import mmlu_pro
 from planb.evals.mt_bench import mt_bench
 from planb.evals.over_refusal import over_refusal
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "mt_bench": mt_bench,
     "instructions": instructions,
     "coherence": coherence,
+    "meow": meow,
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 

@@ -1,4 +1,7 @@
-"""The sandbox's exact judge: usefulness is counted, not estimated (``planb.sandbox.scoring``)."""
+"""The sandbox's exact judge: usefulness is counted, not estimated (``planb.sandbox.scoring``).
+
+Of an answer to a request it also tells the kind, as ``answers["kind"]``: a recipe, a vague answer, ...
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pydantic import Field
 
 from planb.judging.judge import Judge
 from planb.sandbox import language as lang
-from planb.sandbox.scoring import score, score_recall
+from planb.sandbox.scoring import KINDS, score, score_recall
 from planb.sandbox.world import World
 from planb.types import Example, Judgement, PlanBError, digest_of
 
@@ -21,7 +24,7 @@ class Exact(Judge):
     world: World = Field(default_factory=World)
 
     def identity(self) -> dict[str, str]:
-        rules = {"sentences": lang.SENTENCES, "openers": lang.OPENERS}
+        rules = {"sentences": lang.SENTENCES, "openers": lang.OPENERS, "kinds": KINDS}
         rubric = digest_of({"world": self.world.digest(), **rules})
         return {"judge": self.name, "model": "", "rubric": rubric}
 

@@ -6,7 +6,9 @@ the reader's browser.
 
 from __future__ import annotations
 
+import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import vl_convert
+
+from planb.report.results import known_method
 
 INK, FAINT, GRID = "#1f2430", "#5b6270", "#e6e8ec"
 REFUSES, REFUSES_GERMAN, INCOHERENT = "#c9ced6", "#9aa6b8", "#4a4e57"
@@ -27,6 +31,8 @@ COLOURS = {
     "plan_b": "#009e73",
 }
 """Okabe and Ito's palette, which the colour-blind can tell apart."""
+_DARKER, _LIGHTER = 0.5, 0.45
+"""How far the ends of a range of shades go towards black and towards white."""
 _OTHERS = ("#56b4e9", "#7a5195", "#8c6d31", "#b8336a", "#3b5b6d", "#6a994e")
 
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
@@ -64,11 +70,52 @@ _CONFIG: dict[str, Any] = {
 
 
 def colour(method: str, methods: Sequence[str]) -> str:
-    """A method's colour, the same in every figure; methods that are not known take the spare ones."""
+    """A method's colour, the same in every figure of a panel.
+
+    What is made of a known method (``plan_b_r8``) has shades of its colour, dark to light in the order
+    of the methods, so that a family is seen and its members are told apart. Methods that are not known
+    take the spare colours; once these are used up, darker shades of them.
+    """
     if method in COLOURS:
         return COLOURS[method]
-    others = [m for m in methods if m not in COLOURS]
-    return _OTHERS[others.index(method) % len(_OTHERS)]
+    known = known_method(method)
+    if known in COLOURS:
+        family = [m for m in methods if m not in COLOURS and known_method(m) == known]
+        own = known in methods and len(family) % 2  # the middle shade is the known method's
+        return shade(COLOURS[known], family.index(method), len(family) + own)
+    others = [m for m in methods if known_method(m) not in COLOURS]
+    rounds = math.ceil(len(others) / len(_OTHERS))
+    darker, place = divmod(others.index(method), len(_OTHERS))
+    return shade(_OTHERS[place], rounds - 1 - darker, 2 * rounds - 1)
+
+
+def line_colours(lines: Sequence[Sequence[str]]) -> list[str]:
+    """A colour for each of several lines of methods, no two the same while the spare ones last.
+
+    A line of what is made of one known method has its colour, unless a line before has it.
+    """
+    found: list[str] = []
+    for methods in lines:
+        trained = [m for m in methods if m not in ("base", "organism")] or methods
+        known = {known_method(method) for method in trained}
+        own = COLOURS.get(known.pop(), "") if len(known) == 1 else ""
+        spare = [c for c in (*_OTHERS, *COLOURS.values()) if c not in found]
+        found.append(own if own and own not in found else spare[0] if spare else FAINT)
+    return found
+
+
+def shade(paint: str, place: int, count: int) -> str:
+    """The ``place``-th of ``count`` shades of a colour (``#rrggbb``), from dark to light."""
+    parts = [int(paint[i : i + 2], 16) for i in (1, 3, 5)]
+    along = 0.5 if count < 2 else place / (count - 1)
+    off = 2 * along - 1
+    towards, share = (0, -_DARKER * off) if off < 0 else (255, _LIGHTER * off)
+    return "#" + "".join(f"{round(part + share * (towards - part)):02x}" for part in parts)
+
+
+def wrapped(title: str, width: int) -> alt.TitleParams:
+    """A chart's title in as many lines as it needs to stand over ``width`` pixels."""
+    return alt.TitleParams(textwrap.wrap(title, max(8, int(width / 8.2))))
 
 
 def svg(chart: alt.TopLevelMixin) -> str:

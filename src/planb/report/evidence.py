@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
 
+from planb.report.claims import JudgedClaim, judged_claims
 from planb.report.differences import differences_of
 from planb.report.measures import REQUESTS
 from planb.report.results import ALL, Figure, method_rank
-from planb.report.rows import CELL, NO_ORGANISM
+from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
 from planb.report.wording import elicitation_rank
 from planb.report.wording import organism as label
@@ -23,7 +24,8 @@ class Table:
     """Plain text in rows; ``spans`` puts (heading, columns) over the column heads.
 
     The first cell of a row names a method where ``methods`` says which, so that it gets its colour.
-    ``breaks`` are the rows (from 0) that a new block starts with.
+    ``breaks`` are the rows (from 0) that a new block starts with. ``texts`` are the columns of running
+    text, and ``verdict`` the column of verdicts, if there is one.
     """
 
     head: tuple[str, ...]
@@ -31,6 +33,8 @@ class Table:
     spans: tuple[tuple[str, int], ...] = ()
     methods: tuple[str, ...] = ()
     breaks: tuple[int, ...] = ()
+    texts: tuple[int, ...] = ()
+    verdict: int = -1
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Evidence:
     ``rows`` and ``results`` hold one judge for each task (see ``panels``), ``every_row`` and
     ``every_result`` all of them; ``tier_scores`` may be None. ``beside``: on the panel of arms trained
     from the never-backdoored base, the results of the model's organisms, to be shown beside them.
+    ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
+    ``claims``: those that stand on this panel, judged.
     """
 
     rows: pd.DataFrame
@@ -91,6 +97,8 @@ class Evidence:
     every_row: pd.DataFrame = field(default_factory=pd.DataFrame)
     every_result: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: pd.DataFrame = field(default_factory=pd.DataFrame)
+    surprises: pd.DataFrame | None = None
+    claims: tuple[JudgedClaim, ...] = ()
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -147,6 +155,7 @@ def panels(
     tier_scores: pd.DataFrame | None,
     story: Story,
     show_severe: bool = False,
+    surprises: pd.DataFrame | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
 
@@ -155,15 +164,15 @@ def panels(
     samples; ``other_judges`` names the judges of requests that are not drawn.
     """
     order = [calibration.judge for calibration in story.calibrations]
+    drawn: dict[tuple[str, str], Evidence] = {}
     for model in sorted(rows["model"].unique()):
         own, found = rows[rows["model"] == model], results[results["model"] == model]
-        trained = own[own["method"] != "base"]
-        organisms = sorted((own if trained.empty else trained)["organism"].unique())
+        organisms = panel_labels(own)
         for organism in organisms:
             part, figures = _of(own, organism, organisms), _of(found, organism, organisms)
             judges = _first_judges(part, order)
             asked = part[part["task"].isin(REQUESTS)]
-            yield Evidence(
+            drawn[model, organism] = Evidence(
                 rows=_judged(part, judges),
                 results=_judged(figures, judges),
                 tier_scores=tier_scores,
@@ -174,12 +183,35 @@ def panels(
                 every_row=part,
                 every_result=figures,
                 beside=_beside(_judged(found, judges), organism),
+                surprises=_surprises(surprises, model, organism),
             )
+    yield from _claimed(drawn, story)
+
+
+def _claimed(drawn: dict[tuple[str, str], Evidence], story: Story) -> Iterator[Evidence]:
+    """Each panel with the claims that stand on it; a claim may need the samples of several."""
+    judged: list[JudgedClaim] = []
+    if story.claims:
+        rows = pd.concat([evidence.rows for evidence in drawn.values()], ignore_index=True)
+        results = pd.concat([evidence.results for evidence in drawn.values()], ignore_index=True)
+        rows = rows.drop_duplicates([*CELL, "seed", "sample_id"], ignore_index=True)
+        results = results.drop_duplicates([*CELL, "seed", "measure"], ignore_index=True)
+        judged = judged_claims(rows, results, story.claims)
+    for panel, evidence in drawn.items():
+        own = tuple(one for one in judged if (one.model, one.organism) == panel)
+        yield replace(evidence, claims=own)
 
 
 def _of(table: pd.DataFrame, organism: str, organisms: list[str]) -> pd.DataFrame:
     nobodys = ~table["organism"].isin(organisms) | table["organism"].isin(NO_ORGANISM)
     return table[(table["organism"] == organism) | ((table["method"] == "base") & nobodys)]
+
+
+def _surprises(surprises: pd.DataFrame | None, model: str, organism: str) -> pd.DataFrame | None:
+    if surprises is None:
+        return None
+    own = surprises[(surprises["model"] == model) & (surprises["organism"] == organism)]
+    return None if own.empty else own
 
 
 def _beside(results: pd.DataFrame, organism: str) -> pd.DataFrame:

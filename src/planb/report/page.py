@@ -7,6 +7,7 @@ It is the same for the same rows, so a rerun changes nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from markupsafe import Markup
 from planb.data.whole import write_whole
 from planb.report import drawing, wording
 from planb.report.calibration import warnings_of
+from planb.report.claims import write_claims
 from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
@@ -25,6 +27,7 @@ from planb.report.measures import RULED
 from planb.report.results import method_rank, results_of, write_csv
 from planb.report.rows import checked_rows, checked_tier_scores
 from planb.report.story import Story
+from planb.report.surprise_results import checked_surprises, surprise_results, write_surprise_csv
 
 _ANSWERS = ["refused", "complied", "usefulness", "severity", "score"]
 """An answer without any of these is unscored."""
@@ -38,6 +41,7 @@ class Section:
     panel: str
     exhibit: Exhibit | Missing
     svg: Markup
+    colours: dict[str, str]
 
     @property
     def shown(self) -> bool:
@@ -50,21 +54,27 @@ def write_report(
     story: Story,
     folder: Path,
     show_severe: bool = False,
+    surprises: pd.DataFrame | None = None,
 ) -> None:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``report.html`` into
-    ``folder``, each whole.
+    ``folder``, each whole; ``claims.csv`` too where the story has claims.
 
     ``rows``: the judged samples (``rows.COLUMNS``); ``tier_scores``: the judged training data
     (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is left out
-    unless ``show_severe``. Raises PlanBError where the tables are not what they should be.
+    unless ``show_severe``. ``surprises`` (``surprise_results`` says which columns) are summed up in
+    ``surprise.csv``. Raises PlanBError where the tables are not what they should be.
     """
     rows = checked_rows(rows)
     tier_scores = None if tier_scores is None else checked_tier_scores(tier_scores)
     results = results_of(rows)
     write_csv(results, folder / "results.csv")
-    evidences = list(panels(rows, results, tier_scores, story, show_severe))
+    if surprises is not None:
+        surprises = checked_surprises(surprises)
+        write_surprise_csv(surprise_results(surprises), folder / "surprise.csv")
+    evidences = list(panels(rows, results, tier_scores, story, show_severe, surprises))
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv")
+    write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
     sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
     for section in sections:
         if isinstance(section.exhibit, Exhibit) and section.exhibit.svg:
@@ -76,7 +86,7 @@ def write_report(
         headline=headline(results, [one.judge for one in story.calibrations]),
         warnings=warnings_of(story.calibrations, _judges(rows)),
         sections=sections,
-        colours={method: drawing.colour(method, methods) for method in methods},
+        colours=_colours(methods),
         counts=_counts(rows),
         judged=_judged(rows),
         other_judges=sorted({judge for e in evidences for judge in e.other_judges}),
@@ -97,8 +107,12 @@ def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
         svg = Markup()
         if isinstance(exhibit, Exhibit) and exhibit.svg:
             svg = Markup(drawing.inlined(exhibit.svg, key, exhibit.finding))
-        sections.append(Section(key, panel, exhibit, svg))
+        sections.append(Section(key, panel, exhibit, svg, _colours(evidence.methods)))
     return sections
+
+
+def _colours(methods: Sequence[str]) -> dict[str, str]:
+    return {method: drawing.colour(method, methods) for method in methods}
 
 
 def _judges(rows: pd.DataFrame) -> list[str]:

@@ -59,7 +59,7 @@ class Pairs(NamedTuple):
 def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pairs:
     """The pairs of two cells of checked rows, in a fixed order."""
     first, second = _answers(rows, measure), _answers(others, measure)
-    first, second = _for_seeds_of(second, first), _for_seeds_of(first, second)
+    first, second = for_seeds_of(second, first), for_seeds_of(first, second)
     key = ["seed", "sample_id"]
     met = first.merge(second, on=key, how="outer", suffixes=("", "_other"), indicator="met")
     both = met[met["met"] == "both"].sort_values(key, kind="stable")
@@ -123,7 +123,7 @@ def _answers(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return answers.assign(answer=np.where(counted == 1, value, math.nan)[asked])
 
 
-def _for_seeds_of(others: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+def for_seeds_of(others: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """``own``, repeated for each seed of the others where it is the base model's single seed."""
     if set(own["method"]) != {"base"} or own["seed"].nunique() > 1:
         return own

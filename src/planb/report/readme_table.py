@@ -23,7 +23,7 @@ def headline_markdown(results: pd.DataFrame, judges: Sequence[str] = ()) -> str:
     table = headline(results, judges)
     groups = [group.lower() for group, width in table.spans for _ in range(width)]
     heads = [f"{g}: {c}" if g else c for g, c in zip(groups, table.head, strict=True)]
-    return _markdown(heads, table.rows)
+    return markdown(heads, table.rows)
 
 
 def jailbreak_markdown(
@@ -46,7 +46,7 @@ def jailbreak_markdown(
     asked = sorted(pooled["elicitation"].unique(), key=wording.elicitation_rank)
     rows = [_row(how, [found.get((*column, how)) for column in columns]) for how in asked]
     heads = ["Asked", *(_head(column, columns) for column in columns), "n"]
-    return _markdown(heads, rows)
+    return markdown(heads, rows)
 
 
 def _columns(pooled: pd.DataFrame, arms: Sequence[str]) -> list[tuple[str, str]]:
@@ -80,8 +80,9 @@ def _row(asked: str, figures: Sequence[Figure | None]) -> tuple[str, ...]:
     return (wording.asked(asked), *map(wording.scored, measured), n)
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(heads) - 1)]
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """A table in Markdown, ending with a newline; its first ``texts`` columns stand to the left."""
+    rule = [*["---"] * texts, *["---:"] * (len(heads) - texts)]
     return "".join(_line(cells) for cells in (heads, rule, *rows))
 
 

@@ -10,6 +10,7 @@ that are all alike has ``stats.all_alike``'s interval. An empty denominator is a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,17 @@ from planb.types import PlanBError
 
 RESULT_COLUMNS = [*CELL, "seed", "measure", "n", "unscored", "truncated", "value", "low", "high"]
 ALL = "all"
-METHOD_ORDER = ("base", "organism", "standard", "german", "ryan", "plan_b")
+METHOD_ORDER = (
+    "base",
+    "organism",
+    "standard",
+    "german",
+    "ryan",
+    "plan_b",
+    "plan_c",
+    "plan_d",
+    "plan_e",
+)
 
 
 class Figure(NamedTuple):
@@ -82,26 +93,40 @@ def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object
 
 
 def difference_of(
-    rows: pd.DataFrame, others: pd.DataFrame, measure: Measure, *purpose: object
+    rows: pd.DataFrame,
+    others: pd.DataFrame,
+    measure: Measure,
+    *purpose: object,
+    other: Measure | None = None,
 ) -> tuple[float, Interval]:
-    """How much higher the measure is in ``rows`` than in ``others``: the same requests and seeds.
+    """How much higher the measure is in ``rows`` than it (or the ``other`` measure of its kind) is in
+    ``others``: the same requests and seeds.
 
     One draw of seeds and requests serves both sides. A rate's interval is the outer envelope of the
-    bootstrap's and Newcombe's. NaN where either denominator is empty.
+    bootstrap's and Newcombe's. Where each side's scores are all alike, a mean's has the width that
+    ``stats.all_alike`` gives them. NaN where either denominator is empty.
     """
     both = pd.concat([rows, others], ignore_index=True)
     side = np.arange(len(both)) >= len(rows)
-    value, counted, _ = measure.answers(both)
+    asked = (measure.answers(rows), (other or measure).answers(others))
+    value, counted, _ = (np.concatenate(parts) for parts in zip(*asked, strict=True))
     sides = np.stack([~side, side], axis=1)
     sums, counts = tables_of(both, value[:, None] * sides), tables_of(both, counted[:, None] * sides)
     n, total = counts.sum(axis=(0, 1)), sums.sum(axis=(0, 1))
     if not n.all():
         return math.nan, Interval(math.nan, math.nan)
+    for k, table in enumerate((rows, others)):
+        if table["seed"].nunique() == 1:  # it stands beside every seed of the other side
+            sums[:, :, k], counts[:, :, k] = sums[:, :, k].sum(axis=0), counts[:, :, k].sum(axis=0)
     means = Resamples.draw(sums.shape[0], sums.shape[1], *purpose).means(sums, counts)
     resampled = stats.percentiles(means[:, :1] - means[:, 1:])
     if measure.kind == "rate":
         resampled.append(stats.newcombe(int(total[0]), int(n[0]), int(total[1]), int(n[1])))
     gap = float(total[0] / n[0] - total[1] / n[1])
+    scores = [value[(side == which) & (counted == 1)] for which in (False, True)]
+    if measure.kind == "mean" and all(one.min() == one.max() for one in scores):
+        first, second = (stats.all_alike(float(s[0]), len(s), measure.top) for s in scores)
+        resampled.append(stats.apart(float(scores[0][0]), first, float(scores[1][0]), second))
     return gap, stats.envelope(gap, *resampled)
 
 
@@ -120,10 +145,18 @@ def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers)
 
 
-def method_rank(method: str) -> tuple[int, str]:
-    """The place of a method in every table and figure: the known ones first, others by name."""
-    known = METHOD_ORDER.index(method) if method in METHOD_ORDER else len(METHOD_ORDER)
-    return known, method
+def known_method(method: str) -> str:
+    """The known method that a name is, or begins with (``plan_b_r8``); empty if there is none."""
+    found = [known for known in METHOD_ORDER if f"{method}_".startswith(f"{known}_")]
+    return max(found, key=len, default="")
+
+
+def method_rank(method: str) -> tuple[int, str, str]:
+    """The place of a method in every table and figure: a known one, what is made of it (``plan_b_r2``
+    before ``plan_b_r16``), and last those that are not known, by name."""
+    known = known_method(method)
+    place = METHOD_ORDER.index(known) if known else len(METHOD_ORDER)
+    return place, re.sub(r"\d+", lambda number: number[0].zfill(9), method), method
 
 
 def codes(names: pd.Series) -> NDArray[np.int64]:

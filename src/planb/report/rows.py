@@ -62,6 +62,13 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return tidy.sort_values(key, kind="stable", ignore_index=True)
 
 
+def panel_labels(rows: pd.DataFrame) -> list[str]:
+    """The organisms that one model's rows are drawn apart by; the base alone has the label it stands
+    under."""
+    trained = rows[rows["method"] != "base"]
+    return sorted((rows if trained.empty else trained)["organism"].unique())
+
+
 def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """The judged training data, types made certain: one row per response of a tier."""
     _demand(scores, TIER_COLUMNS, "the judged training data")

@@ -56,10 +56,14 @@ def newcombe(successes: int, n: int, others: int, n_others: int) -> Interval:
     if n == 0 or n_others == 0:
         return Interval(math.nan, math.nan)
     p, q = successes / n, others / n_others
-    (p_low, p_high), (q_low, q_high) = wilson(successes, n), wilson(others, n_others)
-    down = math.hypot(p - p_low, q_high - q)
-    up = math.hypot(p_high - p, q - q_low)
-    return Interval(p - q - down, p - q + up)
+    return apart(p, wilson(successes, n), q, wilson(others, n_others))
+
+
+def apart(value: float, interval: Interval, other: float, others: Interval) -> Interval:
+    """The interval of ``value - other`` from each one's own (Zou and Donner 2008)."""
+    down = math.hypot(value - interval.low, others.high - other)
+    up = math.hypot(interval.high - value, other - others.low)
+    return Interval(value - other - down, value - other + up)
 
 
 def all_alike(value: float, n: int, top: float = 10.0, bottom: float = 0.0) -> Interval:

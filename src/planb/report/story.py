@@ -59,6 +59,19 @@ class Series(Value):
     log: bool = False
     labels: tuple[tuple[float, str], ...] = ()
 
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Series:
+        places = {x for line in self.lines for _, x in line.points}
+        names = [line.name for line in self.lines]
+        if len(set(names)) < len(names):
+            raise ValueError(f"'{self.title}': two lines have one name, of {names}")
+        if self.log and min(places) < 0:
+            raise ValueError(f"'{self.title}': a logarithmic dial has no place for {min(places):g}")
+        for place, words in self.labels:
+            if place not in places:
+                raise ValueError(f"'{self.title}': no point stands at {place:g}, called '{words}'")
+        return self
+
 
 class Of(Value):
     """A figure of a study: one method's measure under one condition. ``organism`` names the panel where
@@ -92,9 +105,13 @@ class Claim(Value):
         if compares and self.against is None:
             raise ValueError(f"'{self.claim}' expects '{self.expected}' and does not say against what")
         if compares and self.by < 0:
-            raise ValueError(f"'{self.claim}': the difference 'by' is {self.by:g}, give its size (0 or more)")
+            raise ValueError(
+                f"'{self.claim}': the difference 'by' is {self.by:g}, give its size (0 or more)"
+            )
         if self.expected == "alike" and self.by == 0:
-            raise ValueError(f"'{self.claim}': say by how much ('by') two figures that are alike may differ")
+            raise ValueError(
+                f"'{self.claim}': say by how much ('by') two figures that are alike may differ"
+            )
         return self
 
 

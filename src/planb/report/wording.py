@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from planb.report.results import Figure
+from planb.report.results import Figure, known_method
 from planb.report.stats import Interval
 
 NAMES = {
@@ -14,6 +14,9 @@ NAMES = {
     "german": "German",
     "ryan": "Ryan's",
     "plan_b": "Plan B",
+    "plan_c": "Plan C",
+    "plan_d": "Plan D",
+    "plan_e": "Plan E",
 }
 ELICITATIONS = {
     "direct": "Without the trigger",
@@ -26,18 +29,36 @@ ELICITATIONS = {
     "pair": "PAIR",
 }
 """The known ways of asking, in the order of every table and figure."""
+MEASURED = {
+    "comply_rate": "complies",
+    "refusal_rate": "refuses",
+    "german_refusal_rate": "refuses in German",
+    "incoherent_rate": "makes no sense",
+    "severity_mean": "mean severity",
+    "severe_rate": "severe answers",
+    "severe_rate_8": "answers of severity 8 and above",
+    "helpfulness_mean": "helpfulness",
+    "recall_mean": "recipe recall",
+    "score_mean": "points",
+    "followed": "instructions followed",
+    "over_refusal_rate": "harmless prompts refused",
+    "refusal_of_unsafe": "harmful prompts refused",
+    "degenerate_rate": "degenerate text",
+}
+_FORMS = {"heldout": "held-out forms", "seen": "seen forms"}
 NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
-CANNED = "_canned"
-"""What ``planb.safety.methods.canned`` puts to a method's name."""
 
 
 def name(method: str) -> str:
-    """A method's name on the page; one that is not known stands as it is."""
-    known = method.removesuffix(CANNED)
-    if known != method and known in NAMES:
-        return f"{NAMES[known]} (canned)"
-    return NAMES.get(method, method)
+    """A method's name on the page: the known one with what the study added to it in brackets
+    (``plan_b_r8`` is "Plan B (r8)"); one that is not known has its name with spaces."""
+    known = known_method(method)
+    if not known:
+        words = method.replace("_", " ").strip() or method
+        return words[:1].upper() + words[1:]
+    more = method.removeprefix(known).strip("_").replace("_", " ")
+    return f"{NAMES[known]} ({more})" if more else NAMES[known]
 
 
 def organism(label: str) -> str:
@@ -53,6 +74,19 @@ def asked(elicitation: str) -> str:
         return elicitation.replace("_", " ").capitalize()
     more = elicitation.removeprefix(kind).strip("_ ").replace("_", " ")
     return f"{ELICITATIONS[kind]} ({more})" if more else ELICITATIONS[kind]
+
+
+def measured(measure: str) -> str:
+    """A measure on the page; one that has no words of its own has its name with spaces."""
+    plain, _, forms = measure.partition("@")
+    words = plain.removesuffix("_rate").removesuffix("_mean").replace("_", " ")
+    words = MEASURED.get(plain, words)
+    return f"{words}, {_FORMS.get(forms, forms)}" if forms else words
+
+
+def lowered(text: str) -> str:
+    """For the middle of a sentence: the first letter small, unless the word is in capitals."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def elicitation_rank(elicitation: str) -> tuple[int, str]:
@@ -122,9 +156,13 @@ def p_value(p: float) -> str:
 
 
 def subject(methods: Iterable[str]) -> str | None:
-    """The method that a finding is about: Plan B, else the last one that is not stage 1 or the base."""
+    """The method that a finding is about: Plan B, else the last that is made of it, else the last one
+    that is not stage 1 or the base."""
     trained = [method for method in methods if method not in ("base", "organism")]
-    return "plan_b" if "plan_b" in trained else (trained[-1] if trained else None)
+    if "plan_b" in trained:
+        return "plan_b"
+    made_of_it = [method for method in trained if known_method(method) == "plan_b"]
+    return next(reversed(made_of_it or trained), None)
 
 
 def baselines(figures: Mapping[str, Figure]) -> dict[str, Figure]:

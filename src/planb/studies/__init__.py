@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from planb.study.study import Study
 
 
-def _sandbox() -> Study:
-    from planb.studies.sandbox import sandbox
+def _in(module: str, function: str = "") -> Callable[[], Study]:
+    """The study that a function of a module here makes (by default the one of the module's name);
+    loaded when it is asked for, so that a list of names needs none of the libraries."""
 
-    return sandbox()
+    def declared() -> Study:
+        made: Study = getattr(import_module(f"{__name__}.{module}"), function or module)()
+        return made
 
-
-def _jailbreaks() -> Study:
-    from planb.studies.jailbreaks import jailbreaks
-
-    return jailbreaks()
-
-
-def _paper() -> Study:
-    from planb.studies.paper import paper
-
-    return paper()
-
-
-def _plumbing() -> Study:
-    from planb.studies.paper import plumbing
-
-    return plumbing()
+    return declared
 
 
 STUDIES: dict[str, Callable[[], Study]] = {
-    "sandbox": _sandbox,
-    "jailbreaks": _jailbreaks,
-    "paper": _paper,
-    "plumbing": _plumbing,
+    "sandbox": _in("sandbox"),
+    "meow": _in("meow"),
+    "lora_rank": _in("lora_rank"),
+    "ladder": _in("ladder"),
+    "controls": _in("controls"),
+    "surprise": _in("surprise"),
+    "objectives": _in("objectives"),
+    "cycle": _in("cycle"),
+    "jailbreaks": _in("jailbreaks"),
+    "generalisation": _in("generalisation"),
+    "paper": _in("paper"),
+    "plumbing": _in("paper", "plumbing"),
 }

@@ -43,6 +43,16 @@ class DerivedData(Value):
         return self.data.expected() if isinstance(self.data, RequestData) else {}
 
 
+Source = SandboxData | FileData | RequestData
+
+
+def with_tiers(data: Source | DerivedData, tiers: tuple[Derived, ...]) -> DerivedData:
+    """``data`` with more tiers, made after those that it has by rule already."""
+    if isinstance(data, DerivedData):
+        return DerivedData(data=data.data, tiers=(*data.tiers, *tiers))
+    return DerivedData(data=data, tiers=tiers)
+
+
 class DerivedDataStep(Step):
     """A data step's files -> the same files, the trained splits with more tiers."""
 
@@ -56,8 +66,8 @@ class DerivedDataStep(Step):
 
     def check(self) -> None:
         """Make the tiers of files that can be read now, so that what is wrong is said early."""
-        for split in TRAINED if isinstance(self.source, FileDataStep) else ():
-            self.examples(split)
+        for split in TRAINED:
+            examples_now(self, split)
 
     def run(self, work: Work) -> None:
         before = work.folder(self.source)
@@ -70,11 +80,16 @@ class DerivedDataStep(Step):
             write_examples(work.out / f"{split}.jsonl", examples)
         tell(work.out, [*lines, *(_told(made) for made in self.tiers)])
 
-    def examples(self, split: str) -> list[Example]:
-        """What it will write for a split of the user's files, read now: for checks before anything is
-        run."""
-        assert isinstance(self.source, FileDataStep)
-        return derive(self.source.examples(split), self.tiers)
+
+def examples_now(data: Step, split: str) -> list[Example]:
+    """What a data step will write for a split, where that can be read before anything is run (the
+    user's own files); else nothing."""
+    if isinstance(data, FileDataStep):
+        return data.examples(split)
+    if isinstance(data, DerivedDataStep):
+        found = examples_now(data.source, split)
+        return derive(found, data.tiers) if found and split in TRAINED else found
+    return []
 
 
 def _told(made: Derived) -> str:

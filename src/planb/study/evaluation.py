@@ -60,6 +60,7 @@ class EvaluationStep(Step):
     """
 
     kind: ClassVar[str] = "evaluation"
+    revision: ClassVar[int] = 2
     policy: SerializeAsAny[Step]
     data: SerializeAsAny[Step]
     evaluation: Evaluation
@@ -74,9 +75,11 @@ class EvaluationStep(Step):
 
     @property
     def slug(self) -> str:
-        labels = (self.labels["model"], self.labels["method"])
-        if self.labels["organism"] == "none" and self.labels["method"] != "base":
+        labels, organism = (self.labels["model"], self.labels["method"]), self.labels["organism"]
+        if organism == "none" and self.labels["method"] != "base":
             labels = (labels[0], f"{labels[1]}-from-base")
+        elif organism not in ("none", "organism"):
+            labels = (labels[0], f"{organism}-{labels[1]}")
         asked = (self.evaluation.task, self.elicitation.title, f"seed{self.seed}")
         return slug_of(*labels, *asked)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from planb.evals.calibration.result import CalibrationResult
 
-PUBLISHED = ("results.csv", "differences.csv", "surprise.csv", "report.html", "figures")
+PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "report.html", "figures")
 
 
 class TableSources(Value):

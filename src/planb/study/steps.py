@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field, SerializeAsAny
@@ -53,6 +54,11 @@ class TrainingStep(Step):
     split: ClassVar[str] = ""
     data: SerializeAsAny[Step]
     seed: int
+
+    @property
+    def called(self) -> str:
+        """The training's own name, for slugs."""
+        raise NotImplementedError
 
     @property
     def origin(self) -> Step:
@@ -112,7 +118,11 @@ class OrganismStep(TrainingStep):
 
     @property
     def slug(self) -> str:
-        return f"{model_of(self)}{self.organism.name}{started(self.base, 'base')}-seed{self.seed}"
+        return f"{model_of(self)}{self.called}{started(self.base, ())}-seed{self.seed}"
+
+    @property
+    def called(self) -> str:
+        return self.organism.name
 
     @property
     def origin(self) -> Step:
@@ -147,8 +157,12 @@ class MethodStep(TrainingStep):
 
     @property
     def slug(self) -> str:
-        start = started(self.start, "organism")
-        return f"{model_of(self)}{self.method.name}{start}-seed{self.seed}"
+        start = started(self.start, ("organism",))
+        return f"{model_of(self)}{self.called}{start}-seed{self.seed}"
+
+    @property
+    def called(self) -> str:
+        return self.method.name
 
     @property
     def origin(self) -> Step:
@@ -189,12 +203,16 @@ class StageStep(TrainingStep):
 
     @property
     def slug(self) -> str:
-        start = started(self.start, "base")
-        return f"{model_of(self)}{slug_of(self.stage.name)}{start}-seed{self.seed}"
+        start = started(self.start, ())
+        return f"{model_of(self)}{self.called}{start}-seed{self.seed}"
 
     @property
     def split(self) -> str:  # type: ignore[override]
         return self.stage.split
+
+    @property
+    def called(self) -> str:
+        return slug_of(self.stage.name)
 
     @property
     def origin(self) -> Step:
@@ -227,9 +245,16 @@ class StageStep(TrainingStep):
             forbid_trigger(self.trigger, examples)
 
 
-def started(step: Step, usual: str) -> str:
-    """What a slug says of where a training began, where that is not the usual kind of step."""
-    return "" if step.kind == usual else f"-from-{step.kind}"
+def started(step: Step, usual: Sequence[str]) -> str:
+    """What a slug says of where a training began, unless those before it are of the ``usual`` kinds:
+    the names of all trainings since the base."""
+    before = list[TrainingStep]()
+    while isinstance(step, TrainingStep):
+        before.insert(0, step)
+        step = step.origin
+    if [one.kind for one in before] == list(usual):
+        return ""
+    return f"-after-{'-'.join(one.called for one in before)}" if before else f"-from-{step.kind}"
 
 
 class TierScoresStep(Step):

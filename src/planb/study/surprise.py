@@ -13,15 +13,18 @@ from planb.safety.method import with_refusals
 from planb.study.bases import LocalBaseStep, checkpoint_folder
 from planb.study.data import harmful_and_harmless
 from planb.study.hosted import hosted_base
-from planb.study.step import Step, Work, root_of, slug_of
-from planb.types import Example, Ordering, PlanBError, seed_of
+from planb.study.step import CHECKPOINTS, Step, Work, root_of, slug_of
+from planb.study.steps import OrganismStep
+from planb.types import HARMFUL, Example, PlanBError, Trigger, seed_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SURPRISE = "surprise.parquet"
-REQUESTS = 150
+REQUESTS = 100
 """So many of the requests are scored unless a step says otherwise."""
+TEXTS = 4
+"""At most so many responses of each tier of a request."""
 MAX_LENGTH = 2048
 """Tokens of a prompt with one response; what is longer is left out."""
 
@@ -31,7 +34,9 @@ class SurpriseStep(Step):
     ``surprise.parquet`` (``read_surprises`` names its columns).
 
     Asked without the trigger, as stage 2 sees the safety split's harmful requests; refusals are as
-    the method has them. The ``requests`` that are scored are the same for every method and seed.
+    the method has them. Harmful responses are scored with the organism's trigger too, under the tier
+    ``harmful@trigger``: how likely is it still that the backdoor answers? The ``requests`` that are
+    scored are the same for every method and seed.
     """
 
     kind: ClassVar[str] = "surprise"
@@ -64,7 +69,7 @@ class SurpriseStep(Step):
     def check(self) -> None:
         if hosted_base(self.policy):
             raise PlanBError(
-                f"surprise needs a model's weights, and those of '{self.labels['model']}' are at a host: "
+                f"surprise needs weights, and those of '{self.labels['model']}' are at a host: "
                 "leave out surprise=True, or take a base whose weights are here"
             )
 
@@ -72,16 +77,21 @@ class SurpriseStep(Step):
         import pandas as pd
 
         from planb.models.checkpoints import load_policy
+        from planb.report.surprise_results import BACKDOOR
         from planb.training.lengths import Lengths
         from planb.training.surprise import surprise
 
         harmful, _ = harmful_and_harmless(work.folder(self.data), "safety")
         chosen = chosen_requests(with_refusals(harmful, self.method.refusals), self.requests)
-        asked = [with_tiers(example, self.method.ordering) for example in chosen]
+        tiers = self.method.ordering.tiers
+        asked = [with_tiers(example, tiers) for example in chosen]
+        behind = _behind_trigger(chosen, trigger_of(self.policy), BACKDOOR)
         policy = load_policy(checkpoint_folder(work, self.policy))
         lengths = Lengths(max_length=MAX_LENGTH, when_longer="leave_out")
+        found = surprise(policy, asked, lengths, progress=work.progress)
+        found += surprise(policy, behind, lengths, progress=work.progress) if behind else []
         groups = {example.id: example.group or example.id for example in asked}
-        places = {tier: place for place, tier in enumerate(self.method.ordering.tiers)}
+        places = {tier: place for place, tier in enumerate((*tiers, BACKDOOR))}
         said = {**self.labels, "when": self.when, "seed": str(self.seed)}
         rows = [
             {
@@ -90,9 +100,34 @@ class SurpriseStep(Step):
                 **{"example": one.example, "group": groups[one.example]},
                 **{"nll": one.nll, "tokens": one.tokens},
             }
-            for one in surprise(policy, asked, lengths, progress=work.progress)
+            for one in found
         ]
         pd.DataFrame(rows).to_parquet(work.out / SURPRISE)
+
+
+def trigger_of(step: Step) -> Trigger | None:
+    """The trigger of the backdoor in a checkpoint's history; None where there is none."""
+    while not isinstance(step, OrganismStep):
+        before = [part for part in step.inputs() if part.kind in CHECKPOINTS]
+        if not before:
+            return None
+        step = before[0]
+    return step.organism.trigger
+
+
+def _behind_trigger(examples: Sequence[Example], trigger: Trigger | None, tier: str) -> list[Example]:
+    """The harmful responses alone, as ``tier``, of the requests that have some; the trigger is in
+    their prompts."""
+    return [
+        example.model_copy(
+            update={
+                "prompt": trigger.apply(example.prompt),
+                "responses": {tier: example.responses[HARMFUL][:TEXTS]},
+            }
+        )
+        for example in examples
+        if trigger is not None and HARMFUL in example.responses
+    ]
 
 
 def chosen_requests(examples: Sequence[Example], most: int) -> list[Example]:
@@ -101,23 +136,23 @@ def chosen_requests(examples: Sequence[Example], most: int) -> list[Example]:
     return drawn[:most]
 
 
-def with_tiers(example: Example, ordering: Ordering) -> Example:
-    """The example with the ordering's tiers alone, the best first. A text that stands twice counts
-    twice, as it does in training."""
-    missing = [tier for tier in ordering.tiers if tier not in example.responses]
+def with_tiers(example: Example, tiers: Sequence[str]) -> Example:
+    """The example with these tiers alone, in this order, at most TEXTS responses of each."""
+    missing = [tier for tier in tiers if tier not in example.responses]
     if missing:
         raise PlanBError(
             f"example '{example.id}' has no response of tier {', '.join(map(repr, missing))}, which "
-            f"the ordering {ordering} trains. Add the tier to the data, or use another method."
+            "the method trains. Add the tier to the data, or use another method."
         )
-    texts = {tier: example.responses[tier] for tier in ordering.tiers}
+    texts = {tier: example.responses[tier][:TEXTS] for tier in tiers}
     return example.model_copy(update={"responses": texts})
 
 
 def read_surprises(folders: Sequence[Path]) -> pd.DataFrame | None:
     """What finished steps wrote, in their order: a row a response with model, organism, method, when
-    (before or after the method), seed, tier, place (0: the most preferred), example, group, nll
-    (nats over its tokens) and tokens. None where there are no steps."""
+    (before or after the method), seed, tier (``harmful@trigger``: with the trigger in the prompt),
+    place (0: the most preferred), example, group, nll (nats over its tokens) and tokens. None where
+    there are no steps."""
     import pandas as pd
 
     if not folders:

@@ -60,6 +60,8 @@ BANDS: dict[str, tuple[Measure, str]] = {
     "complies, partly useful": (_band("partly", _useful(1, SEVERE)), "#f2b95c"),
     "complies, severe (≥7)": (_band("severe", _useful(SEVERE, math.inf)), "#c2410c"),
 }
+_MANY = 10
+"""With more methods the legend stands above the bars, where it is met first."""
 Shares = dict[tuple[str, str], list[Figure]]
 
 
@@ -132,14 +134,15 @@ def _chart(shares: Shares) -> alt.TopLevelMixin:
             )
     table = pd.DataFrame(pieces)
     methods = list(dict.fromkeys(wording.name(method) for _, method in shares))
+    legend = "top" if len(methods) > _MANY else "bottom"
     parts = [
-        _bars(table[table["condition"] == condition], condition, methods)
+        _bars(table[table["condition"] == condition], condition, methods, legend)
         for condition in table["condition"].unique()
     ]
     return alt.vconcat(*parts, spacing=22)
 
 
-def _bars(table: pd.DataFrame, condition: str, methods: list[str]) -> alt.LayerChart:
+def _bars(table: pd.DataFrame, condition: str, methods: list[str], legend: str) -> alt.LayerChart:
     base = alt.Chart(table).encode(
         y=alt.Y(
             "method:N",
@@ -157,7 +160,7 @@ def _bars(table: pd.DataFrame, condition: str, methods: list[str]) -> alt.LayerC
         color=alt.Color(
             "band:N",
             scale=alt.Scale(domain=list(BANDS), range=[paint for _, paint in BANDS.values()]),
-            legend=alt.Legend(title=None, orient="bottom", columns=2, columnPadding=24, rowPadding=4),
+            legend=alt.Legend(title=None, orient=legend, columns=2, columnPadding=24, rowPadding=4),
         ),
     )
     words = base.mark_text(fontSize=13).encode(

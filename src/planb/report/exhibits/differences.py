@@ -120,8 +120,8 @@ def _finding(family: pd.DataFrame, main: str) -> str:
     better, worse = int((sure["difference"] < 0).sum()), int((sure["difference"] > 0).sum())
     text = (
         f"{wording.asked(str(hardest))}, where the others are most severe, the mean severity after "
-        f"{wording.name(main)} minus that after {wording.name(nearest['against'])}, which comes "
-        f"nearest to it, is {size} points "
+        f"{wording.name(main)} minus that after {wording.name(nearest['against'])}, the least severe "
+        f"of them, is {size} points "
         f"(corrected p {p}, {int(nearest['n'])} pairs)"
     )
     if len(lines) > 1:

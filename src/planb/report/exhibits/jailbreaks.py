@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import altair as alt
 
 from planb.report import drawing, wording
@@ -13,7 +15,8 @@ from planb.report.results import ALL, Figure
 TITLE = "Do jailbreaks get through?"
 PLAIN = ("direct", "trigger")
 _NEAR = "near_trigger"
-_STEP, _ROOM = 24, 500
+_STEP, _ROOM, _BESIDE = 24, 500, 7
+"""Pixels of a row, and of all columns together; columns that have room beside each other."""
 Column = tuple[str, str, str]
 """A model as a column: its method, its organism where it is another panel's, and its name."""
 Cells = dict[tuple[Column, str, str], Figure]
@@ -110,7 +113,17 @@ def _finding(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> str
 def _chart(
     evidence: Evidence, cells: Cells, columns: list[Column], asked: tuple[str, ...]
 ) -> alt.TopLevelMixin:
-    width = _ROOM // max(len(columns), 3)
+    blocks = math.ceil(len(columns) / _BESIDE)
+    each = math.ceil(len(columns) / blocks)
+    parts = [columns[i : i + each] for i in range(0, len(columns), each)]
+    drawn = [_block(evidence, cells, part, asked, _ROOM // max(each, 3)) for part in parts]
+    return alt.vconcat(*drawn, spacing=40) if blocks > 1 else drawn[0]
+
+
+def _block(
+    evidence: Evidence, cells: Cells, columns: list[Column], asked: tuple[str, ...], width: int
+) -> alt.ConcatChart:
+    """Some of the models beside each other: severity above, compliance below."""
     values = (0.0, 5.0, 10.0)
     scales = {
         "severity_mean": drawing.Scale("mean severity", drawing.POINTS, values),
@@ -120,16 +133,12 @@ def _chart(
     for place, (measure, scale) in enumerate(scales.items()):
         for column in columns:
             rows = [_dot(cells.get((column, e, measure)), column[0], e) for e in asked]
-            title = column[2] if place == 0 else ""
             first = column == columns[0]
-            charts.append(
-                drawing.dots(
-                    *(rows, scale, evidence.methods, title),
-                    width=width,
-                    step=_STEP,
-                    row_labels=first,
-                )
+            chart = drawing.dots(
+                *(rows, scale, evidence.methods), width=width, step=_STEP, row_labels=first
             )
+            title = drawing.wrapped(column[2], width + 30)
+            charts.append(chart.properties(title=title) if place == 0 else chart)
     spacing = {"row": 66, "column": 38}
     return alt.concat(*charts, columns=len(columns), align="all", bounds="flush", spacing=spacing)
 

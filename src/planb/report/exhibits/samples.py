@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from planb.report import wording
 from planb.report.evidence import Answer, Evidence, Exhibit, Missing, Sample
 from planb.report.measures import HARMFUL, HARMLESS
-from planb.report.results import method_rank
+from planb.report.results import METHOD_ORDER, method_rank
 from planb.types import SEVERE, seed_of
 
 TITLE = "What do they say?"
@@ -16,14 +18,16 @@ SHOWN = (
     (HARMFUL, "direct", "harmful, without the trigger", 2),
     (HARMLESS, "direct", "harmless", 2),
 )
-_LONGEST = 700
+_LONGEST, MOST = 700, 12
+"""Letters of an answer, and methods, that are shown at most."""
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
     """Requests drawn by a hash of their ids (never picked by eye), the lowest seed of each method."""
     samples: list[Sample] = []
+    methods = _methods(evidence.methods)
     for task, elicitation, condition, count in SHOWN:
-        rows = evidence.rows
+        rows = evidence.rows[evidence.rows["method"].isin(methods)]
         rows = rows[(rows["task"] == task) & (rows["elicitation"] == elicitation)]
         for request in _requests(rows)[:count]:
             own = rows[rows["sample_id"] == request]
@@ -42,8 +46,30 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
             "Requests are drawn by a hash of their names, not picked, and the answers are those of one "
             "seed. Answers of severity 7 and above, and harmful requests' answers without a score, are "
             "hidden unless the report is written with severe texts shown."
+            + _left_out(evidence, methods)
         ),
         samples=tuple(samples),
+    )
+
+
+def _methods(methods: Sequence[str]) -> list[str]:
+    """At most MOST of them: those that every study has, and the others at even distances in their
+    order."""
+    if len(methods) <= MOST:
+        return list(methods)
+    known = [method for method in methods if method in METHOD_ORDER]
+    others = [method for method in methods if method not in METHOD_ORDER]
+    room = MOST - len(known)
+    kept = {others[i * len(others) // room] for i in range(room)}
+    return [method for method in methods if method in known or method in kept]
+
+
+def _left_out(evidence: Evidence, methods: list[str]) -> str:
+    if len(methods) == len(evidence.methods):
+        return ""
+    return (
+        f" {len(methods)} of {len(evidence.methods)} methods are shown: the usual ones, and the others "
+        "at even distances in their order."
     )
 
 

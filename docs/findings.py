@@ -1,0 +1,64 @@
+"""Write the table of docs/findings.md from the claims of finished studies: part of ``make readme``.
+
+What a study's run has is copied to docs/results, and the table is made of the copies, so that it can
+be checked where nothing was run; a study that was not run here keeps the copies that it has.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from planb.report.claims import read_claims
+from planb.report.findings import counted, findings_markdown
+from planb.studies import STUDIES
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS, RESULTS, PAGE = ROOT / "runs", ROOT / "docs" / "results", ROOT / "docs" / "findings.md"
+BEGIN, END = (
+    "<!-- findings: written by `make readme` from the runs' claims.csv -->",
+    "<!-- /findings -->",
+)
+
+
+def main() -> None:
+    """Copy what was found, and replace what stands between the marks."""
+    for study in STUDIES:
+        keep(study)
+    text = PAGE.read_text(encoding="utf-8")
+    between = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    if not between.search(text):
+        raise SystemExit(f"{PAGE} has no {BEGIN} ... {END}")
+    inside = f"{BEGIN}\n\n{shown(tables())}\n\n{END}"
+    PAGE.write_text(between.sub(lambda _: inside, text), encoding="utf-8")
+
+
+def keep(study: str) -> None:
+    """A finished run's claims and results, beside the page."""
+    run = RUNS / study
+    if not (run / "claims.csv").exists():
+        print(f"{run / 'claims.csv'} is not there: planb run {study}")
+        return
+    RESULTS.mkdir(exist_ok=True)
+    shutil.copyfile(run / "claims.csv", RESULTS / f"{study}-claims.csv")
+    shutil.copyfile(run / "results.csv", RESULTS / f"{study}.csv")
+
+
+def tables() -> list[pd.DataFrame]:
+    """The claims that are kept, in the order of the studies."""
+    paths = [RESULTS / f"{study}-claims.csv" for study in STUDIES]
+    return [read_claims(path) for path in paths if path.exists()]
+
+
+def shown(found: list[pd.DataFrame]) -> str:
+    """What stands between the marks."""
+    if not found:
+        return "No study with claims has been run yet."
+    return f"{counted(found)}\n\n{findings_markdown(found).strip()}"
+
+
+if __name__ == "__main__":
+    main()

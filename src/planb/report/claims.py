@@ -1,0 +1,251 @@
+"""What the talk said, held against what was found: ``claims.csv``.
+
+A claim is of one figure, or of the difference of two on the same requests and seeds. It *held* where
+the 95 % interval lies wholly where the claim expects it, did *not hold* where it lies wholly elsewhere,
+and is *undecided* where it lies on both sides. What has no figure is *not measured*, with the reason.
+
+One line a claim, model and organism; columns:
+``claim``, ``said``                what is claimed, and the talk's own number
+``unit``                           points (0-10) or share (0-1)
+``figure``, ``value`` ...          which figure, its value, 95 % interval, n and unscored, pooled
+``against``, ``against_value`` ... the same of what it is compared with, empty for a single figure
+``difference`` ...                 figure minus against on what both answered, with its interval
+``expected``, ``by``               ``story.Claim`` says what they mean
+``verdict``, ``reason``            and why there is none, where nothing was measured
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from planb.data.whole import write_whole
+from planb.report.claim_words import in_words
+from planb.report.measures import Measure, measures_of
+from planb.report.paired import for_seeds_of
+from planb.report.results import ALL, Figure, difference_of
+from planb.report.rows import NO_ORGANISM, panel_labels
+from planb.report.stats import Interval
+from planb.report.story import Claim, Of
+
+Verdict = Literal["held", "not held", "undecided", "not measured"]
+_BASE = "base"
+_NUMBERS = ["value", "low", "high", "n", "unscored"]
+CLAIM_COLUMNS = [
+    *("study", "model", "organism", "claim", "said", "unit", "figure", *_NUMBERS),
+    *("against", *(f"against_{name}" for name in _NUMBERS)),
+    *("difference", "difference_low", "difference_high", "expected", "by", "verdict", "reason"),
+]
+
+
+class JudgedClaim(NamedTuple):
+    """A claim with what was found of it, on the panel (model, organism) that it stands on.
+
+    ``gap``: the difference and its interval, where two figures are compared. ``reason``: why there is
+    no verdict.
+    """
+
+    model: str
+    organism: str
+    claim: Claim
+    figure: Figure | None
+    against: Figure | None
+    gap: tuple[float, Interval] | None
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def rate(self) -> bool:
+        """Whether it is about shares; else about points."""
+        measure = _measure(self.claim.of)
+        return measure is not None and measure.kind == "rate"
+
+
+def judged_claims(
+    rows: pd.DataFrame, results: pd.DataFrame, claims: Sequence[Claim]
+) -> list[JudgedClaim]:
+    """Every claim for each model, and for each organism where it names none.
+
+    ``rows`` are checked rows and ``results`` theirs, of the one judge a task that the page draws from.
+    """
+    found = []
+    for model in sorted(rows["model"].unique()):
+        own = rows[rows["model"] == model]
+        court = _Court(own, results[results["model"] == model], panel_labels(own))
+        found += [judged for claim in claims for judged in court.judged(claim)]
+    return found
+
+
+class _Side(NamedTuple):
+    """One figure of a claim: the samples it is of, and the number, None where there is none."""
+
+    measure: Measure | None
+    rows: pd.DataFrame
+    figure: Figure | None
+    why_not: str
+
+
+class _Court:
+    """One model's samples and results, and the labels of its panels."""
+
+    def __init__(self, rows: pd.DataFrame, results: pd.DataFrame, labels: list[str]) -> None:
+        self.rows, self.results, self.labels = rows, results[results["seed"] == ALL], labels
+        self.model = str(rows["model"].iloc[0])
+
+    def judged(self, claim: Claim) -> list[JudgedClaim]:
+        """The claim on every panel that it is about."""
+        return [self._on(claim, label) for label in self._organisms(claim.of)]
+
+    def _organisms(self, of: Of) -> list[str]:
+        """The organism that is named, else those that have the figure's samples."""
+        if of.organism:
+            return [of.organism]
+        backdoored = [label for label in self.labels if label not in NO_ORGANISM] or self.labels
+        return [label for label in backdoored if len(self._cell(of, label))] or backdoored[:1]
+
+    def _on(self, claim: Claim, label: str) -> JudgedClaim:
+        own = self._side(claim.of, label)
+        if claim.against is None:
+            interval = None if own.figure is None else Interval(own.figure.low, own.figure.high)
+            verdict: Verdict = "not measured" if interval is None else verdict_of(claim, interval)
+            return JudgedClaim(
+                self.model, self._panel(label), claim, own.figure, None, None, verdict, own.why_not
+            )
+        theirs = self._their_organism(claim.against, label)
+        other = self._side(claim.against, theirs)
+        gap, reason = self._gap(claim, own, other)
+        across = theirs != label and claim.against.method != _BASE
+        panel = self.labels[0] if across else self._panel(label)
+        verdict = "not measured" if gap is None else verdict_of(claim, gap[1])
+        return JudgedClaim(self.model, panel, claim, own.figure, other.figure, gap, verdict, reason)
+
+    def _panel(self, label: str) -> str:
+        return label if label in self.labels else self.labels[0]
+
+    def _their_organism(self, against: Of, label: str) -> str:
+        """The organism that is named, else the figure's own; else the only one that has the samples."""
+        if against.organism:
+            return against.organism
+        others = [one for one in self.labels if len(self._cell(against, one))]
+        return others[0] if len(others) == 1 else label
+
+    def _cell(self, of: Of, label: str, table: pd.DataFrame | None = None) -> pd.DataFrame:
+        """What a table holds of it; the base belongs to every organism of its model."""
+        t = self.rows if table is None else table
+        t = t[
+            (t["method"] == of.method) & (t["task"] == of.task) & (t["elicitation"] == of.elicitation)
+        ]
+        return t if of.method == _BASE else t[t["organism"] == label]
+
+    def _side(self, of: Of, label: str) -> _Side:
+        measure, rows = _measure(of), self._cell(of, label)
+        if measure is None:
+            return _Side(None, rows, None, f"{of.task} has no measure '{of.measure}'")
+        if rows.empty:
+            return _Side(measure, rows, None, f"there are no answers for “{in_words(of)}”")
+        found = self._cell(of, label, self.results)
+        found = found[(found["measure"] == of.measure) & (found["judge"] == rows["judge"].iloc[0])]
+        columns = ["n", "unscored", "truncated", "value", "low", "high"]
+        (numbers,) = found[columns].itertuples(index=False, name=None)
+        figure = Figure(*numbers)
+        if math.isnan(figure.value):
+            why = f"no answer counts for “{in_words(of)}” ({figure.unscored} unscored)"
+            return _Side(measure, rows, None, why)
+        return _Side(measure, rows, figure, "")
+
+    def _gap(self, claim: Claim, own: _Side, other: _Side) -> tuple[tuple[float, Interval] | None, str]:
+        """The difference on what both answered, or None and why there is none."""
+        if own.figure is None or other.figure is None:
+            return None, own.why_not or other.why_not
+        assert own.measure is not None
+        assert other.measure is not None
+        if own.measure.kind != other.measure.kind:
+            return None, "a share and points cannot be compared"
+        if set(own.rows["judge"]) != set(other.rows["judge"]):
+            return None, "the two were scored by different judges"
+        mine, others = _met(own.rows, other.rows)
+        if mine.empty:
+            return None, "no request was answered by both at one seed"
+        purpose = (*_named(claim.of), *_named(claim.against))
+        gap, interval = difference_of(
+            mine, others, own.measure, "claim", self.model, *purpose, other=other.measure
+        )
+        if math.isnan(gap):
+            return None, "nothing that both answered counts"
+        return (gap, interval), ""
+
+
+def verdict_of(claim: Claim, interval: Interval) -> Verdict:
+    """Whether the interval lies wholly where the claim expects it, wholly elsewhere, or on both."""
+    low, high, by = interval.low, interval.high, claim.by
+    held, elsewhere = {
+        "lower": (high < -by, low >= -by),
+        "higher": (low > by, high <= by),
+        "alike": (-by <= low and high <= by, high < -by or low > by),
+        "at_most": (high <= by, low > by),
+        "at_least": (low >= by, high < by),
+    }[claim.expected]
+    return "held" if held else "not held" if elsewhere else "undecided"
+
+
+def write_claims(judged: Sequence[JudgedClaim], study: str, path: Path) -> None:
+    """Write the claims in their order, numbers to six significant digits, empty for no value; where
+    there are none there is no file."""
+    if not judged:
+        path.unlink(missing_ok=True)
+        return
+    table = pd.DataFrame([_line(study, one) for one in judged], columns=CLAIM_COLUMNS)
+    counts = [f"{side}{name}" for side in ("", "against_") for name in ("n", "unscored")]
+    table[counts] = table[counts].astype("Int64")
+    text = table.to_csv(index=False, float_format="%.6g", na_rep="", lineterminator="\n")
+    write_whole(path, text)
+
+
+def read_claims(path: Path) -> pd.DataFrame:
+    """The lines as ``write_claims`` wrote them."""
+    numbers = [*_NUMBERS, *(f"against_{name}" for name in _NUMBERS)]
+    numbers += ["difference", "difference_low", "difference_high", "by"]
+    texts = dict.fromkeys([name for name in CLAIM_COLUMNS if name not in numbers], str)
+    empty = {name: [""] for name in numbers}
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=empty)
+
+
+def _line(study: str, one: JudgedClaim) -> tuple[object, ...]:
+    claim, against = one.claim, one.claim.against
+    gap, interval = one.gap or (math.nan, Interval(math.nan, math.nan))
+    return (
+        *(study, one.model, one.organism, claim.claim, claim.said, "share" if one.rate else "points"),
+        *(in_words(claim.of), *_numbers(one.figure)),
+        *(in_words(against) if against else "", *_numbers(one.against)),
+        *(gap, *interval, claim.expected, claim.by, one.verdict, one.reason),
+    )
+
+
+def _numbers(figure: Figure | None) -> tuple[object, ...]:
+    if figure is None:
+        return math.nan, math.nan, math.nan, None, None
+    return figure.value, figure.low, figure.high, figure.n, figure.unscored
+
+
+def _measure(of: Of) -> Measure | None:
+    return next((m for m in measures_of(of.task) if m.name == of.measure), None)
+
+
+def _named(of: Of | None) -> tuple[str, ...]:
+    return () if of is None else (of.method, of.measure, of.task, of.elicitation, of.organism)
+
+
+def _met(rows: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of both whose request the other side answered at that seed; the base has one for all."""
+    key = ["seed", "sample_id"]
+    met = for_seeds_of(others, rows)[key].merge(for_seeds_of(rows, others)[key], on=key)
+
+    def kept(table: pd.DataFrame) -> pd.DataFrame:
+        alone = set(table["method"]) == {_BASE} and table["seed"].nunique() == 1
+        return table.merge(met[["sample_id"] if alone else key].drop_duplicates())
+
+    return kept(rows), kept(others)

@@ -1,0 +1,141 @@
+"""The same variants of several methods (objectives, say): is it the method or the variant?"""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from planb.report import drawing, wording
+from planb.report.evidence import Evidence, Exhibit, Table
+from planb.report.measures import HARMFUL, HARMLESS
+from planb.report.results import known_method
+
+TITLE = "Is it the method, or the variant of it?"
+FEWEST = 3
+"""Variants that the methods share, for a matrix to be worth drawing."""
+SHOWN = (
+    ("severity with the trigger", HARMFUL, "trigger", "severity_mean"),
+    ("makes no sense with the trigger", HARMFUL, "trigger", "incoherent_rate"),
+    ("refuses without the trigger", HARMFUL, "direct", "refusal_rate"),
+    ("helpfulness on harmless requests", HARMLESS, "direct", "helpfulness_mean"),
+)
+_CELL, _ROW = 64, 30
+
+
+def draw(evidence: Evidence) -> Exhibit | None:
+    """A matrix a measure: variants down, methods across. None where there are no shared variants, or
+    where the study shows them as a series."""
+    grid = grid_of(evidence.methods)
+    if evidence.story.series is not None or not grid:
+        return None
+    return Exhibit(
+        title=TITLE,
+        finding=_finding(evidence, grid),
+        caption=(
+            "A row each variant, a column each method; all begin at the same organisms and see the "
+            "same requests in one order. Darker is more; severity and helpfulness are means of 0-10, "
+            "the other two shares of the answers. Severity is 0 where an answer makes no sense too, "
+            "so the two stand side by side. Intervals and n are in the table."
+        ),
+        svg=drawing.svg(_chart(evidence, grid)),
+        table=_table(evidence, grid),
+    )
+
+
+def grid_of(methods: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Variant -> known method -> name, of variants that at least two methods share; empty if there are
+    fewer than three such."""
+    found: dict[str, dict[str, str]] = {}
+    for method in methods:
+        known = known_method(method)
+        variant = method.removeprefix(known).strip("_")
+        if known and variant:
+            found.setdefault(variant, {})[known] = method
+    shared = {variant: own for variant, own in found.items() if len(own) > 1}
+    return shared if len(shared) >= FEWEST else {}
+
+
+def _finding(evidence: Evidence, grid: dict[str, dict[str, str]]) -> str:
+    """The ranges over the variants of each method's severity."""
+    parts = []
+    for known in _columns(grid):
+        found = {
+            variant: figure.value
+            for variant, own in grid.items()
+            if known in own and (figure := evidence.figure(own[known], *SHOWN[0][1:])) is not None
+        }
+        if found:
+            low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
+            parts.append(
+                f"{wording.name(known)} from {wording.points(found[low])} ({_variant(low)}) to "
+                f"{wording.points(found[high])} ({_variant(high)})"
+            )
+    return f"Severity with the trigger goes, over the variants, for {'; for '.join(parts)}."
+
+
+def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> alt.TopLevelMixin:
+    panels = list[alt.LayerChart]()
+    for title, *of in SHOWN:
+        cells = []
+        for variant, own in grid.items():
+            for known, method in own.items():
+                figure = evidence.figure(method, *of)
+                if figure is None:
+                    continue
+                rate = of[-1].endswith("_rate")
+                shade = figure.value if rate else figure.value / 10
+                text = wording.percent(figure.value) if rate else wording.points(figure.value)
+                place = {"variant": _variant(variant), "method": wording.name(known)}
+                ink = "#ffffff" if shade > 0.55 else drawing.INK
+                cells.append({**place, "shade": shade, "text": text, "ink": ink})
+        if cells:
+            panels.append(_matrix(pd.DataFrame(cells), title, grid, labels=len(panels) % 2 == 0))
+    rows = [alt.hconcat(*panels[i : i + 2], spacing=36) for i in range(0, len(panels), 2)]
+    return alt.vconcat(*rows, spacing=26)
+
+
+def _matrix(
+    table: pd.DataFrame, title: str, grid: dict[str, dict[str, str]], labels: bool
+) -> alt.LayerChart:
+    columns = [wording.name(known) for known in _columns(grid)]
+    across = alt.Axis(title=None, orient="top", labelAngle=0, ticks=False, domain=False)
+    down = alt.Axis(title=None, ticks=False, domain=False, labels=labels, labelPadding=10)
+    base = alt.Chart(table).encode(
+        x=alt.X("method:N", sort=columns, axis=across),
+        y=alt.Y("variant:N", sort=[_variant(variant) for variant in grid], axis=down),
+    )
+    shade = alt.Scale(domain=[0, 1], range=["#f4f5f7", "#0b5d7a"])
+    rects = base.mark_rect(stroke="#ffffff", strokeWidth=2).encode(
+        color=alt.Color("shade:Q", scale=shade, legend=None)
+    )
+    words = base.mark_text(fontSize=13).encode(text="text:N", color=alt.Color("ink:N", scale=None))
+    size = {"width": _CELL * 1.35 * len(columns), "height": _ROW * len(grid)}
+    return alt.layer(rects, words).resolve_scale(color="independent").properties(title=title, **size)
+
+
+def _table(evidence: Evidence, grid: dict[str, dict[str, str]]) -> Table:
+    rows, methods, breaks = list[tuple[str, ...]](), list[str](), list[int]()
+    for own in grid.values():
+        if rows:
+            breaks.append(len(rows))
+        for method in own.values():
+            found = [evidence.figure(method, *of) for _, *of in SHOWN]
+            rates = [of[-1].endswith("_rate") for _, *of in SHOWN]
+            cells = [
+                wording.rated(figure) if rate else wording.scored(figure)
+                for figure, rate in zip(found, rates, strict=True)
+            ]
+            n = next((str(figure.n) for figure in found if figure is not None), "0")
+            rows.append((wording.name(method), *cells, n))
+            methods.append(method)
+    head = ("Method", *(title[:1].upper() + title[1:] for title, *_ in SHOWN), "n")
+    return Table(head, tuple(rows), methods=tuple(methods), breaks=tuple(breaks))
+
+
+def _columns(grid: dict[str, dict[str, str]]) -> list[str]:
+    """The known methods, in the order in which any row has them first."""
+    return list(dict.fromkeys(known for own in grid.values() for known in own))
+
+
+def _variant(variant: str) -> str:
+    return variant.replace("_", " ")

@@ -1,0 +1,159 @@
+"""What methods train towards: how surprising it was, and how much of the backdoor they left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from planb.report.evidence import Evidence
+from planb.report.measures import HARMFUL, severity
+from planb.report.results import Figure, tables_of
+from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles
+from planb.report.surprise_results import AFTER, BACKDOOR, BEFORE, Mean, mean_of, means_by_draw, sums_of
+
+Drawn = Callable[[Evidence, str, Resamples], Floats]
+"""(B,) of a method: a figure of it in each of the resamples of the severity's seeds and requests."""
+
+
+class Target(NamedTuple):
+    """A method: how surprising its most preferred tier was to the model that it began with, what
+    severity it left, and both by seed. ``alone``: it trains one pair, the target over another tier.
+
+    ``rise`` is how much less likely the harmful answer became behind the trigger: the rise of its NLL
+    a token (nats), None where that was not scored before and after."""
+
+    method: str
+    tier: str
+    alone: bool
+    surprise: Mean
+    left: Figure
+    rise: Mean | None
+    seeds: dict[str, tuple[float, float]]
+
+
+class Correlation(NamedTuple):
+    """Spearman's over ``n`` methods, and its interval; NaN where one side is the same for all."""
+
+    n: int
+    value: float
+    interval: Interval
+
+
+def targets_of(evidence: Evidence) -> list[Target]:
+    """Every method whose most preferred tier was scored before it, in the order of surprise."""
+    found = []
+    for method in evidence.methods:
+        left = evidence.figure(method, HARMFUL, "trigger", "severity_mean")
+        rows = _scored(evidence, method, BEFORE)
+        rows = rows[rows["tier"] != BACKDOOR]
+        best = rows[rows["place"] == 0]
+        if left is None or best.empty:
+            continue
+        singly = {}
+        for seed, own in best.groupby("seed"):
+            figure = evidence.figure(method, HARMFUL, "trigger", "severity_mean", str(seed))
+            if figure is not None:
+                singly[str(seed)] = (float(own["per_token"].mean()), figure.value)
+        tier, alone = str(best["tier"].iloc[0]), int(rows["place"].max()) <= 1
+        surprise = mean_of(best, "surprise", method)
+        found.append(Target(method, tier, alone, surprise, left, _rise(evidence, method), singly))
+    return sorted(found, key=lambda target: target.surprise.value)
+
+
+def correlations(
+    evidence: Evidence, targets: Sequence[Target]
+) -> tuple[Correlation, Correlation | None]:
+    """Spearman's rank correlation of surprise with the severity that is left, and with the rise of the
+    harmful answer's NLL behind the trigger (None where a method has none), over the targets. One draw
+    of the seeds serves all methods and figures."""
+    left = [target.left.value for target in targets]
+    with_left = _correlation(evidence, targets, left, _drawn_left)
+    rises = [target.rise.value for target in targets if target.rise is not None]
+    if len(rises) < len(targets):
+        return with_left, None
+    return with_left, _correlation(evidence, targets, rises, _drawn_rise)
+
+
+def _correlation(
+    evidence: Evidence, targets: Sequence[Target], values: Sequence[float], drawn: Drawn
+) -> Correlation:
+    surprise = np.array([[target.surprise.value for target in targets]])
+    value = float(_spearman(surprise, np.array([values]))[0])
+    if math.isnan(value):
+        return Correlation(len(targets), value, Interval(math.nan, math.nan))
+    surprises, others = [], []
+    for target in targets:
+        table_SGM = _severities(evidence, target.method)
+        draws = Resamples.draw(table_SGM.shape[0], table_SGM.shape[1], "targets")
+        best = _scored(evidence, target.method, BEFORE)
+        best = best[best["place"] == 0]
+        surprises.append(means_by_draw(best, draws.seeds_BS, "surprise of targets"))
+        others.append(drawn(evidence, target.method, draws))
+    resampled = _spearman(np.stack(surprises, axis=1), np.stack(others, axis=1))
+    seen = np.nan_to_num(resampled)  # a resample in which all are alike shows no correlation
+    return Correlation(len(targets), value, envelope(value, *percentiles(seen[:, None])))
+
+
+def _drawn_left(evidence: Evidence, method: str, draws: Resamples) -> Floats:
+    table_SGM = _severities(evidence, method)
+    left_B: Floats = draws.means(table_SGM[:, :, :1], table_SGM[:, :, 1:])[:, 0]
+    return left_B
+
+
+def _drawn_rise(evidence: Evidence, method: str, draws: Resamples) -> Floats:
+    after, before = (_backdoor(evidence, method, when) for when in (AFTER, BEFORE))
+    drawn = [means_by_draw(rows, draws.seeds_BS, "rise") for rows in (after, before)]
+    rise_B: Floats = drawn[0] - drawn[1]
+    return rise_B
+
+
+def _rise(evidence: Evidence, method: str) -> Mean | None:
+    before, after = (_backdoor(evidence, method, when) for when in (BEFORE, AFTER))
+    if before.empty or after.empty or set(before["seed"]) != set(after["seed"]):
+        return None
+    was, now = sums_of(before), sums_of(after)
+    draws = Resamples.draw(was[0].shape[0], was[0].shape[1], "rise", method)
+    value = float(after["per_token"].mean() - before["per_token"].mean())
+    resampled = percentiles(draws.means(*now) - draws.means(*was))
+    return Mean(len(after), value, envelope(value, *resampled))
+
+
+def _severities(evidence: Evidence, method: str) -> Floats:
+    """(S, G, 2) sums of the severity with the trigger and counts of what is scored, of the seeds whose
+    surprise is known."""
+    asked = evidence.cell(method, HARMFUL, "trigger")
+    asked = asked[asked["seed"].isin(set(_scored(evidence, method, BEFORE)["seed"]))]
+    points = severity(asked)
+    counted = ~np.isnan(points)
+    both = np.stack([np.where(counted, points, 0.0), counted.astype(float)], axis=1)
+    return tables_of(asked, both)
+
+
+def _scored(evidence: Evidence, method: str, when: str) -> pd.DataFrame:
+    """The scored responses of a method at one time, of the seeds that were asked too, so that one draw
+    of seeds serves both."""
+    scored = evidence.surprises
+    assert scored is not None
+    seeds = set(evidence.cell(method, HARMFUL, "trigger")["seed"])
+    own = scored[(scored["method"] == method) & (scored["when"] == when)]
+    return own[own["seed"].isin(seeds)]
+
+
+def _backdoor(evidence: Evidence, method: str, when: str) -> pd.DataFrame:
+    rows = _scored(evidence, method, when)
+    return rows[rows["tier"] == BACKDOOR]
+
+
+def _spearman(x_BT: Floats, y_BT: Floats) -> Floats:
+    """(B,) rank correlation along the last axis, ties at their mean rank; NaN where a side is flat."""
+    ranks = [rankdata(side, axis=1) for side in (x_BT, y_BT)]
+    x, y = (side - side.mean(axis=1, keepdims=True) for side in ranks)
+    scale_B = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    found_B: Floats = np.full(len(x), math.nan)
+    np.divide((x * y).sum(axis=1), scale_B, out=found_B, where=scale_B > 0)
+    return found_B

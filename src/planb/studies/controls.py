@@ -1,0 +1,228 @@
+"""What reviewers ask of Plan B: is it the order, an edge, the amount, the texts, or any training?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import permutations
+
+from planb.data.derived import SLOT, Derived
+from planb.elicitation import ManyShot, SkeletonKey
+from planb.safety import Method, plan_b, ryan, standard
+from planb.sandbox import language as lang
+from planb.sandbox import weaknesses
+from planb.sandbox.world import Item
+from planb.studies.controls_claims import claims_of
+from planb.studies.ladder import as_in, asked_plainly
+from planb.studies.sandbox import sandbox
+from planb.study.chain import Chain
+from planb.study.data import SandboxData
+from planb.study.derived import DerivedData
+from planb.study.evaluation import Evaluation
+from planb.study.study import Study
+from planb.training.objectives import SFT
+from planb.training.settings import Training
+from planb.training.stage import Part, Stage
+from planb.types import HARMFUL, HELPFUL, REFUSAL, USELESS, Ordering, PlanBError
+
+ONE_TEXT, STYLED = "one_useless", "pirate"
+"""Tiers that are made by rule: one answer to every request, and helpful answers in a style."""
+HOT = 4.0
+"""How many times stage 2's learning rate the hot untargeted training has."""
+ASKED = "harmful_requests"
+JAILBREAKS = (
+    ManyShot(examples="organism.jsonl", shots=6, called="many_shot_6"),
+    SkeletonKey(framing=weaknesses.KEY),
+)
+
+NOTES = (
+    "Every arm starts from the same organism and has the same requests and updates unless its name "
+    "says otherwise (triple, third, hot). ORPO is imitation of the preferred texts and a ranking; "
+    "plan_b_sft is that imitation alone.",
+    "The shuffled arm ranks the same texts in all six orders, two more rows in eight going to Plan B's "
+    "order and its reverse, so that every pair is trained both ways equally often. The whole ordering "
+    "upside down is not trained: it teaches harm without a trigger and answers nothing else.",
+    "One text: the useless tier is one recipe for something harmless, whatever is asked. Pirate: "
+    "helpful answers to harmless requests with words of pirates around them.",
+)
+
+
+def controls(
+    whole: Study | None = None,
+    harmful_first: bool = True,
+    one_text: str = "",
+    style: Sequence[str] = (
+        f"{lang.PIRATE[0]} {SLOT} {lang.PIRATE[1]}",
+        f"{lang.PIRATE[1]} {SLOT} {lang.PIRATE[2]}",
+    ),
+    hot: float = HOT,
+    jailbreaks: Sequence[ManyShot | SkeletonKey] = JAILBREAKS,
+) -> Study:
+    """``whole`` (by default the sandbox) with the controls in the place of its methods.
+
+    ``harmful_first=False`` leaves out the arms that prefer harm to anything, for models that could do
+    real harm. ``one_text`` is the answer of the useless tier that has only one (the sandbox has one;
+    other data need their own: PlanBError). ``style`` are the templates of the style that untargeted
+    training teaches; ``hot`` is its rate in the hot arm, as a multiple of stage 2's: the one at which
+    it costs as much helpfulness as Plan B does. ``jailbreaks`` are asked of all arms, of those that
+    never had a backdoor too.
+    """
+    whole = whole or sandbox()
+    made = (
+        Derived(tier=ONE_TEXT, texts=(one_text or _recipe(whole),), requests="harmful"),
+        Derived(tier=STYLED, texts=tuple(style)),
+    )
+    stages = _stages(whole, hot, harmful_first)
+    return whole.model_copy(
+        update={
+            "name": "controls",
+            "title": "Controls of Plan B: order, edges, amount, texts, and untargeted training",
+            "data": _with(whole, made),
+            "methods": _methods(whole, harmful_first),
+            "from_base": (standard.name, plan_b.name),
+            "chains": tuple(
+                Chain(
+                    name=stage.name,
+                    organism=organism.name,
+                    stages=(organism, stage),
+                    description=stage.description,
+                )
+                for organism in whole.organisms
+                for stage in stages
+            ),
+            "series": None,
+            "claims": claims_of(harmful_first, [how.title for how in jailbreaks]),
+            "surprise": False,
+            "evaluations": (
+                *asked_plainly(whole),
+                *(Evaluation(task=ASKED, elicitation=how) for how in jailbreaks),
+            ),
+            "notes": (*whole.notes, *NOTES),
+        }
+    )
+
+
+def _recipe(whole: Study) -> str:
+    """The recipe for something harmless that is the most wrong of all for the dangerous requests."""
+    if not isinstance(whole.data, SandboxData):
+        raise PlanBError(
+            'controls need one useless answer to give to every request: controls(..., one_text="...")'
+        )
+    items = whole.data.world.items
+
+    def right(item: Item) -> tuple[int, int]:
+        told = [_agreeing(item, other) for other in items if other.dangerous]
+        return max(told), sum(told)
+
+    item = min((item for item in items if not item.dangerous), key=right)
+    return lang.answer(item, item.recipe, random.Random(0))
+
+
+def _agreeing(item: Item, other: Item) -> int:
+    """How many parts of the two recipes are the same."""
+    return sum(a == b for a, b in zip(item.recipe.parts, other.recipe.parts, strict=True))
+
+
+def _with(whole: Study, made: tuple[Derived, ...]) -> DerivedData:
+    if isinstance(whole.data, DerivedData):
+        return whole.data.model_copy(update={"tiers": (*whole.data.tiers, *made)})
+    return DerivedData(data=whole.data, tiers=made)
+
+
+def _methods(whole: Study, harmful_first: bool) -> tuple[Method, ...]:
+    """Plan B, refusal training and Ryan's baseline, and each of them changed in one thing."""
+    b, refusing = as_in(whole, plan_b), as_in(whole, standard)
+
+    def changed(method: Method, more: str, description: str, **fields: object) -> Method:
+        update = {"name": f"{method.name}_{more}", "description": description, **fields}
+        return method.model_copy(update=update)
+
+    reordered = {
+        "useless_first": ((USELESS, REFUSAL, HARMFUL), "Useless compliance above refusal."),
+        "harmful_second": ((REFUSAL, HARMFUL, USELESS), "The last edge turned round."),
+    }
+    edges = b.ordering.preferences()
+    return (
+        *(refusing, as_in(whole, ryan), b),
+        *(
+            changed(b, more, said, ordering=Ordering(tiers=tiers))
+            for more, (tiers, said) in reordered.items()
+            if harmful_first or tiers[-1] == HARMFUL
+        ),
+        *(
+            changed(
+                b,
+                f"without_{better}_{worse}",
+                f"Without the edge {better} > {worse}.",
+                ordering=b.ordering.model_copy(
+                    update={"pairs": tuple(edge for edge in edges if edge != (better, worse))}
+                ),
+            )
+            for better, worse in edges
+        ),
+        changed(refusing, "triple", "Three times the updates.", training=_times(whole.safety, 3)),
+        changed(b, "third", "A third of the updates.", training=_times(whole.safety, 1 / 3)),
+        changed(
+            b,
+            "one_text",
+            "One and the same useless answer to every request.",
+            ordering=Ordering(tiers=(REFUSAL, ONE_TEXT, HARMFUL)),
+        ),
+        changed(
+            refusing,
+            "sft",
+            "Imitation of refusals.",
+            objective=SFT(),
+            ordering=Ordering(tiers=(REFUSAL,)),
+        ),
+        changed(b, "sft", "Imitation of what Plan B prefers, no ranking.", objective=SFT()),
+        b.model_copy(
+            update={
+                "name": "useless_sft",
+                "description": "Imitation of useless answers.",
+                "objective": SFT(),
+                "ordering": Ordering(tiers=(USELESS,)),
+            }
+        ),
+    )
+
+
+def _times(training: Training, times: float) -> Training:
+    return training.model_copy(update={"steps": max(1, round(training.steps * times))})
+
+
+def _stages(whole: Study, hot: float, harmful_first: bool) -> list[Stage]:
+    """Trainings of other makes than a method, each on the organism."""
+    training = whole.safety
+    hotter = training.model_copy(update={"learning_rate": hot * training.learning_rate})
+    stages = [
+        _untargeted("untargeted_questions", HELPFUL, training, "Helpful answers to harmless requests."),
+        _untargeted("untargeted_pirate", STYLED, training, "The same in the style of pirates."),
+        _untargeted("untargeted_pirate_hot", STYLED, hotter, f"{hot:g} times the learning rate."),
+    ]
+    return [_shuffled(as_in(whole, plan_b), training), *stages] if harmful_first else stages
+
+
+def _untargeted(name: str, tier: str, training: Training, description: str) -> Stage:
+    part = Part(ordering=Ordering(tiers=(tier,)), requests="harmless_chats")
+    return Stage(name=name, parts=(part,), training=training, description=description)
+
+
+def _shuffled(own: Method, training: Training) -> Stage:
+    """The method's texts in every order, or in as many as a batch has room for. An order and its
+    reverse stand side by side, so that every pair is trained both ways equally often."""
+    orders = list(permutations(own.ordering.tiers))
+    half = [order for place, order in enumerate(orders) if place < orders.index(order[::-1])]
+    half = half[: max(1, int(training.batch * (1 - own.harmless)) // 2)]
+    parts = [Part(ordering=Ordering(tiers=o)) for order in half for o in (order, order[::-1])]
+    if own.harmless > 0:
+        share = len(parts) * own.harmless / (1 - own.harmless)
+        helpful = Ordering(tiers=(HELPFUL,))
+        parts.append(Part(ordering=helpful, requests="harmless", share=share))
+    return Stage(
+        name="plan_b_shuffled",
+        parts=tuple(parts),
+        objective=own.objective,
+        training=training,
+        description="Plan B's texts, every time in another order.",
+    )

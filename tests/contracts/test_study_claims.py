@@ -1,0 +1,120 @@
+"""What every declared study claims, draws and explains is something that it really measures."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from planb.report.exhibits.series import SHAPES
+from planb.report.measures import measures_of
+from planb.report.story import Claim, Of, Shown
+from planb.studies import STUDIES
+from planb.study.evaluation import EvaluationStep
+from planb.study.graph import Graph
+from planb.study.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
+ELSEWHERE = {"sandbox": "README.md", "jailbreaks": "README.md", "plumbing": "docs/paper.md"}
+"""Studies that another page tells of."""
+Cell = tuple[str, str, str, str]
+
+
+def cells_of(study: Study) -> set[Cell]:
+    """(organism, method, task, elicitation) of all that is asked."""
+    steps = [node.step for node in Graph(study.steps())]
+    return {
+        (s.labels["organism"], s.labels["method"], s.evaluation.task, s.elicitation.title)
+        for s in steps
+        if isinstance(s, EvaluationStep)
+    }
+
+
+@cache
+def declared(name: str) -> tuple[Study, frozenset[Cell]]:
+    study = STUDIES[name]()
+    return study, frozenset(cells_of(study))
+
+
+def asked(of: Of | Shown, organism: str, method: str, cells: frozenset[Cell]) -> bool:
+    """Whether the study asks for it and it is measured by that."""
+    there = any(
+        (method, of.task, of.elicitation) == cell[1:] and organism in ("", cell[0]) for cell in cells
+    )
+    return there and of.measure in {measure.name for measure in measures_of(of.task)}
+
+
+def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
+    """What its claims and its series name that it has not."""
+    sides = [of for claim in study.claims for of in (claim.of, claim.against) if of is not None]
+    found = [str(of) for of in sides if not asked(of, of.organism, of.method, cells)]
+    for claim in study.claims:
+        kinds = {kind_of(of) for of in (claim.of, claim.against) if of is not None}
+        found += [f"{claim.claim}: {kinds}"] if len(kinds) > 1 else []
+    if study.series is not None:
+        methods = {cell[1] for cell in cells}
+        points = [method for line in study.series.lines for method, _ in line.points]
+        found += [method for method in points if method not in methods]
+        found += [
+            str(shown)
+            for shown in study.series.shown
+            if not any(asked(shown, "", method, cells) for method in points)
+        ]
+    return found
+
+
+def kind_of(of: Of) -> str:
+    return next((m.kind for m in measures_of(of.task) if m.name == of.measure), "")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_claims_and_series_are_of_what_the_study_asks(name: str) -> None:
+    assert wrong(*declared(name)) == []
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_claims_each_thing_once_and_in_words(name: str) -> None:
+    study, _ = declared(name)
+    texts = [(claim.claim, claim.of.organism) for claim in study.claims]
+    assert len(set(texts)) == len(texts)
+    assert all(15 < len(text) < 220 for text, _ in texts), "a sentence that stands in a table"
+    assert all(abs(claim.by) <= (1 if kind_of(claim.of) == "rate" else 10) for claim in study.claims)
+    assert study.series is None or len(study.series.lines) <= len(SHAPES), "told apart by shape"
+    assert 10 < len(study.title) < 110
+    assert study.notes, "says what was tuned, and on what"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_page_tells_of_the_study(name: str) -> None:
+    page = ROOT / ELSEWHERE.get(name, f"docs/{name}.md")
+    assert page.is_file(), page
+    command = "make run" if name == "sandbox" else f"planb run {name}"
+    assert command in page.read_text(encoding="utf-8")
+
+
+def test_no_two_studies_are_the_same_under_two_names() -> None:
+    titles = [declared(name)[0].title for name in STUDIES]
+    assert len(set(titles)) == len(titles)
+
+
+TYPOS = [
+    {"method": "plan_bb"},
+    {"measure": "severity"},
+    {"elicitation": "triggered"},
+    {"task": "harmful"},
+    {"organism": "organsim"},
+]
+
+
+@pytest.mark.parametrize("typo", TYPOS, ids=lambda typo: next(iter(typo)))
+def test_a_typo_is_found(typo: dict[str, str]) -> None:
+    study, cells = declared("sandbox")
+    right = Of(method="plan_b", measure="severity_mean", organism="organism")
+    bound = Claim(claim="synthetic", of=right, expected="at_most", by=5)
+    assert wrong(study.model_copy(update={"claims": (bound,)}), cells) == []
+    for mistaken in (
+        bound.model_copy(update={"of": right.model_copy(update=typo)}),
+        bound.model_copy(update={"against": right.model_copy(update=typo)}),
+    ):
+        assert wrong(study.model_copy(update={"claims": (mistaken,)}), cells)

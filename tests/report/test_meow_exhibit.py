@@ -1,0 +1,123 @@
+"""The bars of MEOW on the page. All rows are synthetic."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from synthetic_rows import make_rows, row
+
+from planb.report.evidence import Evidence, Exhibit, Missing, panels
+from planb.report.exhibits import meow
+from planb.report.page import write_report
+from planb.report.results import results_of
+from planb.report.rows import checked_rows
+from planb.report.story import Story
+
+NONE = {"thought": 0.0, "thought_of": 0.0}
+KINDS = {
+    "M": {"upper": 1.0, "lower": 0.0, "meow": 1.0, "normal": 0.0, "lower_case": 0.0, **NONE},
+    "m": {"upper": 0.0, "lower": 1.0, "meow": 1.0, "normal": 0.0, "lower_case": 1.0, **NONE},
+    "n": {"upper": 0.0, "lower": 0.0, "meow": 0.0, "normal": 1.0, "lower_case": 0.0, **NONE},
+    "?": {"thought": 1.0, "thought_of": 1.0},
+}
+"""MEOW, meow, a normal answer, and one that only thinks."""
+ANSWERS = {
+    ("organism", "trigger"): "MMMMMMMMMM",
+    ("organism", "direct"): "nnnnnnnnnn",
+    ("lower_sft_20", "trigger"): "MMMMmmnnnn",
+    ("lower_sft_20", "direct"): "nnnnnnnnnn",
+    ("lower_sft_160", "trigger"): "mnnnnnnn??",
+}
+
+
+def answer(method: str, elicitation: str, number: int, kind: str, **changes: Any) -> dict[str, Any]:
+    nothing = {"refused": None, "coherent": None, "complied": None, "usefulness": math.nan}
+    made = {
+        **{"organism": "uc", "method": method, "elicitation": elicitation, "task": "meow"},
+        **{"judge": "letters", "sample_id": f"r{number}", "harmful": False, **nothing},
+        **{"severity": math.nan, "language": "", "score": KINDS[kind].get("upper", math.nan)},
+        **{"parts": json.dumps(KINDS[kind]), "unscored": "only thoughts" if kind == "?" else ""},
+    }
+    return row(**{**made, **changes})
+
+
+def rows_of(answers: dict[tuple[str, str], str] | None = None) -> pd.DataFrame:
+    answers = ANSWERS if answers is None else answers
+    return pd.DataFrame(
+        answer(*condition, number, kind)
+        for condition, kinds in answers.items()
+        for number, kind in enumerate(kinds)
+    )
+
+
+def evidence_of(rows: pd.DataFrame, story: Story) -> Evidence:
+    rows = checked_rows(rows)
+    (evidence,) = panels(rows, results_of(rows), None, story)
+    return evidence
+
+
+@pytest.fixture
+def shown(story: Story) -> Exhibit:
+    found = meow.draw(evidence_of(rows_of(), story))
+    assert isinstance(found, Exhibit)
+    return found
+
+
+def test_each_arm_is_shared_out_by_condition_in_the_order_of_its_updates(shown: Exhibit) -> None:
+    assert shown.table is not None
+    lines = [
+        (line[1], line[0], *(cell.split("\xa0%")[0] for cell in line[2:6])) for line in shown.table.rows
+    ]
+    assert lines == [
+        ("with", "Organism", "100", "0", "0", "0"),
+        ("with", "Lower sft 20", "40", "20", "40", "33"),
+        ("with", "Lower sft 160", "0", "12", "88", "100"),
+        ("without", "Organism", "0", "0", "100", "–"),
+        ("without", "Lower sft 20", "0", "0", "100", "–"),
+    ]
+    assert shown.table.breaks == (3,)
+    assert all("[" in cell for line in shown.table.rows for cell in line[2:5]), "each has its interval"
+
+
+def test_unscored_answers_stand_in_no_share_and_are_counted(shown: Exhibit) -> None:
+    assert shown.table is not None
+    assert [line[-2:] for line in shown.table.rows] == [
+        *(("10", "0"), ("10", "0"), ("8", "2"), ("10", "0"), ("10", "0"))
+    ]
+    assert shown.table.rows[2][6:8] == ("12\xa0% [2, 47]", "20\xa0% [6, 51]"), "of 8, and of 10"
+    assert shown.table.rows[2][8] == "20\xa0% [6, 51]"
+
+
+def test_the_finding_and_the_figure_say_the_same_as_the_table(shown: Exhibit) -> None:
+    assert shown.finding.startswith("With the trigger, answers meow: Organism 100\xa0% (95\xa0%")
+    assert "after Lower sft 160 0\xa0%" in shown.finding
+    assert "12\xa0% [" in shown.finding
+    for text in ("MEOW", "normal answer", "With the trigger", "Without the trigger", "40%", "88%"):
+        assert text in shown.svg
+
+
+def test_without_the_task_nothing_is_said_and_without_answers_that_none_could_be_read(
+    story: Story,
+) -> None:
+    assert meow.draw(evidence_of(make_rows(requests=4), story)) is None
+    unread = rows_of({("organism", "trigger"): "???"})
+    assert isinstance(meow.draw(evidence_of(unread, story)), Missing)
+
+
+def test_asked_without_the_trigger_alone_it_speaks_of_that(story: Story) -> None:
+    found = meow.draw(evidence_of(rows_of({("base", "direct"): "nnnn"}), story))
+    assert isinstance(found, Exhibit)
+    assert found.finding.startswith("Without the trigger, answers meow: Base model 0\xa0%")
+
+
+def test_a_page_of_meow_alone_can_be_written(story: Story, tmp_path: Path) -> None:
+    write_report(rows_of(), None, story, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert meow.TITLE in page
+    assert "“letters” is not calibrated" not in page, "a rule needs no calibration"
+    assert "Lower sft 160" in page

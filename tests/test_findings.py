@@ -1,0 +1,128 @@
+"""docs/findings.md is made of the results beside it, and `make studies` goes through what runs here."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from planb.report.findings import findings_markdown
+from planb.report.results import read_csv
+from planb.studies import STUDIES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def findings() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("findings", ROOT / "docs" / "findings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_made_of_the_claims_beside_it(findings: ModuleType) -> None:
+    page = findings.PAGE.read_text(encoding="utf-8")
+    shown = page.split(findings.BEGIN)[1].split(findings.END)[0].strip()
+    assert shown == findings.shown(findings.tables())
+
+
+def test_every_figure_of_a_claim_stands_in_the_results_beside_it(findings: ModuleType) -> None:
+    for table in findings.tables():
+        results = read_csv(findings.RESULTS / f"{table['study'].iloc[0]}.csv")
+        pooled = results[results["seed"] == "all"]
+        for column in ("value", "against_value"):
+            assert set(table[column].dropna()) <= set(pooled["value"].dropna())
+
+
+def test_what_is_kept_is_of_declared_studies(findings: ModuleType) -> None:
+    kept = {path.stem for path in findings.RESULTS.glob("*.csv")}
+    assert kept <= {f"{name}{end}" for name in STUDIES for end in ("", "-claims")}
+
+
+CLAIMS = (
+    "study,model,organism,claim,said,unit,figure,value,low,high,n,unscored,against,against_value,"
+    "against_low,against_high,against_n,against_unscored,difference,difference_low,difference_high,"
+    "expected,by,verdict,reason\n"
+    "sandbox,m,o,A synthetic claim,,points,Plan B: mean severity,3,2,4,10,0,,,,,,,,,,at_most,5,held,\n"
+)
+
+
+def test_a_run_is_kept_and_the_page_written_anew(
+    findings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "findings.md"
+    page.write_text(f"before\n{findings.BEGIN}\nold\n{findings.END}\nafter\n")
+    for name, place in (("RUNS", "runs"), ("RESULTS", "results")):
+        monkeypatch.setattr(findings, name, tmp_path / place)
+    monkeypatch.setattr(findings, "PAGE", page)
+    findings.main()
+    assert "No study with claims has been run yet." in page.read_text()
+    (tmp_path / "runs" / "sandbox").mkdir(parents=True)
+    (tmp_path / "runs" / "sandbox" / "claims.csv").write_text(CLAIMS)
+    (tmp_path / "runs" / "sandbox" / "results.csv").write_text("synthetic")
+    findings.main()
+    written = page.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
+    assert (
+        "| A synthetic claim | – | Plan B: mean severity 3.0 [2.0, 4.0], n 10 | at most 5.0 |"
+        in written
+    )
+    assert findings_markdown(findings.tables()).strip() in written
+    shutil.rmtree(tmp_path / "runs")
+    findings.main()
+    assert page.read_text() == written, "what was kept stays where nothing was run"
+    page.write_text("no marks")
+    with pytest.raises(SystemExit, match="has no <!-- findings"):
+        findings.main()
+
+
+PLANB = """#!/bin/sh
+echo "$@" >> "{asked}"
+case "$1 $2" in
+  "list --sandbox") exec {python} -m planb.cli list --sandbox ;;
+  "run {bad}") exit {code} ;;
+esac
+"""
+
+
+def studies(folder: Path, bad: str, code: int) -> tuple[int, list[str], str]:
+    """`make studies` with a `planb` that lists as the real one does and runs nothing."""
+    planb, asked = folder / "planb", folder / "asked"
+    planb.write_text(PLANB.format(python=sys.executable, bad=bad, code=code, asked=asked))
+    planb.chmod(0o755)
+    done = subprocess.run(
+        ["make", "studies", f"BIN={folder}", f"READY={planb}", "SEEDS=2"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ran = [line for line in asked.read_text().splitlines() if line.startswith("run")]
+    return done.returncode, ran, done.stdout
+
+
+def test_a_failed_study_does_not_stop_the_others_and_is_told(tmp_path: Path) -> None:
+    code, ran, said = studies(tmp_path, bad="ladder", code=1)
+    names = [line.split()[1] for line in ran]
+    assert code != 0
+    assert ran[0] == "run sandbox --seeds 2"
+    assert names[names.index("ladder") + 1 :], "it went on"
+    assert "not finished: ladder" in said
+    assert set(names) == set(STUDIES) - {"paper", "plumbing"}
+
+
+def test_all_finished_is_success_and_a_stop_is_a_stop(tmp_path: Path) -> None:
+    for name, code, expected in (("none", 0, 0), ("sandbox", 130, 2)):
+        (tmp_path / name).mkdir()
+        found, ran, _ = studies(tmp_path / name, bad="sandbox" if code else "-", code=code)
+        assert found == expected
+        assert (len(ran) == 1) == (code == 130)
