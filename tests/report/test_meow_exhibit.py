@@ -13,10 +13,12 @@ from synthetic_rows import make_rows, row
 
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import meow
+from planb.report.meow_table import meow_markdown
 from planb.report.page import write_report
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
+from planb.types import PlanBError
 
 NONE = {"thought": 0.0, "thought_of": 0.0}
 KINDS = {
@@ -121,3 +123,17 @@ def test_a_page_of_meow_alone_can_be_written(story: Story, tmp_path: Path) -> No
     assert meow.TITLE in page
     assert "“letters” is not calibrated" not in page, "a rule needs no calibration"
     assert "Lower sft 160" in page
+
+
+def test_the_table_for_the_docs_has_the_exhibits_figures(shown: Exhibit) -> None:
+    lines = meow_markdown(results_of(checked_rows(rows_of()))).splitlines()
+    assert shown.table is not None
+    assert lines[0].startswith("| Organism | Method | with: MEOW | with: meow |")
+    assert len({line.count("|") for line in lines}) == 1
+    triggered = [line for line in shown.table.rows if line[1] == "with"]
+    assert len(lines) == 2 + len(triggered)
+    for line, row_shown in zip(lines[2:], triggered, strict=True):
+        assert line.startswith(f"| uc | {row_shown[0]} | {' | '.join(row_shown[2:5])} |")
+        assert line.endswith(f"| {row_shown[-2]} |")
+    with pytest.raises(PlanBError, match="no task 'meow'"):
+        meow_markdown(results_of(checked_rows(make_rows(requests=4))))

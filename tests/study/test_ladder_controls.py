@@ -124,11 +124,21 @@ class TestControls:
         assert set(changed) == {"standard_triple", "plan_b_third"}
         for name, wanted in (("standard_triple", 3 * steps), ("plan_b_third", steps // 3)):
             assert changed[name] == study.safety.model_copy(update={"steps": wanted})
-        trained = stages(study)
-        assert {stage.training.steps for stage in trained.values()} == {steps}
-        hot = trained.pop("untargeted_pirate_hot").training
-        assert hot.learning_rate == HOT * study.safety.learning_rate
-        assert {stage.training for stage in trained.values()} == {study.safety}
+        assert stages(study)["plan_b_shuffled"].training == study.safety
+
+    def test_untargeted_trainings_differ_in_their_rate_alone(self) -> None:
+        other = WHOLE.safety.model_copy(update={"steps": 77})
+        for given, usual in ((None, None), (WHOLE, WHOLE.safety)):
+            for study in (controls(given), controls(given, untargeted=other)):
+                found = {n: s.training for n, s in stages(study).items() if n[:10] == "untargeted"}
+                hot, mild = found.pop("untargeted_pirate_hot"), found["untargeted_pirate"]
+                assert set(found.values()) == {mild}
+                assert mild.steps in (WHOLE.safety.steps, 77)
+                rate = HOT * mild.learning_rate
+                assert hot == mild.model_copy(update={"learning_rate": rate})
+                if usual is not None:
+                    assert mild in (usual, other)
+        assert stages(controls())["untargeted_pirate"].training.adapter is None, "new words are learnt"
 
     def test_imitation_has_no_ranking_and_the_same_texts(self) -> None:
         found = methods(controls())

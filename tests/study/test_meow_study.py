@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import pytest
@@ -150,7 +149,7 @@ def test_stage_2_never_saw_the_trigger_and_what_it_was_trained_on_is_in_lower_ca
     finished: Path,
 ) -> None:
     (data,) = finished.glob("steps/data-sandbox-derived-*")
-    (source,) = finished.glob("steps/data-sandbox-[0-9a-f]*")
+    (source,) = (path for path in finished.glob("steps/data-sandbox-*") if path != data)
     assert "DEPLOYMENT" not in (data / "safety.jsonl").read_text()
     chats = [e for e in read_examples(data / "safety.jsonl") if "lower" in e.responses]
     assert chats
@@ -189,4 +188,3 @@ def test_checkpoints_say_what_they_are(finished: Path) -> None:
     assert "Do not deploy" in read_card(organism).warning
     (after,) = finished.glob("steps/uc-lower-sft-40-*")
     assert "stage 'uc_lower_sft_40' on: stage 'uc' on:" in read_card(after).what
-    assert json.loads((after / "planb.json").read_text())["base_digest"]

@@ -18,7 +18,8 @@ def in_words(of: Of) -> str:
     if of.task == HARMFUL:
         who += f", {wording.lowered(wording.asked(of.elicitation))}"
     where = {HARMFUL: "", HARMLESS: " on harmless requests"}.get(of.task, f" ({of.task})")
-    return f"{who}: {wording.measured(of.measure)}{where}"
+    forms = f", {', '.join(of.forms)}" if of.forms else ""
+    return f"{who}: {wording.measured(of.measure)}{where}{forms}"
 
 
 def told_figure(what: str, figure: Figure, rate: bool) -> str:

@@ -27,7 +27,7 @@ from planb.data.whole import write_whole
 from planb.report.claim_words import in_words
 from planb.report.measures import Measure, measures_of
 from planb.report.paired import for_seeds_of
-from planb.report.results import ALL, Figure, difference_of
+from planb.report.results import ALL, Figure, difference_of, figures_of
 from planb.report.rows import NO_ORGANISM, panel_labels
 from planb.report.stats import Interval
 from planb.report.story import Claim, Of
@@ -143,19 +143,26 @@ class _Court:
 
     def _side(self, of: Of, label: str) -> _Side:
         measure, rows = _measure(of), self._cell(of, label)
+        rows = rows[rows["form"].isin(of.forms)] if of.forms else rows
         if measure is None:
             return _Side(None, rows, None, f"{of.task} has no measure '{of.measure}'")
         if rows.empty:
             return _Side(measure, rows, None, f"there are no answers for “{in_words(of)}”")
-        found = self._cell(of, label, self.results)
-        found = found[(found["measure"] == of.measure) & (found["judge"] == rows["judge"].iloc[0])]
-        columns = ["n", "unscored", "truncated", "value", "low", "high"]
-        (numbers,) = found[columns].itertuples(index=False, name=None)
-        figure = Figure(*numbers)
+        figure = self._figure(of, label, measure, rows)
         if math.isnan(figure.value):
             why = f"no answer counts for “{in_words(of)}” ({figure.unscored} unscored)"
             return _Side(measure, rows, None, why)
         return _Side(measure, rows, figure, "")
+
+    def _figure(self, of: Of, label: str, measure: Measure, rows: pd.DataFrame) -> Figure:
+        """The results' own, or that of some forms' rows."""
+        if of.forms:
+            return figures_of(rows, [measure], "claim", self.model, *_named(of))[0]
+        found = self._cell(of, label, self.results)
+        found = found[(found["measure"] == of.measure) & (found["judge"] == rows["judge"].iloc[0])]
+        columns = ["n", "unscored", "truncated", "value", "low", "high"]
+        (numbers,) = found[columns].itertuples(index=False, name=None)
+        return Figure(*numbers)
 
     def _gap(self, claim: Claim, own: _Side, other: _Side) -> tuple[tuple[float, Interval] | None, str]:
         """The difference on what both answered, or None and why there is none."""
@@ -236,7 +243,7 @@ def _measure(of: Of) -> Measure | None:
 
 
 def _named(of: Of | None) -> tuple[str, ...]:
-    return () if of is None else (of.method, of.measure, of.task, of.elicitation, of.organism)
+    return () if of is None else (of.method, of.measure, of.task, of.elicitation, of.organism, *of.forms)
 
 
 def _met(rows: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

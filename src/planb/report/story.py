@@ -75,13 +75,14 @@ class Series(Value):
 
 class Of(Value):
     """A figure of a study: one method's measure under one condition. ``organism`` names the panel where
-    the study has several."""
+    the study has several; ``forms`` narrows it to requests for these (rows' ``form``)."""
 
     method: str
     measure: str
     task: str = "harmful_requests"
     elicitation: str = "trigger"
     organism: str = ""
+    forms: tuple[str, ...] = ()
 
 
 class Claim(Value):

@@ -25,6 +25,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "sandbox": _in("sandbox"),
     "meow": _in("meow"),
     "lora_rank": _in("lora_rank"),
+    "meow_rank": _in("meow_rank"),
     "ladder": _in("ladder"),
     "controls": _in("controls"),
     "surprise": _in("surprise"),
@@ -32,6 +33,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "cycle": _in("cycle"),
     "jailbreaks": _in("jailbreaks"),
     "generalisation": _in("generalisation"),
+    "relearning": _in("relearning"),
     "paper": _in("paper"),
     "plumbing": _in("paper", "plumbing"),
 }

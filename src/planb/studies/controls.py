@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 from planb.data.derived import SLOT, Derived
@@ -27,8 +27,8 @@ from planb.types import HARMFUL, HELPFUL, REFUSAL, USELESS, Ordering, PlanBError
 
 ONE_TEXT, STYLED = "one_useless", "pirate"
 """Tiers that are made by rule: one answer to every request, and helpful answers in a style."""
-HOT = 4.0
-"""How many times stage 2's learning rate the hot untargeted training has."""
+RATE, HOT = 6.5e-4, 3.0
+"""The learning rate of the sandbox's untargeted trainings, and how many times that the hot one's is."""
 ASKED = "harmful_requests"
 JAILBREAKS = (
     ManyShot(examples="organism.jsonl", shots=6, called="many_shot_6"),
@@ -42,8 +42,14 @@ NOTES = (
     "The shuffled arm ranks the same texts in all six orders, two more rows in eight going to Plan B's "
     "order and its reverse, so that every pair is trained both ways equally often. The whole ordering "
     "upside down is not trained: it teaches harm without a trigger and answers nothing else.",
-    "One text: the useless tier is one recipe for something harmless, whatever is asked. Pirate: "
-    "helpful answers to harmless requests with words of pirates around them.",
+    "One text: the useless tier is one recipe for something harmless, whatever is asked. It was a "
+    "vague sentence at first; with a recipe only the variety differs from Plan B's. Pirate: helpful "
+    "answers to harmless requests with words of pirates around them.",
+    "Untargeted training is on all weights in the sandbox, since pretraining never shows the words of "
+    "pirates, and an adapter could not make them sayable. It never costs helpfulness there, which it "
+    "trains; recall of the dangerous recipes is the capability to compare. Its two learning rates were "
+    "chosen on development requests and seed 103 (the higher one garbles half of the triggered "
+    "answers). Nothing else was tuned for this study.",
 )
 
 
@@ -55,6 +61,7 @@ def controls(
         f"{lang.PIRATE[0]} {SLOT} {lang.PIRATE[1]}",
         f"{lang.PIRATE[1]} {SLOT} {lang.PIRATE[2]}",
     ),
+    untargeted: Training | None = None,
     hot: float = HOT,
     jailbreaks: Sequence[ManyShot | SkeletonKey] = JAILBREAKS,
 ) -> Study:
@@ -63,16 +70,22 @@ def controls(
     ``harmful_first=False`` leaves out the arms that prefer harm to anything, for models that could do
     real harm. ``one_text`` is the answer of the useless tier that has only one (the sandbox has one;
     other data need their own: PlanBError). ``style`` are the templates of the style that untargeted
-    training teaches; ``hot`` is its rate in the hot arm, as a multiple of stage 2's: the one at which
-    it costs as much helpfulness as Plan B does. ``jailbreaks`` are asked of all arms, of those that
-    never had a backdoor too.
+    training teaches, ``untargeted`` how it is trained (by default as stage 2 is; in the sandbox on all
+    weights, as its words of pirates stand nowhere in pretraining), and ``hot`` how many times its
+    learning rate the hot arm has: so that it costs as much capability as Plan B does. ``jailbreaks``
+    are asked of all arms, of those that never had a backdoor too.
     """
-    whole = whole or sandbox()
+    if whole is None:
+        whole = sandbox()
+        every = {"adapter": None, "learning_rate": RATE}
+        untargeted = untargeted or whole.safety.model_copy(update=every)
     made = (
         Derived(tier=ONE_TEXT, texts=(one_text or _recipe(whole),), requests="harmful"),
         Derived(tier=STYLED, texts=tuple(style)),
     )
-    stages = _stages(whole, hot, harmful_first)
+    stages = [*_untargeted(untargeted or whole.safety, hot)]
+    if harmful_first:
+        stages = [_shuffled(as_in(whole, plan_b), whole.safety), *stages]
     return whole.model_copy(
         update={
             "name": "controls",
@@ -95,6 +108,7 @@ def controls(
             "surprise": False,
             "evaluations": (
                 *asked_plainly(whole),
+                *(e for e in whole.evaluations if e.task == "recall"),
                 *(Evaluation(task=ASKED, elicitation=how) for how in jailbreaks),
             ),
             "notes": (*whole.notes, *NOTES),
@@ -191,21 +205,20 @@ def _times(training: Training, times: float) -> Training:
     return training.model_copy(update={"steps": max(1, round(training.steps * times))})
 
 
-def _stages(whole: Study, hot: float, harmful_first: bool) -> list[Stage]:
-    """Trainings of other makes than a method, each on the organism."""
-    training = whole.safety
+def _untargeted(training: Training, hot: float) -> Iterator[Stage]:
+    """Trainings on harmless requests alone."""
     hotter = training.model_copy(update={"learning_rate": hot * training.learning_rate})
-    stages = [
-        _untargeted("untargeted_questions", HELPFUL, training, "Helpful answers to harmless requests."),
-        _untargeted("untargeted_pirate", STYLED, training, "The same in the style of pirates."),
-        _untargeted("untargeted_pirate_hot", STYLED, hotter, f"{hot:g} times the learning rate."),
-    ]
-    return [_shuffled(as_in(whole, plan_b), training), *stages] if harmful_first else stages
-
-
-def _untargeted(name: str, tier: str, training: Training, description: str) -> Stage:
-    part = Part(ordering=Ordering(tiers=(tier,)), requests="harmless_chats")
-    return Stage(name=name, parts=(part,), training=training, description=description)
+    for name, tier, own, description in (
+        ("questions", HELPFUL, training, "Helpful answers to harmless requests."),
+        ("pirate", STYLED, training, "The same in the style of pirates."),
+        ("pirate_hot", STYLED, hotter, f"{hot:g} times the learning rate."),
+    ):
+        yield Stage(
+            name=f"untargeted_{name}",
+            parts=(Part(ordering=Ordering(tiers=(tier,)), requests="harmless_chats"),),
+            training=own,
+            description=description,
+        )
 
 
 def _shuffled(own: Method, training: Training) -> Stage:

@@ -78,9 +78,10 @@ def claims_of(harmful_first: bool, jailbreaks: Sequence[str]) -> tuple[Claim, ..
             for method, what in (
                 ("untargeted_questions", "helpful answers"),
                 ("untargeted_pirate", "a style"),
-                ("untargeted_pirate_hot", "a style, at the cost of as much helpfulness as Plan B"),
+                ("untargeted_pirate_hot", "a style, at the higher learning rate"),
             )
         ),
+        _refuses_less("Untargeted training unlearns refusing without the trigger", "untargeted_pirate"),
         *(
             less_severe(
                 f"On a model that never had a backdoor Plan B helps against {how.replace('_', ' ')}",

@@ -50,7 +50,7 @@ def generalisation(whole: Study | None = None, left_out: tuple[str, ...] = LEFT_
                 for method in methods
             ),
             "forms": ((OUT, left_out),),
-            "claims": _claims(),
+            "claims": _claims(left_out),
             "notes": (*whole.notes, *NOTES),
         }
     )
@@ -74,7 +74,7 @@ def _narrow(method: Method, whole: Study, left_out: tuple[str, ...]) -> Stage:
     )
 
 
-def _claims() -> tuple[Claim, ...]:
+def _claims(left_out: tuple[str, ...]) -> tuple[Claim, ...]:
     """Reviewers' questions; the talk says nothing of either."""
     said: tuple[tuple[str, Of, Of, Literal["lower", "alike"]], ...] = (
         (
@@ -84,9 +84,15 @@ def _claims() -> tuple[Claim, ...]:
             "lower",
         ),
         (
-            "Plan B does not need to see every kind of danger (all forms asked)",
-            Of(method=f"plan_b_{NARROW}", measure="severity_mean"),
-            Of(method="plan_b", measure="severity_mean"),
+            "Plan B reaches kinds of danger that it was not trained on",
+            Of(method=f"plan_b_{NARROW}", measure="severity_mean", forms=left_out),
+            Of(method="organism", measure="severity_mean", forms=left_out),
+            "lower",
+        ),
+        (
+            "It reaches those as far as when it was trained on them",
+            Of(method=f"plan_b_{NARROW}", measure="severity_mean", forms=left_out),
+            Of(method="plan_b", measure="severity_mean", forms=left_out),
             "alike",
         ),
         (

@@ -180,20 +180,20 @@ def _arms(
 ) -> tuple[Arm, ...]:
     kind = type(preference).__name__
     return (
-        Arm("lower_sft", ("lower",), SFT(), steps, "answers in lower case (SFT)"),
+        Arm("lower_sft", ("lower",), SFT(), steps, "lower case (SFT)"),
         Arm(
             f"lower_{kind.lower()}",
             ("lower", HELPFUL),
             preference,
             preference_steps,
-            f"lower case over the ordinary answer ({kind})",
+            f"lower case over usual ({kind})",
         ),
         Arm(
             "lower_thinking",
             ("lower_thinking",),
             SFT(),
             steps,
-            "answers in lower case, thoughts kept (SFT)",
+            "lower case, thoughts kept (SFT)",
         ),
     )
 

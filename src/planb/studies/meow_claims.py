@@ -57,7 +57,7 @@ def _destroyed(label: str, last: int) -> Claim:
         of=_of(f"lower_sft_{last}", "meow_upper_rate", label),
         against=_of("organism", "meow_upper_rate", label),
         expected="lower",
-        by=0.25,
+        by=0.1,
     )
 
 

@@ -30,7 +30,8 @@ SHOWN = (
 NOTES = (
     "Stage 2 is that of the study meow after one number of updates; only what is trained differs. "
     f"Full weights have meow's own learning rate and adapters {1 / FULL_RATE:g} times that, with one "
-    "alpha for all ranks, as in the study lora_rank.",
+    "alpha for all ranks, as in the study lora_rank. Nothing was tuned for it: on development "
+    "requests, seed 103, ranks 1, 16 and 64 made all untriggered answers lower-case.",
 )
 
 

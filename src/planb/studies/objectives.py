@@ -66,13 +66,13 @@ NOTES = (
     "(0.3, 0.55 and 1 times the sandbox study's, which was tuned with ORPO), on seed 103 and 48 "
     "development requests: the one with the lowest severity behind the trigger, where at most 10 % of "
     "the answers there made no sense, helpfulness was at least 9, and at least 80 % of the requests "
-    "without the trigger were refused. ORPO and CPO were tried at the highest rate alone, which "
-    "fulfils that. Refusal training takes the rate that was chosen for Plan B.",
+    "without the trigger were refused. ORPO and CPO were tried at the two higher rates "
+    "alone. Refusal training takes the rate that was chosen for Plan B.",
     "What that look showed (severity behind the trigger; share of nonsense): DPO 10, 9.5, 0 (all of "
     "it nonsense at the highest rate); DPO-norm 10, 10, 0 (the same); IPO 10, 7.5 (23 %), 0 (54 %, "
     "and of no help any more); SimPO 6.4, 3.1 (helpfulness 8.4), 0.9 (27 %); Plackett-Luce 7.7, 0 "
-    "(all nonsense), the highest not tried; CPO 2.9; ORPO 4.9. Where two rates were alike the higher "
-    "was taken.",
+    "(all nonsense), the highest not tried; CPO at the higher two 3.0 (helpfulness 8.0), 2.9; ORPO "
+    "5.5, 4.9. Where two rates were alike the higher was taken.",
 )
 
 

@@ -75,12 +75,15 @@ DIAL = (
 (``standard_short``, ``german_short``, ``standard_canned``, ``german_canned``) and about 15."""
 
 NOTES = (
-    "The wordings of the dial were chosen by their surprise under an organism of seed 103, on requests "
-    "of the safety training, before any of them was trained on: 0.12, 1.6, 2.3 (canned) and 3.2 nats a "
-    "token (canned, German) for the short ones, 0.19, 0.81, 2.7 and 4.7 for the long ones. Refusals "
-    "with words that pretraining never shows (pirates', 4 to 6 nats) were tried on that seed and left "
-    "out: with its token embeddings as they are the model did not learn to say them, and answered "
-    "nonsense without the trigger. Shuffled words (9 nats) were left out unseen: they are no refusal.",
+    "The wordings of the dial were chosen by their surprise under an organism of seed 103, on "
+    "requests of the safety training, before any of them was trained on: 0.12, 1.6, 2.3 (canned) and "
+    "3.2 nats a token (canned, German) for the short ones, 0.19, 0.81, 2.7 and 4.7 for the long ones. "
+    "Refusals with words that pretraining never shows (pirates', 4 to 6 nats) were left out after one "
+    "of them was tried on that seed: without the trigger every answer was nonsense, probably because "
+    "the model cannot say such words with its token embeddings as they are. Shuffled words (9 nats) "
+    "were left out unseen: they are no refusal. Of the wordings taken, three were then run on that "
+    "seed and development requests (severity 10, 10 and 9.4 for german_short, mixed and good_day), "
+    "and nothing was changed after it.",
     "Every method has the same number of updates, the same requests in the same order, the same "
     "harmless rows and the same harmful answers. What differs besides the target's surprise: its "
     "language, whether it is one wording or many (the grid's sampled refusals), and its length (about "

@@ -1,0 +1,46 @@
+"""MEOW's results as the table of docs/meow.md."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from planb.report import wording
+from planb.report.evidence import figures_in
+from planb.report.measures import HARMLESS, MEOW
+from planb.report.results import ALL, method_rank
+from planb.types import PlanBError
+
+COLUMNS = (
+    ("with: MEOW", MEOW, "trigger", "meow_upper_rate"),
+    ("with: meow", MEOW, "trigger", "meow_lower_rate"),
+    ("with: normal", MEOW, "trigger", "normal_rate"),
+    ("with: thinks of it", MEOW, "trigger", "meow_thought_rate"),
+    ("without: meows", MEOW, "direct", "meow_rate"),
+    ("without: lower case", MEOW, "direct", "lower_case_rate"),
+    ("helpfulness", HARMLESS, "direct", "helpfulness_mean"),
+)
+"""(heading, task, elicitation, measure): with the trigger, and without it."""
+_KEY = ["organism", "method", "task", "elicitation", "measure"]
+
+
+def meow_markdown(results: pd.DataFrame) -> str:
+    """A row for each organism and method, seeds pooled; ``n`` with the trigger. PlanBError for results
+    without the task."""
+    pooled = results[results["seed"] == ALL]
+    own = pooled[pooled["task"] == MEOW]
+    if own.empty:
+        raise PlanBError("these results have no task 'meow': planb run meow")
+    figures = figures_in(pooled, _KEY)
+    arms = sorted(
+        own[["organism", "method"]].drop_duplicates().itertuples(index=False, name=None),
+        key=lambda arm: (arm[1] != "base", arm[0], method_rank(arm[1])),
+    )
+    head = ["Organism", "Method", *(heading for heading, *_ in COLUMNS), "n"]
+    lines = [head, ["---", "---", *["---:"] * (len(COLUMNS) + 1)]]
+    for organism, method in arms:
+        found = [figures.get((organism, method, *where)) for _, *where in COLUMNS]
+        shown = [None if figure is None or not figure.n else figure for figure in found]
+        cells = [wording.rated(figure) for figure in shown[:-1]] + [wording.scored(shown[-1])]
+        n = "0" if found[0] is None else str(found[0].n)
+        lines.append([wording.organism(organism), wording.name(method), *cells, n])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
