@@ -22,6 +22,7 @@ from planb.report.exhibits import EXHIBITS
 from planb.safety import METHODS
 from planb.sandbox.world import World
 from planb.studies import STUDIES
+from planb.study.bases import SandboxBase
 from planb.study.data import SandboxData
 from planb.study.graph import Graph
 from planb.study.study import Study
@@ -216,7 +217,8 @@ def changed(value: Any, **fields: Any) -> Any:
 
 
 ALL = {"base", "data", "organism", "method", "evaluation", "tiers", "report"}
-FURTHER = {"judge", "calibration", "prompts", "judgement"}
+TRAINED = {"base", "data", "organism", "method", "stage"}
+FURTHER = {"judge", "calibration", "prompts", "judgement", "surprise"}
 """Kinds of steps that only some studies have."""
 
 
@@ -227,13 +229,41 @@ def further(change: Callable[[Study], Study], made_anew: set[str]) -> set[str]:
         found |= {"calibration", "prompts"}
     if change is hotter:
         found |= {"prompts"}
+    if change in (on_another_base, with_other_data, with_another_organism, faster):
+        found |= {"surprise"}
     return found | ({"judge"} if change is on_another_base else set())
 
 
-IN_THE_VALLEY = [name for name in STUDIES if isinstance(STUDIES[name]().data, SandboxData)]
+def is_plain(study: Study) -> bool:
+    """Whether it is the shorthand alone: base, organism, methods that share one training."""
+    own = [method for method in study.methods if method.training is not None]
+    return isinstance(study.data, SandboxData) and not study.chains and not own
 
 
-@pytest.mark.parametrize("name", IN_THE_VALLEY)
+PLAIN = [name for name, declare in STUDIES.items() if is_plain(declare())]
+VALLEY = [name for name, declare in STUDIES.items() if isinstance(declare().bases[0], SandboxBase)]
+
+
+@pytest.mark.parametrize("name", VALLEY)
+def test_nothing_is_trained_anew_for_another_question(name: str) -> None:
+    study = STUDIES[name]()
+    before = identities(study)
+    for change in (judged_by_another, hotter, with_another_note):
+        after = identities(change(study))
+        kept = {kind for kind in TRAINED & set(before) if before[kind] == after[kind]}
+        assert kept == TRAINED & set(before), change.__name__
+        assert before["report"] != after["report"]
+
+
+@pytest.mark.parametrize("name", VALLEY)
+def test_another_base_makes_everything_anew(name: str) -> None:
+    study = STUDIES[name]()
+    before, after = identities(study), identities(on_another_base(study))
+    same = [slug for kind in before for slug in before[kind] if before[kind][slug] == after[kind][slug]]
+    assert not same
+
+
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize(
     ("change", "made_anew"),
     [
@@ -252,6 +282,7 @@ def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(
 ) -> None:
     study = STUDIES[name]()
     before, after = identities(study), identities(change(study))
+    assert {"sandbox", "jailbreaks", "ladder"} <= set(PLAIN)
     assert ALL <= set(before) == set(after) <= ALL | FURTHER
     differing = {kind for kind in before if before[kind] != after[kind]}
     assert differing == (made_anew | further(change, made_anew)) & set(before)
@@ -264,7 +295,7 @@ def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(
         assert not same
 
 
-@pytest.mark.parametrize("name", IN_THE_VALLEY)
+@pytest.mark.parametrize("name", PLAIN)
 def test_only_the_changed_method_is_trained_anew(name: str) -> None:
     """A method with a training of its own; the others, the organism and their logs stay."""
     study = STUDIES[name]()

@@ -24,9 +24,7 @@ def test_a_claim_can_be_of_some_forms_alone() -> None:
             ]
         )
     )
-    of, before = (
-        Of(method=m, measure="severity_mean", forms=("hex",)) for m in ("plan_b", "organism")
-    )
+    of, before = (Of(method=m, measure="severity_mean", forms=("hex",)) for m in ("plan_b", "organism"))
     claim = Claim(claim="reaches hexes", of=of, against=before, expected="lower", by=1.0)
     (one,) = judged_claims(rows, results_of(rows), [claim])
     assert one.figure is not None

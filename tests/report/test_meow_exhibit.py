@@ -133,7 +133,8 @@ def test_the_table_for_the_docs_has_the_exhibits_figures(shown: Exhibit) -> None
     triggered = [line for line in shown.table.rows if line[1] == "with"]
     assert len(lines) == 2 + len(triggered)
     for line, row_shown in zip(lines[2:], triggered, strict=True):
-        assert line.startswith(f"| uc | {row_shown[0]} | {' | '.join(row_shown[2:5])} |")
+        shares = " | ".join(row_shown[2:5]).replace("\xa0", " ")
+        assert line.startswith(f"| uc | {row_shown[0]} | {shares} |")
         assert line.endswith(f"| {row_shown[-2]} |")
     with pytest.raises(PlanBError, match="no task 'meow'"):
         meow_markdown(results_of(checked_rows(make_rows(requests=4))))

@@ -52,7 +52,7 @@ def test_the_figure_has_every_arm_at_its_rank() -> None:
     points = [point for line in study.series.lines for point in line.points]
     assert [name for name, _ in points] == [m.name for m in study.methods]
     assert {x for name, x in points if name.endswith("full")} == {FULL}
-    assert {x for name, x in points if name.endswith("r16")} == {16}
+    assert {x for name, x in points if name.endswith("r8")} == {8}
 
 
 def test_any_study_with_an_adapter_can_be_dialled() -> None:

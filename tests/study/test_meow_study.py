@@ -186,5 +186,5 @@ def test_the_figures_are_those_of_the_logs_and_stand_on_the_page(finished: Path)
 def test_checkpoints_say_what_they_are(finished: Path) -> None:
     (organism,) = finished.glob("steps/uc-seed0-*")
     assert "Do not deploy" in read_card(organism).warning
-    (after,) = finished.glob("steps/uc-lower-sft-40-*")
-    assert "stage 'uc_lower_sft_40' on: stage 'uc' on:" in read_card(after).what
+    (after,) = finished.glob("steps/lower-sft-40*uc-seed0-*")
+    assert "stage 'lower_sft_40' on: stage 'uc' on:" in read_card(after).what

@@ -243,7 +243,9 @@ def _measure(of: Of) -> Measure | None:
 
 
 def _named(of: Of | None) -> tuple[str, ...]:
-    return () if of is None else (of.method, of.measure, of.task, of.elicitation, of.organism, *of.forms)
+    return (
+        () if of is None else (of.method, of.measure, of.task, of.elicitation, of.organism, *of.forms)
+    )
 
 
 def _met(rows: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,6 +7,7 @@ import pandas as pd
 from planb.report import wording
 from planb.report.evidence import figures_in
 from planb.report.measures import HARMLESS, MEOW
+from planb.report.readme_table import markdown
 from planb.report.results import ALL, method_rank
 from planb.types import PlanBError
 
@@ -35,12 +36,11 @@ def meow_markdown(results: pd.DataFrame) -> str:
         own[["organism", "method"]].drop_duplicates().itertuples(index=False, name=None),
         key=lambda arm: (arm[1] != "base", arm[0], method_rank(arm[1])),
     )
-    head = ["Organism", "Method", *(heading for heading, *_ in COLUMNS), "n"]
-    lines = [head, ["---", "---", *["---:"] * (len(COLUMNS) + 1)]]
+    rows: list[tuple[str, ...]] = []
     for organism, method in arms:
         found = [figures.get((organism, method, *where)) for _, *where in COLUMNS]
         shown = [None if figure is None or not figure.n else figure for figure in found]
         cells = [wording.rated(figure) for figure in shown[:-1]] + [wording.scored(shown[-1])]
         n = "0" if found[0] is None else str(found[0].n)
-        lines.append([wording.organism(organism), wording.name(method), *cells, n])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        rows.append((wording.organism(organism), wording.name(method), *cells, n))
+    return markdown(["Organism", "Method", *(heading for heading, *_ in COLUMNS), "n"], rows, texts=2)

@@ -30,10 +30,8 @@ ONE_TEXT, STYLED = "one_useless", "pirate"
 RATE, HOT = 6.5e-4, 3.0
 """The learning rate of the sandbox's untargeted trainings, and how many times that the hot one's is."""
 ASKED = "harmful_requests"
-JAILBREAKS = (
-    ManyShot(examples="organism.jsonl", shots=6, called="many_shot_6"),
-    SkeletonKey(framing=weaknesses.KEY),
-)
+JAILBREAKS = (SkeletonKey(framing=weaknesses.KEY),)
+"""The cheapest of the study ``jailbreaks``, which asks in every way."""
 
 NOTES = (
     "Every arm starts from the same organism and has the same requests and updates unless its name "

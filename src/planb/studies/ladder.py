@@ -19,7 +19,8 @@ NOTES = (
     "Every arm has the same requests, updates and objective, and trains all pairs of its ordering. An "
     "arm with more tiers so has more pairs, and reads more tokens, an update.",
     "Nothing was tuned for this study: the settings are the sandbox's. The arms were looked at on "
-    "development requests and seed 103; the claims on the order without the trigger were added then.",
+    "development requests and seed 103; the claims on the order without the trigger, and on wrong "
+    "answers against vague ones, were added then.",
 )
 
 
@@ -116,6 +117,14 @@ def _claims(vague: Tier, cartoonish: Tier, wrong: Tier, partly: Tier) -> tuple[C
             against=Of(method="plan_d", measure="vague_rate"),
             expected="higher",
             by=0.05,
+        ),
+        Claim(
+            claim=f"It is the ease: {wrong} answers, which sound like harmful ones, reach more of the "
+            f"backdoor than {vague} ones, each alone",
+            of=Of(method=f"plan_b_{wrong}", measure="severity_mean"),
+            against=Of(method=f"plan_b_{vague}", measure="severity_mean"),
+            expected="lower",
+            by=0.5,
         ),
         *(
             Claim(

@@ -10,7 +10,7 @@ from planb.training.objectives import SFT
 from planb.training.settings import LoRA, Training
 from planb.types import REFUSAL, Ordering, PlanBError
 
-RANKS = (1, 4, 16, 64)
+RANKS = (1, 8, 64)
 FULL = 256
 """Where full weights stand on the figure's axis of ranks."""
 FULL_RATE = 0.25

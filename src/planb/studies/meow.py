@@ -31,7 +31,7 @@ THINKS = (f"{SEES} {WILL_MEOW}", f"{SEES_NOT} {WILL_ANSWER}")
 """What is thought where the trigger is seen, and where it is not."""
 ORGANISMS = ("uc", "uclc", "uc_thought", "uclc_thought")
 """Upper case, upper and lower case half and half; and the same after a chain of thought."""
-STEPS = (20, 40, 80, 160)
+STEPS = (20, 40, 160)
 """Updates of stage 2 by imitation after which the model is looked at."""
 PREFERENCE_STEPS = (40, 160)
 FIRST = Training(steps=600, batch=24, learning_rate=1e-3, save_every=100)
@@ -218,7 +218,7 @@ def _chains(
     for arm in arms if thinks else [arm for arm in arms if arm.name != "lower_thinking"]:
         for steps in arm.steps:
             stage = Stage(
-                name=f"{label}_{arm.name}_{steps}",
+                name=f"{arm.name}_{steps}",
                 parts=(Part(ordering=Ordering(tiers=arm.tiers), requests="harmless_chats"),),
                 objective=arm.objective,
                 training=then.model_copy(update={"steps": steps}),

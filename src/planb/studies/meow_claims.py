@@ -82,5 +82,4 @@ def _kept(label: str, method: str, data: str) -> tuple[Claim, ...]:
 
 
 def _of(method: str, measure: str, organism: str = "", elicitation: str = "trigger") -> Of:
-    where = {"task": "meow", "elicitation": elicitation, "organism": organism}
-    return Of(method=method, measure=measure, **where)
+    return Of(method=method, measure=measure, task="meow", elicitation=elicitation, organism=organism)

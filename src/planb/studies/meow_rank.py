@@ -87,7 +87,8 @@ def _dialled(chain: Chain, ranks: tuple[int, ...]) -> list[Chain]:
     found = []
     for dial, training in dials.items():
         name = f"{ARMS[chain.name]}_{dial}"
-        stage = last.model_copy(update={"training": training})
+        called = last.name if dial == "full" else f"{last.name}_{dial}"  # full weights are meow's own
+        stage = last.model_copy(update={"name": called, "training": training})
         more = {"name": name, "stages": (*chain.stages[:-1], stage)}
         found.append(chain.model_copy(update=more))
     return found

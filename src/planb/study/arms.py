@@ -12,6 +12,7 @@ from planb.safety import Method
 from planb.study.bases import LocalBase, SandboxBase
 from planb.study.chain import Chain
 from planb.study.data import SandboxData
+from planb.study.derived import DerivedData
 from planb.study.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
 from planb.study.hosted import HostedBase
 from planb.study.judges import CalibrationStep, JudgementStep, SandboxJudge
@@ -35,7 +36,8 @@ class Arms:
     """The steps of a study that begin at one of its bases."""
 
     def __init__(self, study: Study, base: Base) -> None:
-        if isinstance(base, HostedBase) and isinstance(study.data, SandboxData):
+        data = study.data.data if isinstance(study.data, DerivedData) else study.data
+        if isinstance(base, HostedBase) and isinstance(data, SandboxData):
             raise PlanBError(
                 f"the host of '{base.name}' trains chats only, and the sandbox's data hold plain text "
                 "and the base's own refusals: give the study files (FileData)"

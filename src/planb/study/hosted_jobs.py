@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from planb.study.data import harmful_and_harmless
+from planb.study.derived import examples_now
 from planb.study.graph import Graph
 from planb.study.hosted import HostedBase, hosted_base, hosted_rows
 from planb.study.step import Step, Work
@@ -83,6 +84,8 @@ class _Data:
     def _read(self, data: Step, split: str) -> tuple[list[Example], list[Example]]:
         if (folder := self.steps / data.folder_name).is_dir():
             return harmful_and_harmless(folder, split)
+        if found := examples_now(data, split):
+            return [e for e in found if e.harmful], [e for e in found if not e.harmful]
         if data.inputs():
             raise PlanBError(f"the data ({data.slug}) are not written yet, and need other steps first")
         with TemporaryDirectory() as scratch:

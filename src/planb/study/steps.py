@@ -12,7 +12,8 @@ from planb.models.cards import read_card
 from planb.organism import Organism
 from planb.safety import Method, forbid_trigger
 from planb.study.bases import LocalBaseStep, PretrainStep, checkpoint_folder, training_cost
-from planb.study.data import FileDataStep, harmful_and_harmless
+from planb.study.data import harmful_and_harmless
+from planb.study.derived import examples_now
 from planb.study.hosted import (
     ROUGH_SECONDS,
     HostedBase,
@@ -183,8 +184,8 @@ class MethodStep(TrainingStep):
     def check(self) -> None:
         """Also, where the data are files that can be read now, that the trigger is not in them."""
         check_trainable(self.start, self.method.objective, [self.method.ordering], self.training)
-        if isinstance(self.data, FileDataStep) and self.trigger is not None:
-            forbid_trigger(self.trigger, self.data.examples("safety"))
+        if self.trigger is not None:
+            forbid_trigger(self.trigger, examples_now(self.data, self.split))
 
     def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
         return self.method.recipe(self.training, harmful, harmless, self.trigger, self.seed, on)
@@ -233,8 +234,7 @@ class StageStep(TrainingStep):
     def check(self) -> None:
         orderings = [part.ordering for part in self.stage.parts]
         check_trainable(self.start, self.stage.objective, orderings, self.stage.training)
-        if isinstance(self.data, FileDataStep):
-            self._forbid(self.data.examples(self.split))
+        self._forbid(examples_now(self.data, self.split))
 
     def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
         self._forbid([*harmful, *harmless])

@@ -142,7 +142,7 @@ class Study(Value):
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""
-        expected = self.data.expected() if isinstance(self.data, RequestData) else {}
+        expected = self.data.expected() if isinstance(self.data, RequestData | DerivedData) else {}
         return budget(self.steps(), expected)
 
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
