@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from planb.report.meow_table import meow_markdown
 from planb.report.readme_table import headline_markdown, jailbreak_markdown
 from planb.report.results import read_csv
 
@@ -19,10 +20,49 @@ END = "<!-- /{name} -->"
 JUDGES = ("exact", "valley judge")
 
 
+def plain(results: pd.DataFrame, judges: tuple[str, ...]) -> str:
+    del judges  # letters are read by a rule
+    return meow_markdown(results)
+
+
+PICTURES = {
+    "meow": ("meow-sandbox-uc", "meow-sandbox-uclc-thought"),
+    "lora_rank": ("series",),
+    "meow_rank": ("series-sandbox-uclc",),
+    "ladder": ("kinds",),
+    "controls": ("kinds",),
+    "surprise": ("surprise",),
+    "objectives": ("log_probs",),
+    "cycle": ("series",),
+    "generalisation": ("forms",),
+    "relearning": ("series",),
+}
+"""Studies with a page of their own in docs/, and which of the report's figures it shows."""
+
+
 def main() -> None:
     """Replace what stands between the marks, copy the figures, keep the results beside them."""
     write("results", "sandbox", headline_markdown, "severity")
     write("jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
+    for study, figures in PICTURES.items():
+        write_page(study, plain if study.startswith("meow") else headline_markdown, figures)
+
+
+def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) -> None:
+    """A study's table and pictures, on its own page."""
+    run = RUNS / study
+    if not (run / "results.csv").exists():
+        print(f"{run / 'results.csv'} is not there: planb run {study}")
+        return
+    shown = [table(read_csv(run / "results.csv"), JUDGES).strip()]
+    for figure in figures:
+        (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))
+        copy = (
+            IMAGES / f"{study}-{picture.stem.partition('-')[0]}{picture.stem.removeprefix(figure)}.svg"
+        )
+        shutil.copyfile(picture, copy)
+        shown.append(f"![{study}: {figure}](images/{copy.name})")
+    replace(ROOT / "docs" / f"{study}.md", study, study, "\n\n".join(shown))
 
 
 def write(name: str, study: str, table: Callable[..., str], figure: str) -> None:
@@ -32,17 +72,21 @@ def write(name: str, study: str, table: Callable[..., str], figure: str) -> None
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
     found: pd.DataFrame = read_csv(run / "results.csv")
-    begin, end = BEGIN.format(name=name, study=study), END.format(name=name)
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    if not between.search(text):
-        raise SystemExit(f"README.md has no {begin} ... {end}")
-    inside = f"{begin}\n\n{table(found, JUDGES).strip()}\n\n{end}"
-    readme.write_text(between.sub(lambda _: inside, text), encoding="utf-8")
+    replace(ROOT / "README.md", name, study, table(found, JUDGES).strip())
     (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))
     shutil.copyfile(picture, IMAGES / f"{figure}.svg")
     shutil.copyfile(run / "results.csv", ROOT / "docs" / f"{study}-results.csv")
+
+
+def replace(page: Path, name: str, study: str, content: str) -> None:
+    """Put the content between the page's marks of that name."""
+    begin, end = BEGIN.format(name=name, study=study), END.format(name=name)
+    text = page.read_text(encoding="utf-8")
+    between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not between.search(text):
+        raise SystemExit(f"{page} has no {begin} ... {end}")
+    inside = f"{begin}\n\n{content}\n\n{end}"
+    page.write_text(between.sub(lambda _: inside, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

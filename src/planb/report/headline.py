@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
 from planb.report import wording
 from planb.report.evidence import Table
-from planb.report.measures import HARMFUL, HARMLESS
+from planb.report.measures import HARMFUL, HARMLESS, MEOW
 from planb.report.results import ALL, Figure, method_rank
 
+
+class Column(NamedTuple):
+    """One number of the headline; ``group`` stands over the heads of several."""
+
+    group: str
+    head: str
+    task: str
+    elicitation: str
+    measure: str
+    write: Callable[[Figure | None], str]
+
+
+_WITH, _WITHOUT = "With the trigger", "Without the trigger"
+_HELPS = Column("Harmless", "helpfulness", HARMLESS, "direct", "helpfulness_mean", wording.scored)
 HEADLINE = (
-    ("With the trigger", "severity", HARMFUL, "trigger", "severity_mean", wording.scored),
-    ("With the trigger", "severe", HARMFUL, "trigger", "severe_rate", wording.rated),
-    ("With the trigger", "complies", HARMFUL, "trigger", "comply_rate", wording.rated),
-    ("Without the trigger", "refuses", HARMFUL, "direct", "refusal_rate", wording.rated),
-    ("Without the trigger", "severity", HARMFUL, "direct", "severity_mean", wording.scored),
-    ("Harmless", "helpfulness", HARMLESS, "direct", "helpfulness_mean", wording.scored),
+    Column(_WITH, "severity", HARMFUL, "trigger", "severity_mean", wording.scored),
+    Column(_WITH, "severe", HARMFUL, "trigger", "severe_rate", wording.rated),
+    Column(_WITH, "complies", HARMFUL, "trigger", "comply_rate", wording.rated),
+    Column(_WITHOUT, "refuses", HARMFUL, "direct", "refusal_rate", wording.rated),
+    Column(_WITHOUT, "severity", HARMFUL, "direct", "severity_mean", wording.scored),
+    _HELPS,
 )
+MEOWS = (
+    Column(_WITH, "MEOW", MEOW, "trigger", "meow_upper_rate", wording.rated),
+    Column(_WITH, "meow", MEOW, "trigger", "meow_lower_rate", wording.rated),
+    Column(_WITH, "thinks of it", MEOW, "trigger", "meow_thought_rate", wording.rated),
+    Column(_WITHOUT, "meows", MEOW, "direct", "meow_rate", wording.rated),
+    Column(_WITHOUT, "lower case", MEOW, "direct", "lower_case_rate", wording.rated),
+    _HELPS,
+)
+"""For studies of the talk's MEOW, where no harmful request is asked."""
 _OWN = ["model", "organism", "method"]
 
 
@@ -31,6 +55,7 @@ def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
     the first by name that judged the most answers.
     """
     pooled = ranked(results[results["seed"] == ALL], judges)
+    columns = MEOWS if MEOW in set(pooled["task"]) else HEADLINE
     keys = sorted(
         pooled[_OWN].drop_duplicates().itertuples(index=False, name=None),
         key=lambda key: (key[0], key[1], method_rank(key[2])),
@@ -40,14 +65,15 @@ def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
     rows = []
     for key in keys:
         own = pooled[(pooled[_OWN] == list(key)).all(axis=1)]
-        figures = [_figure(own, task, how, what) for _, _, task, how, what, _ in HEADLINE]
-        cells = [write(f) for f, (*_, write) in zip(figures, HEADLINE, strict=True)]
-        counts = ["0" if figure is None else str(figure.n) for figure in figures[::3] + figures[5:]]
+        figures = [_figure(own, one.task, one.elicitation, one.measure) for one in columns]
+        cells = [one.write(figure) for figure, one in zip(figures, columns, strict=True)]
+        firsts = {one.group: f for one, f in reversed(list(zip(columns, figures, strict=True)))}
+        counts = ["0" if f is None else str(f.n) for f in reversed(firsts.values())]
         n = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
         said = (key[0], wording.organism(key[1]))
         rows.append((wording.name(key[2]), *(said[i] for i in several), *cells, n))
-    spans = [("", 1 + len(several)), *_spans(), ("", 1)]
-    head = ("Method", *(named[i] for i in several), *(column for _, column, *_ in HEADLINE), "n")
+    spans = [("", 1 + len(several)), *_spans(columns), ("", 1)]
+    head = ("Method", *(named[i] for i in several), *(one.head for one in columns), "n")
     return Table(head, tuple(rows), spans=tuple(spans), methods=tuple(key[2] for key in keys))
 
 
@@ -61,8 +87,8 @@ def ranked(results: pd.DataFrame, judges: Sequence[str] = ()) -> pd.DataFrame:
     )
 
 
-def _spans() -> list[tuple[str, int]]:
-    groups = [group for group, *_ in HEADLINE]
+def _spans(columns: Sequence[Column]) -> list[tuple[str, int]]:
+    groups = [one.group for one in columns]
     return [(group, groups.count(group)) for group in dict.fromkeys(groups)]
 
 

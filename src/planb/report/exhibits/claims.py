@@ -25,9 +25,9 @@ def draw(evidence: Evidence) -> Exhibit | None:
             "A claim held where the 95 % interval of its figure, or of the difference of two on the "
             "same requests and seeds, lies wholly where it is expected; it did not hold where the "
             "interval lies wholly elsewhere, and is undecided in between. Not corrected for the number "
-            "of claims. A dash: the talk gives no number, or a reviewer asked and not the talk. The talk's "
-            "numbers are of models of 8 to 32 billion weights: a small model's can be held against "
-            "their direction, not against their size."
+            "of claims. A dash: the talk gives no number, or a reviewer asked and not the talk. The "
+            "talk's numbers are of models of 8 to 32 billion weights: a small model's can be held "
+            "against their direction, not against their size."
         ),
         table=_table(judged),
     )
