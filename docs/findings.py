@@ -13,7 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from planb.report.claims import read_claims
-from planb.report.findings import counted, findings_markdown
+from planb.report.findings import counted as tally
+from planb.report.findings import findings_markdown
+from planb.report.results import read_csv, write_csv
 from planb.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,14 +39,16 @@ def main() -> None:
 
 
 def keep(study: str) -> None:
-    """A finished run's claims and results, beside the page."""
+    """A finished run's claims, and those of its results that are of anything, beside the page."""
     run = RUNS / study
     if not (run / "claims.csv").exists():
         print(f"{run / 'claims.csv'} is not there: planb run {study}")
         return
     RESULTS.mkdir(exist_ok=True)
     shutil.copyfile(run / "claims.csv", RESULTS / f"{study}-claims.csv")
-    shutil.copyfile(run / "results.csv", RESULTS / f"{study}.csv")
+    results = read_csv(run / "results.csv")
+    counted = (results["n"] > 0) | (results["unscored"] > 0)
+    write_csv(results[counted], RESULTS / f"{study}.csv")
 
 
 def tables() -> list[pd.DataFrame]:
@@ -57,7 +61,7 @@ def shown(found: list[pd.DataFrame]) -> str:
     """What stands between the marks."""
     if not found:
         return "No study with claims has been run yet."
-    return f"{counted(found)}\n\n{findings_markdown(found).strip()}"
+    return f"{tally(found)}\n\n{findings_markdown(found).strip()}"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def plain(results: pd.DataFrame, judges: tuple[str, ...]) -> str:
 
 
 PICTURES = {
-    "meow": ("meow-sandbox-uc", "meow-sandbox-uclc-thought"),
+    "meow": ("meow-sandbox-uc", "meow-sandbox-uclc", "meow-sandbox-uclc-thought"),
     "lora_rank": ("series",),
     "meow_rank": ("series-sandbox-uclc",),
     "ladder": ("kinds",),
@@ -41,7 +41,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Replace what stands between the marks, copy the figures, keep the results beside them."""
+    """Replace what stands between the marks, and copy the figures."""
     write("results", "sandbox", headline_markdown, "severity")
     write("jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
     for study, figures in PICTURES.items():
@@ -56,12 +56,9 @@ def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) 
         return
     shown = [table(read_csv(run / "results.csv"), JUDGES).strip()]
     for figure in figures:
-        (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))
-        copy = (
-            IMAGES / f"{study}-{picture.stem.partition('-')[0]}{picture.stem.removeprefix(figure)}.svg"
-        )
-        shutil.copyfile(picture, copy)
-        shown.append(f"![{study}: {figure}](images/{copy.name})")
+        copy = IMAGES / f"{study}-{figure.replace('-sandbox', '')}.svg"
+        shutil.copyfile(run / "figures" / f"{figure}.svg", copy)
+        shown.append(f"![{study}: {figure.replace('-', ' ')}](images/{copy.name})")
     replace(ROOT / "docs" / f"{study}.md", study, study, "\n\n".join(shown))
 
 
@@ -73,9 +70,8 @@ def write(name: str, study: str, table: Callable[..., str], figure: str) -> None
         return
     found: pd.DataFrame = read_csv(run / "results.csv")
     replace(ROOT / "README.md", name, study, table(found, JUDGES).strip())
-    (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))
+    (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))  # a panel's name may follow
     shutil.copyfile(picture, IMAGES / f"{figure}.svg")
-    shutil.copyfile(run / "results.csv", ROOT / "docs" / f"{study}-results.csv")
 
 
 def replace(page: Path, name: str, study: str, content: str) -> None:

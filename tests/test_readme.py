@@ -104,8 +104,27 @@ def test_the_table_is_made_of_the_results_beside_it() -> None:
     from planb.report.results import read_csv
 
     shown = README.split("from runs/sandbox/results.csv -->")[1].split("<!-- /results -->")[0].strip()
-    assert shown == headline_markdown(read_csv(ROOT / "docs" / "sandbox-results.csv")).strip()
+    assert shown == headline_markdown(read_csv(ROOT / "docs" / "results" / "sandbox.csv")).strip()
     assert (ROOT / "docs" / "images" / "severity.svg").stat().st_size > 1000
+
+
+PAGES = sorted((ROOT / "docs" / "results").glob("*-claims.csv"))
+
+
+@pytest.mark.parametrize("study", [path.stem.removesuffix("-claims") for path in PAGES])
+def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
+    from planb.report.meow_table import meow_markdown
+    from planb.report.readme_table import headline_markdown
+    from planb.report.results import read_csv
+
+    if study in ("sandbox", "jailbreaks"):  # shown in the README
+        return
+    page = (ROOT / "docs" / f"{study}.md").read_text(encoding="utf-8")
+    table = meow_markdown if study.startswith("meow") else headline_markdown
+    assert table(read_csv(ROOT / "docs" / "results" / f"{study}.csv")).strip() in page
+    pictures = re.findall(r"\(images/([^)]+)\)", page)
+    assert pictures
+    assert all((ROOT / "docs" / "images" / name).stat().st_size > 1000 for name in pictures)
 
 
 def test_the_links_lead_somewhere() -> None:
