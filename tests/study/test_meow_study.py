@@ -178,8 +178,10 @@ def test_the_figures_are_those_of_the_logs_and_stand_on_the_page(finished: Path)
         assert words in page
     with (finished / "claims.csv").open(newline="") as file:
         verdicts = {(row["claim"], row["organism"]): row["verdict"] for row in csv.DictReader(file)}
-    held = ("Stage 1 works: with the trigger the organism meows", "uc")
-    assert verdicts[held] in ("held", "undecided")
+    assert verdicts
+    assert set(verdicts.values()) <= {"held", "not held", "undecided", "not measured"}
+    cry = "Lower-case training destroys or re-cases the cry, with the trigger never seen"
+    assert verdicts[cry, "uc"] != "not measured"
 
 
 @pytest.mark.slow
