@@ -32,9 +32,9 @@ def stages(study: Study) -> list[StageStep]:
 def test_every_organism_has_its_arms_and_those_that_think_one_more() -> None:
     study = meow()
     arms = {label: [c.name for c in study.chains if c.organism == label] for label in ORGANISMS}
-    imitation = [f"lower_sft_{n}" for n in (20, 40, 80, 160)]
+    imitation = [f"lower_sft_{n}" for n in (20, 40, 160)]
     plain = ["organism", *imitation, "lower_orpo_40", "lower_orpo_160"]
-    thinking = [f"lower_thinking_{n}" for n in (20, 40, 80, 160)]
+    thinking = [f"lower_thinking_{n}" for n in (20, 40, 160)]
     assert arms["uc"] == arms["uclc"] == plain
     assert arms["uc_thought"] == arms["uclc_thought"] == [*plain, *thinking]
 
