@@ -20,6 +20,7 @@ from planb.organism import Organism
 from planb.safety import METHODS, plan_b, standard
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.world import World
+from planb.studies.sandbox import CLAIMS
 from planb.study.bases import LocalBase
 from planb.study.benchmarks import Benchmarks
 from planb.study.evaluation import PAIR_PROMPTS, Evaluation
@@ -127,6 +128,7 @@ def paper(
         sampling=sampling or Sampling(temperature=0.7, max_new_tokens=400, token_budget=65536),
         seeds=seeds,
         served=served or {},
+        claims=() if stamp else CLAIMS,
         notes=notes,
         stamp=stamp,
     )
