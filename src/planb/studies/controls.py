@@ -17,7 +17,7 @@ from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
 from planb.study.data import SandboxData
-from planb.study.derived import DerivedData
+from planb.study.derived import with_tiers
 from planb.study.evaluation import Evaluation
 from planb.study.study import Study
 from planb.training.objectives import SFT
@@ -88,7 +88,7 @@ def controls(
         update={
             "name": "controls",
             "title": "Controls of Plan B: order, edges, amount, texts, and untargeted training",
-            "data": _with(whole, made),
+            "data": with_tiers(whole.data, made),
             "methods": _methods(whole, harmful_first),
             "from_base": (standard.name, plan_b.name),
             "chains": tuple(
@@ -133,12 +133,6 @@ def _recipe(whole: Study) -> str:
 def _agreeing(item: Item, other: Item) -> int:
     """How many parts of the two recipes are the same."""
     return sum(a == b for a, b in zip(item.recipe.parts, other.recipe.parts, strict=True))
-
-
-def _with(whole: Study, made: tuple[Derived, ...]) -> DerivedData:
-    if isinstance(whole.data, DerivedData):
-        return whole.data.model_copy(update={"tiers": (*whole.data.tiers, *made)})
-    return DerivedData(data=whole.data, tiers=made)
 
 
 def _methods(whole: Study, harmful_first: bool) -> tuple[Method, ...]:

@@ -11,7 +11,7 @@ from planb.report.story import Claim, Of
 from planb.safety import METHODS, Method, standard
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
-from planb.study.derived import DerivedData
+from planb.study.derived import with_tiers
 from planb.study.study import Study
 from planb.types import HARMFUL, Ordering, Value
 
@@ -144,15 +144,11 @@ def surprise(whole: Study | None = None, dial: tuple[Wording, ...] = DIAL) -> St
     objective = {"objective": as_in(whole, standard).objective}
     wordings = tuple(wording.method.model_copy(update=objective) for wording in dial)
     made = tuple(wording.derived for wording in dial)
-    if isinstance(whole.data, DerivedData):
-        data = whole.data.model_copy(update={"tiers": (*whole.data.tiers, *made)})
-    else:
-        data = DerivedData(data=whole.data, tiers=made)
     return whole.model_copy(
         update={
             "name": "surprise",
             "title": "Do surprising targets reach more of the backdoor? The talk's grid, and a dial",
-            "data": data,
+            "data": with_tiers(whole.data, made),
             "methods": (*grid, *wordings),
             "chains": (),
             "from_base": (),
