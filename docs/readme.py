@@ -30,7 +30,7 @@ PICTURES = {
     "lora_rank": ("series",),
     "meow_rank": ("series-sandbox-uclc",),
     "ladder": ("kinds",),
-    "controls": ("kinds",),
+    "controls": ("kinds-sandbox-organism",),
     "surprise": ("surprise",),
     "objectives": ("log_probs",),
     "cycle": ("series",),
