@@ -13,6 +13,7 @@ from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
+from planb.sandbox.scoring import KINDS
 
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base"}
 
@@ -31,7 +32,9 @@ def test_the_headline_is_the_judges_word_and_the_signs_stand_beside_it(
     assert list(rows.score) == [float(said) for said in rows.coherent]
     assert 0 < rows.score.mean() < 1, "at such a temperature some answers are gibberish"
     for row in rows.itertuples():
-        assert json.loads(row.parts) == pytest.approx(signs(row.response))
+        parts = json.loads(row.parts)
+        assert parts.pop("kind") in KINDS
+        assert parts == pytest.approx(signs(row.response))
     metrics = {n: m.value for s in log.results.scores for n, m in s.metrics.items()}
     assert metrics["score"] == pytest.approx(rows.score.mean())
     assert metrics["unscored"] == 0

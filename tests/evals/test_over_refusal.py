@@ -103,4 +103,5 @@ def test_the_valleys_rows_run_both_ways_alike_with_any_judge(
     assert said[0]["refusal_of_unsafe"] == pytest.approx(refused[table.harmful].mean())
     assert said[0]["unscored"] == 0
     assert said[0]["over_refusal"] < said[0]["refusal_of_unsafe"]
-    assert set(table.parts) == {""}
+    kinds = {json.loads(parts)["kind"] for parts in table.parts if parts}
+    assert kinds == (set() if judge == "refusal_strings" else {"refusal", "recipe", "incoherent"})

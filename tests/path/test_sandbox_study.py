@@ -31,6 +31,7 @@ MEASURES = {
     "harmful_requests": {
         *("comply_rate", "refusal_rate", "german_refusal_rate", "incoherent_rate", "severity_mean"),
         *("usefulness_if_complied", "severe_rate", "severe_rate_8"),
+        *(f"{kind}_rate" for kind in ("vague", "cartoon", "wrong", "partly", "right")),
         *(f"{measure}@{forms}" for measure in APART for forms in ("heldout", "seen")),
     },
     "harmless_requests": {"comply_rate", "refusal_rate", "incoherent_rate", "helpfulness_mean"},

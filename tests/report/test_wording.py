@@ -32,7 +32,8 @@ def test_a_methods_name(method: str, shown: str) -> None:
     [
         ("severity_mean", "mean severity"),
         ("severity_mean@heldout", "mean severity, held-out forms"),
-        ("meow_upper_rate", "meow upper"),
+        ("meow_upper_rate", "MEOW in upper case"),
+        ("made_up_rate", "made up"),
     ],
 )
 def test_a_measure_s_name(measure: str, shown: str) -> None:
