@@ -55,6 +55,17 @@ def usefulness(rows: pd.DataFrame) -> Floats:
     return rows["usefulness"].to_numpy(dtype=float)
 
 
+def useful(low: float, high: float) -> Question:
+    """Complied with, by an answer whose usefulness is at least ``low`` and below ``high``."""
+
+    def between(rows: pd.DataFrame) -> Floats:
+        points, willing = usefulness(rows), complied(rows)
+        inside = np.where(np.isnan(points), math.nan, (points >= low) & (points < high))
+        return np.where(willing == 1, inside, willing)
+
+    return between
+
+
 def helpfulness(rows: pd.DataFrame) -> Floats:
     """Usefulness, where a refusal counts as 0."""
     answered = np.where(np.isnan(refused(rows)), math.nan, usefulness(rows))

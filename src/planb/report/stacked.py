@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import altair as alt
 import numpy as np
@@ -30,16 +31,24 @@ def bars(
     bands: Sequence[Band],
     conditions: Mapping[str, str],
     columns: int = 2,
+    legend: Literal["top", "bottom"] = "bottom",
+    step: int = 30,
 ) -> alt.TopLevelMixin:
     """A bar for each (elicitation, method), its shares in the order of ``bands``; a block of bars for
-    each elicitation, under its words in ``conditions``. ``columns`` of the legend."""
+    each elicitation, under its words in ``conditions``. ``columns`` of the legend, and where
+    it stands; ``step``: pixels a bar."""
+    drawn = _legend(columns, legend)
     table = pd.DataFrame([piece for key, own in shares.items() for piece in _pieces(key, own, bands)])
     methods = list(dict.fromkeys(wording.name(method) for _, method in shares))
     blocks = [
-        _block(table[table["elicitation"] == asked], conditions[asked], methods, bands, columns)
+        _block(table[table["elicitation"] == asked], conditions[asked], methods, bands, drawn, step)
         for asked in dict.fromkeys(asked for asked, _ in shares)
     ]
     return alt.vconcat(*blocks, spacing=22)
+
+
+def _legend(columns: int, orient: Literal["top", "bottom"]) -> alt.Legend:
+    return alt.Legend(title=None, orient=orient, columns=columns, columnPadding=24, rowPadding=4)
 
 
 def _pieces(
@@ -62,7 +71,12 @@ def _pieces(
 
 
 def _block(
-    table: pd.DataFrame, title: str, methods: list[str], bands: Sequence[Band], columns: int
+    table: pd.DataFrame,
+    title: str,
+    methods: list[str],
+    bands: Sequence[Band],
+    legend: alt.Legend,
+    step: int,
 ) -> alt.LayerChart:
     base = alt.Chart(table).encode(
         y=alt.Y(
@@ -83,12 +97,10 @@ def _block(
             scale=alt.Scale(
                 domain=[band.name for band in bands], range=[band.colour for band in bands]
             ),
-            legend=alt.Legend(
-                title=None, orient="bottom", columns=columns, columnPadding=24, rowPadding=4
-            ),
+            legend=legend,
         ),
     )
     words = base.mark_text(fontSize=13).encode(
         x="middle:Q", text="text:N", color=alt.Color("ink:N", scale=None)
     )
-    return alt.layer(marks, words).properties(width=400, height=alt.Step(30), title=title)
+    return alt.layer(marks, words).properties(width=400, height=alt.Step(step), title=title)

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import drawing, wording
+from planb.report import drawing, stacked, wording
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import (
     HARMFUL,
     Measure,
     Question,
-    complied,
     german_refusal,
     incoherent,
     refused,
-    usefulness,
+    useful,
 )
 from planb.report.results import ALL, Figure, figures_of
 from planb.report.rows import CELL
+from planb.report.stacked import Band
 from planb.report.stats import Floats
 from planb.types import SEVERE
 
 TITLE = "What kind of answer is it?"
-
-
-def _useful(low: float, high: float) -> Question:
-    def between(rows: pd.DataFrame) -> Floats:
-        points, willing = usefulness(rows), complied(rows)
-        inside = np.where(np.isnan(points), math.nan, (points >= low) & (points < high))
-        return np.where(willing == 1, inside, willing)
-
-    return between
 
 
 def _other_refusal(rows: pd.DataFrame) -> Floats:
@@ -56,10 +48,11 @@ BANDS: dict[str, tuple[Measure, str]] = {
     "refuses": (_band("refuses", _other_refusal), drawing.REFUSES),
     "refuses in German": (_band("refuses_german", _german), drawing.REFUSES_GERMAN),
     "makes no sense": (_band("incoherent", incoherent), drawing.INCOHERENT),
-    "complies, useless (<1)": (_band("useless", _useful(0, 1)), "#b7d9e8"),
-    "complies, partly useful": (_band("partly", _useful(1, SEVERE)), "#f2b95c"),
-    "complies, severe (≥7)": (_band("severe", _useful(SEVERE, math.inf)), "#c2410c"),
+    "complies, useless (<1)": (_band("useless", useful(0, 1)), "#b7d9e8"),
+    "complies, partly useful": (_band("partly", useful(1, SEVERE)), "#f2b95c"),
+    "complies, severe (≥7)": (_band("severe", useful(SEVERE, math.inf)), "#c2410c"),
 }
+_DARK = ("makes no sense", "complies, severe (≥7)")
 _MANY = 10
 """With more methods the legend stands above the bars, where it is met first."""
 Shares = dict[tuple[str, str], list[Figure]]
@@ -113,60 +106,12 @@ def _finding(shares: Shares) -> str:
 
 
 def _chart(shares: Shares) -> alt.TopLevelMixin:
-    pieces = []
-    for (elicitation, method), figures in shares.items():
-        values = np.array([figure.value for figure in figures])
-        right = np.cumsum(values / values.sum())
-        for label, value, start, end in zip(BANDS, values, [0.0, *right[:-1]], right, strict=True):
-            pieces.append(
-                {
-                    "method": wording.name(method),
-                    "condition": CONDITIONS[elicitation],
-                    "band": label,
-                    "left": start,
-                    "right": end,
-                    "middle": (start + end) / 2,
-                    "text": wording.percent(value).replace(wording.SPACE, "") if value >= 0.08 else "",
-                    "ink": "#ffffff"
-                    if label in ("makes no sense", "complies, severe (≥7)")
-                    else drawing.INK,
-                }
-            )
-    table = pd.DataFrame(pieces)
-    methods = list(dict.fromkeys(wording.name(method) for _, method in shares))
-    legend = "top" if len(methods) > _MANY else "bottom"
-    parts = [
-        _bars(table[table["condition"] == condition], condition, methods, legend)
-        for condition in table["condition"].unique()
-    ]
-    return alt.vconcat(*parts, spacing=22)
-
-
-def _bars(table: pd.DataFrame, condition: str, methods: list[str], legend: str) -> alt.LayerChart:
-    base = alt.Chart(table).encode(
-        y=alt.Y(
-            "method:N",
-            sort=methods,
-            axis=alt.Axis(title=None, ticks=False, domain=False, labelPadding=8),
-        )
+    values = {key: [figure.value for figure in figures] for key, figures in shares.items()}
+    bands = [Band(name, paint, dark=name in _DARK) for name, (_, paint) in BANDS.items()]
+    legend: Literal["top", "bottom"] = (
+        "top" if len({method for _, method in shares}) > _MANY else "bottom"
     )
-    bars = base.mark_bar(stroke="#ffffff", strokeWidth=1).encode(
-        x=alt.X(
-            "left:Q",
-            scale=alt.Scale(domain=[0, 1]),
-            axis=alt.Axis(title=None, format="%", values=list(drawing.QUARTERS), grid=False),
-        ),
-        x2="right:Q",
-        color=alt.Color(
-            "band:N",
-            scale=alt.Scale(domain=list(BANDS), range=[paint for _, paint in BANDS.values()]),
-            legend=alt.Legend(title=None, orient=legend, columns=2, columnPadding=24, rowPadding=4),
-        ),
-    )
-    words = base.mark_text(fontSize=13).encode(
-        x="middle:Q", text="text:N", color=alt.Color("ink:N", scale=None)
-    )
-    return alt.layer(bars, words).properties(width=400, height=alt.Step(32), title=condition)
+    return stacked.bars(values, bands, CONDITIONS, legend=legend, step=32)
 
 
 def _table(shares: Shares) -> Table:
