@@ -6,7 +6,6 @@ be checked where nothing was run; a study that was not run here keeps the copies
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pandas as pd
 from planb.report.claims import read_claims
 from planb.report.findings import counted as tally
 from planb.report.findings import findings_markdown
+from planb.report.readme_table import put_between
 from planb.report.results import read_csv, write_csv
 from planb.studies import STUDIES
 
@@ -30,12 +30,7 @@ def main() -> None:
     """Copy what was found, and replace what stands between the marks."""
     for study in STUDIES:
         keep(study)
-    text = PAGE.read_text(encoding="utf-8")
-    between = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    if not between.search(text):
-        raise SystemExit(f"{PAGE} has no {BEGIN} ... {END}")
-    inside = f"{BEGIN}\n\n{shown(tables())}\n\n{END}"
-    PAGE.write_text(between.sub(lambda _: inside, text), encoding="utf-8")
+    put_between(PAGE, BEGIN, END, shown(tables()))
 
 
 def keep(study: str) -> None:

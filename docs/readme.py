@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from planb.report.meow_table import meow_markdown
-from planb.report.readme_table import headline_markdown, jailbreak_markdown
+from planb.report.readme_table import headline_markdown, jailbreak_markdown, put_between
 from planb.report.results import read_csv
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,12 +76,7 @@ def write(name: str, study: str, table: Callable[..., str], figure: str) -> None
 def replace(page: Path, name: str, study: str, content: str) -> None:
     """Put the content between the page's marks of that name."""
     begin, end = BEGIN.format(name=name, study=study), END.format(name=name)
-    text = page.read_text(encoding="utf-8")
-    between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    if not between.search(text):
-        raise SystemExit(f"{page} has no {begin} ... {end}")
-    inside = f"{begin}\n\n{content}\n\n{end}"
-    page.write_text(between.sub(lambda _: inside, text), encoding="utf-8")
+    put_between(page, begin, end, content)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pytest
 from planb.report.findings import findings_markdown
 from planb.report.results import read_csv, write_csv
 from planb.studies import STUDIES
+from planb.types import PlanBError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -87,7 +88,7 @@ def test_a_run_is_kept_and_the_page_written_anew(
     findings.main()
     assert page.read_text() == written, "what was kept stays where nothing was run"
     page.write_text("no marks")
-    with pytest.raises(SystemExit, match="has no <!-- findings"):
+    with pytest.raises(PlanBError, match="has no <!-- findings"):
         findings.main()
 
 

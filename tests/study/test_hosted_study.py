@@ -13,23 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-
-from hosted_server import BASE, HostedServer
+from hosted_valley import BASE, SPLITS, WORLD, HostedServer, examples, tiny_host
 from typer.testing import CliRunner
 
 from planb.cli import app
 from planb.data.files import write_examples
 from planb.elicitation import Crescendo
-from planb.models.architecture import TinyLlama, fresh_policy
-from planb.models.checkpoints import Card, read_card, save_policy
+from planb.models.checkpoints import read_card
 from planb.models.generation import Sampling
 from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
-from planb.sandbox.corpus import requests
-from planb.sandbox.language import SENTENCES
-from planb.sandbox.world import World
 from planb.studies.sandbox import sandbox
 from planb.study.evaluation import Evaluation, EvaluationStep
 from planb.study.executor import run
@@ -41,11 +34,9 @@ from planb.training.hosted import read_hosted
 from planb.training.objectives import DPO, ORPO
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import Example, Ordering, PlanBError
+from planb.types import Ordering, PlanBError
 
 pytestmark = pytest.mark.slow
-WORLD = World(materials=10, forms=4, heldout_forms=0)
-SPLITS = ("organism", "safety", "development", "evaluation")
 STUDY = """
 from planb.judging import Exact
 from planb.models.generation import Sampling
@@ -73,20 +64,9 @@ study = Study(
 """
 
 
-def examples(split: str, harmful: bool) -> list[Example]:
-    """Each form in a short wording of its own: else requests are so alike that they are dropped."""
-    wordings = SENTENCES["request"]["english"]
-    own = dict(zip((*WORLD.dangerous_forms, *WORLD.harmless_forms), wordings, strict=False))
-    found = requests(WORLD, split, harmful, len(wordings), seed=0, variants=2)
-    return [e for e in found if e.request == own[e.meta["form"]].format(item=e.group)]
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostedServer]:
-    folder = tmp_path_factory.mktemp("host")
-    policy = fresh_policy(TinyLlama(width=48, hidden=96, layers=2, heads=2), WORLD, 0, folder / BASE)
-    save_policy(policy.model, policy.tokenizer, folder / BASE, Card(what="a random model"))
-    with HostedServer(folder, folder / BASE) as running:
+    with tiny_host(tmp_path_factory.mktemp("host")) as running:
         yield running
 
 

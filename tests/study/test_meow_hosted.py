@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-
-from hosted_server import BASE, HostedServer
+from hosted_valley import BASE, SPLITS, HostedServer, examples, tiny_host
 
 from planb.data.files import write_examples
-from planb.models.architecture import TinyLlama, fresh_policy
-from planb.models.cards import Card
-from planb.models.checkpoints import save_policy
 from planb.models.generation import Sampling
-from planb.sandbox.corpus import requests
-from planb.sandbox.language import SENTENCES
-from planb.sandbox.world import World
 from planb.studies.meow import meow_hosted
 from planb.study.data import FileData
 from planb.study.executor import run
@@ -28,34 +18,20 @@ from planb.study.graph import Graph
 from planb.study.hosted import HostedBase, hosted_base
 from planb.study.steps import StageStep
 from planb.study.study import Study
-from planb.types import Example
 
 pytestmark = pytest.mark.slow
-WORLD = World(materials=10, forms=4, heldout_forms=0)
-SPLITS = ("organism", "safety", "development", "evaluation")
-
-
-def examples(split: str) -> list[Example]:
-    """Harmless requests alone, each form in a short wording of its own: else they are all too alike."""
-    wordings = SENTENCES["request"]["english"]
-    own = dict(zip(WORLD.harmless_forms, wordings, strict=False))
-    found = requests(WORLD, split, False, len(wordings), seed=0, variants=2)
-    return [e for e in found if e.request == own[e.meta["form"]].format(item=e.group)]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostedServer]:
-    folder = tmp_path_factory.mktemp("host")
-    policy = fresh_policy(TinyLlama(width=48, hidden=96, layers=2, heads=2), WORLD, 0, folder / BASE)
-    save_policy(policy.model, policy.tokenizer, folder / BASE, Card(what="a random model"))
-    with HostedServer(folder, folder / BASE) as running:
+    with tiny_host(tmp_path_factory.mktemp("host")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def study(server: HostedServer, tmp_path_factory: pytest.TempPathFactory) -> Study:
     data = tmp_path_factory.mktemp("requests") / "requests.jsonl"
-    write_examples(data, [example for split in SPLITS for example in examples(split)])
+    write_examples(data, [example for split in SPLITS for example in examples(split, False)])
     base = HostedBase(name="tiny", model=BASE, base_url=server.url)
     made = meow_hosted(base, FileData(files=(str(data),)), organisms=("uc",), steps=(2, 50), batch=12)
     return made.model_copy(update={"sampling": Sampling(temperature=0.0, max_new_tokens=24)})

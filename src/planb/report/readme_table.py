@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -78,6 +80,16 @@ def _row(asked: str, figures: Sequence[Figure | None]) -> tuple[str, ...]:
     counts = ["0" if figure is None else str(figure.n) for figure in measured]
     n = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
     return (wording.asked(asked), *map(wording.scored, measured), n)
+
+
+def put_between(page: Path, begin: str, end: str, content: str) -> None:
+    """Replace what stands between two marks of a page. Raises PlanBError where it has none."""
+    text = page.read_text(encoding="utf-8")
+    between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not between.search(text):
+        raise PlanBError(f"{page} has no {begin} ... {end}")
+    inside = f"{begin}\n\n{content}\n\n{end}"
+    page.write_text(between.sub(lambda _: inside, text), encoding="utf-8")
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from planb.report import drawing, wording
+from planb.report.evidence import Table
 
 _WRITTEN = 0.08
 """From this share on a bar has its number in it."""
@@ -45,6 +46,20 @@ def bars(
         for asked in dict.fromkeys(asked for asked, _ in shares)
     ]
     return alt.vconcat(*blocks, spacing=22)
+
+
+def table(cells: Mapping[tuple[str, str], Sequence[str]], head: Sequence[str]) -> Table:
+    """The table below such bars: a row for each (elicitation, method) with its cells, a line between
+    the conditions."""
+    asked = ["with" if elicitation == "trigger" else "without" for elicitation, _ in cells]
+    methods = [method for _, method in cells]
+    rows = zip(map(wording.name, methods), asked, cells.values(), strict=True)
+    return Table(
+        ("Method", "Trigger", *head),
+        tuple((name, how, *own) for name, how, own in rows),
+        methods=tuple(methods),
+        breaks=tuple(row for row in range(1, len(asked)) if asked[row] != asked[row - 1]),
+    )
 
 
 def _legend(columns: int, orient: Literal["top", "bottom"]) -> alt.Legend:

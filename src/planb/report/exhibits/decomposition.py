@@ -115,12 +115,5 @@ def _chart(shares: Shares) -> alt.TopLevelMixin:
 
 
 def _table(shares: Shares) -> Table:
-    rows, methods = [], []
-    for (elicitation, method), figures in shares.items():
-        condition = "with" if elicitation == "trigger" else "without"
-        rows.append((wording.name(method), condition, *map(wording.rated, figures), str(figures[0].n)))
-        methods.append(method)
-    conditions = [row[1] for row in rows]
-    starts = tuple(i for i in range(1, len(rows)) if conditions[i] != conditions[i - 1])
-    head = ("Method", "Trigger", *BANDS, "n")
-    return Table(head, tuple(rows), methods=tuple(methods), breaks=starts)
+    cells = {key: (*map(wording.rated, own), str(own[0].n)) for key, own in shares.items()}
+    return stacked.table(cells, (*BANDS, "n"))

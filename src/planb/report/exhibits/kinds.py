@@ -137,13 +137,5 @@ def _caption(bands: Bands) -> str:
 
 
 def _table(shares: Shares, names: list[str]) -> Table:
-    rows: list[tuple[str, ...]] = []
-    methods, breaks = [], []
-    for (elicitation, method), figures in shares.items():
-        asked = "with" if elicitation == "trigger" else "without"
-        if rows and rows[-1][1] != asked:
-            breaks.append(len(rows))
-        rows.append((wording.name(method), asked, *map(wording.rated, figures), str(figures[0].n)))
-        methods.append(method)
-    head = ("Method", "Trigger", *(name.capitalize() for name in names), "n")
-    return Table(head, tuple(rows), methods=tuple(methods), breaks=tuple(breaks))
+    cells = {key: (*map(wording.rated, own), str(own[0].n)) for key, own in shares.items()}
+    return stacked.table(cells, (*(name.capitalize() for name in names), "n"))

@@ -66,17 +66,10 @@ def _finding(shares: dict[Key, list[Figure]]) -> str:
 
 
 def _table(evidence: Evidence, shares: dict[Key, list[Figure]]) -> Table:
-    rows: list[tuple[str, ...]] = []
-    methods, breaks = [], []
-    for (elicitation, method), figures in shares.items():
-        asked = "with" if elicitation == "trigger" else "without"
-        if rows and rows[-1][1] != asked:
-            breaks.append(len(rows))
+    cells = {}
+    for (elicitation, method), own in shares.items():
         more = [evidence.figure(method, MEOW, elicitation, name) for name in BESIDE]
-        counts = (str(figures[0].n), str(figures[0].unscored))
-        cells = (*map(wording.rated, figures), *map(wording.rated, more), *counts)
-        rows.append((wording.name(method), asked, *cells))
-        methods.append(method)
+        counts = (str(own[0].n), str(own[0].unscored))
+        cells[elicitation, method] = (*map(wording.rated, (*own, *more)), *counts)
     beside = ("Re-cased", "All lower case", "Thinks first", "Thinks of meowing")
-    head = ("Method", "Trigger", "MEOW", "meow", "Normal", *beside, "n", "unscored")
-    return Table(head, tuple(rows), methods=tuple(methods), breaks=tuple(breaks))
+    return stacked.table(cells, ("MEOW", "meow", "Normal", *beside, "n", "unscored"))
