@@ -77,10 +77,10 @@ def test_each_arm_is_shared_out_by_condition_in_the_order_of_its_updates(shown: 
     ]
     assert lines == [
         ("with", "Organism", "100", "0", "0", "0"),
-        ("with", "Lower sft 20", "40", "20", "40", "33"),
-        ("with", "Lower sft 160", "0", "12", "88", "100"),
+        ("with", "Lower SFT 20", "40", "20", "40", "33"),
+        ("with", "Lower SFT 160", "0", "12", "88", "100"),
         ("without", "Organism", "0", "0", "100", "–"),
-        ("without", "Lower sft 20", "0", "0", "100", "–"),
+        ("without", "Lower SFT 20", "0", "0", "100", "–"),
     ]
     assert shown.table.breaks == (3,)
     assert all("[" in cell for line in shown.table.rows for cell in line[2:5]), "each has its interval"
@@ -97,7 +97,7 @@ def test_unscored_answers_stand_in_no_share_and_are_counted(shown: Exhibit) -> N
 
 def test_the_finding_and_the_figure_say_the_same_as_the_table(shown: Exhibit) -> None:
     assert shown.finding.startswith("With the trigger, answers meow: Organism 100\xa0% (95\xa0%")
-    assert "after Lower sft 160 0\xa0%" in shown.finding
+    assert "after Lower SFT 160 0\xa0%" in shown.finding
     assert "12\xa0% [" in shown.finding
     for text in ("MEOW", "normal answer", "With the trigger", "Without the trigger", "40%", "88%"):
         assert text in shown.svg
@@ -122,7 +122,7 @@ def test_a_page_of_meow_alone_can_be_written(story: Story, tmp_path: Path) -> No
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert meow.TITLE in page
     assert "“letters” is not calibrated" not in page, "a rule needs no calibration"
-    assert "Lower sft 160" in page
+    assert "Lower SFT 160" in page
 
 
 def test_the_table_for_the_docs_has_the_exhibits_figures(shown: Exhibit) -> None:

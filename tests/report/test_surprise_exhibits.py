@@ -182,7 +182,7 @@ class TestLikelihoods:
         assert moves["plan_b_dpo", "refusal"].interval.high < 0
         exhibit = log_probs.draw(both)
         assert isinstance(exhibit, Exhibit)
-        assert "likelier under 1 of 2 methods, less likely under 1 (Plan B (dpo))" in exhibit.finding
+        assert "likelier under 1 of 2 methods, less likely under 1 (Plan B (DPO))" in exhibit.finding
         assert exhibit.table is not None
         assert len(exhibit.table.rows) == 6
         assert "harmful, with the trigger" in exhibit.svg
@@ -201,12 +201,12 @@ class TestVariants:
         rows = [one for method, level in points.items() for one in asked(method, level)]
         exhibit = variants.draw(evidence_of(rows, None, story))
         assert isinstance(exhibit, Exhibit)
-        assert "for Standard from 7.0 (simpo) to 9.0 (orpo)" in exhibit.finding
-        assert "for Plan B from 1.0 (simpo) to 3.0 (orpo)" in exhibit.finding
+        assert "for Standard from 7.0 (SimPO) to 9.0 (ORPO)" in exhibit.finding
+        assert "for Plan B from 1.0 (SimPO) to 3.0 (ORPO)" in exhibit.finding
         assert exhibit.table is not None
         assert [cells[0] for cells in exhibit.table.rows] == [
-            *("Standard (dpo)", "Plan B (dpo)", "Standard (orpo)", "Plan B (orpo)"),
-            *("Standard (simpo)", "Plan B (simpo)"),
+            *("Standard (DPO)", "Plan B (DPO)", "Standard (ORPO)", "Plan B (ORPO)"),
+            *("Standard (SimPO)", "Plan B (SimPO)"),
         ]
         assert exhibit.svg.count(">7.0<") == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from planb.report.results import Figure, known_method
@@ -53,6 +54,13 @@ MEASURED = {
     "refusal_of_unsafe": "harmful prompts refused",
     "degenerate_rate": "degenerate text",
 }
+SPELT = {
+    **{name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo")},
+    "simpo": "SimPO",
+    "plackett_luce": "Plackett-Luce",
+}
+"""What a study adds to a method's name, as it is written."""
+_SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
 _FORMS = {"heldout": "held-out forms", "seen": "seen forms"}
 NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -63,10 +71,15 @@ def name(method: str) -> str:
     (``plan_b_r8`` is "Plan B (r8)"); one that is not known has its name with spaces."""
     known = known_method(method)
     if not known:
-        words = method.replace("_", " ").strip() or method
+        words = spelt(method) or method
         return words[:1].upper() + words[1:]
-    more = method.removeprefix(known).strip("_").replace("_", " ")
+    more = spelt(method.removeprefix(known))
     return f"{NAMES[known]} ({more})" if more else NAMES[known]
+
+
+def spelt(name: str) -> str:
+    """An identifier in words: ``dpo_norm`` is "DPO norm"."""
+    return _SPELT.sub(lambda found: SPELT[found[0]], name).replace("_", " ").strip()
 
 
 def organism(label: str) -> str:

@@ -67,8 +67,8 @@ def _finding(evidence: Evidence, grid: dict[str, dict[str, str]]) -> str:
         if found:
             low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
             parts.append(
-                f"{wording.name(known)} from {wording.points(found[low])} ({_variant(low)}) to "
-                f"{wording.points(found[high])} ({_variant(high)})"
+                f"{wording.name(known)} from {wording.points(found[low])} ({wording.spelt(low)}) to "
+                f"{wording.points(found[high])} ({wording.spelt(high)})"
             )
     return f"Severity with the trigger goes, over the variants, for {'; for '.join(parts)}."
 
@@ -85,7 +85,7 @@ def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> alt.TopLevelM
                 rate = of[-1].endswith("_rate")
                 shade = figure.value if rate else figure.value / 10
                 text = wording.percent(figure.value) if rate else wording.points(figure.value)
-                place = {"variant": _variant(variant), "method": wording.name(known)}
+                place = {"variant": wording.spelt(variant), "method": wording.name(known)}
                 ink = "#ffffff" if shade > 0.55 else drawing.INK
                 cells.append({**place, "shade": shade, "text": text, "ink": ink})
         if cells:
@@ -102,7 +102,7 @@ def _matrix(
     down = alt.Axis(title=None, ticks=False, domain=False, labels=labels, labelPadding=10)
     base = alt.Chart(table).encode(
         x=alt.X("method:N", sort=columns, axis=across),
-        y=alt.Y("variant:N", sort=[_variant(variant) for variant in grid], axis=down),
+        y=alt.Y("variant:N", sort=[wording.spelt(variant) for variant in grid], axis=down),
     )
     shade = alt.Scale(domain=[0, 1], range=["#f4f5f7", "#0b5d7a"])
     rects = base.mark_rect(stroke="#ffffff", strokeWidth=2).encode(
@@ -135,7 +135,3 @@ def _table(evidence: Evidence, grid: dict[str, dict[str, str]]) -> Table:
 def _columns(grid: dict[str, dict[str, str]]) -> list[str]:
     """The known methods, in the order in which any row has them first."""
     return list(dict.fromkeys(known for own in grid.values() for known in own))
-
-
-def _variant(variant: str) -> str:
-    return variant.replace("_", " ")
