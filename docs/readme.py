@@ -57,7 +57,9 @@ def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) 
     for figure in figures:
         copy = IMAGES / f"{study}-{figure.replace('-sandbox', '')}.svg"
         shutil.copyfile(run / "figures" / f"{figure}.svg", copy)
-        shown.append(f"![{study}: {figure.replace('-sandbox', '').replace('-', ' ')}](images/{copy.name})")
+        shown.append(
+            f"![{study}: {figure.replace('-sandbox', '').replace('-', ' ')}](images/{copy.name})"
+        )
     replace(ROOT / "docs" / f"{study}.md", study, study, "\n\n".join(shown))
 
 
