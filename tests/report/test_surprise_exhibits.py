@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -186,6 +187,7 @@ class TestLikelihoods:
         assert exhibit.table is not None
         assert len(exhibit.table.rows) == 6
         assert "harmful, with the trigger" in exhibit.svg
+        assert len(set(re.findall(r">(−[0-9.]+)<", exhibit.svg))) >= 4, "an axis to read numbers off"
 
     def test_a_method_scored_on_one_side_only_has_no_move(self, story: Story) -> None:
         half = [one for one in scored("standard", 0.5) if one["when"] == "before"]

@@ -14,7 +14,9 @@ from planb.report.surprise_results import AFTER, BEFORE, Mean, mean_of, sums_of
 
 TITLE = "What becomes of each tier's likelihood?"
 _STEP, _WIDTH = 20, 420
-_TICKS = tuple(10.0**e for e in range(-4, 3))
+_TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+"""What a logarithmic axis is marked at in every decade, from few to many marks."""
+_FEWEST = 4
 
 
 class Move(NamedTuple):
@@ -113,7 +115,7 @@ def _chart(evidence: Evidence, moves: list[Move]) -> alt.TopLevelMixin:
         "scale": alt.Scale(type="log", domain=[low, high], reverse=True, nice=False),
         "axis": alt.Axis(
             title="log-probability a token (nats)",
-            values=[tick for tick in _TICKS if low <= tick <= high],
+            values=_ticks(low, high),
             labelExpr="'−' + format(datum.value, '~g')",
         ),
     }
@@ -141,6 +143,15 @@ def _chart(evidence: Evidence, moves: list[Move]) -> alt.TopLevelMixin:
     return layers.facet(row=alt.Row("method:N", sort=names, header=header), spacing=6).resolve_scale(
         y="independent"
     )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """The fewest marks within the bounds that are enough to read a number off."""
+    for marks in _TICKS:
+        found = [m * 10.0**e for e in range(-5, 3) for m in marks if low <= m * 10.0**e <= high]
+        if len(found) >= _FEWEST:
+            break
+    return found
 
 
 def said(tier: str) -> str:
