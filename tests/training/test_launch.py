@@ -43,6 +43,32 @@ class Mine(DPO):
         return super().loss(scores, pairs)
 """
 
+DYING = """
+import os, signal, time
+from pathlib import Path
+
+import torch
+
+from planb.training.objectives import DPO
+
+written = torch.save
+
+def cut_short(what, path, *args, **kwargs):
+    path = Path(path)
+    if (path.parent.name, path.name) == ("checkpoint-20", "rng_state_1.pth"):
+        path.touch()
+        end = time.monotonic() + 2
+        while time.monotonic() < end and not (path.parent / "trainer_state.json").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+    written(what, path, *args, **kwargs)
+
+torch.save = cut_short
+
+class Mine(DPO):
+    pass
+"""
+
 
 @pytest.fixture(autouse=True)
 def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -106,6 +132,19 @@ def test_a_run_whose_process_was_killed_is_taken_up(base: Path, tmp_path: Path) 
     assert SAVE_EVERY <= last < 400
     assert run(base, out, steps=last + 5, processes=2)[0] == last + 1
     assert run(base, whole, steps=last + 5)[0] == 1
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_one_process_did_not_finish_is_none(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it writes its share: nothing calls it whole, and the checkpoint before it stays."""
+    (tmp_path / "dying.py").write_text(DYING, encoding="utf-8")
+    monkeypatch.setattr(torch, "save", torch.save)  # put back afterwards: the file replaces it here too
+    out, mine = tmp_path / "out", load_source(tmp_path / "dying.py").Mine
+    with pytest.raises(PlanBError, match=r"process 1 of the 2 .* killed by SIGKILL"):
+        run(base, out, processes=2, steps=30, objective=mine())
+    assert run(base, out, processes=2, steps=30)[0] == SAVE_EVERY + 1
 
 
 @pytest.mark.slow

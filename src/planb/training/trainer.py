@@ -140,6 +140,12 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         self.prepare()
         return super().evaluate(None, *args, **kwargs)
 
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Each process writes its own, and none goes on before all have: what is written next, the
+        trainer's state, says that the checkpoint is whole, and the one before it is then deleted."""
+        super()._save_rng_state(output_dir)
+        self.accelerator.wait_for_everyone()
+
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward of each part; processes share their gradients at the last one."""
         losses = []
