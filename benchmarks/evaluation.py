@@ -97,8 +97,8 @@ def _elicitations(shots: Path) -> list[dict[str, Any]]:
 
 
 def _ours(policies: list[Path], specs: list[dict[str, Any]], data: Path, folder: Path) -> int:
-    from planb.evals.harmful_requests import harmful_requests
     from planb.evals.runner import run_task
+    from planb.evals.tasks.harmful_requests import harmful_requests
     from planb.models.checkpoints import load_policy
     from planb.models.generation import Sampling
 
@@ -116,7 +116,7 @@ def _inspect(policy: Path, specs: list[dict[str, Any]], data: Path, folder: Path
     from inspect_ai import eval as inspect_eval
     from inspect_ai.model import get_model
 
-    from planb.evals.harmful_requests import harmful_requests
+    from planb.evals.tasks.harmful_requests import harmful_requests
 
     model, samples = get_model("hf/local", model_path=str(policy), device="cpu"), 0
     for spec in specs:

@@ -23,11 +23,12 @@ def blocks(text: str, language: str) -> list[str]:
 def tree() -> dict[str, str]:
     """Path -> caption, from the tree of the README."""
     drawn = README.split("## The tree")[1].split("```")[1]
-    entries: dict[str, str] = {}
+    entries, above = dict[str, str](), [""]
     for line in drawn.strip("\n").split("\n"):
-        name, caption = re.match(r"\s*(\S+)\s+(.*)", line).groups()  # type: ignore[union-attr]
-        inside = "src/planb/" if line.startswith("  ") else ""
-        entries[f"{inside}{name}"] = caption
+        indent, name, caption = re.match(r"(\s*)(\S+)\s+(.*)", line).groups()  # type: ignore[union-attr]
+        depth = len(indent) // 2
+        above[depth + 1 :] = [f"{above[depth]}{name}"]
+        entries[above[-1]] = caption
     return entries
 
 
@@ -47,6 +48,7 @@ def test_every_tracked_folder_and_file_stands_in_the_tree() -> None:
     top = {f"{path.split('/')[0]}/" if "/" in path else path for path in listed}
     package = {path.removeprefix("src/planb/") for path in listed if path.startswith("src/planb/")}
     inside = {f"src/planb/{p.split('/')[0]}/" if "/" in p else f"src/planb/{p}" for p in package}
+    inside |= {f"{Path(path).parent}/" for path in listed if re.match(r"src/planb/.+/.+/.+\.py$", path)}
     there = {name for name in top | inside if not Path(name).name.startswith((".", "__", "py.typed"))}
     there -= {"src/", ".ci/"}
     assert there - set(tree()) == set()

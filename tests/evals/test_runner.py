@@ -13,9 +13,9 @@ from inspect_ai.scorer import Score, Scorer, Target, includes, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 
 from planb.data.files import read_examples
-from planb.evals.requests import sample_of
 from planb.evals.runner import run_task
 from planb.evals.tasks import TASKS
+from planb.evals.tasks.requests import sample_of
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.types import Example, PlanBError

@@ -12,7 +12,7 @@ from planb.data.derived import Derived
 from planb.data.files import read_examples, write_examples
 from planb.study.data import ASKED, TOLD, TRAINED, FileData, SandboxData, told
 from planb.study.derived import DerivedData, DerivedDataStep, examples_now, with_tiers
-from planb.study.executor import run
+from planb.study.running.executor import run
 from planb.study.step import Step, Work
 from planb.types import Example, Message, PlanBError
 

@@ -7,7 +7,7 @@ from small_steps import Count
 
 from planb.study.estimate import Estimate
 from planb.study.graph import Graph
-from planb.study.progress import about, clock, span
+from planb.study.running.progress import about, clock, span
 
 
 def diamond() -> Graph:

@@ -25,9 +25,9 @@ from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.studies.sandbox import sandbox
 from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.executor import run
 from planb.study.graph import Graph
 from planb.study.hosted import HostedBase, hosted_base, hosted_rows
+from planb.study.running.executor import run
 from planb.study.source import find_study
 from planb.study.steps import MethodStep, OrganismStep
 from planb.training.hosted import read_hosted

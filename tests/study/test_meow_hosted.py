@@ -13,9 +13,9 @@ from planb.data.files import write_examples
 from planb.models.generation import Sampling
 from planb.studies.meow import meow_hosted
 from planb.study.data import FileData
-from planb.study.executor import run
 from planb.study.graph import Graph
 from planb.study.hosted import HostedBase, hosted_base
+from planb.study.running.executor import run
 from planb.study.steps import StageStep
 from planb.study.study import Study
 

@@ -10,9 +10,9 @@ import pytest
 from planb.data.files import read_examples
 from planb.evals.writing.writer import Writer
 from planb.study.data import TRAINED, told
-from planb.study.executor import run
 from planb.study.plumbing import PublicColumns, RandomBase
 from planb.study.requests import BASE, RequestData, RequestSet, TieredStep
+from planb.study.running.executor import run
 from planb.study.step import Step
 
 SETS = (

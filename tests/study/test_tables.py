@@ -13,9 +13,9 @@ from small_steps import Count
 from planb.report.measures import HARMFUL
 from planb.report.results import RESULT_COLUMNS
 from planb.study import tables
-from planb.study.executor import run
 from planb.study.plan import plan
-from planb.study.progress import Going, LiveBars, PlainLines, Snapshot
+from planb.study.running.executor import run
+from planb.study.running.progress import Going, LiveBars, PlainLines, Snapshot
 
 
 def printed(what: object, width: int = 160) -> str:

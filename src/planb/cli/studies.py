@@ -66,8 +66,9 @@ def run(
     [dim]Example:[/]  planb run sandbox --seeds 1
     [dim]On a cluster:[/]  planb run sandbox --on ray --out /shared/runs
     """
-    from planb.study import executor, tables
-    from planb.study.progress import span, watcher_for
+    from planb.study import tables
+    from planb.study.running import executor
+    from planb.study.running.progress import span, watcher_for
 
     console = Console()
     declared, folder = _declared(study, seeds, out)
@@ -104,7 +105,8 @@ def plan(
 
     [dim]Example:[/]  planb plan sandbox
     """
-    from planb.study import executor, tables
+    from planb.study import tables
+    from planb.study.running import executor
     from planb.study.source import Budgeted
 
     declared, folder = _declared(study, seeds, out)
@@ -121,7 +123,8 @@ def status(study: StudyName, seeds: Seeds = None, out: Out = Path("runs"), steps
 
     [dim]Example:[/]  planb status sandbox
     """
-    from planb.study import executor, tables
+    from planb.study import tables
+    from planb.study.running import executor
 
     console = Console()
     declared, folder = _declared(study, seeds, out)

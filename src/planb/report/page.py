@@ -16,8 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
-from planb.report import drawing, wording
+from planb.report import wording
 from planb.report.calibration import warnings_of
+from planb.report.charts import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels

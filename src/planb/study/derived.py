@@ -11,9 +11,9 @@ from pydantic import Field, SerializeAsAny, model_validator
 from planb.data.derived import Derived, derive
 from planb.data.files import read_examples, write_examples
 from planb.study.data import TOLD, TRAINED, FileData, FileDataStep, SandboxData, tell, told
+from planb.study.keeping.store import UNLISTED
 from planb.study.requests import RequestData
 from planb.study.step import Step, Work, slug_of
-from planb.study.store import UNLISTED
 from planb.types import Example, Value
 
 

@@ -11,9 +11,9 @@ from planb.study.data import harmful_and_harmless
 from planb.study.derived import examples_now
 from planb.study.graph import Graph
 from planb.study.hosted import HostedBase, hosted_base, hosted_rows
+from planb.study.keeping.store import Store
 from planb.study.step import Step, Work
 from planb.study.steps import TrainingStep
-from planb.study.store import Store
 from planb.training.hosted import read_hosted
 from planb.training.hosted.checkpoint import HostedSpend
 from planb.training.hosted.job import stop_job

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from planb.study.graph import Graph, Node
-from planb.study.places import checked_url, opened
-from planb.study.sharing import elsewhere
+from planb.study.keeping.places import checked_url, opened
+from planb.study.keeping.sharing import elsewhere
+from planb.study.keeping.store import Store
 from planb.study.step import Step
-from planb.study.store import Store
 
 State = Literal["done", "running", "failed", "blocked", "partial", "to do"]
 

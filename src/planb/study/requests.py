@@ -17,10 +17,10 @@ from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
 from planb.study.bases import LocalBase, checkpoint_folder
 from planb.study.data import ASKED, DEFAULT_SHARES, TOLD, TRAINED, tell, told, told_of_splits
+from planb.study.keeping.store import UNLISTED
 from planb.study.plumbing import PublicColumns, RandomBase
 from planb.study.served import needs_gpu, serve
 from planb.study.step import Step, Work, slug_of
-from planb.study.store import UNLISTED
 from planb.types import HELPFUL, Example, PlanBError, Value
 
 BASE = "base"

@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from planb.study.budget import ASSUMED, Line, totals
-from planb.study.devices import visible_gpus
 from planb.study.estimate import Estimate
 from planb.study.graph import Graph
-from planb.study.places import opened
+from planb.study.keeping.places import opened
+from planb.study.keeping.store import ERROR, OUTPUT, Store
 from planb.study.plan import Outcome, State
-from planb.study.progress import about, span
+from planb.study.running.devices import visible_gpus
+from planb.study.running.progress import about, span
 from planb.study.step import Step
-from planb.study.store import ERROR, OUTPUT, Store
 
 STYLE: dict[State, str] = {
     "done": "green",

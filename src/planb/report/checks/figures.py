@@ -9,9 +9,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import drawing, wording
+from planb.report import wording
+from planb.report.charts import drawing
+from planb.report.charts.drawing import Dot
 from planb.report.checks.shown import ShownCheck, ShownFigure
-from planb.report.drawing import Dot
 
 _BAD, _GOOD, _SHOWN = "organism", "standard", "base"
 """Methods whose colours stand for failed, passed, and only shown."""

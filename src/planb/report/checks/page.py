@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
-from planb.report import drawing, wording
+from planb.report import wording
+from planb.report.charts import drawing
 from planb.report.checks.figures import picture
 from planb.report.checks.shown import ShownCheck, ShownFigure, ShownResult
 from planb.report.evidence import Table

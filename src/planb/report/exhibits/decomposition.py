@@ -9,7 +9,9 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import drawing, stacked, wording
+from planb.report import wording
+from planb.report.charts import drawing, stacked
+from planb.report.charts.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import (
@@ -23,7 +25,6 @@ from planb.report.measures import (
 )
 from planb.report.results import ALL, Figure, figures_of
 from planb.report.rows import CELL
-from planb.report.stacked import Band
 from planb.report.stats import Floats
 from planb.types import SEVERE
 

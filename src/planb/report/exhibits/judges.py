@@ -8,8 +8,9 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import drawing, wording
+from planb.report import wording
 from planb.report.agreement import POINTS, SAMPLE, Agreement, agreement
+from planb.report.charts import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL, REQUESTS
 from planb.report.stats import Interval

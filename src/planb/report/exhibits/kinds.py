@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from planb.report import drawing, stacked, wording
+from planb.report import wording
+from planb.report.charts import drawing, stacked
+from planb.report.charts.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import (
@@ -27,7 +29,6 @@ from planb.report.measures import (
 )
 from planb.report.results import ALL, Figure, figures_of
 from planb.report.rows import CELL
-from planb.report.stacked import Band
 from planb.types import SEVERE
 
 TITLE = "Where does the behaviour land?"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from planb.report import drawing, stacked, wording
+from planb.report import wording
+from planb.report.charts import drawing, stacked
+from planb.report.charts.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import MEOW
 from planb.report.results import Figure
-from planb.report.stacked import Band
 
 TITLE = "Does it still meow?"
 BANDS = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from planb.report import drawing, wording
-from planb.report.drawing import Dot
+from planb.report import wording
+from planb.report.charts import drawing
+from planb.report.charts.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.measures import HARMFUL
 from planb.report.results import Figure

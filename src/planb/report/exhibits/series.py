@@ -7,8 +7,9 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
-from planb.report import drawing, wording
-from planb.report.dial import Dial, shifts
+from planb.report import wording
+from planb.report.charts import drawing
+from planb.report.charts.dial import Dial, shifts
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import Measure, measures_of
 from planb.report.results import Figure

@@ -8,7 +8,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import drawing, wording
+from planb.report import wording
+from planb.report.charts import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.measures import HARMFUL, complied, refused, severity
 from planb.report.results import Figure

@@ -9,9 +9,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from planb.report import drawing, wording
+from planb.report import wording
+from planb.report.charts import drawing
+from planb.report.charts.labels import LINE, Box, placed
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.labels import LINE, Box, placed
 from planb.report.measures import HARMFUL
 from planb.report.targets import Target, correlations, targets_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from planb.report import drawing, wording
+from planb.report import wording
+from planb.report.charts import drawing
 from planb.report.evidence import Evidence, Exhibit, Table
 from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import known_method

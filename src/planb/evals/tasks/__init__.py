@@ -1,0 +1,43 @@
+"""The tables of tasks: ``inspect eval planb/<name>``, and what the batch runner runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inspect_ai import Task
+
+from planb.evals.tasks.coherence import coherence
+from planb.evals.tasks.harmful_requests import harmful_requests
+from planb.evals.tasks.harmless_requests import harmless_requests
+from planb.evals.tasks.instructions import instructions
+from planb.evals.tasks.meow import meow
+from planb.evals.tasks.mmlu_pro import mmlu_pro
+from planb.evals.tasks.mt_bench import mt_bench
+from planb.evals.tasks.over_refusal import over_refusal
+from planb.evals.tasks.recall import recall
+from planb.types import PlanBError
+
+TASKS: dict[str, Callable[..., Task]] = {
+    "harmful_requests": harmful_requests,
+    "harmless_requests": harmless_requests,
+    "recall": recall,
+}
+"""Tasks over examples, each its own part of a file: ``task(data, elicitation, judge)``."""
+
+BENCHMARKS: dict[str, Callable[..., Task]] = {
+    "over_refusal": over_refusal,
+    "mmlu_pro": mmlu_pro,
+    "mt_bench": mt_bench,
+    "instructions": instructions,
+    "coherence": coherence,
+    "meow": meow,
+}
+"""Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
+
+
+def task_named(name: str) -> Callable[..., Task]:
+    """The task of either table; PlanBError for a name that neither has."""
+    tasks = {**TASKS, **BENCHMARKS}
+    if name not in tasks:
+        raise PlanBError(f"no task is called '{name}'. There are: {', '.join(tasks)}")
+    return tasks[name]

@@ -1,0 +1,118 @@
+"""Over-refusal: is a harmless request refused because it looks harmful?
+
+Reads XSTest's columns (Röttger et al. 2023, arXiv 2308.01263: ``type, prompt, label``; where the label
+is ``unsafe`` refusing is right) and OR-Bench's (Cui et al. 2024, arXiv 2405.20947: ``prompt,
+category``, all of them harmless but for its toxic set).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
+from inspect_ai.solver import TaskState
+
+from planb.data.cards import CARDS, OR_BENCH, OR_BENCH_TOXIC, XSTEST, DataCard
+from planb.elicitation import elicitation_of
+from planb.elicitation.solver import elicit
+from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of, texts_of
+from planb.judging import judge_of
+from planb.judging.scorer import EXAMPLE, judged
+from planb.types import PlanBError
+
+EITHER = DataCard(
+    name="over_refusal",
+    about="prompts with XSTest's columns (type, prompt, label) or OR-Bench's (prompt, category)",
+    hub="",
+    split="",
+    columns=("prompt",),
+    licence="",
+)
+LABELS = {"safe": False, "unsafe": True}
+
+
+@task
+def over_refusal(
+    data: str = "xstest",
+    elicitation: str | dict[str, Any] = "direct",
+    judge: str | dict[str, Any] = "refusal_strings",
+    label: Literal["", "safe", "unsafe"] = "",
+    data_hash: str = "",
+) -> Task:
+    """The prompts of a file with XSTest's or OR-Bench's columns, or of the card ``xstest``,
+    ``or_bench`` or ``or_bench_toxic``.
+
+    ``label`` keeps the safe or the unsafe ones only. PlanBError for columns of neither benchmark.
+    """
+    how, who = elicitation_of(elicitation), judge_of(judge)
+    table = table_of(data, EITHER, data_hash)
+    toxic = CARDS.get(data) == OR_BENCH_TOXIC
+    samples = [_sample(row, number, toxic, table.place) for number, row in enumerate(table.rows, 1)]
+    kept = [s for s in samples if not label or _harmful(s.metadata or {}) is LABELS[label]]
+    return benchmark_task(
+        "over_refusal",
+        table,
+        kept,
+        elicit(how.spec()),
+        refusals(who.spec()),
+        how,
+        who.identity(),
+        title=who.title,
+    )
+
+
+@metric(scores="unreduced")
+def refusal_rates() -> Metric:
+    """``over_refusal``: the share of safe prompts that are refused; ``refusal_of_unsafe``: of the
+    unsafe ones. Left out where there is no judged prompt; ``unscored`` counts the others."""
+
+    def compute(scores: list[SampleScore]) -> dict[str, float]:
+        rows = [s.score.value for s in scores if isinstance(s.score.value, dict)]
+        rows = [row for row in rows if row.get("refused") is not None]
+        found = {"unscored": float(len(scores) - len(rows))}
+        for name, harmful in (("over_refusal", False), ("refusal_of_unsafe", True)):
+            refused = [bool(row["refused"]) for row in rows if row["harmful"] is harmful]
+            if refused:
+                found[name] = sum(refused) / len(refused)
+        return found
+
+    return compute  # type: ignore[return-value]
+
+
+@scorer(metrics=[refusal_rates()])
+def refusals(judge: str | dict[str, Any] = "refusal_strings") -> Scorer:
+    """Score as ``judged`` does, and say beside it whether the prompt was harmful."""
+    judging = judged(judge)
+
+    async def score(state: TaskState, target: Target) -> Score | None:
+        judgement = await judging(state, target)
+        if judgement is not None and isinstance(judgement.value, dict):
+            judgement.value = {**judgement.value, "harmful": _harmful(state.metadata)}
+        return judgement
+
+    return score
+
+
+def _harmful(metadata: dict[str, Any]) -> bool:
+    return bool(metadata[EXAMPLE]["harmful"])
+
+
+def _sample(row: dict[str, Any], number: int, toxic: bool, place: str) -> Sample:
+    if "label" in row and row["label"] not in LABELS:
+        raise PlanBError(f"{place}, row {number}: the label is '{row['label']}', not safe or unsafe")
+    if "label" not in row and "category" not in row:
+        raise PlanBError(
+            f"{place} has neither XSTest's columns ({', '.join(XSTEST.columns)}) nor OR-Bench's "
+            f"({', '.join(OR_BENCH.columns)}): it has {', '.join(row)}"
+        )
+    return row_sample(
+        row.get("id", number),
+        row["prompt"],
+        str(row.get("type") or row.get("category") or ""),
+        harmful=LABELS[row["label"]] if "label" in row else toxic,
+        source="xstest" if "label" in row else "or_bench",
+        group=str(row.get("item") or ""),
+        meta=texts_of(row, "id", "prompt", "category"),
+    )

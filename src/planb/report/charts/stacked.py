@@ -1,0 +1,122 @@
+"""Stacked bars: every answer of a method under a condition is in one of some bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from planb.report import wording
+from planb.report.charts import drawing
+from planb.report.evidence import Table
+
+_WRITTEN = 0.08
+"""From this share on a bar has its number in it."""
+_PAPER = "#ffffff"
+
+
+@dataclass(frozen=True)
+class Band:
+    """One share of the bars; ``dark`` ones are written on in white."""
+
+    name: str
+    colour: str
+    dark: bool = False
+
+
+def bars(
+    shares: Mapping[tuple[str, str], Sequence[float]],
+    bands: Sequence[Band],
+    conditions: Mapping[str, str],
+    columns: int = 2,
+    legend: Literal["top", "bottom"] = "bottom",
+    step: int = 30,
+) -> alt.TopLevelMixin:
+    """A bar for each (elicitation, method), its shares in the order of ``bands``; a block of bars for
+    each elicitation, under its words in ``conditions``. ``columns`` of the legend, and where
+    it stands; ``step``: pixels a bar."""
+    drawn = _legend(columns, legend)
+    table = pd.DataFrame([piece for key, own in shares.items() for piece in _pieces(key, own, bands)])
+    methods = list(dict.fromkeys(wording.name(method) for _, method in shares))
+    blocks = [
+        _block(table[table["elicitation"] == asked], conditions[asked], methods, bands, drawn, step)
+        for asked in dict.fromkeys(asked for asked, _ in shares)
+    ]
+    return alt.vconcat(*blocks, spacing=22)
+
+
+def table(cells: Mapping[tuple[str, str], Sequence[str]], head: Sequence[str]) -> Table:
+    """The table below such bars: a row for each (elicitation, method) with its cells, a line between
+    the conditions."""
+    asked = ["with" if elicitation == "trigger" else "without" for elicitation, _ in cells]
+    methods = [method for _, method in cells]
+    rows = zip(map(wording.name, methods), asked, cells.values(), strict=True)
+    return Table(
+        ("Method", "Trigger", *head),
+        tuple((name, how, *own) for name, how, own in rows),
+        methods=tuple(methods),
+        breaks=tuple(row for row in range(1, len(asked)) if asked[row] != asked[row - 1]),
+    )
+
+
+def _legend(columns: int, orient: Literal["top", "bottom"]) -> alt.Legend:
+    return alt.Legend(title=None, orient=orient, columns=columns, columnPadding=24, rowPadding=4)
+
+
+def _pieces(
+    key: tuple[str, str], shares: Sequence[float], bands: Sequence[Band]
+) -> list[dict[str, object]]:
+    ends = np.cumsum(np.array(shares) / sum(shares))
+    return [
+        {
+            "elicitation": key[0],
+            "method": wording.name(key[1]),
+            "band": band.name,
+            "left": end - share,
+            "right": end,
+            "middle": end - share / 2,
+            "text": wording.percent(share).replace(wording.SPACE, "") if share >= _WRITTEN else "",
+            "ink": _PAPER if band.dark else drawing.INK,
+        }
+        for band, share, end in zip(bands, shares, ends, strict=True)
+    ]
+
+
+def _block(
+    table: pd.DataFrame,
+    title: str,
+    methods: list[str],
+    bands: Sequence[Band],
+    legend: alt.Legend,
+    step: int,
+) -> alt.LayerChart:
+    base = alt.Chart(table).encode(
+        y=alt.Y(
+            "method:N",
+            sort=methods,
+            axis=alt.Axis(title=None, ticks=False, domain=False, labelPadding=8),
+        )
+    )
+    marks = base.mark_bar(stroke=_PAPER, strokeWidth=1).encode(
+        x=alt.X(
+            "left:Q",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(title=None, format="%", values=list(drawing.QUARTERS), grid=False),
+        ),
+        x2="right:Q",
+        color=alt.Color(
+            "band:N",
+            scale=alt.Scale(
+                domain=[band.name for band in bands], range=[band.colour for band in bands]
+            ),
+            legend=legend,
+        ),
+    )
+    words = base.mark_text(fontSize=13).encode(
+        x="middle:Q", text="text:N", color=alt.Color("ink:N", scale=None)
+    )
+    return alt.layer(marks, words).properties(width=400, height=alt.Step(step), title=title)

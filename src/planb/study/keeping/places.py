@@ -1,0 +1,186 @@
+"""Where a study's finished steps are: its own folder, or that folder and a remote place besides.
+
+The remote place is what counts then; the folder is where steps work and a cache of what was brought.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from planb.study.keeping.remote import Claim, RemoteFolder
+from planb.study.keeping.store import Manifest, Store, explained
+from planb.study.step import Step
+from planb.types import PlanBError
+
+LOOK = 2.0
+"""Seconds between two looks at how far a step is that works on another machine."""
+
+
+def opened(steps: Path, url: str = "") -> Store:
+    """The store of the folder ``steps``, or of the URL with that folder as its cache."""
+    return RemoteStore(steps, url) if url else Store(steps)
+
+
+def checked_url(url: str) -> str:
+    """``url`` if it is one that steps can be kept at; ``PlanBError`` says what to give instead."""
+    if url and "://" not in url:
+        raise PlanBError(
+            f"--steps {url} is a folder and no URL: give a shared folder with --out {url}, which keeps "
+            "steps and results, or a URL such as s3://bucket/steps"
+        )
+    return url
+
+
+def cache_folder(url: str) -> Path:
+    """Where a machine of a cluster keeps what it made for, or brought from, this URL:
+    ``$PLANB_CACHE/steps/<hash>``, by default under ``~/.cache/planb``."""
+    top = Path(os.environ.get("PLANB_CACHE") or Path.home() / ".cache" / "planb")
+    return top / "steps" / hashlib.sha256(url.encode()).hexdigest()[:12]
+
+
+class RemoteStore(Store):
+    """A store whose finished steps lie at an fsspec URL. ``steps`` is a folder of this machine."""
+
+    def __init__(self, steps: Path, url: str) -> None:
+        super().__init__(steps)
+        self.far = RemoteFolder(url)
+        self._known: dict[str, bytes] = {}
+        self._looked: dict[str, tuple[float, Claim | None]] = {}
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.far.prepare()
+
+    # -- finished steps -------------------------------------------------------------------------
+
+    def is_done(self, step: Step) -> bool:
+        if self._content(self.folder(step).name) is None:
+            return False
+        return not self.folder(step).exists() or super().is_done(step)
+
+    def manifest(self, step: Step) -> Manifest:
+        if self.folder(step).exists():
+            return super().manifest(step)
+        name = self.folder(step).name
+        manifest = self._manifest(name)
+        if manifest.identity != self.identity(step):
+            raise self._spoilt(name, "belongs to another step")
+        return manifest
+
+    def verify(self, step: Step) -> None:
+        """The copy here, if there is one: what is yet to be brought is compared on its way."""
+        if self.folder(step).exists():
+            super().verify(step)
+
+    def fetch(self, step: Step) -> Path:
+        self._bring(self.folder(step).name)
+        return self.folder(step)
+
+    # -- steps at work --------------------------------------------------------------------------
+
+    @contextmanager
+    def locked(self, step: Step) -> Iterator[bool]:
+        with super().locked(step) as got:
+            if not got:
+                yield False
+                return
+            name = self.folder(step).name
+            with self.far.claimed(name, lambda: Store.progress(self, step)) as mine:
+                yield mine
+
+    def is_locked(self, step: Step) -> bool:
+        return super().is_locked(step) or self.far.claim(self.folder(step).name) is not None
+
+    def release(self, step: Step) -> None:
+        self.far.unclaim(self.folder(step).name)
+
+    def settle(self, step: Step) -> bool:
+        if self.is_done(step):
+            return True
+        if not self.folder(step).exists():
+            return False
+        self.far.put(self.folder(step), super().manifest(step))
+        return True
+
+    def finish(
+        self, step: Step, started: datetime, seconds: float, threads: int, resumed: bool
+    ) -> Manifest:
+        manifest = super().finish(step, started, seconds, threads, resumed)
+        self.far.put(self.folder(step), manifest)
+        return manifest
+
+    def progress(self, step: Step) -> tuple[float, float, str]:
+        here = super().progress(step)
+        if here[1]:
+            return here
+        name, now = self.folder(step).name, time.monotonic()
+        if name not in self._looked or now - self._looked[name][0] > LOOK:
+            self._looked[name] = now, self.far.claim(name)
+        claim = self._looked[name][1]
+        return claim.told if claim else (0.0, 0.0, "")
+
+    # -- the remote place -----------------------------------------------------------------------
+
+    def _content(self, name: str) -> bytes | None:
+        """The remote manifest of a folder; a finished step stays finished, so it is read once."""
+        if name not in self._known:
+            content = self.far.manifest(name)
+            if content is None:
+                return None
+            self._known[name] = content
+        return self._known[name]
+
+    def _manifest(self, name: str) -> Manifest:
+        content = self._content(name)
+        if content is None:
+            raise PlanBError(f"{name} is not in {self.far.url}: run the same command again")
+        try:
+            return Manifest.model_validate_json(content)
+        except ValidationError as error:
+            raise self._spoilt(name, "is no manifest") from error
+
+    def _bring(self, name: str) -> None:
+        """Copy a finished step here, and the bases that its adapter stands on."""
+        folder = self.steps / name
+        manifest = self._manifest(name)
+        if not folder.exists():
+            scratch = self.steps / f"{name}.fetch-{uuid.uuid4().hex[:8]}"
+            try:
+                scratch.mkdir(parents=True)
+                self.far.get(self._known[name], manifest, name, scratch)
+                if not folder.exists():
+                    scratch.rename(folder)
+            except OSError as error:
+                if not folder.exists():  # else another worker of this machine was quicker
+                    raise explained(error, folder) from error
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        for base in _bases(folder):
+            if base in manifest.inputs:
+                self._bring(base)
+
+    def _spoilt(self, name: str, what: str) -> PlanBError:
+        return PlanBError(
+            f"{self.far.url}/{name}/manifest.json {what}. Delete that folder and run the same command "
+            "again: only that step is made anew."
+        )
+
+
+def _bases(folder: Path) -> list[str]:
+    """The folder beside this one that a checkpoint in it stands on, if it is an adapter."""
+    if not (folder / "planb.json").is_file():
+        return []
+    from planb.models.cards import read_card
+
+    card = read_card(folder)
+    return [Path(card.base).name] if card.base and not card.base_revision else []

@@ -1,0 +1,190 @@
+"""Finished steps on any fsspec path (``s3://...``, ``gs://...``, ``sftp://...``), and who is at which.
+
+A step's files go to ``<step>/<try>/``, and ``<step>/manifest.json`` comes last, so a step is there
+whole or not at all; the try is a hash of the manifest, so two that finish the same step by accident
+never mix. An object store has no locks: who is at a step says so in ``.claims/<step>.json`` and
+says it again every few seconds, with how far the step is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planb.study.keeping.store import MANIFEST, Manifest
+from planb.types import PlanBError
+
+Told = tuple[float, float, str]
+"""How far a step is: done, total, note."""
+BEAT = 5.0
+"""Seconds between two beats of a claim."""
+STALE = 60.0
+"""After so many seconds without a beat a claim is nobody's: longer than clocks of machines differ."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who is at a step, when that was last said (seconds since 1970), and how far the step was."""
+
+    who: str
+    when: float
+    told: Told
+
+    @property
+    def fresh(self) -> bool:
+        return time.time() - self.when < STALE
+
+
+class RemoteFolder:
+    """A folder at an fsspec URL. Where it cannot be reached, each method raises ``PlanBError``."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._opened: tuple[Any, str] | None = None
+
+    def prepare(self) -> None:
+        """See that it can be written to, or say why not."""
+        with self._reached() as (fs, root):
+            fs.makedirs(root, exist_ok=True)
+            probe = f"{root}/.probe-{uuid.uuid4().hex[:12]}"
+            fs.pipe_file(probe, b"planb")
+            fs.rm_file(probe)
+
+    # -- finished steps -------------------------------------------------------------------------
+
+    def manifest(self, name: str) -> bytes | None:
+        """What stands in the manifest of the step's folder ``name``; ``None``: it is not finished."""
+        with self._reached() as (fs, root):
+            try:
+                content: bytes = fs.cat_file(f"{root}/{name}/{MANIFEST}")
+            except FileNotFoundError:
+                return None
+            return content
+
+    def put(self, folder: Path, manifest: Manifest) -> None:
+        """Send the files of the finished step in ``folder``, and its manifest when they are there.
+
+        Where another try has been quicker, its files are the step, and these are never read.
+        """
+        content = (folder / MANIFEST).read_bytes()
+        with self._reached() as (fs, root):
+            place = f"{root}/{folder.name}"
+            for name in manifest.files:
+                target = f"{place}/{_try(content)}/{name}"
+                fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+                fs.put_file(str(folder / name), target)
+            if self.manifest(folder.name) is not None:
+                return
+            scratch = f"{place}/.{_try(content)}.json"
+            fs.makedirs(place, exist_ok=True)
+            fs.pipe_file(scratch, content)
+            fs.mv(scratch, f"{place}/{MANIFEST}")
+
+    def get(self, content: bytes, manifest: Manifest, name: str, folder: Path) -> None:
+        """Bring the files of step ``name`` into ``folder``; each is compared with its checksum."""
+        with self._reached() as (fs, root):
+            for file, record in manifest.files.items():
+                target = folder / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source = f"{root}/{name}/{_try(content)}/{file}"
+                try:
+                    fs.get_file(source, str(target))
+                except FileNotFoundError:
+                    raise self._damaged(name, f"{file} is missing") from None
+                with target.open("rb") as opened:
+                    if hashlib.file_digest(opened, "sha256").hexdigest() != record.sha256:
+                        raise self._damaged(name, f"{file} is not what was written")
+        (folder / MANIFEST).write_bytes(content)
+
+    def _damaged(self, name: str, what: str) -> PlanBError:
+        return PlanBError(
+            f"the finished step {name} in {self.url} is damaged: {what}. Delete {self.url}/{name} and "
+            "run the same command again: only that step is made anew."
+        )
+
+    # -- steps at work --------------------------------------------------------------------------
+
+    def claim(self, name: str) -> Claim | None:
+        """Who is at the step now; ``None``: nobody."""
+        with self._reached() as (fs, root):
+            try:
+                said = json.loads(fs.cat_file(f"{root}/.claims/{name}.json"))
+                done, total, note = said["told"]
+                claim = Claim(str(said["who"]), float(said["when"]), (done, total, note))
+            except FileNotFoundError:
+                return None
+            except (ValueError, KeyError, TypeError):
+                return Claim("somebody who writes it now", time.time(), (0.0, 0.0, ""))
+        return claim if claim.fresh else None
+
+    @contextmanager
+    def claimed(self, name: str, told: Callable[[], Told]) -> Iterator[bool]:
+        """Claim a step; yields whether it was got. ``told`` is asked how far it is at every beat."""
+        who = f"{platform.node()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+        if self.claim(name) is not None:
+            yield False
+            return
+        self._say(name, who, told())
+        if (winner := self.claim(name)) is not None and winner.who != who:
+            yield False
+            return
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT):
+                with suppress(PlanBError):  # one beat missed is no harm
+                    self._say(name, who, told())
+
+        beating = threading.Thread(target=beat, daemon=True, name=f"claim of {name}")
+        beating.start()
+        try:
+            yield True
+        finally:
+            over.set()
+            beating.join()
+            with suppress(PlanBError):
+                self.unclaim(name)
+
+    def unclaim(self, name: str) -> None:
+        """Nobody is at the step any longer."""
+        with self._reached() as (fs, root), suppress(FileNotFoundError):
+            fs.rm_file(f"{root}/.claims/{name}.json")
+
+    def _say(self, name: str, who: str, told: Told) -> None:
+        with self._reached() as (fs, root):
+            fs.makedirs(f"{root}/.claims", exist_ok=True)
+            said = {"who": who, "when": time.time(), "told": told}
+            fs.pipe_file(f"{root}/.claims/{name}.json", json.dumps(said).encode())
+
+    @contextmanager
+    def _reached(self) -> Iterator[tuple[Any, str]]:
+        """The file system and the folder's path in it, opened once."""
+        try:
+            if self._opened is None:
+                from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+                fs, root = url_to_fs(self.url, use_listings_cache=False)
+                self._opened = fs, str(root).rstrip("/")
+            yield self._opened
+        except PlanBError:
+            raise
+        except Exception as error:
+            raise PlanBError(
+                f"{self.url} cannot be used: {type(error).__name__}: {error}. Check the address, the "
+                "rights of the account that this machine uses, and that fsspec's package for it is "
+                "installed (s3fs, gcsfs, adlfs, paramiko ...)"
+            ) from error
+
+
+def _try(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
