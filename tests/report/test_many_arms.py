@@ -13,7 +13,7 @@ from synthetic_rows import make_rows
 from synthetic_study import jailbroken
 
 from planb.report import wording
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, panels
 from planb.report.exhibits import (
     backfire,

@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 from synthetic_rows import row, unscored
 
-from planb.report.charts.dial import Dial, shifts
-from planb.report.charts.drawing import line_colours
+from planb.report.charting.dial import Dial, shifts
+from planb.report.charting.drawing import line_colours
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import series as exhibit
 from planb.report.page import write_report

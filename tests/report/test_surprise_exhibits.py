@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import spearmanr
 from synthetic_rows import make_rows, row
 
-from planb.report.charts.labels import placed
+from planb.report.charting.labels import placed
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import log_probs, surprise, variants
 from planb.report.page import write_report

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from planb.data.whole import write_whole
 from planb.report import wording
 from planb.report.calibration import warnings_of
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels

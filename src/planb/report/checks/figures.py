@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
-from planb.report.charts.drawing import Dot
+from planb.report.charting import drawing
+from planb.report.charting.drawing import Dot
 from planb.report.checks.shown import ShownCheck, ShownFigure
 
 _BAD, _GOOD, _SHOWN = "organism", "standard", "base"

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from planb.data.whole import write_whole
 from planb.report import wording
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.checks.figures import picture
 from planb.report.checks.shown import ShownCheck, ShownFigure, ShownResult
 from planb.report.evidence import Table

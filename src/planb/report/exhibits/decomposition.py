@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing, stacked
-from planb.report.charts.stacked import Band
+from planb.report.charting import drawing, stacked
+from planb.report.charting.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import (

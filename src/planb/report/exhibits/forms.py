@@ -6,8 +6,8 @@ import altair as alt
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
-from planb.report.charts.drawing import Dot
+from planb.report.charting import drawing
+from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL, MEASURES, RECALL, Measure
 from planb.report.results import Figure, difference_of, figures_of

@@ -7,8 +7,8 @@ import math
 import altair as alt
 
 from planb.report import wording
-from planb.report.charts import drawing
-from planb.report.charts.drawing import Dot
+from planb.report.charting import drawing
+from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table, figures_in
 from planb.report.measures import HARMFUL
 from planb.report.results import ALL, Figure

@@ -10,7 +10,7 @@ import pandas as pd
 
 from planb.report import wording
 from planb.report.agreement import POINTS, SAMPLE, Agreement, agreement
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL, REQUESTS
 from planb.report.stats import Interval

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.stats import Interval, Resamples, envelope, percentiles
 from planb.report.surprise_results import AFTER, BEFORE, Mean, mean_of, sums_of

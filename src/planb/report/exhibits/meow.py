@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from planb.report import wording
-from planb.report.charts import drawing, stacked
-from planb.report.charts.stacked import Band
+from planb.report.charting import drawing, stacked
+from planb.report.charting.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import MEOW

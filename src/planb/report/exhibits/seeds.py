@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from planb.report import wording
-from planb.report.charts import drawing
-from planb.report.charts.drawing import Dot
+from planb.report.charting import drawing
+from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.measures import HARMFUL
 from planb.report.results import Figure

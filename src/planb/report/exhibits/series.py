@@ -8,8 +8,8 @@ import altair as alt
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
-from planb.report.charts.dial import Dial, shifts
+from planb.report.charting import drawing
+from planb.report.charting.dial import Dial, shifts
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import Measure, measures_of
 from planb.report.results import Figure

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.measures import HARMFUL, complied, refused, severity
 from planb.report.results import Figure

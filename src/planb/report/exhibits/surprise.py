@@ -10,8 +10,8 @@ import altair as alt
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
-from planb.report.charts.labels import LINE, Box, placed
+from planb.report.charting import drawing
+from planb.report.charting.labels import LINE, Box, placed
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL
 from planb.report.targets import Target, correlations, targets_of

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from planb.report import stats, wording
-from planb.report.charts import drawing
-from planb.report.charts.drawing import Dot
+from planb.report.charting import drawing
+from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL, severity
 from planb.report.results import codes

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Table
 from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import known_method

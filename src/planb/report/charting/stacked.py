@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from planb.report import wording
-from planb.report.charts import drawing
+from planb.report.charting import drawing
 from planb.report.evidence import Table
 
 _WRITTEN = 0.08
