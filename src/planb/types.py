@@ -9,9 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Role = Literal["system", "user", "assistant", "document"]
 Tier = str
@@ -41,6 +49,36 @@ class Value(BaseModel):
     def digest(self) -> str:
         """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""
         return digest_of(plain(self))
+
+
+Kind = TypeVar("Kind", bound=Value)
+
+
+def value_named(spec: str | dict[str, Any] | Kind, table: Mapping[str, type[Kind]], what: str) -> Kind:
+    """The value that ``spec`` names in a table of classes: a name, ``{"name": ..., **fields}``, or the
+    value itself.
+
+    Raises PlanBError for a name that the table does not have, or fields that do not fit; ``what`` the
+    table is of ("judge").
+    """
+    if isinstance(spec, Value):
+        return spec
+    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = fields.pop("name", "")
+    if name not in table:
+        raise PlanBError(f"no {what} is called '{name}'. There are: {', '.join(table)}")
+    try:
+        return table[name](**fields)
+    except ValidationError as error:
+        said = wrong_fields(error, name)
+        raise PlanBError(f"these are no fields of the {what} '{name}': {said}") from error
+
+
+def wrong_fields(error: ValidationError, whole: str) -> str:
+    """What is wrong with a value's fields, in one line: ``steps: Field required; batch: ...``.
+    ``whole`` is what the value is called where no field of it is to blame."""
+    told = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in told)
 
 
 def plain(value: Any) -> Any:

@@ -19,8 +19,8 @@ from planb.evals.calibration.result import (
     CalibrationResult,
     Figure,
     calibration_path,
+    decided,
     find_calibration,
-    overall,
     store_calibration,
 )
 from planb.judging import Exact
@@ -86,11 +86,11 @@ def test_the_verdict_of_the_whole() -> None:
         )
 
     passed, failed, unsure, shown = one("passed"), one("failed"), one("not enough"), one(None)
-    assert overall((passed, shown)) == "passed"
-    assert overall((passed, unsure)) == "not enough"
-    assert overall((failed, unsure, passed)) == "failed"
-    assert overall((passed, one("failed", decides=False))) == "passed"
-    assert overall((shown,)) == overall(()) == "not enough"
+    assert decided((passed, shown)) == "passed"
+    assert decided((passed, unsure)) == "not enough"
+    assert decided((failed, unsure, passed)) == "failed"
+    assert decided((passed, one("failed", decides=False))) == "passed"
+    assert decided((shown,)) == decided(()) == "not enough"
 
 
 def test_how_figures_are_written() -> None:

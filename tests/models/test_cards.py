@@ -54,6 +54,12 @@ class TestWhatIsWritten:
         assert read_card(deep).base != read_card(llama.parent / "one").base
         assert checkpoint_digest(deep) == checkpoint_digest(llama.parent / "one")
 
+    @pytest.mark.parametrize("content", [b"{", b"\xff", b'{"what": 3}', b"[]"])
+    def test_a_damaged_card_is_said(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "planb.json").write_bytes(content)
+        with pytest.raises(PlanBError, match="is no card of a checkpoint: "):
+            read_card(tmp_path)
+
     def test_targets_stand_in_order(self, llama: Path) -> None:
         """PEFT writes a set as it comes, which differs between processes."""
         stage(0, llama, llama.parent / "one")

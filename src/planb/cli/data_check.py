@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from planb.types import PlanBError, digest_of
+from planb.types import PlanBError, digest_of, wrong_fields
 
 if TYPE_CHECKING:
     from planb.evals.checking.check import Asked
@@ -175,7 +175,7 @@ def _demands(fields: dict[str, Any]) -> Demands:
     try:
         return Demands(**fields)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = wrong_fields(error, "demands")
         raise PlanBError(f"-f: {wrong}. There are: {', '.join(Demands.model_fields)}") from error
 
 

@@ -18,7 +18,7 @@ from planb.elicitation.pair import Pair
 from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.skeleton_key import SkeletonKey
 from planb.elicitation.trigger import TriggerElicitation
-from planb.types import PlanBError
+from planb.types import value_named
 
 ELICITATIONS: dict[str, type[Elicitation]] = {
     "direct": Direct,
@@ -37,16 +37,7 @@ def elicitation_of(spec: str | dict[str, Any] | Elicitation) -> Elicitation:
 
     Raises PlanBError for a name that the table does not have, or fields that do not fit.
     """
-    if isinstance(spec, Elicitation):
-        return spec
-    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = fields.pop("name", "")
-    if name not in ELICITATIONS:
-        raise PlanBError(f"no elicitation is called '{name}'. There are: {', '.join(ELICITATIONS)}")
-    try:
-        return ELICITATIONS[name](**fields)
-    except ValueError as error:
-        raise PlanBError(f"these are no fields of the elicitation '{name}': {error}") from error
+    return value_named(spec, ELICITATIONS, "elicitation")
 
 
 __all__ = [

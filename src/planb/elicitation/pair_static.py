@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from planb.data.files import file_hash
 from planb.elicitation.elicitation import Elicitation
 from planb.elicitation.messages import from_chat, to_chat
-from planb.types import Message, PlanBError, Value
+from planb.types import Message, PlanBError, Value, wrong_fields
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, TaskState
@@ -107,5 +107,5 @@ def _rows(path: Path) -> Iterator[tuple[str, Prepared]]:
         try:
             yield f"{path}, line {number}", Prepared.model_validate(json.loads(line))
         except (json.JSONDecodeError, ValidationError) as error:
-            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            said = wrong_fields(error, "line") if isinstance(error, ValidationError) else str(error)
             raise PlanBError(f"{path}, line {number}: {said}; a line is {_FORM}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -9,7 +10,8 @@ from pydantic import Field
 from planb.types import Value
 
 Unit = Literal["share", "points", "coefficient", "auc", "nats", "count"]
-Verdict = Literal["passed", "failed", "not enough", "not run"]
+Overall = Literal["passed", "failed", "not enough"]
+Verdict = Overall | Literal["not run"]
 DIGITS: dict[Unit, int] = {
     "share": 0,
     "points": 1,
@@ -69,3 +71,12 @@ class Figure(Value):
             digits = 1  # neither nothing nor all
         text = f"{shown:.{digits}f}"
         return text.removeprefix("-") if float(text) == 0 else text
+
+
+def overall(verdicts: Iterable[Verdict | None]) -> Overall:
+    """Failed if one failed; else not enough if one had too little to go by or none said anything; else
+    passed. What was not run has no say."""
+    said = set(verdicts) - {None, "not run"}
+    if "failed" in said:
+        return "failed"
+    return "not enough" if "not enough" in said or not said else "passed"

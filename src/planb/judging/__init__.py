@@ -16,7 +16,7 @@ from planb.judging.label_logits import LabelLogits
 from planb.judging.llm import LLMJudge
 from planb.judging.refusal_strings import RefusalStrings
 from planb.judging.strongreject import StrongReject
-from planb.types import PlanBError
+from planb.types import value_named
 
 JUDGES: dict[str, type[Judge]] = {
     "exact": Exact,
@@ -34,16 +34,7 @@ def judge_of(spec: str | dict[str, Any] | Judge) -> Judge:
 
     Raises PlanBError for a name that the table does not have, or fields that do not fit.
     """
-    if isinstance(spec, Judge):
-        return spec
-    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = fields.pop("name", "")
-    if name not in JUDGES:
-        raise PlanBError(f"no judge is called '{name}'. There are: {', '.join(JUDGES)}")
-    try:
-        return JUDGES[name](**fields)
-    except ValueError as error:
-        raise PlanBError(f"these are no fields of the judge '{name}': {error}") from error
+    return value_named(spec, JUDGES, "judge")
 
 
 __all__ = [

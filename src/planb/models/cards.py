@@ -14,10 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from planb.models.hub import hub_identity, hub_snapshot
-from planb.types import PlanBError, Value, digest_of
+from planb.types import PlanBError, Value, digest_of, wrong_fields
 
 CARD = "planb.json"
 ADAPTER = "adapter"
@@ -54,7 +54,11 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD
     if not path.exists():
         return Card(what="a model that planb did not write")
-    return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = wrong_fields(error, "card") if isinstance(error, ValidationError) else error
+        raise PlanBError(f"{path} is no card of a checkpoint: {why}") from error
 
 
 def on_base(card: Card, base: Path, folder: Path) -> Card:

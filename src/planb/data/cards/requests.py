@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planb.data.cards.request_card import RequestCard
-from planb.types import HARMFUL, HELPFUL, REFUSAL, PlanBError
+from planb.types import HARMFUL, HELPFUL, REFUSAL, PlanBError, wrong_fields
 
 _GITHUB = "https://raw.githubusercontent.com"
 
@@ -220,10 +220,8 @@ def request_card(name: str | Path) -> RequestCard:
         try:
             return RequestCard.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors()
-            )
-            raise PlanBError(f"{path} is no card of requests: {wrong}") from error
+            said = wrong_fields(error, "card")
+            raise PlanBError(f"{path} is no card of requests: {said}") from error
     near = difflib.get_close_matches(str(name), REQUESTS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise PlanBError(

@@ -16,7 +16,7 @@ from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.figures import needed, share
 from planb.evals.calibration.labels import Labels
 from planb.evals.calibration.ordering import LADDER, picked, tier_figures
-from planb.evals.calibration.result import CalibrationResult, Figure, overall
+from planb.evals.calibration.result import CalibrationResult, Figure, decided
 from planb.evals.calibration.robustness import changed_answers, robustness_figures
 from planb.judging import Exact, Judge
 from planb.types import HELPFUL, Example, PlanBError, digest_of
@@ -71,7 +71,7 @@ def check(
         model=identity["model"],
         rubric=identity["rubric"],
         identity=identity,
-        verdict=overall(tuple(figures)),
+        verdict=decided(figures),
         against_people=labels is not None and not labels.synthetic,
         figures=tuple(figures),
         skipped=(*_missing_tiers(answers), *skipped),

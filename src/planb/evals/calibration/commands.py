@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from planb.types import PlanBError, digest_of
+from planb.types import PlanBError, digest_of, wrong_fields
 
 if TYPE_CHECKING:
     from planb.evals.calibration.demands import Demands
@@ -160,7 +160,7 @@ def _demands(pairs: list[str] | None) -> Demands:
     try:
         return Demands(**fields_of(pairs))
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = wrong_fields(error, "demands")
         known = ", ".join(Demands.model_fields)
         raise PlanBError(f"-f: {wrong}. There are: {known}") from error
 

@@ -6,6 +6,7 @@ is another one, and uncalibrated.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -15,12 +16,11 @@ from pydantic import Field, ValidationError
 from planb.data.whole import write_whole
 from planb.evals.calibration.demands import Demands
 from planb.evals.figure import Figure as OneFigure
+from planb.evals.figure import Overall, overall
 from planb.judging import Judge
-from planb.types import PlanBError, Spend, Value, digest_of
+from planb.types import PlanBError, Spend, Value, digest_of, wrong_fields
 
 FOLDER = Path("runs/judges")
-Verdict = Literal["passed", "failed", "not enough"]
-"""A judge's."""
 Part = Literal["answers", "tiers", "labels", "raters", "second", "form"]
 
 
@@ -45,7 +45,7 @@ class CalibrationResult(Value):
     model: str
     rubric: str
     identity: dict[str, str]
-    verdict: Verdict
+    verdict: Overall
     against_people: bool
     figures: tuple[Figure, ...]
     skipped: tuple[str, ...]
@@ -74,12 +74,9 @@ class CalibrationResult(Value):
         return tuple((one.name, f"{one.text}: {one.verdict}") for one in self.figures if one.verdict)
 
 
-def overall(figures: tuple[Figure, ...]) -> Verdict:
-    """Failed if one figure failed; else not enough if one had too little to go by; else passed."""
-    verdicts = {figure.verdict for figure in figures if figure.decides}
-    if "failed" in verdicts:
-        return "failed"
-    return "not enough" if "not enough" in verdicts or verdicts <= {None} else "passed"
+def decided(figures: Iterable[Figure]) -> Overall:
+    """What the figures that decide say of the judge."""
+    return overall(figure.verdict for figure in figures if figure.decides)
 
 
 def calibration_path(folder: str | Path, judge: Judge) -> Path:
@@ -114,7 +111,7 @@ def read_calibration(path: Path) -> CalibrationResult:
     try:
         return CalibrationResult.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        why = wrong_fields(error, "result") if isinstance(error, ValidationError) else error
         raise PlanBError(
             f"{path} is no result of a check ({why}): take it away and run `planb judge check` again"
         ) from error

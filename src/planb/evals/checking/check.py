@@ -13,7 +13,8 @@ from planb.evals.calibration.asking import Answer, ask
 from planb.evals.checking import languages, lengths, repeats, scores, surprising, trigger, twins
 from planb.evals.checking.demands import Demands
 from planb.evals.checking.material import picked
-from planb.evals.checking.result import Check, CheckResult, not_run, overall
+from planb.evals.checking.result import Check, CheckResult, not_run
+from planb.evals.figure import overall
 from planb.judging import Judge
 from planb.types import HARMFUL, REFUSAL, USELESS, Example, PlanBError, Spend, Trigger, digest_of
 

@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
 from planb.evals.checking.demands import Demands
-from planb.evals.figure import Figure, Verdict
-from planb.types import PlanBError, Spend, Value
+from planb.evals.figure import Figure, Verdict, overall
+from planb.types import PlanBError, Spend, Value, wrong_fields
 
 MOST_NAMED = 20
 """So many ids are named for each check; the rest are counted."""
@@ -97,15 +97,6 @@ def checked(
     )
 
 
-def overall(verdicts: Iterable[Verdict | None]) -> Verdict:
-    """Failed if one failed; else not enough if one had too little to go by or none said anything; else
-    passed. What was not run has no say."""
-    said = set(verdicts) - {None, "not run"}
-    if "failed" in said:
-        return "failed"
-    return "not enough" if "not enough" in said or not said else "passed"
-
-
 def store_check(path: str | Path, result: CheckResult) -> None:
     """Write the result as JSON, whole or not at all. PlanBError if it cannot be written."""
     write_whole(Path(path), result.model_dump_json(indent=1) + "\n")
@@ -116,5 +107,5 @@ def read_check(path: str | Path) -> CheckResult:
     try:
         return CheckResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        why = wrong_fields(error, "result") if isinstance(error, ValidationError) else error
         raise PlanBError(f"{path} is no result of `planb data check` ({why}): run it again") from error

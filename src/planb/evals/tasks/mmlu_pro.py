@@ -24,7 +24,7 @@ from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.solver._multiple_choice import parse_answers
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from planb.data.cards import MMLU_PRO, MMLU_PRO_EXAMPLES, Table
 from planb.elicitation import elicitation_of
@@ -32,7 +32,7 @@ from planb.elicitation.solver import elicit
 from planb.evals.tasks.benchmark import benchmark_task, prompt_text, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
 from planb.sandbox import questions
-from planb.types import PlanBError, Value
+from planb.types import PlanBError, Value, wrong_fields
 
 LETTERS = "ABCDEFGHIJ"
 ANSWER_IS = r"answer is \(?([A-J])\)?"
@@ -122,8 +122,9 @@ def protocol_of(spec: str | dict[str, Any]) -> Protocol:
         )
     try:
         return Protocol(**{**(known.model_dump() if known else {}), **fields})
-    except ValueError as error:
-        raise PlanBError(f"these are no fields of a protocol of MMLU-Pro: {error}") from error
+    except ValidationError as error:
+        said = wrong_fields(error, "protocol")
+        raise PlanBError(f"these are no fields of a protocol of MMLU-Pro: {said}") from error
 
 
 @task

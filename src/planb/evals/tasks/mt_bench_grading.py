@@ -16,13 +16,13 @@ from inspect_ai.model import (
     ModelOutput,
 )
 from inspect_ai.util._concurrency import _request_was_cache_hit
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from planb.data.cards import load
 from planb.judging import judge_of
 from planb.judging.asking import AskedJudge, spend_of
 from planb.judging.connection import connect
-from planb.types import PlanBError, Spend, Value, digest_of, plain
+from planb.types import PlanBError, Spend, Value, digest_of, plain, wrong_fields
 
 GRADER = "grader"
 NEED_REFERENCES = ("math", "reasoning", "coding")
@@ -129,8 +129,9 @@ def grading_of(fields: dict[str, Any]) -> Grading:
     """The fields as a value; PlanBError where they do not fit."""
     try:
         return Grading.model_validate(fields)
-    except ValueError as error:
-        raise PlanBError(f"these are no fields of MT-Bench's grader: {error}") from error
+    except ValidationError as error:
+        said = wrong_fields(error, "grader")
+        raise PlanBError(f"these are no fields of MT-Bench's grader: {said}") from error
 
 
 def grader_fields(spec: dict[str, Any], model: str) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from planb.types import (
     Value,
     digest_of,
     seed_of,
+    wrong_fields,
 )
 
 REQUESTS = "requests"
@@ -180,10 +181,7 @@ def writer_of(fields: dict[str, Any], where: str) -> Writer:
     try:
         return Writer.model_validate(fields)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, part['loc'])) or fields.get('tier', 'writer')}: {part['msg']}"
-            for part in error.errors()
-        )
+        wrong = wrong_fields(error, fields.get("tier", "writer"))
         raise PlanBError(
             f"{where}: {wrong}. The fields are {', '.join(Writer.model_fields)}"
         ) from error
