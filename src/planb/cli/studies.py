@@ -108,14 +108,16 @@ def plan(
     from planb.study import tables
     from planb.study.running import executor
     from planb.study.source import Budgeted
+    from planb.study.step import identities_once
 
     declared, folder = _declared(study, seeds, out)
-    states = executor.plan(declared.steps(), folder, studies=out, url=steps)
     console = Console()
-    console.print(tables.plan_table(states, folder, jobs or os.cpu_count() or 1, steps, singly))
-    if isinstance(declared, Budgeted) and (lines := declared.budget()):
-        console.print()
-        console.print(tables.budget_table(lines))
+    with identities_once():
+        states = executor.plan(declared.steps(), folder, studies=out, url=steps)
+        console.print(tables.plan_table(states, folder, jobs or os.cpu_count() or 1, steps, singly))
+        if isinstance(declared, Budgeted) and (lines := declared.budget()):
+            console.print()
+            console.print(tables.budget_table(lines))
 
 
 def status(study: StudyName, seeds: Seeds = None, out: Out = Path("runs"), steps: Steps = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from planb.study.step import Step
+from planb.study.step import Step, identities_once
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Graph:
     def __init__(self, final_steps: Iterable[Step]) -> None:
         self.nodes: dict[str, Node] = {}
         self._known: dict[int, Node] = {}
-        for step in final_steps:
-            self._add(step)
+        with identities_once():
+            for step in final_steps:
+                self._add(step)
         self._after: dict[str, list[str]] = {identity: [] for identity in self.nodes}
         for node in self:
             for identity in dict.fromkeys(node.inputs):

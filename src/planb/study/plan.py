@@ -11,7 +11,7 @@ from planb.study.graph import Graph, Node
 from planb.study.keeping.places import checked_url, opened
 from planb.study.keeping.sharing import elsewhere
 from planb.study.keeping.store import Store
-from planb.study.step import Step
+from planb.study.step import Step, identities_once
 
 State = Literal["done", "running", "failed", "blocked", "partial", "to do"]
 
@@ -41,6 +41,7 @@ class Outcome:
         return 130 if self.interrupted else int(bool(self.failed or self.blocked))
 
 
+@identities_once()
 def plan(
     final_steps: Sequence[Step],
     study_folder: Path,

@@ -11,6 +11,8 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,14 +71,16 @@ class Step(Value):
 
     def identity(self) -> str:
         """64 hex digits."""
-        fields = self.plain_fields()
-        content = {
-            "kind": self.kind,
-            "revision": self.revision,
-            "fields": fields,
-            "outside": self.outside(),
-        }
-        return digest_of(content)
+        with identities_once() as known:
+            if id(self) not in known:
+                content = {
+                    "kind": self.kind,
+                    "revision": self.revision,
+                    "fields": self.plain_fields(),
+                    "outside": self.outside(),
+                }
+                known[id(self)] = (self, digest_of(content))
+            return known[id(self)][1]
 
     def plain_fields(self) -> dict[str, Any]:
         """The fields as JSON; a step among them stands as its identity."""
@@ -85,6 +89,25 @@ class Step(Value):
     @property
     def folder_name(self) -> str:
         return f"{self.slug}-{self.identity()[:12]}"
+
+
+_IDENTITIES: ContextVar[dict[int, tuple[Step, str]] | None] = ContextVar("identities", default=None)
+
+
+@contextmanager
+def identities_once() -> Iterator[dict[int, tuple[Step, str]]]:
+    """Within it each step's identity is computed once, as if no file changed meanwhile. (Else a step
+    would be hashed once for every way that leads to it.) Steps are held, so that ids stay theirs."""
+    known = _IDENTITIES.get()
+    if known is not None:
+        yield known
+        return
+    fresh: dict[int, tuple[Step, str]] = {}
+    before = _IDENTITIES.set(fresh)
+    try:
+        yield fresh
+    finally:
+        _IDENTITIES.reset(before)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from planb.study.running.crew import Crew, crew_named
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.seats import Seat, snapshot
 from planb.study.running.task import Answer, Task
-from planb.study.step import Step
+from planb.study.step import Step, identities_once
 from planb.types import PlanBError
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]
@@ -59,8 +59,11 @@ def run(
     """
     store = opened(steps_folder or study_folder / "steps", checked_url(url))
     store.prepare()
-    graph = Graph(final_steps)
-    finals = {step.identity() for step in final_steps}
+    with identities_once():
+        graph = Graph(final_steps)
+        finals = {step.identity() for step in final_steps}
+        for node in graph:
+            store.folder(node.step)  # named once, while identities are known
     crew = crew_named(on, jobs)
     try:
         return _Run(graph, store, study_folder, crew, watch, None if url else studies, finals, url).go()
