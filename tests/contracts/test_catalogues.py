@@ -164,6 +164,7 @@ sys.exit(f"a plan needs none of {heavy}" if heavy else 0)
 """
 
 
+@pytest.mark.slow
 def test_identities_are_the_same_in_every_process_and_need_nothing_heavy() -> None:
     def listed(hash_seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}

@@ -11,6 +11,7 @@ import pytest
 from command import SMALL, Finished, planb
 from inspect_ai.log import read_eval_log
 
+pytestmark = pytest.mark.slow
 STUDY = SMALL.with_name("small_jailbreaks.py")
 ASKED = {"direct", "many_shot", "crescendo", "pair", "pair_static"}
 

@@ -23,6 +23,7 @@ from planb.study.plan import plan
 from planb.study.running.ray_crew import RayCrew
 from planb.types import PlanBError
 
+pytestmark = pytest.mark.slow
 STUDY = Path(__file__).parents[1] / "cluster_study.py"
 SMALL = {"num_cpus": 2, "num_gpus": 1, "object_store_memory": 80_000_000}
 WATCHFUL = {"health_check_period_ms": 1000, "health_check_initial_delay_ms": 1000}
