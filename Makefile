@@ -60,7 +60,7 @@ check: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
