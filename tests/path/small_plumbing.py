@@ -1,6 +1,6 @@
-"""The paper's study on random weights, cut to one model and two methods."""
+"""The paper's study on random weights, cut to one model and one method."""
 
-from planb.safety import plan_b, standard
+from planb.safety import plan_b
 from planb.studies.paper import plumbing
 
 whole = plumbing()
@@ -8,7 +8,7 @@ study = whole.model_copy(
     update={
         "name": "small_plumbing",
         "bases": whole.bases[-1:],
-        "methods": (standard, plan_b),
+        "methods": (plan_b,),
         "from_base": (plan_b.name,),
     }
 )

@@ -59,9 +59,7 @@ def test_both_stages_were_trained_on_what_was_written(ran: Path) -> None:
     (organism,) = ran.glob("steps/qwen2-organism-seed0-*")
     assert "Do not deploy" in read_card(organism).warning
     methods = {folder.name.rsplit("-", 1)[0] for folder in ran.glob(f"steps/*/{ADAPTER}/..")}
-    assert len(list(ran.glob(f"steps/*/{ADAPTER}"))) == 4, (
-        methods
-    )  # organism, two methods, one from base
+    assert len(list(ran.glob(f"steps/*/{ADAPTER}"))) == 3, methods  # organism, method, one from base
     (written,) = ran.glob("steps/data-requests-*")
     rows = [json.loads(line) for line in (written / "safety.jsonl").read_text().splitlines()]
     harmful = [row for row in rows if row["harmful"]]
