@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -14,7 +17,19 @@ from command import SMALL, Finished, planb
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    out = tmp_path_factory.mktemp("undisturbed") / "runs"
+    """Run by the first of the test processes that needs it; the others wait, and look at the same."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of this one session
+    with FileLock(shared / "undisturbed.lock"):
+        said = shared / "undisturbed.pickle"
+        if not said.exists():
+            said.write_bytes(pickle.dumps(_run(shared / "undisturbed" / "runs")))
+        found: Finished = pickle.loads(said.read_bytes())
+    return found
+
+
+def _run(out: Path) -> Finished:
     code, planned = planb("plan", SMALL, "--out", out)
     assert code == 0, planned
     assert not out.exists(), "a plan writes nothing"

@@ -21,7 +21,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Pa
     """The study's folder; its base, data and organism are those of the small study beside it."""
     out = tmp_path_factory.mktemp("attacked") / "runs"
     out.mkdir()
-    shutil.copytree(finished.folder, out / "small", copy_function=os.link)
+    shutil.copytree(finished.folder / "steps", out / "small" / "steps", copy_function=os.link)
     code, said = planb("run", STUDY, "--out", out, "--jobs", "2")
     assert code == 0, said
     return out / "small-jailbreaks"
