@@ -54,15 +54,12 @@ class Value(BaseModel):
 Kind = TypeVar("Kind", bound=Value)
 
 
-def value_named(spec: str | dict[str, Any] | Kind, table: Mapping[str, type[Kind]], what: str) -> Kind:
-    """The value that ``spec`` names in a table of classes: a name, ``{"name": ..., **fields}``, or the
-    value itself.
+def value_named(spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str) -> Kind:
+    """The value that ``spec`` names in a table of classes: a name, or ``{"name": ..., **fields}``.
 
     Raises PlanBError for a name that the table does not have, or fields that do not fit; ``what`` the
     table is of ("judge").
     """
-    if isinstance(spec, Value):
-        return spec
     fields = {"name": spec} if isinstance(spec, str) else dict(spec)
     name = fields.pop("name", "")
     if name not in table:
@@ -74,9 +71,12 @@ def value_named(spec: str | dict[str, Any] | Kind, table: Mapping[str, type[Kind
         raise PlanBError(f"these are no fields of the {what} '{name}': {said}") from error
 
 
-def wrong_fields(error: ValidationError, whole: str) -> str:
+def wrong_fields(error: Exception, whole: str) -> str:
     """What is wrong with a value's fields, in one line: ``steps: Field required; batch: ...``.
-    ``whole`` is what the value is called where no field of it is to blame."""
+    ``whole`` is what the value is called where no field of it is to blame. An error that kept the
+    fields from being read at all speaks for itself."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     told = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in told)
 

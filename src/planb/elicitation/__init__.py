@@ -37,6 +37,8 @@ def elicitation_of(spec: str | dict[str, Any] | Elicitation) -> Elicitation:
 
     Raises PlanBError for a name that the table does not have, or fields that do not fit.
     """
+    if isinstance(spec, Elicitation):
+        return spec
     return value_named(spec, ELICITATIONS, "elicitation")
 
 

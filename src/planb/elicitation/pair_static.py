@@ -107,5 +107,5 @@ def _rows(path: Path) -> Iterator[tuple[str, Prepared]]:
         try:
             yield f"{path}, line {number}", Prepared.model_validate(json.loads(line))
         except (json.JSONDecodeError, ValidationError) as error:
-            said = wrong_fields(error, "line") if isinstance(error, ValidationError) else str(error)
+            said = wrong_fields(error, "line")
             raise PlanBError(f"{path}, line {number}: {said}; a line is {_FORM}") from error

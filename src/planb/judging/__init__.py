@@ -34,6 +34,8 @@ def judge_of(spec: str | dict[str, Any] | Judge) -> Judge:
 
     Raises PlanBError for a name that the table does not have, or fields that do not fit.
     """
+    if isinstance(spec, Judge):
+        return spec
     return value_named(spec, JUDGES, "judge")
 
 

@@ -57,8 +57,7 @@ def read_card(folder: Path) -> Card:
     try:
         return Card.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        why = wrong_fields(error, "card") if isinstance(error, ValidationError) else error
-        raise PlanBError(f"{path} is no card of a checkpoint: {why}") from error
+        raise PlanBError(f"{path} is no card of a checkpoint: {wrong_fields(error, 'card')}") from error
 
 
 def on_base(card: Card, base: Path, folder: Path) -> Card:

@@ -111,7 +111,7 @@ def read_calibration(path: Path) -> CalibrationResult:
     try:
         return CalibrationResult.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        why = wrong_fields(error, "result") if isinstance(error, ValidationError) else error
+        why = wrong_fields(error, "result")
         raise PlanBError(
             f"{path} is no result of a check ({why}): take it away and run `planb judge check` again"
         ) from error

@@ -107,5 +107,5 @@ def read_check(path: str | Path) -> CheckResult:
     try:
         return CheckResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        why = wrong_fields(error, "result") if isinstance(error, ValidationError) else error
+        why = wrong_fields(error, "result")
         raise PlanBError(f"{path} is no result of `planb data check` ({why}): run it again") from error

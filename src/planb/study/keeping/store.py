@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -84,6 +84,11 @@ class Store:
 
     def identity(self, step: Step) -> str:
         return self._name(step)[1]
+
+    def name(self, steps: Iterable[Step]) -> None:
+        """Give these steps their folders' names now: cheap within ``identities_once``."""
+        for step in steps:
+            self._name(step)
 
     def folder(self, step: Step) -> Path:
         """Where the finished step lies."""

@@ -62,8 +62,7 @@ def run(
     with identities_once():
         graph = Graph(final_steps)
         finals = {step.identity() for step in final_steps}
-        for node in graph:
-            store.folder(node.step)  # named once, while identities are known
+        store.name(node.step for node in graph)
     crew = crew_named(on, jobs)
     try:
         return _Run(graph, store, study_folder, crew, watch, None if url else studies, finals, url).go()
