@@ -6,20 +6,21 @@ READY  := $(VENV)/.ready
 SEEDS  ?= 3
 STUDY  ?= sandbox
 
-.PHONY: menu setup run studies plan status test check bench view readme clean
+.PHONY: menu setup run studies plan status test test-fresh check bench view readme clean
 .DEFAULT_GOAL := menu
 
 menu:
 	@echo "planb: train language models to fail less severely"
 	@echo
 	@echo "  make run            set up, then run the sandbox study: train, evaluate, report (SEEDS=$(SEEDS))"
-	@echo "  make run SEEDS=1    a quick look: one seed, a report in under three minutes"
+	@echo "  make run SEEDS=1    a quick look: one seed, a report in a few minutes"
 	@echo "  make test           set up, then check the code and run the tests"
 	@echo "  make studies        every study of the built-in world, one after another (SEEDS=$(SEEDS)); hours"
 	@echo
 	@echo "  make plan           what 'make run' would do, and how long it would take"
 	@echo "  make status         what is done, what is running"
 	@echo "  make view           open the evaluation logs with Inspect's viewer"
+	@echo "  make test-fresh     the tests in an empty environment; CPU=avx2 or CPU=default: with fewer instructions"
 	@echo "  make check          format, lint, types, import direction"
 	@echo "  make bench          measure speed against peers (benchmarks/)"
 	@echo "  make readme         write the README's tables and docs/findings.md from finished runs"
@@ -27,8 +28,11 @@ menu:
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "planb needs Python 3.11 or newer: make PYTHON=python3.11 run")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "setting up $(VENV): a few minutes, once (what pip says goes into $(VENV)/setup.log)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]' \
+	  > $(VENV)/setup.log 2>&1 || { tail -n 40 $(VENV)/setup.log; \
+	  echo "set-up failed: the lines above are the end of $(VENV)/setup.log"; exit 1; }
 	@touch $(READY)
 
 setup: $(READY)
@@ -61,6 +65,17 @@ check: $(READY)
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The tests as on a fresh machine: no variable of this shell, an empty home and temporary folder, and the
+# instructions of another processor (CPU=default: SSE 4, CPU=avx2; empty: this one's own).
+CPU ?=
+ISA_default := ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 ONEDNN_MAX_CPU_ISA=SSE41
+ISA_avx2 := ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU_ISA=AVX2
+
+test-fresh: $(READY)
+	@$(if $(CPU),$(if $(ISA_$(CPU)),,$(error CPU is 'default' or 'avx2', not '$(CPU)')))top=$$(mktemp -d) && mkdir $$top/home $$top/tmp && \
+	  env -i PATH="$$PATH" HOME=$$top/home TMPDIR=$$top/tmp LANG=C.UTF-8 $(ISA_$(CPU)) \
+	  $(BIN)/pytest -n 2 --dist loadfile -p no:cacheprovider $(TESTS); code=$$?; rm -rf $$top; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run

@@ -6,7 +6,6 @@ import csv
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def planb(folder: Path, *words: str) -> tuple[int, str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
@@ -255,15 +254,15 @@ class TestSurprise:
 
 
 def test_help_is_quick_and_each_verb_has_an_example(tmp_path: Path) -> None:
-    began = time.monotonic()
     code, said = planb(tmp_path, "--help")
     assert code == 0
-    assert time.monotonic() - began < 2, "nothing heavy may be imported for --help"
     for verb in (["run"], ["plan"], ["status"], ["list"], ["report"], ["data", "validate"]):
         assert verb[0] in said
         code, help_text = planb(tmp_path, *verb, "--help")
         assert f"planb {' '.join(verb)}" in help_text.split("Example:")[1]
     check = (
-        "import sys, planb.cli; sys.exit(bool({'torch', 'pandas', 'inspect_ai'} & set(sys.modules)))"
+        "import sys, planb.cli, typer.testing as t; t.CliRunner().invoke(planb.cli.app, ['--help']); "
+        "print(sorted({'torch', 'pandas', 'inspect_ai', 'transformers', 'scipy'} & set(sys.modules)))"
     )
-    subprocess.run([sys.executable, "-c", check], check=True)
+    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n", "nothing heavy may be imported for --help"

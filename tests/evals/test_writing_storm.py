@@ -43,7 +43,7 @@ def _lines(folder: Path) -> int:
 
 def _killed_at(lines: int, command: list[str], folder: Path) -> None:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while _lines(folder) < lines:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end, f"it stands at {_lines(folder)} lines"
@@ -69,7 +69,7 @@ def test_two_kills_in_a_storm_lose_nothing_and_repeat_little(tmp_path: Path) -> 
         command = _command(server, tmp_path)
         for lines in (REQUESTS, 3 * REQUESTS):
             _killed_at(lines, command, tmp_path)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
         assert done.returncode in (0, 1), done.stderr
         fates = Counter(one["fate"] for one in server.requests)
         repeated = sum(times - 1 for times in _asked(server).values())

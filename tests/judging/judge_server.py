@@ -70,7 +70,7 @@ def serving(folder: Path, **plan: Any) -> Iterator[Server]:
     path.write_text(json.dumps({**plan, "port_file": str(port_file), "log": str(log)}))
     process = subprocess.Popen([sys.executable, __file__, str(path)])
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not port_file.exists():
             assert process.poll() is None, "the server did not start"
             assert time.monotonic() < end, "the server is not there in time"

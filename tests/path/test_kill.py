@@ -80,7 +80,7 @@ class Killed:
     def _watch(
         self, process: subprocess.Popen[str], slugs: str, far: Callable[[Path], bool], began: float
     ) -> Path:
-        while process.poll() is None and time.time() - began < 120:
+        while process.poll() is None and time.time() - began < 300:
             self.look(began)
             for partial in self.folder.glob(f"steps/{slugs}-*.partial"):
                 told = partial / "progress.json"
@@ -102,7 +102,7 @@ class Killed:
 
     def _wait_for_the_workers_end(self, partial: Path) -> None:
         steps = find_study(str(SMALL), {}).with_seeds(1).steps()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             states = {step.folder_name: state for step, state in plan(steps, self.folder)}
             if states[partial.name.removesuffix(".partial")] == "partial":

@@ -202,3 +202,12 @@ def test_a_second_run_does_nothing_and_changes_nothing(finished: Finished) -> No
     assert "started" not in said
     assert (finished.folder / "results.csv").read_bytes() == table
     assert stamps(finished.folder) == before
+
+
+def test_the_precision_of_every_training_is_in_its_manifest_and_on_the_page(finished: Finished) -> None:
+    manifests = [json.loads(path.read_text()) for path in finished.folder.glob("steps/*/manifest.json")]
+    ran = [one["ran"]["precision"] for one in manifests if one["ran"]]
+    trained = [one for one in manifests if one["kind"] in ("base", "organism", "method")]
+    assert ran == ["fp32"] * len(trained)
+    page = (finished.folder / "report.html").read_text()
+    assert f"fp32: {len(trained)} trainings" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,81 +18,96 @@ from planb.models.checkpoints import Card, load_policy
 from planb.sandbox.tokenizer import tokenizer
 from planb.training import precision
 from planb.training.objectives import DPO, SFT
-from planb.training.precision import cpu_gain, uses_bf16
+from planb.training.precision import BF16, FP32, uses_bf16
 from planb.training.rows import Ranking, schedule
-from planb.training.settings import LoRA, Training
-from planb.training.train import train
+from planb.training.settings import LoRA, Training, read_ran
+from planb.training.train import BEGUN_IN, SCRATCH, train
 from planb.training.trainer import RankedPreferenceTrainer, Rows
+from planb.types import PlanBError
 
 WORDS = tokenizer(WORLD)
 
 
 @pytest.fixture
-def on_cpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[float]]:
-    """A CPU on which bf16 is so many times faster; tells how often it was probed."""
+def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    probed: list[float] = []
-
-    def gains(times: float) -> list[float]:
-        monkeypatch.setattr(precision, "cpu_gain", lambda: probed.append(times) or times)
-        return probed
-
-    return gains
 
 
-def test_fp32_is_never_bf16_and_auto_is_fp32_on_a_cpu(on_cpu: Any) -> None:
-    probed = on_cpu(9.0)
-    assert not uses_bf16("fp32")
-    assert not uses_bf16("auto")
-    assert probed == [], "the probe costs time, and nobody asked"
-
-
-@pytest.mark.parametrize(("gain", "used"), [(0.3, False), (1.19, False), (1.2, True), (3.0, True)])
-def test_bf16_is_used_on_a_cpu_where_it_pays(
-    on_cpu: Any, caplog: pytest.LogCaptureFixture, gain: float, used: bool
-) -> None:
-    probed = on_cpu(gain)
-    with caplog.at_level(logging.WARNING):
-        assert uses_bf16("bf16") is used
-    assert probed == [gain]
-    assert (f"bf16 is {gain:.2f} times as fast as fp32 on this CPU" in caplog.text) is not used
-
-
-@pytest.mark.parametrize("supported", [False, True])
-def test_on_a_gpu_it_is_used_where_the_gpu_has_it(
-    on_cpu: Any, monkeypatch: pytest.MonkeyPatch, supported: bool
-) -> None:
-    probed = on_cpu(0.1)
+def on_gpu(monkeypatch: pytest.MonkeyPatch, has_bf16: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
-    assert [uses_bf16(asked) for asked in ("auto", "bf16", "fp32")] == [supported, supported, False]
-    assert probed == []
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bf16)
 
 
-def test_the_probe_is_a_ratio_and_made_once() -> None:
-    gain = cpu_gain()
-    assert 0.01 < gain < 100
-    assert cpu_gain() == gain
-
-
-@pytest.mark.parametrize("adapter", [None, LoRA(rank=4)], ids=["all weights", "adapter"])
-def test_a_run_takes_what_the_probe_says(
-    base: Path, tmp_path: Path, on_cpu: Any, adapter: LoRA | None
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("native", [False, True])
+def test_on_a_cpu_bf16_is_what_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, native: bool
 ) -> None:
+    monkeypatch.setattr(precision, "has_cpu_bf16", lambda: native)
+    with caplog.at_level(logging.WARNING):
+        assert [uses_bf16(asked) for asked in ("auto", "fp32")] == [False, False]
+        assert not caplog.text
+        assert uses_bf16("bf16")
+    assert ("has no bf16 instructions" in caplog.text) is not native
+
+
+def test_auto_is_bf16_on_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu(monkeypatch, has_bf16=True)
+    assert [uses_bf16(asked) for asked in ("auto", "bf16", "fp32")] == [True, True, False]
+    on_gpu(monkeypatch, has_bf16=False)
+    assert [uses_bf16(asked) for asked in ("auto", "fp32")] == [False, False]
+    with pytest.raises(PlanBError, match="this GPU cannot compute in bf16: use precision='auto'"):
+        uses_bf16("bf16")
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_no_clock_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe that was timed once gave another answer under load."""
+    for clock in ("perf_counter", "monotonic", "process_time", "time", "thread_time"):
+        monkeypatch.setattr(time, clock, lambda: pytest.fail("a clock was asked"))
+    monkeypatch.setattr(precision, "has_cpu_bf16", lambda: True)
+    assert uses_bf16("bf16")
+    assert not uses_bf16("auto")
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("adapter", [None, LoRA(rank=4)], ids=["all weights", "adapter"])
+def test_a_run_says_what_it_ran_in(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapter: LoRA | None
+) -> None:
+    computed = set[Any]()
+    product = torch.nn.Linear.forward
+
+    def watched(self: torch.nn.Linear, input_BX: torch.Tensor) -> torch.Tensor:
+        found = product(self, input_BX)
+        computed.add(found.dtype)
+        return found
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", watched)
     losses = {}
-    for gain in (2.0, 0.5):
-        probed = on_cpu(gain)
-        out = tmp_path / str(gain)
-        run(base, out, steps=4, learning_rate=1e-3, precision="bf16", adapter=adapter)
+    for wanted, told in (("bf16", BF16), ("fp32", FP32), ("auto", FP32)):
+        computed.clear()
+        out = tmp_path / wanted
+        run(base, out, steps=4, learning_rate=1e-3, precision=wanted, adapter=adapter)
+        assert read_ran(out)["precision"] == told
+        assert (torch.bfloat16 in computed) is (told == BF16)
         (entry,) = json.loads((out / "history.json").read_text())
-        losses[gain] = entry["loss"]
-    assert probed == [2.0, 0.5]
-    assert losses[2.0] == pytest.approx(losses[0.5], rel=0.01)
-    assert losses[2.0] != losses[0.5]
+        losses[wanted] = entry["loss"]
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.01)
+    assert losses["auto"] == losses["fp32"]
 
 
-def test_the_policy_is_given_back_without_autocast(base: Path, tmp_path: Path, on_cpu: Any) -> None:
-    on_cpu(2.0)
+@pytest.mark.usefixtures("without_gpu")
+def test_a_resumed_training_stays_in_its_precision(base: Path, tmp_path: Path) -> None:
+    """It began on a machine where ``auto`` is bf16, and goes on where it would be fp32."""
+    (tmp_path / SCRATCH).mkdir()
+    (tmp_path / SCRATCH / BEGUN_IN).write_text(BF16)
+    run(base, tmp_path, steps=1, learning_rate=1e-3, precision="auto")
+    assert read_ran(tmp_path)["precision"] == BF16
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_the_policy_is_given_back_without_autocast(base: Path, tmp_path: Path) -> None:
     policy, training = load_policy(base), Training(steps=2, learning_rate=1e-2, precision="bf16")
     train(policy, [Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, tmp_path, Card(what="x"))
     ids = torch.tensor([[1, 5, 20, 30]])

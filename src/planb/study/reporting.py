@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,9 +16,10 @@ from planb.report.story import Story
 from planb.study.data import TOLD, told
 from planb.study.evaluation import LOG
 from planb.study.judges import CALIBRATION
-from planb.study.step import Step, Work
+from planb.study.step import CHECKPOINTS, Step, Work
 from planb.study.steps import TIERS
 from planb.study.surprise import read_surprises
+from planb.training.settings import read_ran
 from planb.types import PlanBError, Value
 
 if TYPE_CHECKING:
@@ -69,7 +72,30 @@ class TableSources(Value):
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers)
-        return story.model_copy(update={"calibrations": tuple(known), "data": data})
+        settings = (*story.settings, *precisions(self.evaluations, steps))
+        new = {"calibrations": tuple(known), "data": data, "settings": settings}
+        return story.model_copy(update=new)
+
+
+def precisions(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
+    """The setting "training precision" of the page: what the trainings behind these evaluations ran in,
+    as each says itself (a study that asks for ``auto`` gets what the machine has). [] without any."""
+    from planb.report.wording import plural
+
+    trained: dict[str, Step] = {}
+    waiting = list(evaluations)
+    while waiting:
+        for step in waiting.pop().inputs():
+            if step.kind in CHECKPOINTS and step.folder_name not in trained:
+                trained[step.folder_name] = step
+                waiting.append(step)
+    ran = [read_ran(steps / name) for name in trained]
+    counts = Counter(one.get("precision", "not recorded") for one in ran if one)
+    if not counts:
+        return []
+    told = ", ".join(f"{what}: {plural(n, 'training')}" for what, n in sorted(counts.items()))
+    mixed = ". Trainings in different precisions do not compare like with like" * (len(counts) > 1)
+    return [("Training precision", told + mixed)]
 
 
 def _data_told(steps: Path, tiers: Step) -> tuple[str, ...]:

@@ -1,49 +1,52 @@
-"""Whether 16 bits pay. On a GPU they do; a CPU may have no instructions for them and be slower."""
+"""The precision a training runs in: decided by what was asked for and by the device, never by a clock.
+
+A probe that times two products decided this once. Under load it gave another answer, so the same study
+trained in another precision under the same identity. Whether 16 bits pay is the user's to measure.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
-from functools import lru_cache
 
 import torch
 
 from planb.training.settings import Precision
+from planb.types import PlanBError
 
-PAYS = 1.2
-"""bf16 is used on a CPU if it is so many times faster: less is not worth 1 % error of the gradients."""
-SIZE, REPEATS = 512, 5
+FP32, BF16 = "fp32", "bf16 (autocast)"
+"""How a finished training says what it ran in."""
 
 log = logging.getLogger(__name__)
 
 
 def uses_bf16(precision: Precision) -> bool:
-    """Whether to train with bf16 autocast here and now."""
+    """Whether to train with bf16 autocast on this machine.
+
+    ``bf16`` is bf16 wherever it is asked for, ``auto`` is bf16 on a GPU that has it and fp32 elsewhere.
+    Raises PlanBError where bf16 is asked for and the GPU has none.
+    """
     if precision == "fp32":
         return False
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+        has = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        if precision == "bf16" and not has:
+            raise PlanBError("this GPU cannot compute in bf16: use precision='auto' or 'fp32'")
+        return has
     if precision == "auto":
         return False
-    gain = cpu_gain()
-    if gain < PAYS:
+    if not has_cpu_bf16():
         log.warning(
-            "bf16 is %.2f times as fast as fp32 on this CPU, which does not pay: fp32 is used", gain
+            "this processor has no bf16 instructions, so bf16 is emulated and may be many times slower "
+            "than fp32: precision='auto' is fp32 on a CPU"
         )
-    return gain >= PAYS
+    return True
 
 
-@lru_cache(maxsize=1)
-def cpu_gain() -> float:
-    """Time of an fp32 matrix product / time of the same in bf16 (some milliseconds to measure)."""
-    return _seconds(torch.float32) / _seconds(torch.bfloat16)
+def has_cpu_bf16() -> bool:
+    """Whether oneDNN, which multiplies bf16 matrices for PyTorch, does so on this processor."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _seconds(dtype: torch.dtype) -> float:
-    one = torch.ones(SIZE, SIZE, dtype=dtype)
-    found = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        torch.mm(one, one)
-        found.append(time.perf_counter() - started)
-    return min(found[1:])
+def ran_in(bf16: bool) -> str:
+    """The precision in words."""
+    return BF16 if bf16 else FP32

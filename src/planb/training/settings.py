@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from planb.types import Value
+from planb.types import PlanBError, Value
 
 
 class LoRA(Value):
@@ -21,6 +23,21 @@ class LoRA(Value):
 
 Precision = Literal["fp32", "bf16", "auto"]
 
+RAN = "training.json"
+"""The file in which a finished training says how it ran: text by name."""
+
+
+def read_ran(folder: Path) -> dict[str, str]:
+    """How the training that made ``folder`` ran; empty where none did. Raises PlanBError."""
+    path = folder / RAN
+    if not path.is_file():
+        return {}
+    try:
+        told = json.loads(path.read_bytes())
+        return {str(name): str(value) for name, value in told.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise PlanBError(f"{path} cannot be read: {error}") from error
+
 
 class Training(Value):
     """How long and how fast.
@@ -32,8 +49,9 @@ class Training(Value):
 
     ``optimizer="muon"`` gives the body's matrices to Muon at ``muon_rate``: for training from scratch.
     ``pack_tokens`` bounds the tokens of one forward and backward (memory and speed only).
-    ``checkpointing`` computes activations again in the backward pass. ``bf16`` is used on a GPU, and on
-    a CPU where a probe at the start says that it pays; ``auto`` is ``bf16`` on a GPU, else ``fp32``.
+    ``checkpointing`` computes activations again in the backward pass. ``bf16`` (autocast; the weights
+    stay in 32 bits) is what it says on every device; ``auto`` is ``bf16`` on a GPU that has it, else
+    ``fp32``. What a training really ran in stands in its step's manifest and on the page.
     ``older_adapters``: adapters of earlier stages are merged into the weights in memory, or kept
     beside them (``stack``: exact on a base of ``quantize='4bit'``). ``max_length`` is of a prompt
     with one response; ``when_longer`` says what is done with more.

@@ -15,6 +15,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 
+from planb.data.whole import write_whole
 from planb.models.checkpoints import Card, Policy, load_policy, save_policy
 from planb.models.quantized import is_quantized
 from planb.training.config import RankedPreferenceConfig
@@ -23,14 +24,14 @@ from planb.training.layout import release
 from planb.training.lengths import Counts, Lengths
 from planb.training.muon import MuonAndAdamW
 from planb.training.objectives import Objective
-from planb.training.precision import uses_bf16
+from planb.training.precision import BF16, ran_in, uses_bf16
 from planb.training.rows import Ranking, schedule
-from planb.training.settings import LoRA, Training
+from planb.training.settings import RAN, LoRA, Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 from planb.types import PlanBError
 
 Progress = Callable[[float, float, str], None]
-SCRATCH = "training"
+SCRATCH, BEGUN_IN = "training", "precision.txt"
 
 
 def train(
@@ -84,8 +85,13 @@ def train(
         return
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     (out / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
-    how = {"rows": str(counts), "run": str(trainer.way), "processes": _together(training)}
-    (out / "training.json").write_text(json.dumps(how, indent=1), encoding="utf-8")
+    how = {
+        "rows": str(counts),
+        "run": str(trainer.way),
+        "processes": _together(training),
+        "precision": ran_in(trainer.args.bf16),
+    }
+    (out / RAN).write_text(json.dumps(how, indent=1), encoding="utf-8")
     release(trainer.model)
     save_policy(trainer.model, policy.tokenizer, out, card, policy.folder, weights)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
@@ -200,7 +206,7 @@ def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceC
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         adam_beta2=training.adam_beta2,
-        bf16=uses_bf16(training.precision),
+        bf16=_bf16(training, folder),
         gradient_checkpointing=training.checkpointing,
         pack_tokens=training.pack_tokens,
         save_steps=training.save_every,
@@ -214,6 +220,18 @@ def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceC
         data_seed=seed % 2**31,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def _bf16(training: Training, folder: Path) -> bool:
+    """Whether this training runs in bf16: a resumed one stays in the precision that it began in, also
+    on another machine."""
+    begun = folder / BEGUN_IN
+    if begun.is_file():
+        return begun.read_text(encoding="utf-8") == BF16
+    bf16 = uses_bf16(training.precision)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(begun, ran_in(bf16))
+    return bf16
 
 
 def _last_checkpoint(folder: Path) -> str | None:

@@ -52,6 +52,11 @@ def nodes(s3: dict[str, str]) -> Iterator[Nodes]:
     from ray.cluster_utils import Cluster
 
     top = Path(tempfile.mkdtemp(prefix="rt", dir="/tmp"))  # Ray's sockets need a short path
+    # Whatever its temp_dir, Ray's Cluster writes its address below RAY_TMPDIR (else TMPDIR, else /tmp),
+    # into a folder that it does not make.
+    (top / "ray").mkdir()
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("RAY_TMPDIR", str(top))
     before = set(psutil.Process().children(recursive=True))
 
     def with_cache(name: str) -> dict[str, Any]:
@@ -65,7 +70,8 @@ def nodes(s3: dict[str, str]) -> Iterator[Nodes]:
     yield Nodes(cluster.address, top, *pids)
     started |= set(psutil.Process().children(recursive=True)) - before
     cluster.shutdown()
-    _, left = psutil.wait_procs(started, timeout=10)
+    monkeypatch.undo()
+    _, left = psutil.wait_procs(started, timeout=60)
     shutil.rmtree(top, ignore_errors=True)
     assert not left, "nothing of the cluster outlives the tests"
 
@@ -199,3 +205,26 @@ def test_a_cluster_that_is_not_there() -> None:
             RayCrew(address)
     with pytest.raises(PlanBError, match="give the cluster's own address"):
         RayCrew("ray://127.0.0.1:10001")
+
+
+@pytest.mark.parametrize("place", ["file", "x" * 110])
+def test_a_temporary_folder_that_ray_cannot_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Batch systems give each job a folder of its own, often at a long path."""
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / ("x" * 110)).mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / place))
+    with pytest.raises(PlanBError, match=r"Ray does not start here: .* set RAY_TMPDIR to a folder"):
+        RayCrew(jobs=1)
+
+
+def test_a_temporary_folder_that_is_not_there_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    top = Path(tempfile.mkdtemp(prefix="rt", dir="/tmp"))
+    monkeypatch.setenv("RAY_TMPDIR", str(top / "new"))
+    try:
+        crew = RayCrew(jobs=1)
+        assert crew.room().cores == 1
+        crew.stop(at_once=True)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)

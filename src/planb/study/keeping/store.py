@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from planb.study.step import Step
+from planb.training.settings import read_ran
 from planb.types import PlanBError, Value
 
 MANIFEST, PROGRESS, OUTPUT, ERROR = "manifest.json", "progress.json", "output.log", "error.txt"
@@ -44,7 +45,8 @@ class Manifest(Value):
     """What a finished step is, from what it was made, and what it made.
 
     ``started`` and ``ended`` are UTC in ISO 8601; ``seconds`` is the wall time of the try that
-    finished; ``resumed`` says that an earlier, killed try had left something to go on from.
+    finished; ``resumed`` says that an earlier, killed try had left something to go on from. ``ran``
+    says how a training ran where it ran: its precision, its rows.
     """
 
     identity: str
@@ -61,6 +63,7 @@ class Manifest(Value):
     seconds: float
     threads: int
     resumed: bool = False
+    ran: dict[str, str] = Field(default_factory=dict)
 
 
 class Store:
@@ -220,6 +223,7 @@ class Store:
             seconds=round(seconds, 3),
             threads=threads,
             resumed=resumed,
+            ran=read_ran(partial),
         )
         scratch = partial / ".manifest.tmp"
         scratch.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False))

@@ -164,6 +164,12 @@ def _join(ray: Any, address: str, jobs: int | None) -> None:
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = f"Ray cannot join the cluster at {address}" if address else "Ray does not start here"
         raise PlanBError(f"{where} ({_short(error)}): {_START}") from error
+    except OSError as error:
+        raise PlanBError(
+            f"Ray does not start here: {_short(error)}. Its files go below RAY_TMPDIR (or TMPDIR): "
+            "set RAY_TMPDIR to a folder that can be written to and has a short path (at most about 40 "
+            "characters, since a socket's path has at most 107)"
+        ) from error
 
 
 def _called(address: str) -> None:
