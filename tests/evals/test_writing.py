@@ -6,6 +6,7 @@ The server answers by a rule on words: a test of plumbing.
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,6 @@ def test_what_a_request_has_is_left_alone_unless_replaced(tmp_path: Path) -> Non
 
 def test_no_more_calls_at_a_time_than_allowed(tmp_path: Path) -> None:
     with serving() as server:
-        server.pause = 0.05
+        server.pause, server.together = 0.05, threading.Barrier(4)
         write(tmp_path, flasks(20), of(server, "harmful", max_connections=4))
         assert server.most_busy == 4

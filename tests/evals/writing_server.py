@@ -39,6 +39,8 @@ class Server:
         self.status: int | None = None
         self.busy = self.most_busy = 0
         self.pause = 0.0
+        self.together = threading.Barrier(1)
+        """After the first request, which comes alone, so many wait for each other as it has parties."""
         self.lock = threading.Lock()
         self.url = ""
 
@@ -87,13 +89,21 @@ class _Handler(BaseHTTPRequestHandler):
             state.requests.append({**asked, "fate": str(state.status or fate)})
             state.busy += 1
             state.most_busy = max(state.most_busy, state.busy)
+        self.counted = True
         try:
             self._reply(asked, fate)
         finally:
-            with state.lock:
-                state.busy -= 1
+            self._no_longer_busy()
+
+    def _no_longer_busy(self) -> None:
+        """Before the answer is sent: whoever has it may ask again before this thread goes on."""
+        with self.state.lock:
+            self.state.busy -= self.counted
+            self.counted = False
 
     def _reply(self, asked: dict[str, Any], fate: str) -> None:
+        if 1 < len(self.state.requests) <= 1 + self.state.together.parties:
+            self.state.together.wait(timeout=120)
         time.sleep(self.state.pause)
         if self.state.status:
             self._send(self.state.status, {"error": {"message": f"a {self.state.status} it is"}})
@@ -112,6 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, _completion(asked, *answer))
 
     def _send(self, status: int, body: Any) -> None:
+        self._no_longer_busy()
         content = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")

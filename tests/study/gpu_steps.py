@@ -6,6 +6,8 @@ import os
 import time
 from typing import ClassVar
 
+from small_steps import meet
+
 from planb.study.step import Step, Work
 
 
@@ -16,6 +18,8 @@ class Sees(Step):
     name: str
     asks: int = 1
     pause: float = 0.0
+    meets: str = ""
+    meeting: int = 1
     after: tuple[Sees, ...] = ()
 
     @property
@@ -33,5 +37,6 @@ class Sees(Step):
     def run(self, work: Work) -> None:
         seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
         began = time.time()
+        meet(self.meets, self.name, self.meeting)
         time.sleep(self.pause)
         (work.out / "seen.txt").write_text(f"{seen};{os.getpid()};{began};{time.time()}")

@@ -10,17 +10,39 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from planb.study.step import Step, Work
 from planb.types import PlanBError
 
+PATIENCE = 120.0
+"""Seconds after which a step that waits for something goes on without it, and its test fails."""
+
+
+def until_true(true: Callable[[], bool]) -> None:
+    """Wait for something to happen, however slow the machine is."""
+    deadline = time.monotonic() + PATIENCE
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def meet(folder: str, name: str, others: int) -> None:
+    """Wait until ``others`` steps in all have begun: side by side is then no matter of luck."""
+    if folder:
+        (Path(folder) / name).touch()
+        until_true(lambda: len(list(Path(folder).iterdir())) >= others)
+
+
 Way = Literal["", "raise", "user error", "exit", "kill", "disk full", "raise once"]
 
 
 class Count(Step):
-    """Counts to ``to`` with a checkpoint after each number; ``begun.txt`` gets a line a try."""
+    """Counts to ``to`` with a checkpoint after each number; ``begun.txt`` gets a line a try.
+
+    It waits in ``meets`` for ``meeting`` steps, and before its last number for the file ``held``.
+    """
 
     kind: ClassVar[str] = "count"
     name: str
@@ -30,6 +52,9 @@ class Count(Step):
     way: Way = ""
     rank: int = 0
     reads: str = ""
+    meets: str = ""
+    meeting: int = 1
+    held: str = ""
     publishes: bool = False
 
     @property
@@ -58,10 +83,13 @@ class Count(Step):
             file.write(f"{os.getpid()} {time.time()}\n")
         print(f"counting {self.name}", flush=True)
         os.write(2, b"chatter from C\n")
+        meet(self.meets, self.name, self.meeting)
         checkpoint = work.out / "checkpoint.txt"
         at = int(checkpoint.read_text()) if checkpoint.exists() else 0
         while at < self.to:
             time.sleep(self.pause)
+            if self.held and at == self.to - 1:
+                until_true(Path(self.held).exists)
             at += 1
             scratch = checkpoint.with_suffix(".new")
             scratch.write_text(str(at))
@@ -110,7 +138,8 @@ class TwoThreads(Threads):
 def chain() -> list[Step]:
     """A quick step, a slow one after it, and one after that; beside them an independent one."""
     first = Count(name="first")
-    slow = Count(name="slow", to=20, pause=0.15, after=(first,))
+    held = os.environ.get("HELD", "")
+    slow = Count(name="slow", to=20, pause=0.15, after=(first,), held=held)
     return [Count(name="last", after=(slow,)), Count(name="beside")]
 
 

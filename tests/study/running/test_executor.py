@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 from small_steps import Count, Threads, TwoThreads
@@ -43,10 +44,13 @@ def names(steps: Sequence[Step]) -> list[str]:
     return [step.slug.removeprefix("count-") for step in steps]
 
 
-def go(folder: Path, scenario: str) -> subprocess.Popen[str]:
+def go(
+    folder: Path, scenario: str, to: IO[str] | int = subprocess.PIPE, **settings: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder), scenario],
-        stdout=subprocess.PIPE,
+        [sys.executable, "-u", str(SCRIPT), str(folder), scenario],
+        stdout=to,
+        env={**os.environ, **settings},
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
@@ -115,7 +119,9 @@ def test_order_reuse_and_publication(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_steps_run_side_by_side_within_the_budget(tmp_path: Path, jobs: int) -> None:
-    steps = [Count(name=str(i), pause=0.3) for i in range(4)]
+    (tmp_path / "met").mkdir()
+    met = str(tmp_path / "met")
+    steps = [Count(name=str(i), pause=0.3, meets=met, meeting=jobs) for i in range(4)]
 
     class Counting(Watcher):
         most = 0
@@ -270,11 +276,18 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
 
 
 def test_two_runs_at_once_make_nothing_twice(tmp_path: Path) -> None:
-    runs = [go(tmp_path, "chain") for _ in range(2)]
-    said = [process.communicate(timeout=120)[0] for process in runs]
+    out = tmp_path / "out"
+    with (tmp_path / "0").open("w") as first, (tmp_path / "1").open("w") as second:
+        runs = [go(out, "chain", to, HELD=str(tmp_path / "held")) for to in (first, second)]
+        waits = "another run is at it"
+        until(lambda: any(waits in (tmp_path / name).read_text() for name in "01"))
+        (tmp_path / "held").touch()
+        for process in runs:
+            process.wait(timeout=120)
+    said = [(tmp_path / name).read_text() for name in "01"]
     assert [process.returncode for process in runs] == [0, 0], said
     for name in ("first", "beside", "slow", "last"):
-        assert len(tries(tmp_path, name)) == 1, name
+        assert len(tries(out, name)) == 1, name
     assert any("another run is at it" in text for text in said)
     assert any("by another run" in text for text in said)
 

@@ -72,7 +72,9 @@ def test_without_a_list_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_gpu_is_given_to_two_steps_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "4,7")
-    singles = [Sees(name=str(i), pause=0.3) for i in range(4)]
+    (tmp_path / "met").mkdir()
+    met = str(tmp_path / "met")
+    singles = [Sees(name=str(i), pause=0.3, meets=met, meeting=2) for i in range(4)]
     both = Sees(name="both", asks=2, after=tuple(singles))
     none = Sees(name="none", asks=0, pause=0.3)
     notes = Notes()
@@ -95,8 +97,10 @@ def test_a_step_for_the_cpu_overtakes_those_that_wait_for_a_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VISIBLE, "0")
-    first, second = (Sees(name=name, pause=1.0) for name in ("first", "second"))
-    none = Sees(name="none", asks=0)
+    (tmp_path / "met").mkdir()
+    met = str(tmp_path / "met")
+    first, second = (Sees(name=name, meets=met, meeting=2) for name in ("first", "second"))
+    none = Sees(name="none", asks=0, meets=met)
     run([first, second, none], tmp_path, jobs=3)
     assert seen(tmp_path, none).began < seen(tmp_path, second).began
     assert seen(tmp_path, second).began >= seen(tmp_path, first).ended
