@@ -84,7 +84,12 @@ def train(
         return
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     (out / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
-    how = {"rows": str(counts), "run": str(trainer.way), "processes": _together(training)}
+    how = {
+        "rows": str(counts),
+        "run": str(trainer.way),
+        "trained": str(trainer.trained),
+        "processes": _together(training),
+    }
     (out / "training.json").write_text(json.dumps(how, indent=1), encoding="utf-8")
     release(trainer.model)
     save_policy(trainer.model, policy.tokenizer, out, card, policy.folder, weights)
@@ -170,6 +175,7 @@ def _lora_config(adapter: LoRA | None) -> Any:
         lora_alpha=adapter.alpha,
         use_rslora=adapter.rslora,
         target_modules=targets,
+        target_parameters=list(adapter.target_parameters) or None,
         lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
@@ -203,6 +209,7 @@ def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceC
         bf16=uses_bf16(training.precision),
         gradient_checkpointing=training.checkpointing,
         pack_tokens=training.pack_tokens,
+        router_aux_loss_coef=training.router_aux_loss_coef,
         save_steps=training.save_every,
         save_total_limit=1,
         logging_steps=min(10, training.steps),
