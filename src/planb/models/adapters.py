@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
 
 _WEIGHTS = "adapter_model.safetensors"
-_SETS = ("target_modules", "exclude_modules", "target_parameters")
+_UNORDERED = {"target_modules", "exclude_modules", "target_parameters"}
 _FREE = {
     *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "lora_dropout"),
     *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
@@ -91,10 +92,14 @@ def add_adapter(model: Any, config: PeftConfig) -> PeftModel:
 def _put_on(model: Any, config: PeftConfig) -> PeftModel:
     from peft import get_peft_model
 
+    patterned = getattr(config, "rank_pattern", None) or getattr(config, "alpha_pattern", None)
     try:
-        if not _has_adapters(model):
-            return get_peft_model(model, config)
-        model.add_adapter(_next_name(model), config)
+        with warnings.catch_warnings():
+            if not patterned:  # PEFT's own, of a mixture's tensors, and they are not ignored
+                warnings.filterwarnings("ignore", "The following (rank|alpha)_pattern keys did not match")
+            if not _has_adapters(model):
+                return get_peft_model(model, config)
+            model.add_adapter(_next_name(model), config)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise PlanBError(f"PEFT cannot put this adapter on the model: {error}") from error
     _check_they_add_up(model)
@@ -133,7 +138,9 @@ def write_adapter(
         written = Path(scratch) / ("" if newest == "default" else newest)
         config = json.loads((written / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         config |= {"base_model_name_or_path": base, "revision": revision or None}
-        config |= {key: sorted(config[key]) for key in _SETS if isinstance(config.get(key), list)}
+        told = vars(model.peft_config[newest])
+        unordered = _UNORDERED | {key for key, value in told.items() if isinstance(value, set)}
+        config |= {k: sorted(v) for k, v in config.items() if k in unordered and isinstance(v, list)}
         text = json.dumps(config, indent=2, sort_keys=True) + "\n"
         (folder / ADAPTER / ADAPTER_CONFIG).write_text(text, encoding="utf-8")
         (written / _WEIGHTS).replace(folder / ADAPTER / _WEIGHTS)
