@@ -216,10 +216,12 @@ def refuse_names(given: Mapping[str, Any], known: Iterable[str], what: str) -> N
         raise PlanBError(f"{what} has no argument '{name}'{hint}")
 
 
-def refuse_others(others: Mapping[str, Any]) -> None:
-    """The constructor's further arguments: what is ``None`` was not given."""
+def for_trainer(others: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor's further arguments that ``Trainer`` gets; ``None`` was not given. Raises
+    PlanBError for one that neither has."""
     given = {name: value for name, value in others.items() if value is not None}
     refuse_names(given, TRAINERS_OWN, "RankedPreferenceTrainer")
+    return given
 
 
 def _default(kind: Any) -> Any:

@@ -16,7 +16,7 @@ from transformers import Trainer, TrainingArguments, set_seed
 
 from planb.models.adapted import Trained, trained_weights
 from planb.models.checkpoints import add_adapter, train_newest
-from planb.training.arguments import NoPredictions, refuse_others
+from planb.training.arguments import NoPredictions, for_trainer
 from planb.training.balancing import balancing_coefficient, balancing_loss, router_logits
 from planb.training.config import objective_of
 from planb.training.feeding import Rows, as_rows, eval_sampler, train_sampler
@@ -69,7 +69,7 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
         objective: Objective | str | None = None,
         **others: Any,
     ) -> None:
-        refuse_others(others)
+        others = for_trainer(others)
         args = with_defaults(args)
         self.objective = objective_of(objective if objective is not None else args.objective)
         args.objective = self.objective  # what loggers and checkpoints are told
