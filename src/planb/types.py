@@ -81,7 +81,7 @@ def wrong_fields(error: Exception, whole: str) -> str:
     return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in told)
 
 
-LATER = {"later": True}
+LATER: dict[str, Any] = {"later": True}
 """``json_schema_extra`` of a field that came when values of its class were already named by their
 hashes: at its default it changes nothing, and is no part of the hash."""
 

@@ -88,7 +88,9 @@ class TestWhatIsTrained:
         told = trained_weights(adapted)
         named = adapted.named_parameters()
         assert told.new == sum(w.numel() for _, w in named if w.requires_grad)
-        left = sum(n for name, n in whole.items() if "embed" in name or "norm" in name or "head" in name)
+        left = sum(
+            n for name, n in whole.items() if "embed" in name or "norm" in name or "head" in name
+        )
         assert sum(told.left.values()) == pytest.approx(left / sum(whole.values()))
         assert sum(told.left.values()) + sum(told.parts.values()) == pytest.approx(1)
         assert told.missed == ()
@@ -115,7 +117,9 @@ class TestWhatIsTrained:
         assert list(told.parts) == ["self_attn.k_proj"]
         assert told.new == 2 * 2 * (32 + 16)
         whole = trained_weights(
-            add_adapter(mixture("mixtral"), lora(target_modules=["q_proj"], modules_to_save=["lm_head"]))
+            add_adapter(
+                mixture("mixtral"), lora(target_modules=["q_proj"], modules_to_save=["lm_head"])
+            )
         )
         assert set(whole.parts) == {"lm_head", "self_attn.q_proj"}
 
@@ -141,7 +145,9 @@ class TestStages:
 
     def test_stages_on_unlike_tensors_are_refused_in_words(self) -> None:
         model = add_adapter(mixture("mixtral"), lora())
-        with pytest.raises(PlanBError, match="PEFT cannot put this adapter on the model: .*same set of"):
+        with pytest.raises(
+            PlanBError, match=r"PEFT cannot put this adapter on the model: .*same set of"
+        ):
             add_adapter(model, lora(target_modules=["q_proj"], target_parameters=FUSED))
 
     def test_its_files_do_not_depend_on_the_order_of_a_set(self, tmp_path: Path) -> None:

@@ -211,9 +211,9 @@ class TestSaid:
         training = Training(steps=1, batch=2, learning_rate=1e-2, adapter=lora)
         rankings = [Ranking(HARMLESS, HELPFUL)]
         train(load_policy(base), rankings, SFT(), training, 0, tmp_path, Card(what="x"))
-        trained, _, left = (
-            json.loads((tmp_path / "training.json").read_text())["trained"]
-        ).partition("; left as they are: ")
+        trained, _, left = (json.loads((tmp_path / "training.json").read_text())["trained"]).partition(
+            "; left as they are: "
+        )
         assert trained.startswith("an adapter of 640 weights on ")
         assert "mlp.up_proj" in trained
         assert "self_attn.q_proj" in trained

@@ -96,7 +96,9 @@ def _put_on(model: Any, config: PeftConfig) -> PeftModel:
     try:
         with warnings.catch_warnings():
             if not patterned:  # PEFT's own, of a mixture's tensors, and they are not ignored
-                warnings.filterwarnings("ignore", "The following (rank|alpha)_pattern keys did not match")
+                warnings.filterwarnings(
+                    "ignore", "The following (rank|alpha)_pattern keys did not match"
+                )
             if not _has_adapters(model):
                 return get_peft_model(model, config)
             model.add_adapter(_next_name(model), config)
