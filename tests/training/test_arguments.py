@@ -154,6 +154,14 @@ class TestRefused:
             with pytest.raises(PlanBError, match=r"predict\(\)|hyperparameter_search\(\)"):
                 call(Rows(ROWS))
 
+    def test_what_is_no_config(self, config: Config) -> None:
+        with pytest.raises(
+            PlanBError, match="args is a dict: give the trainer a RankedPreferenceConfig"
+        ):
+            made({"learning_rate": 1e-3})
+        with pytest.raises(PlanBError, match="peft_config is a dict: give a LoraConfig"):
+            made(config(), peft_config={"r": 4})
+
     def test_frozen_weights(self, config: Config) -> None:
         trainer = made(config())
         trainer.model.requires_grad_(False)

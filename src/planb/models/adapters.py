@@ -69,8 +69,12 @@ def add_adapter(model: Any, config: PeftConfig) -> PeftModel:
     Raises PlanBError if ``config`` is not the identity at the start, changes tied embeddings, names a
     target that the model does not have, or does not add up with the adapters that are there.
     """
-    from peft import LoraConfig
+    from peft import LoraConfig, PeftConfig
 
+    if not isinstance(config, PeftConfig):
+        raise PlanBError(
+            f"peft_config is a {type(config).__name__}: give a LoraConfig, or another of PEFT's"
+        )
     config = copy.deepcopy(config)
     if isinstance(config, LoraConfig) and config.init_lora_weights not in (True, "gaussian"):
         raise PlanBError(

@@ -31,6 +31,8 @@ def _ours(args: TrainingArguments | None) -> RankedPreferenceConfig:
         return args
     if args is None:
         return RankedPreferenceConfig(output_dir="ranked-preference")
+    if not isinstance(args, TrainingArguments):
+        raise PlanBError(f"args is a {type(args).__name__}: give the trainer a RankedPreferenceConfig")
     given = {f.name: getattr(args, f.name) for f in fields(args) if f.init}
     unknown = sorted(given.keys() - {f.name for f in fields(RankedPreferenceConfig)})
     if unknown:
