@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # PEFT 0.21.2 with transformers 5.23: target_modules="all-linear" on a mixture of experts that also has
-# dense layers or shared experts (DeepSeek-V3, Qwen2-MoE, Qwen3-Next) adapts the routed experts, which are
+# dense layers or shared experts (DeepSeek-V3, Qwen3-Next) adapts the routed experts, which are
 # tensors, but not the dense MLP layers and the shared experts, which are nn.Linear. PEFT's conversion
 # of old targets maps the names gate_proj, up_proj and down_proj to the experts' tensors and drops them
 # from target_modules, so real linear layers of these names get no adapter, without a warning. Who
