@@ -7,11 +7,13 @@ import sys
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from planb.safety.method import Method
 from planb.training.objectives import DPO, ORPO, SFT
+from planb.training.settings import LoRA
 from planb.types import (
+    LATER,
     Example,
     Judgement,
     Message,
@@ -238,6 +240,18 @@ class TestDigest:
 
     def test_values_of_another_class_with_the_same_fields_differ(self) -> None:
         assert ORPO(beta=0.1).digest() != DPO(beta=0.1).digest()
+
+    def test_a_field_that_came_later_counts_where_it_is_set(self) -> None:
+        """So values of before keep their names."""
+        before = create_model("Kind", __base__=Value, old=(int, 1))
+        of_one = Field(default=0, json_schema_extra=LATER)
+        now = create_model("Kind", __base__=Value, old=(int, 1), new=(int, of_one))
+        assert now().digest() == now(new=0).digest() == before().digest()
+        assert now(new=2).digest() != before().digest()
+        assert now(old=2).digest() != now().digest()
+        rank = LoRA(target_parameters=("experts.down_proj",))
+        assert len({rank.digest(), LoRA().digest()}) == 2
+        assert LoRA().digest().startswith("bb35f9b2d1de43c8"), "as before it had target_parameters"
 
     def test_nested_values_of_another_class_differ(self) -> None:
         ordering = Ordering(tiers=TIERS)

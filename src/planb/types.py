@@ -81,11 +81,21 @@ def wrong_fields(error: Exception, whole: str) -> str:
     return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in told)
 
 
+LATER: dict[str, Any] = {"later": True}
+"""``json_schema_extra`` of a field that came when values of its class were already named by their
+hashes: at its default it changes nothing, and is no part of the hash."""
+
+
 def plain(value: Any) -> Any:
     """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
-    with the same fields stay apart."""
+    with the same fields stay apart. Fields that came ``LATER`` are there where they are set."""
     if isinstance(value, BaseModel):
-        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        there = type(value).model_fields.items()
+        fields = {
+            name: plain(getattr(value, name))
+            for name, field in there
+            if field.json_schema_extra != LATER or getattr(value, name) != field.default
+        }
         return {"class": type(value).__name__, **fields}
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}

@@ -204,6 +204,20 @@ class TestSaid:
         assert how["run"].startswith("packed rows, sdpa attention, chunked head (a token differs ")
         assert how["rows"].endswith(" tokens")
         assert "too long" not in how["rows"]
+        assert how["trained"].startswith("an adapter of ")
+
+    def test_what_an_adapter_trains_is_in_it(self, base: Path, tmp_path: Path) -> None:
+        lora = LoRA(rank=2, targets=("q_proj",), target_parameters=("mlp.up_proj.weight",))
+        training = Training(steps=1, batch=2, learning_rate=1e-2, adapter=lora)
+        rankings = [Ranking(HARMLESS, HELPFUL)]
+        train(load_policy(base), rankings, SFT(), training, 0, tmp_path, Card(what="x"))
+        trained, _, left = (json.loads((tmp_path / "training.json").read_text())["trained"]).partition(
+            "; left as they are: "
+        )
+        assert trained.startswith("an adapter of 640 weights on ")
+        assert "mlp.up_proj" in trained
+        assert "self_attn.q_proj" in trained
+        assert "self_attn.k_proj" in left
 
     def test_the_policy_is_given_back_with_its_own_attention_and_head(
         self, base: Path, organism: Path, tmp_path: Path

@@ -230,10 +230,11 @@ def test_a_loss_that_is_no_number_ends_the_run(config: Config) -> None:
 class TestSameUpdates:
     @pytest.mark.parametrize("objective", [ORPO(), DPO()], ids=["orpo", "dpo"])
     def test_accumulation_is_one_batch(self, config: Config, objective: Objective) -> None:
-        """8 x 1 = 2 x 4 = 1 x 8, whatever parts the batches are run in: losses and weights."""
+        """8 = 4 + 4 = 3 + 3 + 2 = 1 eight times, whatever parts the batches are run in: losses and
+        weights."""
         found = []
-        for size, pack_tokens in ((8, 4096), (4, 100), (1, 64)):
-            said = {"per_device_train_batch_size": size, "gradient_accumulation_steps": 8 // size}
+        for size, pack_tokens in ((8, 4096), (4, 100), (3, 4096), (1, 64)):
+            said = {"per_device_train_batch_size": size, "gradient_accumulation_steps": -(-8 // size)}
             args = config(**said, max_steps=3, pack_tokens=pack_tokens, learning_rate=0.01)
             model = fresh("llama")
             made, _ = trained(model, MIXED, args, objective)
@@ -243,6 +244,19 @@ class TestSameUpdates:
             assert others_losses == pytest.approx(found[0][0], rel=1e-6)
             for name, weight in found[0][1].items():
                 assert float((weight - start[name]).abs().max()) > 1e-4, name
+                assert float((others_weights[name] - weight).abs().max()) < 1e-6, name
+
+    def test_the_last_update_of_an_epoch_may_have_less(self, config: Config) -> None:
+        """Updates of 6 and of 2 examples: 6, 2 = 2 + 2 + 2, 2 = 1 six times, 1 + 1."""
+        found = []
+        for size, times in ((6, 1), (2, 3), (1, 6)):
+            said = {"per_device_train_batch_size": size, "gradient_accumulation_steps": times}
+            args = config(**said, max_steps=4, learning_rate=0.01)
+            model = fresh("llama")
+            found.append((losses(trained(model, MIXED, args, ORPO())[0]), weights(model)))
+        for others_losses, others_weights in found[1:]:
+            assert others_losses == pytest.approx(found[0][0], rel=1e-6)
+            for name, weight in found[0][1].items():
                 assert float((others_weights[name] - weight).abs().max()) < 1e-6, name
 
     @pytest.mark.parametrize("adapter", [False, True], ids=["all weights", "adapter"])

@@ -10,11 +10,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from planb.models.adapted import adapted
 from planb.models.cards import ADAPTER, ADAPTER_CONFIG
 from planb.models.quantized import is_quantized, prepare_quantized
 from planb.types import PlanBError
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
 
 _WEIGHTS = "adapter_model.safetensors"
-_SETS = ("target_modules", "exclude_modules")
+_UNORDERED = {"target_modules", "exclude_modules", "target_parameters"}
 _FREE = {
     *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "lora_dropout"),
     *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
+    "target_parameters",  # PEFT sets it by itself where a model keeps its experts in one tensor
     *("task_type", "inference_mode", "base_model_name_or_path", "revision", "peft_version"),
     *("auto_mapping", "runtime_config", "init_lora_weights"),
 }
@@ -59,11 +62,19 @@ def add_adapter(model: Any, config: PeftConfig) -> PeftModel:
     is. PEFT's own ``disable_adapter`` switches off *all* stages, and on leaving makes all of them
     trainable: call ``train_newest`` after it.
 
-    Raises PlanBError if ``config`` is not the identity at the start, changes tied embeddings, or does
-    not add up with the adapters that are there.
-    """
-    from peft import LoraConfig, get_peft_model
+    ``target_modules="all-linear"`` leaves out linear layers that do more than multiply (the routers of
+    Llama 4 and PhiMoE), and PEFT lets it reach the experts of some mixtures and not of others:
+    ``adapted.trained_weights`` says what is trained.
 
+    Raises PlanBError if ``config`` is not the identity at the start, changes tied embeddings, names a
+    target that the model does not have, or does not add up with the adapters that are there.
+    """
+    from peft import LoraConfig, PeftConfig
+
+    if not isinstance(config, PeftConfig):
+        raise PlanBError(
+            f"peft_config is a {type(config).__name__}: give a LoraConfig, or another of PEFT's"
+        )
     config = copy.deepcopy(config)
     if isinstance(config, LoraConfig) and config.init_lora_weights not in (True, "gaussian"):
         raise PlanBError(
@@ -72,13 +83,33 @@ def add_adapter(model: Any, config: PeftConfig) -> PeftModel:
         )
     if is_quantized(model):
         prepare_quantized(model)
-    if not _has_adapters(model):
-        model = get_peft_model(model, config)
-    else:
-        model.add_adapter(_next_name(model), config)
-        _check_they_add_up(model)
-        train_newest(model)
+    _leave_out_odd_layers(model, config)
+    keys = ["target_parameters"]
+    if getattr(config, "target_modules", None) != "all-linear":
+        keys.append("target_modules")
+    model = _put_on(model, config)
     _check_no_tied_part(model)
+    _check_targets(model, keys)
+    return model
+
+
+def _put_on(model: Any, config: PeftConfig) -> PeftModel:
+    from peft import get_peft_model
+
+    patterned = getattr(config, "rank_pattern", None) or getattr(config, "alpha_pattern", None)
+    try:
+        with warnings.catch_warnings():
+            if not patterned:  # PEFT's own, of a mixture's tensors, and they are not ignored
+                warnings.filterwarnings(
+                    "ignore", "The following (rank|alpha)_pattern keys did not match"
+                )
+            if not _has_adapters(model):
+                return get_peft_model(model, config)
+            model.add_adapter(_next_name(model), config)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise PlanBError(f"PEFT cannot put this adapter on the model: {error}") from error
+    _check_they_add_up(model)
+    train_newest(model)
     return model
 
 
@@ -113,7 +144,9 @@ def write_adapter(
         written = Path(scratch) / ("" if newest == "default" else newest)
         config = json.loads((written / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         config |= {"base_model_name_or_path": base, "revision": revision or None}
-        config |= {key: sorted(config[key]) for key in _SETS if isinstance(config[key], list)}
+        told = vars(model.peft_config[newest])
+        unordered = _UNORDERED | {key for key, value in told.items() if isinstance(value, set)}
+        config |= {k: sorted(v) for k, v in config.items() if k in unordered and isinstance(v, list)}
         text = json.dumps(config, indent=2, sort_keys=True) + "\n"
         (folder / ADAPTER / ADAPTER_CONFIG).write_text(text, encoding="utf-8")
         (written / _WEIGHTS).replace(folder / ADAPTER / _WEIGHTS)
@@ -165,6 +198,70 @@ def _check_they_add_up(model: PeftModel) -> None:
             raise PlanBError(
                 f"adapter {name} sets {', '.join(odd)}, and only plain LoRA adapters can be stacked. "
                 'Leave that out, or load the checkpoint with adapters="merge".'
+            )
+
+
+def _leave_out_odd_layers(model: Any, config: PeftConfig) -> None:
+    """Exclude from ``all-linear`` what is called a linear layer and is none; refuse it by name."""
+    wanted = getattr(config, "target_modules", None)
+    odd = [name for name, module in model.named_modules() if _is_odd(module)]
+    if not odd or wanted is None:
+        return
+    if wanted == "all-linear":
+        if config.exclude_modules is None:
+            config.exclude_modules = odd
+        elif not isinstance(config.exclude_modules, str):
+            config.exclude_modules = [*config.exclude_modules, *odd]
+        return
+    from peft.tuners.tuners_utils import check_target_module_exists
+
+    if named := [name for name in odd if check_target_module_exists(config, name)]:
+        raise PlanBError(
+            f"the adapter targets {named[0]}, a {type(model.get_submodule(named[0])).__name__}, whose "
+            "output is not its weight times its input: leave it out of target_modules, or adapt its "
+            'weight by target_parameters=["' + ".".join(named[0].split(".")[-2:]) + '.weight"]'
+        )
+
+
+def _is_odd(module: Any) -> bool:
+    """A subclass of ``Linear`` from a model's own code that computes something else (a router)."""
+    import torch
+
+    own = type(module)
+    if not issubclass(own, torch.nn.Linear) or own.forward is torch.nn.Linear.forward:
+        return False
+    if not own.__module__.startswith("transformers.models.") or module.weight.is_meta:
+        return False
+    probe_NX = torch.ones(2, module.in_features, device=module.weight.device, dtype=module.weight.dtype)
+    with torch.no_grad():
+        expected_NY = torch.nn.functional.linear(probe_NX, module.weight, module.bias)
+        try:
+            found = module(probe_NX)
+        except (RuntimeError, ValueError, TypeError, IndexError):
+            return True
+    return not (
+        torch.is_tensor(found)
+        and found.shape == expected_NY.shape
+        and torch.allclose(found, expected_NY, rtol=1e-2, atol=1e-2)
+    )
+
+
+def _check_targets(model: PeftModel, keys: Sequence[str]) -> None:
+    """Raise PlanBError if the newest adapter's configuration names a target that nothing is called:
+    PEFT passes over it where another target is found."""
+    name, config = list(model.peft_config.items())[-1]
+    found = adapted(model, name)
+    for key in keys:
+        wanted = getattr(config, key, None)
+        if not wanted or isinstance(wanted, str):
+            continue
+        missing = [t for t in sorted(wanted) if not any(f".{path}".endswith(f".{t}") for path in found)]
+        if missing:
+            there = sorted({path.split(".")[-1] for path in found})
+            raise PlanBError(
+                f"the adapter's {key} name {', '.join(missing)}, and the model has nothing of that "
+                f"name that an adapter can be put on (it was put on {', '.join(there) or 'nothing'}). "
+                "Take the names from model.named_modules() and model.named_parameters()."
             )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import wraps
 from typing import Any
 
 from pydantic import ValidationError
 from transformers import TrainingArguments
 
+from planb.training.arguments import refuse_names
 from planb.training.lengths import Lengths
 from planb.training.objectives import OBJECTIVES, Objective
 from planb.training.packing import BUDGET
@@ -24,7 +26,8 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
     ``objective`` is a name in ``planb.training.objectives.OBJECTIVES`` or an objective with its
     settings; ``ordering`` names the tiers of rows that hold responses by tier. ``max_length`` counts a
     prompt with one response, ``max_packed`` a prompt with all; ``when_longer`` is ``refuse``,
-    ``truncate`` or ``leave_out``.
+    ``truncate`` or ``leave_out``. ``router_aux_loss_coef`` weighs the load-balancing loss of a mixture
+    of experts (``balancing``); None: as the model's configuration says.
     """
 
     objective: Any = field(default="orpo", metadata={"help": f"one of {', '.join(OBJECTIVES)}"})
@@ -36,10 +39,14 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
     when_longer: str = field(default="refuse", metadata={"help": "refuse, truncate or leave_out"})
     layout: str = field(default="auto", metadata={"help": f"one of {', '.join(LAYOUTS)}"})
     pack_tokens: int = field(default=BUDGET, metadata={"help": "tokens of one forward and backward"})
+    router_aux_loss_coef: float | None = field(
+        default=None, metadata={"help": "weight of the load-balancing loss of a mixture of experts"}
+    )
     remove_unused_columns: bool = field(default=False, metadata={"help": "rows are not columns"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.remove_unused_columns = False  # rows are not columns
         self.objective = objective_of(self.objective)
         if self.layout not in LAYOUTS:
             raise PlanBError(f"layout '{self.layout}' is none of {', '.join(LAYOUTS)}")
@@ -67,10 +74,29 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
         return {**found, "objective": plain(self.objective), "ordering": plain(self.ordering)}
 
 
+def _in_words(init: Any) -> Any:
+    """``init`` that says of an argument it does not have where it went, as TRL's are moved over."""
+
+    @wraps(init)
+    def said(self: Any, *args: Any, **given: Any) -> None:
+        refuse_names(given, [f.name for f in fields(type(self)) if f.init], type(self).__name__)
+        init(self, *args, **given)
+
+    return said
+
+
+RankedPreferenceConfig.__init__ = _in_words(RankedPreferenceConfig.__init__)  # type: ignore[method-assign]
+
+
 def objective_of(named: Any) -> Objective:
     """An objective by its name (with its defaults), or the objective itself."""
     if isinstance(named, Objective):
         return named
+    if not isinstance(named, str):
+        raise PlanBError(
+            f"objective {named!r} is neither a name ({', '.join(OBJECTIVES)}) nor an objective with "
+            "its settings, as DPO(beta=0.3): one is trained, and one of your own can add losses up"
+        )
     if named not in OBJECTIVES:
         raise PlanBError(f"objective '{named}' is none of {', '.join(OBJECTIVES)}")
     return OBJECTIVES[named]()

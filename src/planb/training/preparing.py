@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,25 +10,38 @@ import torch
 from torch.distributed.tensor import DTensor
 from transformers import TrainingArguments
 
+from planb.training.arguments import MOVED, REFUSED, refuse_arguments
 from planb.training.config import RankedPreferenceConfig
-from planb.training.scoring import causal_lm
+from planb.training.layout import adopt, choose
+from planb.training.rows import Row
+from planb.training.scoring import Way, causal_lm
 from planb.types import PlanBError
 
 
 def with_defaults(args: TrainingArguments | None) -> RankedPreferenceConfig:
-    """The arguments as ours; plain ``TrainingArguments`` take our defaults for the rest."""
+    """The arguments as ours; plain ``TrainingArguments`` take our defaults for the rest. Raises
+    PlanBError for what would be ignored (``arguments``)."""
+    args = _ours(args)
+    refuse_arguments(args)
+    return args
+
+
+def _ours(args: TrainingArguments | None) -> RankedPreferenceConfig:
     if isinstance(args, RankedPreferenceConfig):
         return args
     if args is None:
         return RankedPreferenceConfig(output_dir="ranked-preference")
+    if not isinstance(args, TrainingArguments):
+        raise PlanBError(f"args is a {type(args).__name__}: give the trainer a RankedPreferenceConfig")
     given = {f.name: getattr(args, f.name) for f in fields(args) if f.init}
     unknown = sorted(given.keys() - {f.name for f in fields(RankedPreferenceConfig)})
     if unknown:
+        where = "".join(f"\n  {name}: {MOVED[name]}" for name in unknown if name in MOVED)
         raise PlanBError(
             f"{type(args).__name__} has settings that this trainer does not know "
-            f"({', '.join(unknown)}): give it a RankedPreferenceConfig"
+            f"({', '.join(unknown)}): give it a RankedPreferenceConfig{where}"
         )
-    return RankedPreferenceConfig(**{**given, "remove_unused_columns": False})
+    return RankedPreferenceConfig(**given)
 
 
 def loaded(name: str, tokenizer: Any) -> tuple[Any, Any]:
@@ -45,6 +59,15 @@ def refuse_shards(model: Any) -> None:
         raise PlanBError(
             "the model is in shards since it was loaded (distributed_config). Load it whole, and let "
             "`accelerate launch --use_fsdp --fsdp_version 2` shard it"
+        )
+
+
+def refuse_cut_rows(accelerator: Any) -> None:
+    """``accelerate launch`` may ask for what ``parallelism_config`` is refused for."""
+    config = getattr(accelerator, "parallelism_config", None)
+    if config is not None and (config.tp_enabled or config.cp_enabled or config.sp_enabled):
+        raise PlanBError(
+            f"accelerate's parallelism_config is not supported: {REFUSED['parallelism_config']}"
         )
 
 
@@ -74,3 +97,23 @@ def padding(tokenizer: Any) -> int:
     raise PlanBError(
         "the tokenizer has neither a padding token nor an end token (pad_token, eos_token)"
     )
+
+
+def agreed_way(model: Any, rows: Sequence[Row], pad: int, layout: str, accelerator: Any) -> Way:
+    """How rows are run. The first process decides, and all do the same."""
+    from accelerate.utils import broadcast_object_list
+    from transformers.integrations import is_deepspeed_zero3_enabled
+
+    if is_deepspeed_zero3_enabled():
+        return Way("separate", why="DeepSpeed ZeRO-3 has no whole weights to check with")
+    found: Any = None
+    if accelerator.is_main_process:
+        try:
+            found = choose(model, rows, pad, None if layout == "auto" else layout)  # type: ignore[arg-type]
+        except PlanBError as error:
+            found = error
+    way: Way | PlanBError = broadcast_object_list([found])[0]
+    if isinstance(way, PlanBError):
+        raise way
+    adopt(model, way)
+    return way

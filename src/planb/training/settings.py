@@ -8,17 +8,23 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from planb.types import PlanBError, Value
+from planb.types import LATER, PlanBError, Value
 
 
 class LoRA(Value):
     """A low-rank adapter (Hu et al. 2021, arXiv:2106.09685); ``rslora`` scales by alpha / sqrt(rank)
-    (Kalajdzievski 2023, arXiv:2312.03732)."""
+    (Kalajdzievski 2023, arXiv:2312.03732).
+
+    ``targets`` are names of linear layers. What stands in a tensor of its own, as the experts of
+    gpt-oss, GraniteMoE and Jamba do, is reached by PEFT's ``target_parameters``:
+    ``("experts.gate_up_proj", "experts.down_proj")``. A name that the model does not have is an error,
+    and the checkpoint's ``training.json`` says what was trained and what was not."""
 
     rank: int = Field(default=8, gt=0)
     alpha: float = Field(default=16, gt=0)
     rslora: bool = False
     targets: str | tuple[str, ...] = "all-linear"
+    target_parameters: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
 
 
 Precision = Literal["fp32", "bf16", "auto"]
@@ -56,6 +62,9 @@ class Training(Value):
     beside them (``stack``: exact on a base of ``quantize='4bit'``). ``max_length`` is of a prompt
     with one response; ``when_longer`` says what is done with more.
 
+    ``router_aux_loss_coef`` weighs the load-balancing loss of a mixture of experts; ``None``: as the
+    model's configuration says (none, unless it sets ``output_router_logits``).
+
     ``processes`` train together on one machine, a GPU each, and share every batch: the weights are
     those of one process. With ``parallel="ddp"`` each holds the whole model; ``"fsdp"`` (FSDP2, GPUs
     only) shards weights, gradients and optimizer states after each has loaded the model whole.
@@ -84,6 +93,7 @@ class Training(Value):
     save_every: int = Field(default=50, gt=0)
     processes: int = Field(default=1, gt=0)
     parallel: Literal["ddp", "fsdp"] = "ddp"
+    router_aux_loss_coef: float | None = Field(default=None, ge=0, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _muon_trains_whole_matrices(self) -> Training:

@@ -88,6 +88,7 @@ def train(
     how = {
         "rows": str(counts),
         "run": str(trainer.way),
+        "trained": str(trainer.trained),
         "processes": _together(training),
         "precision": ran_in(trainer.args.bf16),
     }
@@ -176,6 +177,7 @@ def _lora_config(adapter: LoRA | None) -> Any:
         lora_alpha=adapter.alpha,
         use_rslora=adapter.rslora,
         target_modules=targets,
+        target_parameters=list(adapter.target_parameters) or None,
         lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
@@ -209,6 +211,7 @@ def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceC
         bf16=_bf16(training, folder),
         gradient_checkpointing=training.checkpointing,
         pack_tokens=training.pack_tokens,
+        router_aux_loss_coef=training.router_aux_loss_coef,
         save_steps=training.save_every,
         save_total_limit=1,
         logging_steps=min(10, training.steps),

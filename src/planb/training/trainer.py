@@ -4,6 +4,7 @@ from the responses' log-probabilities. A row with one response is SFT.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from math import inf
@@ -11,54 +12,51 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer, TrainingArguments, set_seed
 
+from planb.models.adapted import Trained, trained_weights
 from planb.models.checkpoints import add_adapter, train_newest
+from planb.training.arguments import NoPredictions, for_trainer
+from planb.training.balancing import balancing_coefficient, balancing_loss, router_logits
 from planb.training.config import objective_of
-from planb.training.layout import adopt, choose
+from planb.training.feeding import Rows, as_rows, eval_sampler, train_sampler
 from planb.training.lengths import Counts
 from planb.training.objectives import Objective, Pairs, nll
 from planb.training.packing import Batch, on_device, parts
 from planb.training.preparing import (
+    agreed_way,
     disable_dropout,
     keep_precision,
     loaded,
     padding,
+    refuse_cut_rows,
     refuse_shards,
     with_defaults,
 )
-from planb.training.reading import read_rows
 from planb.training.reference import LOW_PRECISION_TOLERANCE, check_reference, with_references
 from planb.training.rows import Row
 from planb.training.scoring import Way, causal_lm, scores
-from planb.training.watch import Watch
+from planb.training.watch import BALANCING, Watch
 from planb.types import PlanBError
 
+__all__ = ["RankedPreferenceTrainer", "Rows"]
 
-class Rows(Dataset):  # type: ignore[misc]
-    """Rows as a dataset. ``ordered``: they are a schedule, trained in the order in which they stand."""
-
-    def __init__(self, rows: Sequence[Row], ordered: bool = False) -> None:
-        self.rows = list(rows)
-        self.ordered = ordered
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, place: int) -> Row:
-        return self.rows[place]
+log = logging.getLogger(__name__)
 
 
-class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
+class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
     """``transformers.Trainer`` over examples with any number of ranked responses.
 
     ``model`` is a causal language model or its name; ``train_dataset`` is anything that
     ``reading.read_rows`` reads (TRL's preference rows, rows of responses with scores, planb's
     examples) or ``Rows``; ``peft_config`` puts an adapter on the model. The loss is the mean over the
     batch's examples; an example's is the weighted mean over its pairs, or the NLL where it has none.
-    ``way`` says after ``prepare`` how rows are run, and why; ``counts`` what the length limits did.
+    ``way`` says after ``prepare`` how rows are run, and why; ``trained`` which weights are trained, and
+    which are not; ``counts`` what the length limits did. Of ``Trainer``'s and TRL's further arguments
+    each works or is refused (``arguments``).
     """
+
+    loss_is_scaled_for_ga = True  # by the examples of all of an update's micro-batches
 
     def __init__(
         self,
@@ -71,6 +69,7 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         objective: Objective | str | None = None,
         **others: Any,
     ) -> None:
+        others = for_trainer(others)
         args = with_defaults(args)
         self.objective = objective_of(objective if objective is not None else args.objective)
         args.objective = self.objective  # what loggers and checkpoints are told
@@ -83,38 +82,44 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
             set_seed(args.seed)
             model = add_adapter(model, peft_config)
         disable_dropout(model)
+        self.balancing = balancing_coefficient(model, args.router_aux_loss_coef)
         self.counts = Counts()
         self.way: Way | None = None
+        self.trained: Trained | None = None
         self._pad = padding(processing_class)
         self._read = {
             "tokenizer": processing_class,
             "ordering": args.ordering,
             "lengths": args.lengths,
+            "counts": self.counts,
         }
         args._n_gpu = min(args.n_gpu, 1)  # nn.DataParallel would cut rows apart; DDP does not
         super().__init__(
             model=model,
             args=args,
-            train_dataset=self._rows(train_dataset),
-            eval_dataset=self._rows(eval_dataset),
+            train_dataset=as_rows(train_dataset, **self._read),
+            eval_dataset=as_rows(eval_dataset, **self._read),
             processing_class=processing_class,
             data_collator=self._collate,
             **others,
         )
         if self.is_fsdp_enabled:
             keep_precision(self.accelerator.state.fsdp_plugin)
+        refuse_cut_rows(self.accelerator)
         self.model_accepts_loss_kwargs = False
         self.label_names: list[str] = []
         self._watched = {True: Watch(), False: Watch()}
+        self._evaluates = "eval"
 
-    def prepare(self) -> Way:
-        """Decide how rows are run, and find the reference's numbers; called by itself."""
-        datasets = [d for d in (self.train_dataset, self.eval_dataset) if d is not None]
+    def prepare(self, rows: Rows | None = None) -> Way:
+        """Decide how rows are run, and find the reference's numbers, of ``rows`` too; called by
+        itself."""
+        datasets = [d for d in (self.train_dataset, self.eval_dataset, rows) if d is not None]
         if not datasets:
             raise PlanBError("the trainer has neither a train_dataset nor an eval_dataset")
         if self.way is None:
-            rows = [row for dataset in datasets for row in dataset.rows]
-            self.way = self._agreed_way(rows)
+            every = [row for dataset in datasets for row in dataset.rows]
+            self.way = agreed_way(self.model, every, self._pad, self.args.layout, self.accelerator)
         if self.objective.needs_reference:
             run = (self._pad, self.way, self.args.pack_tokens)
             for dataset in datasets:
@@ -129,16 +134,31 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         return self.way
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """``Trainer.train``, after ``prepare``."""
+        """``Trainer.train``, after ``prepare``; says which weights are trained."""
         self.prepare()
+        self.trained = trained_weights(self.model)
+        if not any(weight.requires_grad for weight in self.model.parameters()):
+            raise PlanBError(
+                "no weight of the model is trained: all are frozen, and there is no adapter"
+            )
+        level = logging.WARNING if self.trained.new and self.trained.missed else logging.INFO
+        log.log(level, "training trains %s", self.trained)
         return super().train(*args, **kwargs)
 
-    def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """``Trainer.evaluate``, after ``prepare``; ``eval_dataset`` may be whatever training may be."""
-        if eval_dataset is not None:
-            self.eval_dataset = self._rows(eval_dataset)
-        self.prepare()
-        return super().evaluate(None, *args, **kwargs)
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> Any:
+        """``Trainer.evaluate``, after ``prepare``; ``eval_dataset`` may be whatever training may be,
+        and stands in for the trainer's own this once."""
+        rows = as_rows(eval_dataset, **self._read)
+        self.prepare(rows)
+        if rows is not None:  # Trainer keeps the loader of persistent workers, whatever it is asked for
+            self.__dict__.pop("_eval_dataloaders", None)
+        self._watched[False], self._evaluates = Watch(), metric_key_prefix
+        found = super().evaluate(rows, ignore_keys, metric_key_prefix)
+        if rows is not None:
+            self.__dict__.pop("_eval_dataloaders", None)
+        return found
 
     def _save_rng_state(self, output_dir: str) -> None:
         """Each process writes its own, and none goes on before all have: what is written next, the
@@ -156,6 +176,17 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
                 losses.append(super().training_step(model, part, num_items_in_batch))
         return torch.stack(losses).sum()
 
+    def get_batch_samples(self, *args: Any) -> tuple[list[Batch], Any]:
+        """An update's micro-batches, and what a loss is divided by: the examples of all of them, over
+        the processes' number, as these take the mean of their gradients."""
+        batches, _ = super().get_batch_samples(*args)
+        examples = sum(len(batch["examples_E"]) for batch in batches)
+        processes = self.accelerator.num_processes
+        if processes == 1:
+            return batches, examples
+        shares = self.accelerator.gather(torch.tensor([examples], device=self.args.device))
+        return batches, int(shares.sum()) / processes
+
     def prediction_step(self, model: Any, inputs: Batch, *_: Any, **__: Any) -> tuple[Any, None, None]:
         """The loss of a batch, without gradients."""
         with torch.no_grad():
@@ -168,10 +199,13 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         model: Any,
         inputs: Batch,
         return_outputs: bool = False,
-        num_items_in_batch: Any = None,  # noqa: ARG002
+        num_items_in_batch: Any = None,
     ) -> Any:
-        """A part's share of the batch's loss: the sum over its examples / the batch's examples."""
-        found = scores(model, inputs, self.way or self.prepare())
+        """A part's share of the update's loss: the sum over its examples / the update's examples (of
+        all its micro-batches; without their number, those of the part's own batch)."""
+        way = self.way or self.prepare()
+        with router_logits(model, wanted=bool(self.balancing)) as routed:
+            found = scores(model, inputs, way)
         if self.objective.needs_reference and self.state.global_step == 0 and model.training:
             low = self.args.bf16 or self.args.fp16 or causal_lm(model).dtype.itemsize < 4
             check_reference(found.s_R.detach(), found.n_R, found.r_R, *[LOW_PRECISION_TOLERANCE] * low)
@@ -182,13 +216,19 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         single = nll(found)[singles_S]
         per_example = torch.bincount(inputs["example_R"], minlength=inputs["examples"])
         total = sum(kinds.values()) + (single / per_example[inputs["example_R"][singles_S]]).sum()
-        loss = total / inputs["of_examples"]
+        if self.balancing:
+            kinds[BALANCING] = inputs["examples"] * balancing_loss(model, routed, inputs)
+            total = total + self.balancing * kinds[BALANCING]
+        weightless = inputs["of_examples"] == inf
+        loss = total / (
+            inputs["of_examples"] if weightless else num_items_in_batch or inputs["of_examples"]
+        )
         if not torch.isfinite(loss):
             raise PlanBError(
                 f"the loss is {loss.item()} before update {self.state.global_step + 1}, so training "
                 "has come apart. Lower the learning rate or max_grad_norm, or use precision fp32."
             )
-        if inputs["of_examples"] < inf:
+        if not weightless:
             self._watched[model.training].see(found, inputs, kinds, single)
         return (loss, {"s_R": found.s_R}) if return_outputs else loss
 
@@ -200,8 +240,9 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         """Adds loss parts, each tier's log-probability per token, and the margins of pairs of tiers."""
         if "loss" in logs:
             logs.update(self._watched[True].means())
-        elif "eval_loss" in logs:
-            logs.update({f"eval_{name}": mean for name, mean in self._watched[False].means().items()})
+        elif f"{self._evaluates}_loss" in logs:
+            means = self._watched[False].means()
+            logs.update({f"{self._evaluates}_{name}": mean for name, mean in means.items()})
         super().log(logs, *args, **kwargs)
 
     def floating_point_ops(self, inputs: Batch) -> int:
@@ -210,11 +251,22 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         weights = causal_lm(self.model).num_parameters(exclude_embeddings=True)
         return int(6 * weights * tokens)
 
+    def _track_num_input_tokens(self, inputs: Batch) -> None:
+        """Tokens run: a packed row's prompts once; ``non_padding`` leaves padding out."""
+        wanted = self.args.include_num_input_tokens_seen
+        if wanted == "no":
+            return
+        some = inputs["parts"]
+        real = wanted == "non_padding"
+        tokens = sum(part["tokens"] if real else part["inputs"]["input_ids"].numel() for part in some)
+        shares = self.accelerator.gather(torch.tensor([tokens], device=self.args.device))
+        self.state.num_input_tokens_seen += int(shares.sum())
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        dataset = train_dataset if train_dataset is not None else self.train_dataset
-        return (
-            SequentialSampler(dataset) if dataset.ordered else super()._get_train_sampler(train_dataset)
-        )
+        return train_sampler(self.train_dataset if train_dataset is None else train_dataset, self.args)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        return eval_sampler(eval_dataset, self.args)
 
     def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Trainer knows one active adapter; of stacked ones all are, and the newest is trained."""
@@ -222,12 +274,14 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         if len(getattr(self.model, "peft_config", ())) > 1:
             train_newest(self.model)
 
-    def _rows(self, dataset: Any) -> Any:
-        if dataset is None or isinstance(dataset, Rows):
-            return dataset
-        if isinstance(dataset, Sequence) and dataset and isinstance(dataset[0], Row):
-            return Rows(dataset)
-        return Rows(read_rows(dataset, **self._read, counts=self.counts))
+    def _load_best_model(self) -> None:
+        """Of stacked adapters Trainer would look for the oldest, in a folder that is not there."""
+        if len(getattr(self.model, "peft_config", ())) < 2:
+            super()._load_best_model()
+            return
+        newest = list(self.model.peft_config)[-1]
+        self.model.load_adapter(str(Path(self.state.best_model_checkpoint) / newest), newest)
+        train_newest(self.model)
 
     def _collate(self, rows: Sequence[Row]) -> Batch:
         way = self.way or self.prepare()
@@ -246,23 +300,3 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
 
         most = max(gather_object([len(some)]))
         return some + [{**some[-1], "of_examples": inf}] * (most - len(some))
-
-    def _agreed_way(self, rows: Sequence[Row]) -> Way:
-        """The first process decides, and all do the same."""
-        from accelerate.utils import broadcast_object_list
-        from transformers.integrations import is_deepspeed_zero3_enabled
-
-        wanted = None if self.args.layout == "auto" else self.args.layout
-        if is_deepspeed_zero3_enabled():
-            return Way("separate", why="DeepSpeed ZeRO-3 has no whole weights to check with")
-        found: Any = None
-        if self.accelerator.is_main_process:
-            try:
-                found = choose(self.model, rows, self._pad, wanted)
-            except PlanBError as error:
-                found = error
-        way: Way | PlanBError = broadcast_object_list([found])[0]
-        if isinstance(way, PlanBError):
-            raise way
-        adopt(self.model, way)
-        return way

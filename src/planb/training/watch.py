@@ -9,6 +9,9 @@ from typing import Any
 from planb.training.objectives import Scores
 from planb.training.packing import Batch
 
+BALANCING = "balancing"
+"""The kind of loss that every example has, with pairs or without."""
+
 
 class Watch:
     """Running means between two logs; the means are over what was seen on all processes.
@@ -28,8 +31,9 @@ class Watch:
         tiers = batch["tiers"]
         per_token = scores.m_R.detach().tolist()
         rewards = None if scores.r_R is None else (scores.s_R.detach() - scores.r_R).tolist()
-        examples = len(set(batch["pairs_P3"][:, 0].tolist()))
+        paired = len(set(batch["pairs_P3"][:, 0].tolist()))
         for kind, total in kinds.items():
+            examples = batch["examples"] if kind == BALANCING else paired
             if examples:
                 self._add(f"loss/{kind}", float(total.detach()), examples)
         if len(single):
