@@ -202,7 +202,7 @@ _CARDS = (
         sizes=_sizes(4096, 12288, 36, 32, 8, 151936),
         context=32768,
         licence="Apache-2.0",
-        notes="a thinking model: planb turns thinking off in its template (models.thinking)",
+        notes="a thinking model: planb turns thinking off in its template (models.template)",
     ),
     ModelCard(
         name="qwen3-14b",
@@ -211,7 +211,7 @@ _CARDS = (
         sizes=_sizes(5120, 17408, 40, 40, 8, 151936),
         context=32768,
         licence="Apache-2.0",
-        notes="a thinking model: planb turns thinking off in its template (models.thinking)",
+        notes="a thinking model: planb turns thinking off in its template (models.template)",
     ),
     ModelCard(
         name="qwen3-32b",
@@ -220,7 +220,7 @@ _CARDS = (
         sizes=_sizes(5120, 25600, 64, 64, 8, 151936, head_dim=128),
         context=32768,
         licence="Apache-2.0",
-        notes="a thinking model: planb turns thinking off in its template (models.thinking)",
+        notes="a thinking model: planb turns thinking off in its template (models.template)",
     ),
     ModelCard(
         name="gemma-2-9b",
