@@ -88,7 +88,7 @@ class TestEveryShape:
             assert "".join(words.decode(before).split()) == "".join(text[:rest].split())
 
 
-def test_generation_stops_where_training_ends(kind: Kind, words: PreTrainedTokenizerFast) -> None:
+def test_generation_stops_where_training_ends(words: PreTrainedTokenizerFast) -> None:
     found = end_ids(words, _tiny(words))
     last = exchange_ids(words, chat("Hello!"), "Sure.")[1][-1]
     assert (last in found) != turn_end(words).plain
@@ -197,9 +197,7 @@ def _taught(
     return model.eval()
 
 
-def _losses(
-    model: LlamaForCausalLM, rows: list[tuple[list[int], list[int]]]
-) -> Iterator[torch.Tensor]:
+def _losses(model: LlamaForCausalLM, rows: list[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
     for _ in range(400):
         yield sum(
             model(

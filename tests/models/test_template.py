@@ -31,7 +31,7 @@ def thinker(request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture
-def off(request: pytest.FixtureRequest, thinker: PreTrainedTokenizerFast) -> dict[str, bool]:
+def off(thinker: PreTrainedTokenizerFast) -> dict[str, bool]:
     return next(off for template, off in THINKERS.values() if template == thinker.chat_template)
 
 
@@ -110,7 +110,9 @@ class TestClock:
         words = llama3()
         day = f"{{{{ strftime_now('{format}') }}}}"
         inside = f"{{% macro day() %}}{day}{{% endmacro %}}"  # where a template may call it from
-        words.chat_template = inside + "{{ day() }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+        words.chat_template = (
+            inside + "{{ day() }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+        )
         assert words.decode(prompt_ids(words, ASKED)) == DATE.strftime(format) + ASKED[0].content
 
 

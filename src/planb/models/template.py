@@ -8,12 +8,14 @@ The answers are written before the template, so they hold wherever its tokenizer
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-DATE = datetime(2024, 7, 26)  # noqa: DTZ001 (a template asks for no zone)
+DATE = datetime(2024, 7, 26)
 """What the clock of every chat template says: the date that Llama 3.2's own shows where it has none."""
 SHOWN_DATE = f"{DATE:%Y-%m-%d}"
 
@@ -37,9 +39,27 @@ def settle(tokenizer: Any) -> Any:
     return tokenizer
 
 
+def date_shown(folder: Path) -> str:
+    """The date that the chat template in a model's folder shows, where that is the clock's; else ""."""
+    return SHOWN_DATE if shows_clock(_template_in(folder)) else ""
+
+
 def shows_clock(template: str) -> bool:
     """Whether what the template writes depends on the day that it is rendered on."""
     return _reads(template, _CLOCK)
+
+
+def _template_in(folder: Path) -> str:
+    """The chat template as a model's folder keeps it: in a file of its own, or in the tokenizer's."""
+    alone, whole = folder / "chat_template.jinja", folder / "tokenizer_config.json"
+    if alone.is_file():
+        return alone.read_text(encoding="utf-8")
+    if not whole.is_file():
+        return ""
+    found = json.loads(whole.read_text(encoding="utf-8")).get("chat_template") or ""
+    if isinstance(found, list):  # several by name, each as {"name": ..., "template": ...}
+        found = {one["name"]: one["template"] for one in found}.get("default", "")
+    return str(found)
 
 
 @lru_cache(maxsize=64)
