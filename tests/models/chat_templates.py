@@ -41,7 +41,8 @@ GEMMA3 = (
 PHI3 = (
     "{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}"
+    "{% endif %}"
 )
 """Two closers stand after a last answer, as Phi-3's does."""
 CHATML = (

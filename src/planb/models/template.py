@@ -1,9 +1,9 @@
 """Chat templates, settled: what a template asks of its caller or of the clock has one answer.
 
 A thinking model is asked not to think: a response is then what training ranked. Templates read
-``enable_thinking`` for it (Qwen3 and what follows it) or ``thinking`` (Kimi, DeepSeek). A template that
-shows today's date (``strftime_now``: Llama 3.2, gpt-oss) shows ``DATE``, so that two days are one prompt.
-The answers are written before the template, so they hold wherever its tokenizer is saved or served.
+``enable_thinking`` for it (Qwen3 and what follows it) or ``thinking`` (Kimi, DeepSeek). A template
+that shows today's date (``strftime_now``: Llama 3.2, gpt-oss) shows ``DATE``, so that two days are one
+prompt. The answers are written before the template, so they hold wherever its tokenizer is saved.
 """
 
 from __future__ import annotations
