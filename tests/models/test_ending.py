@@ -22,6 +22,8 @@ CHATS = {
     "three turns": ("Hello!", "Sure! Take salt.", "What do I need?"),
 }
 WORDS = "assistant user model end final think im_end role s a n e m t i 1 10 0 A B C D No yes"
+MARKED = ("<|im_end|> is a mark", "</s> is one", "<end_of_turn> too", "<think>n", "<|return|>")
+"""Answers that begin with what may be a token of the template's own."""
 ANSWERS = (
     *WORDS.split(),
     *("<", "<|", "<thin", "<end", "|>", "<|im", "###", "### end", "[/INST", "</", "."),
@@ -66,8 +68,9 @@ class TestEveryShape:
     ) -> None:
         prompt = chat(*turns)
         asked = prompt_ids(words, prompt)
-        pairs = exchanges(words, [(prompt, answer) for answer in ANSWERS])
-        for answer, (before, after) in zip(ANSWERS, pairs, strict=True):
+        answers = (*ANSWERS, *MARKED)
+        pairs = exchanges(words, [(prompt, answer) for answer in answers])
+        for answer, (before, after) in zip(answers, pairs, strict=True):
             text = whole(words, prompt, answer)
             assert text.endswith(answer + kind.tail)
             over = len(text) - len(kind.tail)
