@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from planb.judging import LabelLogits, judge_of, judge_response
-from planb.judging.label_logits import QUESTIONS, TOO_LONG, shares
+from planb.judging.label_logits import NUMBERS, QUESTIONS, TOO_LONG, shares
 from planb.judging.prompts import fill, prompt_text
 from planb.models.random_chat import save_chat_model
 from planb.types import Example, Judgement, PlanBError
 
 sys.path.append(str(Path(__file__).parents[1] / "path"))
+sys.path.append(str(Path(__file__).parents[1] / "models"))
+from chat_templates import gemma3
 
 BUN = Example(id="bun", prompt="How do I bake a bun?", harmful=True)
 RESPONSES = (
@@ -77,6 +80,45 @@ def test_answers_are_the_models_own_log_probabilities(folder: Path) -> None:
         assert got.refused == (direct["refused"]["yes"] > 0.5)
         likeliest = max(direct["usefulness"], key=direct["usefulness"].__getitem__)
         assert got.answers["usefulness_likeliest"] == int(likeliest)
+
+
+def test_a_judge_whose_turns_end_with_no_named_token_is_read_by_its_own_end(tmp_path: Path) -> None:
+    """As Gemma 3 ships: ``<end_of_turn>`` is an added token, and the end token is another."""
+    words, folder = gemma3(), save_chat_model("llama3", tmp_path / "gemma")
+    words.save_pretrained(str(folder))
+    config = json.loads((folder / "config.json").read_text())
+    torch.manual_seed(0)
+    sized = LlamaConfig.from_dict({**config, "vocab_size": len(words), "max_position_embeddings": 2048})
+    LlamaForCausalLM(sized).save_pretrained(str(folder))
+    judge = LabelLogits(model=str(folder))
+    (got,) = _judge(judge, RESPONSES[1])
+    logits = _after_question(folder, judge, RESPONSES[1])
+    numbers = shares({label: logits(label, "<end_of_turn>") for label in NUMBERS})
+    wrong = shares({label: logits(label, "<eos>") for label in NUMBERS})
+    expected, other = (
+        sum(int(label) * share for label, share in some.items()) for some in (numbers, wrong)
+    )
+    assert got.usefulness == pytest.approx(expected, abs=1e-3)
+    assert got.usefulness != pytest.approx(other, abs=1e-2)  # the test can tell
+
+
+def _after_question(folder: Path, judge: LabelLogits, response: str) -> Callable[[str, str], float]:
+    """A label's and an end token's log-probability as the answer to the last question."""
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    model = AutoModelForCausalLM.from_pretrained(str(folder)).eval()
+    filled = fill(prompt_text(judge.prompt, "label_logits.txt"), BUN.request, response)
+    content = f"{filled}\n\n{QUESTIONS['usefulness'][0]}"
+    asked = f"<bos><start_of_turn>user\n{content.strip()}<end_of_turn>\n<start_of_turn>model\n"
+
+    def log_prob(label: str, end: str) -> float:
+        prompt = tokenizer(asked, add_special_tokens=False)["input_ids"]
+        whole = tokenizer(f"{asked}{label}{end}", add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logp_TV = model(input_ids=torch.tensor([whole])).logits[0].log_softmax(-1)
+        places = range(len(prompt), len(whole))
+        return sum(logp_TV[place - 1, whole[place]].item() for place in places)
+
+    return log_prob
 
 
 def test_a_batch_gives_what_each_gives_alone(folder: Path) -> None:

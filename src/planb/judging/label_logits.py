@@ -70,7 +70,8 @@ class LabelLogits(Judge):
         return _AT_ONCE
 
     def identity(self) -> dict[str, str]:
-        """``model`` is the hash of the checkpoint's weights."""
+        """``model`` is the hash of the checkpoint's weights, with the date that its chat template
+        shows, if it asks the clock."""
         rules = [prompt_text(self.prompt, FILE), QUESTIONS, self.usefulness, self.max_length]
         return {"judge": self.name, "model": _weights(self.model), "rubric": digest_of(rules)}
 
@@ -191,6 +192,12 @@ def _load(model: str) -> Policy:
 
 
 def _weights(model: str) -> str:
+    from planb.models.cards import chain
     from planb.models.checkpoints import checkpoint_digest, resolve_model
+    from planb.models.template import date_shown
 
-    return str(checkpoint_digest(resolve_model(model))) if model else ""
+    if not model:
+        return ""
+    folder = resolve_model(model)
+    weights, date = str(checkpoint_digest(folder)), date_shown(chain(folder).root)
+    return f"{weights} {date}" if date else weights

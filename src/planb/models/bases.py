@@ -70,7 +70,8 @@ class Sizes(Value):
 class ModelCard(Value):
     """One published chat model. ``family`` is transformers' ``model_type``; ``context`` in tokens;
     ``precision`` is that of the published weights, and what they are loaded in. Its chat template comes
-    with its tokenizer; what is peculiar of it stands in ``notes``."""
+    with its tokenizer; what is peculiar of it stands in ``notes``, and ``shows_date`` says that it asks
+    the clock (``models.template`` answers)."""
 
     name: str
     hub: str
@@ -84,6 +85,7 @@ class ModelCard(Value):
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     lora_targets: str | tuple[str, ...] = "all-linear"
     in_the_talk: bool = False
+    shows_date: bool = False
     notes: str = ""
     settings: dict[str, int] = Field(default_factory=dict)
     """Further numbers of ``config.json`` that its class needs (for the test that counts weights)."""
@@ -183,7 +185,7 @@ _CARDS = (
         context=131072,
         licence="Llama 3.1 community licence",
         gated=True,
-        notes="the template writes a date into the system turn",
+        notes="the template writes a date into the system turn, always the same",
     ),
     ModelCard(
         name="llama-3.2-3b",
@@ -193,7 +195,8 @@ _CARDS = (
         context=131072,
         licence="Llama 3.2 community licence",
         gated=True,
-        notes="the template writes a date into the system turn",
+        shows_date=True,
+        notes="the template writes today's date into the system turn",
     ),
     ModelCard(
         name="qwen3-8b",
@@ -202,7 +205,7 @@ _CARDS = (
         sizes=_sizes(4096, 12288, 36, 32, 8, 151936),
         context=32768,
         licence="Apache-2.0",
-        notes="a thinking model: planb turns thinking off in its template (models.thinking)",
+        notes="a thinking model: planb turns thinking off in its template (models.template)",
     ),
     ModelCard(
         name="qwen3-14b",
@@ -211,7 +214,7 @@ _CARDS = (
         sizes=_sizes(5120, 17408, 40, 40, 8, 151936),
         context=32768,
         licence="Apache-2.0",
-        notes="a thinking model: planb turns thinking off in its template (models.thinking)",
+        notes="a thinking model: planb turns thinking off in its template (models.template)",
     ),
     ModelCard(
         name="qwen3-32b",
@@ -220,7 +223,7 @@ _CARDS = (
         sizes=_sizes(5120, 25600, 64, 64, 8, 151936, head_dim=128),
         context=32768,
         licence="Apache-2.0",
-        notes="a thinking model: planb turns thinking off in its template (models.thinking)",
+        notes="a thinking model: planb turns thinking off in its template (models.template)",
     ),
     ModelCard(
         name="gemma-2-9b",
@@ -260,7 +263,8 @@ _CARDS = (
         context=32768,
         licence="Apache-2.0",
         gated=True,
-        notes="without a system message the template puts its own",
+        shows_date=True,
+        notes="without a system message the template puts its own, with today's date",
     ),
     ModelCard(
         name="olmo-2-7b",

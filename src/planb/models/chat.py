@@ -1,31 +1,49 @@
 """Chat rendering: a model's own template decides, and a mask covers exactly the response.
 
-The prompt's ids are those that generation sees, and the response's follow them. The response's
-ids end with the token that ends the turn; what a template adds after it (a newline) is left out.
+The prompt's ids are those that generation sees, and the response's follow them, up to the end of the
+turn (``ending.py``). Where an answer stands is found by rendering a mark in its place, never by looking
+for its text, which may be a letter or a part of the template. What the template writes before an answer
+belongs to the prompt, also what it leaves out of its generation prompt (an empty thought, a channel).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from planb.models.answers import mark_for
+from planb.models.ending import Ending, added_tokens, ending_of
+from planb.models.template import settled
 from planb.types import Message, PlanBError
 
 Tokenizer = Any
 """A transformers tokenizer (``PreTrainedTokenizerBase``)."""
+log = logging.getLogger(__name__)
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
-    """Token ids of the prompt up to where the answer begins. A document is its bare text."""
+    """Token ids of the prompt up to where the answer begins. A document is its bare text.
+
+    Where the template renders the prompt otherwise once it is answered (it opens a thought), or takes
+    no answer, they are those of its generation prompt.
+    """
     if prompt[0].role == "document":
         return _document_ids(tokenizer, prompt)
-    return _encode(tokenizer, _render(tokenizer, prompt, answered=False))
+    asked = _render(tokenizer, prompt, answered=False)
+    try:
+        asked = _place(tokenizer, tuple(prompt), asked).asked
+    except PlanBError:
+        log.debug("a prompt that its template cannot answer is asked as it is")
+    return _encode(tokenizer, asked)
 
 
 def exchange_ids(
     tokenizer: Tokenizer, prompt: Sequence[Message], response: str
 ) -> tuple[list[int], list[int]]:
-    """Token ids of (prompt, response); the response's end with the end of the turn.
+    """Token ids of (prompt, response); the response's end with the end of the turn. White space around
+    the response is no part of it.
 
     Raises PlanBError if the template renders the prompt otherwise once it is answered, or does not
     render the response's text as it is.
@@ -39,20 +57,20 @@ def exchanges(
     """``exchange_ids`` of many pairs, tokenized together."""
     if not pairs:
         return []
-    rendered = {prompt: _asked(tokenizer, prompt) for prompt in {tuple(prompt) for prompt, _ in pairs}}
-    parts = [_parts(tokenizer, tuple(p), response, rendered[tuple(p)]) for p, response in pairs]
-    asked = _encode_many(tokenizer, [part.asked for part in parts])
-    wholes = _encode_many(tokenizer, [part.asked + part.body for part in parts])
-    special = set(tokenizer.all_special_ids)
-    ending = {
-        rest: next((t for t in _encode(tokenizer, rest) if t in special), _end_id(tokenizer))
-        for rest in {part.rest for part in parts}
-    }
-    starts = [_document_start(tokenizer) if part.document else [] for part in parts]
-    return [
-        ([*start, *prompt], [*_body(tokenizer, part, prompt, whole), ending[part.rest]])
-        for part, start, prompt, whole in zip(parts, starts, asked, wholes, strict=True)
-    ]
+    places = {prompt: _place_of(tokenizer, prompt) for prompt in {tuple(prompt) for prompt, _ in pairs}}
+    added = added_tokens(tokenizer)
+    tails = {place.tail for place in places.values()}
+    endings = {tail: ending_of(tokenizer, tail, added) for tail in tails}
+    parts = [_part(tokenizer, tuple(p), text, places[tuple(p)], endings) for p, text in pairs]
+    prompts = list(dict.fromkeys(part.asked for part in parts))
+    asked = dict(zip(prompts, _encode_many(tokenizer, prompts), strict=True))
+    wholes = _encode_many(tokenizer, [part.asked + part.body + part.tail for part in parts])
+    found = []
+    for part, whole in zip(parts, wholes, strict=True):
+        start = _document_start(tokenizer) if part.document else []
+        response = _response(tokenizer, part, asked[part.asked], whole)
+        found.append(([*start, *asked[part.asked]], response))
+    return found
 
 
 def continuations(
@@ -81,62 +99,135 @@ def continuations(
     return found
 
 
-class _Parts(NamedTuple):
-    """An exchange as text: what is asked, the response, and what the template puts after it."""
-
-    asked: str
-    body: str
-    rest: str
-    document: bool = False
-
-
-def _body(tokenizer: Tokenizer, part: _Parts, prompt: list[int], whole: list[int]) -> list[int]:
-    """The response's ids as they stand after the prompt's (a SentencePiece tokenizer puts a space
-    before a text of its own); tokenized apart where the two would melt into one token."""
-    if part.document or whole[: len(prompt)] != prompt:
-        return _encode(tokenizer, part.body)
-    return whole[len(prompt) :]
-
-
-def _asked(tokenizer: Tokenizer, prompt: Sequence[Message]) -> str:
-    """The prompt as text, up to where the answer begins."""
-    if prompt[0].role == "document":
-        return _document_text(prompt)
-    return _render(tokenizer, prompt, answered=False)
-
-
-def _parts(tokenizer: Tokenizer, prompt: tuple[Message, ...], response: str, asked: str) -> _Parts:
-    if prompt[0].role == "document":
-        return _Parts(asked, response, "", document=True)
-    answered = (*prompt, Message(role="assistant", content=response))
-    whole = _render(tokenizer, answered, answered=True)
-    if not whole.startswith(asked):
-        raise PlanBError(
-            "the chat template renders a prompt otherwise once it is answered, so a mask cannot cover "
-            "exactly the response. Give the model a template whose generation prompt is a prefix of "
-            "the answered chat."
-        )
-    rest = whole[len(asked) :]
-    at = rest.find(response.strip())
-    if at < 0:
-        raise PlanBError(
-            f"the chat template does not render the response as it is: {response.strip()[:60]!r}"
-        )
-    cut = at + len(response.strip())
-    return _Parts(asked, rest[:cut], rest[cut:])
+def turn_end(tokenizer: Tokenizer) -> Ending:
+    """What the template writes at the end of an answer."""
+    place = _place_of(tokenizer, (Message(role="user", content="Hello!"),))
+    return ending_of(tokenizer, place.tail, added_tokens(tokenizer))
 
 
 def end_ids(tokenizer: Tokenizer, model: Any) -> list[int]:
     """Every token that ends a turn: the template's own, the tokenizer's, the model's."""
-    probe = (Message(role="user", content="Hello!"),)
-    ends = {exchange_ids(tokenizer, probe, "Hello!")[1][-1], _end_id(tokenizer)}
     declared = model.generation_config.eos_token_id
-    ends.update(declared if isinstance(declared, list) else [] if declared is None else [declared])
+    ends = set(declared if isinstance(declared, list) else [] if declared is None else [declared])
+    ends |= {turn_end(tokenizer).token, tokenizer.eos_token_id} - {None}
     return sorted(ends)
 
 
+class _Place(NamedTuple):
+    """What a template writes around an answer: all before it, white space before it that is
+    tokenized with it, and all after it."""
+
+    asked: str
+    gap: str = ""
+    tail: str = ""
+
+
+class _Part(NamedTuple):
+    """An exchange as text: what is asked, the response, and what the template puts after it (nothing,
+    if that is white space), with the end of the turn in it."""
+
+    asked: str
+    body: str
+    tail: str = ""
+    ending: Ending = Ending()
+    document: bool = False
+
+
+def _place_of(tokenizer: Tokenizer, prompt: tuple[Message, ...]) -> _Place:
+    if prompt[0].role == "document":
+        return _Place(_document_text(prompt))
+    return _place(tokenizer, prompt, _render(tokenizer, prompt, answered=False))
+
+
+def _place(tokenizer: Tokenizer, prompt: tuple[Message, ...], asked: str) -> _Place:
+    """Where the answer stands, by a mark that stands nowhere in the prompt."""
+    mark = mark_for(asked)
+    whole = _answered(tokenizer, prompt, mark)
+    if not whole.startswith(asked):
+        raise PlanBError(
+            "the chat template renders a prompt otherwise once it is answered, so a mask cannot cover "
+            "exactly the response. Give the model a template whose generation prompt is a prefix of "
+            "the answered chat (one that opens no thought in it)."
+        )
+    lead, *tail = whole[len(asked) :].split(mark)
+    if len(tail) != 1:
+        raise PlanBError(
+            "the chat template does not render the response as it is: it writes an answer "
+            f"{len(tail)} times, or changes it. Give the model a template that writes answers as they "
+            "are."
+        )
+    own = "" if lead.isspace() else lead.rstrip(" ")  # a space is a part of the word after it
+    return _Place(asked + own, lead[len(own) :], tail[0])
+
+
+def _part(
+    tokenizer: Tokenizer,
+    prompt: tuple[Message, ...],
+    response: str,
+    place: _Place,
+    endings: dict[str, Ending],
+) -> _Part:
+    if prompt[0].role == "document":
+        return _Part(place.asked, response, document=True)
+    response = response.strip()
+    body = place.gap + response
+    if _answered(tokenizer, prompt, response) != place.asked + body + place.tail:
+        raise PlanBError(
+            f"the chat template does not render the response as it is: {response[:60]!r}. Take out "
+            "what the template reads as its own (thoughts, channels), or change the template."
+        )
+    ending = endings[place.tail]
+    return _Part(place.asked, body, place.tail if ending.span else "", ending)
+
+
+def _response(tokenizer: Tokenizer, part: _Part, prompt: list[int], whole: list[int]) -> list[int]:
+    """The response's ids as they stand after the prompt's (a SentencePiece tokenizer puts a space
+    before a text of its own) and the end of the turn; tokenized apart where prompt and response would
+    melt into one token."""
+    before, ending = part.asked, part.ending
+    if part.document or whole[: len(prompt)] != prompt:
+        before, prompt, whole = "", [], _encode(tokenizer, part.body + part.tail)
+    if ending.plain:
+        end = len(before) + len(part.body) + ending.span
+        whole = _encode_until(tokenizer, before + part.body + part.tail, end)
+    after = whole[len(prompt) :]
+    if ending.token is not None:
+        return ending.cut(after)
+    if ending.plain:
+        return after
+    if not part.document:
+        _say_no_end(str(tokenizer.name_or_path), str(tokenizer.eos_token))
+    return [*after, _end_id(tokenizer)]
+
+
+def _encode_until(tokenizer: Tokenizer, text: str, end: int) -> list[int]:
+    """The tokens of a text, up to the one that holds its character before ``end``."""
+    if not tokenizer.is_fast:
+        return _encode(tokenizer, text[:end])
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    within = [start < end for start, _ in found["offset_mapping"]]
+    return list(found["input_ids"][: sum(within)])
+
+
+@lru_cache(maxsize=64)
+def _say_no_end(name: str, eos: str) -> None:
+    """Once for a tokenizer."""
+    log.warning(
+        "the chat template of %s writes nothing after an answer: its end token %s ends a turn. If the "
+        "model ends turns otherwise, have the template write that.",
+        name or "this model",
+        eos,
+    )
+
+
+def _answered(tokenizer: Tokenizer, prompt: tuple[Message, ...], response: str) -> str:
+    answer = Message(role="assistant", content=response)
+    return _render(tokenizer, (*prompt, answer), answered=True)
+
+
 def _render(tokenizer: Tokenizer, prompt: Sequence[Message], answered: bool) -> str:
-    if not tokenizer.chat_template:
+    template = settled(tokenizer)
+    if template is None:
         raise PlanBError(
             f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no chat template. Use an "
             "instruction-tuned model, or save the tokenizer with a chat_template."
@@ -144,7 +235,7 @@ def _render(tokenizer: Tokenizer, prompt: Sequence[Message], answered: bool) -> 
     messages = [{"role": message.role, "content": message.content} for message in prompt]
     try:
         text = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=not answered
+            messages, chat_template=template, tokenize=False, add_generation_prompt=not answered
         )
     except Exception as error:  # the template is the model's own Jinja code
         roles = ", ".join(message.role for message in prompt)

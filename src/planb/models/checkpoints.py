@@ -31,7 +31,7 @@ from planb.models.cards import (
 )
 from planb.models.hub import is_hub_id, resolve_model
 from planb.models.quantized import four_bit, stored_quantized
-from planb.models.thinking import without_thinking
+from planb.models.template import settle
 from planb.types import PlanBError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _load_full(folder: Path, dtype: str, quantize: str) -> Policy:
         raise PlanBError(f"cannot load a model from {folder}: {error}") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Policy(model.eval(), without_thinking(tokenizer), folder)
+    return Policy(model.eval(), settle(tokenizer), folder)
 
 
 def save_policy(

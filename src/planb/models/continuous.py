@@ -21,6 +21,7 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 from transformers.generation.continuous_batching.requests import GenerationOutput
 from transformers.utils import is_flash_attn_2_available
 
+from planb.models.chat import turn_end
 from planb.models.checkpoints import Policy
 from planb.models.noise import Warped
 from planb.types import PlanBError
@@ -49,6 +50,8 @@ def why_padded(policy: Policy) -> str | None:
         return "its attention is soft-capped"
     if rope.get("rope_type") in ROPES:
         return "its positions are scaled by the length of the longest text"
+    if turn_end(policy.tokenizer).plain:
+        return "its chat template ends a turn with text that is no token of its own"
     return None
 
 

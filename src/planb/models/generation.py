@@ -8,15 +8,17 @@ by length; and, for GPUs, continuous batching.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from planb.models.chat import end_ids, prompt_ids
+from planb.models.chat import end_ids, prompt_ids, turn_end
 from planb.models.checkpoints import Policy
+from planb.models.ending import Ending
 from planb.types import Message, PlanBError, Value
 
 if TYPE_CHECKING:
@@ -69,10 +71,17 @@ def generate(
                 f"a prompt of {len(row)} tokens and {sampling.max_new_tokens} new ones do not fit "
                 f"the model's {room} positions: shorten the prompt or max_new_tokens"
             )
-    ends = end_ids(policy.tokenizer, policy.model)
+    ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
     run = _continuous if rows and engine_of(policy, sampling) == "continuous" else _padded
     news = run(policy, rows, seeds, sampling, ends, progress)
     return [_completion(policy, new, ends, len(row)) for new, row in zip(news, rows, strict=True)]
+
+
+class Ends(NamedTuple):
+    """What ends a response: any of these tokens, or the plain text of the template's ``turn``."""
+
+    ids: list[int]
+    turn: Ending
 
 
 def engine_of(policy: Policy, sampling: Sampling) -> Engine:
@@ -98,7 +107,7 @@ def _continuous(
     rows: list[list[int]],
     seeds: Sequence[int],
     sampling: Sampling,
-    ends: list[int],
+    ends: Ends,
     progress: Progress | None,
 ) -> list[list[int]]:
     from planb.models.continuous import continuous
@@ -108,7 +117,7 @@ def _continuous(
             progress(finished, len(rows))
 
     limits = (sampling.temperature, sampling.max_new_tokens, sampling.token_budget)
-    return continuous(policy, rows, seeds, *limits, ends, done)
+    return continuous(policy, rows, seeds, *limits, ends.ids, done)
 
 
 def _padded(
@@ -116,7 +125,7 @@ def _padded(
     rows: list[list[int]],
     seeds: Sequence[int],
     sampling: Sampling,
-    ends: list[int],
+    ends: Ends,
     progress: Progress | None,
 ) -> list[list[int]]:
     """The new tokens of each row, filled up to the longest of its batch."""
@@ -147,10 +156,10 @@ def _batches(lengths: Sequence[int], sampling: Sampling) -> Iterator[list[int]]:
 
 
 def _generate_batch(
-    policy: Policy, rows: list[list[int]], seeds: list[int], sampling: Sampling, ends: list[int]
+    policy: Policy, rows: list[list[int]], seeds: list[int], sampling: Sampling, ends: Ends
 ) -> list[list[int]]:
     import torch
-    from transformers import GenerationConfig, LogitsProcessorList
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
     from planb.models.noise import Warped
 
@@ -160,16 +169,18 @@ def _generate_batch(
     ids_BT = torch.tensor([[pad] * gap + row for gap, row in zip(gaps, rows, strict=True)])
     mask_BT = torch.tensor([[0] * gap + [1] * (width - gap) for gap in gaps])
     config = GenerationConfig(
-        max_new_tokens=sampling.max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=pad
+        max_new_tokens=sampling.max_new_tokens, do_sample=False, eos_token_id=ends.ids, pad_token_id=pad
     )
     warm = sampling.temperature > 0
     noise = [_Noise(Warped(seeds, sampling.temperature, policy.device))] if warm else []
+    stops = [_Closed(policy.tokenizer, ends.turn.text, width)] if ends.turn.plain else []
     with torch.inference_mode(), _without_habits(policy.model, config):
         out_BT = policy.model.generate(
             input_ids=ids_BT.to(policy.device),
             attention_mask=mask_BT.to(policy.device),
             generation_config=config,
             logits_processor=LogitsProcessorList(noise),
+            stopping_criteria=StoppingCriteriaList(stops),
         )
     news: list[list[int]] = out_BT[:, width:].tolist()
     return news
@@ -186,12 +197,35 @@ def _without_habits(model: Any, config: Any) -> Iterator[None]:
         model.generation_config = habits
 
 
-def _completion(policy: Policy, new: list[int], ends: list[int], prompt_tokens: int) -> Completion:
-    stop = next((place for place, token in enumerate(new) if token in ends), None)
-    body = new if stop is None else new[:stop]
-    text = policy.tokenizer.decode(body, skip_special_tokens=True).strip()
+def _completion(policy: Policy, new: list[int], ends: Ends, prompt_tokens: int) -> Completion:
+    stop = next((place for place, token in enumerate(new) if token in ends.ids), None)
     tokens = len(new) if stop is None else stop + 1
-    return Completion(text, "max_tokens" if stop is None else "stop", prompt_tokens, tokens)
+    body = new[:stop]
+
+    def text(count: int) -> str:
+        return str(policy.tokenizer.decode(body[:count], skip_special_tokens=True))
+
+    whole = text(len(body))
+    if ends.turn.plain and ends.turn.text in whole:
+        stop = bisect_left(range(len(body)), True, key=lambda n: ends.turn.text in text(n + 1))
+        tokens = stop + 1
+    said = whole.strip() if stop is None else ends.turn.without(whole.strip())
+    return Completion(said, "max_tokens" if stop is None else "stop", prompt_tokens, tokens)
+
+
+class _Closed:
+    """Whether a row of a padded batch has written the plain text that ends a turn."""
+
+    def __init__(self, tokenizer: Any, text: str, width: int) -> None:
+        self.tokenizer, self.text, self.width = tokenizer, text, width
+        self.window = len(text.encode()) + 1  # a token is a byte at the least
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002
+        import torch
+
+        new_BT = input_ids[:, self.width :][:, -self.window :]
+        texts = self.tokenizer.batch_decode(new_BT, skip_special_tokens=True)
+        return torch.tensor([self.text in text for text in texts], device=input_ids.device)
 
 
 class _Noise:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from planb.models.architecture import TinyLlama, fresh_policy
+from planb.models.bases import card_of
 from planb.models.checkpoints import Card, checkpoint_digest, resolve_model
+from planb.models.hub import hub_snapshot, is_hub_id
+from planb.models.template import SHOWN_DATE, date_shown
 from planb.sandbox.corpus import Diet, pretraining
 from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
@@ -17,7 +20,7 @@ from planb.study.step import Step, Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering, Value, digest_of, seed_of
+from planb.types import Ordering, PlanBError, Value, digest_of, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress
@@ -50,6 +53,25 @@ class LocalBase(Value):
 
     def step(self) -> Step:
         return LocalBaseStep(base=self)
+
+    @property
+    def date(self) -> str:
+        """The date that its chat template shows, where that is the clock's; else "". Known of a local
+        folder, and of a hub's model that has a card or was fetched before."""
+        if (known := self.known_date) or not is_hub_id(self.path):
+            return known
+        try:
+            return date_shown(hub_snapshot(self.path, self.revision, local_only=True))
+        except PlanBError:
+            return ""
+
+    @property
+    def known_date(self) -> str:
+        """``date`` as far as it is known before anything is fetched, and so the same ever after."""
+        if Path(self.path).is_dir():
+            return date_shown(Path(self.path))
+        card = card_of(self.path)
+        return SHOWN_DATE if card is not None and card.shows_date else ""
 
 
 class PretrainStep(Step):
@@ -109,7 +131,8 @@ def _corpus_digest(base: SandboxBase) -> str:
 
 
 class LocalBaseStep(Step):
-    """Names the user's checkpoint and checks that it is one; its identity is its weights' hash."""
+    """Names the user's checkpoint and checks that it is one; its identity is its weights' hash, and the
+    date that its chat template shows, where it shows one."""
 
     kind: ClassVar[str] = "base"
     base: LocalBase
@@ -119,11 +142,14 @@ class LocalBaseStep(Step):
         return slug_of("base", self.base.name)
 
     def outside(self) -> dict[str, str]:
-        return {"weights": checkpoint_digest(self.base.path)}
+        weights = {"weights": checkpoint_digest(self.base.path)}
+        return {**weights, "date": self.base.known_date} if self.base.known_date else weights
 
     def run(self, work: Work) -> None:
         folder = resolve_model(self.base.path, self.base.revision)
         pointer = {"path": str(folder), "digest": checkpoint_digest(folder)}
+        if shown := date_shown(folder):
+            pointer["date"] = shown
         (work.out / POINTER).write_text(json.dumps(pointer, indent=1), encoding="utf-8")
 
 

@@ -158,6 +158,11 @@ class Study(Value):
                 settings.append((f"pretraining of {base.name}", described(base.training)))
             elif isinstance(base, HostedBase):
                 settings += told_of(base, self.methods)
+            elif isinstance(base, LocalBase):
+                # an early report is a step, whose identity no download may change
+                date = base.date if finished == len(self.seeds) else base.known_date
+                if date:
+                    settings.append((f"date in the chat template of {base.name}", date))
         hosted = all(isinstance(base, HostedBase) for base in self.bases)
         said = rows_described if hosted else described
         for organism in self.organisms:
