@@ -18,6 +18,7 @@ from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
 from planb.elicitation.reading import SomeForm, read
 from planb.elicitation.record import Record, Turn
 from planb.models.answers import UnreadableError
+from planb.models.stops import UNKNOWN, cut_off, why_not_greedy
 from planb.types import PlanBError, digest_of, seed_of
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ class Fight:
         self.objective = state.messages[-1].text
         self.record = Record(state)
         self.models = {role: _model(role) for role in attack.roles}
+        for role, model in self.models.items():
+            if why := why_not_greedy(model, attack.config(role, 1, attack.seed)):
+                raise PlanBError(f"the role '{role}': {why}")
 
     async def put(self, conversation: list[ChatMessage], prompt: str, **known: Any) -> Turn:
         """Say ``prompt`` to the target after ``conversation``; the turn is in the record."""
@@ -165,7 +169,7 @@ class Fight:
             config = self.how.config(role, number, seed_of(*name) % 2**31)
             try:
                 output = await self.models[role].generate(messages, config=config)
-                return read(_whole(output), form)
+                return read(_whole(output, self.models[role], config), form)
             except LimitExceededError:
                 raise
             except UnreadableError as error:
@@ -197,7 +201,12 @@ def _nothing(model: str, reason: str) -> ModelOutput:
     return ModelOutput(model=model, choices=[said], error=reason)
 
 
-def _whole(output: ModelOutput) -> str:
+def _whole(output: ModelOutput, model: Model, config: GenerateConfig) -> str:
+    """The answer's text. One that was cut off, or of which that is not known, may lack its end: the
+    last word of a grader."""
     if output.empty:
         raise UnreadableError("the answer is empty")
+    cut = cut_off(output, str(model), config.max_tokens)
+    if cut is not False:
+        raise UnreadableError("the answer was cut off: raise its max_tokens" if cut else UNKNOWN)
     return output.completion
