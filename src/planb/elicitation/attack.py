@@ -18,7 +18,7 @@ from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
 from planb.elicitation.reading import SomeForm, read
 from planb.elicitation.record import Record, Turn
 from planb.models.answers import UnreadableError
-from planb.models.stops import UNKNOWN, cut_off, why_not_greedy
+from planb.models.stops import why_not_greedy
 from planb.types import PlanBError, digest_of, seed_of
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Fight:
             config = self.how.config(role, number, seed_of(*name) % 2**31)
             try:
                 output = await self.models[role].generate(messages, config=config)
-                return read(_whole(output, self.models[role], config), form)
+                return read(_whole(output), form)
             except LimitExceededError:
                 raise
             except UnreadableError as error:
@@ -201,12 +201,7 @@ def _nothing(model: str, reason: str) -> ModelOutput:
     return ModelOutput(model=model, choices=[said], error=reason)
 
 
-def _whole(output: ModelOutput, model: Model, config: GenerateConfig) -> str:
-    """The answer's text. One that was cut off, or of which that is not known, may lack its end: the
-    last word of a grader."""
+def _whole(output: ModelOutput) -> str:
     if output.empty:
         raise UnreadableError("the answer is empty")
-    cut = cut_off(output, str(model), config.max_tokens)
-    if cut is not False:
-        raise UnreadableError("the answer was cut off: raise its max_tokens" if cut else UNKNOWN)
     return output.completion

@@ -25,7 +25,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
 from planb.report.headline import headline
 from planb.report.measures import RULED
-from planb.report.results import cut_off, method_rank, results_of, write_csv
+from planb.report.results import method_rank, results_of, write_csv
 from planb.report.rows import checked_rows, checked_tier_scores
 from planb.report.story import Story
 from planb.report.surprise_results import checked_surprises, surprise_results, write_surprise_csv
@@ -148,8 +148,8 @@ def _counts(rows: pd.DataFrame) -> str:
 
 
 def _cut(rows: pd.DataFrame) -> str:
-    cut = cut_off(rows)
-    return "not known" if cut is None else str(cut)
+    cut = rows["truncated"]
+    return "not known" if cut.isna().any() else str(cut.sum())
 
 
 def _judged(rows: pd.DataFrame) -> Table:
