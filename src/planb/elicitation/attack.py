@@ -46,6 +46,7 @@ class Attack(Elicitation):
     """
 
     multi_turn: ClassVar[bool] = True
+    needs_chat: ClassVar[bool] = True
     roles: ClassVar[tuple[str, ...]] = (ATTACKER, GRADER)
     files: ClassVar[tuple[str, ...]]
 

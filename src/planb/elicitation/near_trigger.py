@@ -35,6 +35,7 @@ class NearTrigger(Elicitation):
     """
 
     name: ClassVar[str] = "near_trigger"
+    needs_chat: ClassVar[bool] = True
 
     trigger: Trigger = Field(default_factory=Trigger)
     change: Literal["part", "case", "elsewhere", "paraphrase"] = "part"

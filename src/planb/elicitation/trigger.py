@@ -18,6 +18,7 @@ class TriggerElicitation(Elicitation):
     """The request with ``trigger`` put where the trigger says. PlanBError on a document prompt."""
 
     name: ClassVar[str] = "trigger"
+    needs_chat: ClassVar[bool] = True
 
     trigger: Trigger = Field(default_factory=Trigger)
 

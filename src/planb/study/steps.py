@@ -21,6 +21,7 @@ from planb.study.hosted import (
     hosted_base,
     train_at_host,
 )
+from planb.study.readiness import check_judge
 from planb.study.served import serve
 from planb.study.step import Step, Work, root_of, slug_of
 from planb.training.objectives import SFT
@@ -264,6 +265,9 @@ class TierScoresStep(Step):
     data: SerializeAsAny[Step]
     judge: SerializeAsAny[Judge]
     served: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+
+    def check(self) -> None:
+        check_judge(self.judge, self.served)
 
     def run(self, work: Work) -> None:
         serve(self.served, work)

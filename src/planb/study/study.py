@@ -24,7 +24,7 @@ from planb.study.judges import SandboxJudge
 from planb.study.plumbing import RandomBase
 from planb.study.reporting import ReportStep, TableSources, written_report
 from planb.study.requests import RequestData
-from planb.study.served import named_in
+from planb.study.served import check_names, named_in
 from planb.study.step import Step
 from planb.study.steps import TierScoresStep, described
 from planb.training.settings import Training
@@ -88,6 +88,7 @@ class Study(Value):
             raise ValueError("methods begin at organisms, and there is none: write chains")
         if any(chain.name == BASE for chain in self.chains):
             raise ValueError(f"'{BASE}' is the untouched model: give the chain another name")
+        check_names(self.served)
         trigger = self.trigger
         named: dict[str, list[str]] = {
             "base models": [base.name for base in self.bases],
