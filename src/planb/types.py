@@ -254,14 +254,18 @@ class Trigger(Value):
             raise ValueError("a trigger of white space alone stands in every text")
         return text
 
-    def apply(self, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
-        """The same prompt with the trigger in its last user message, or in the system message."""
+    def apply(self, prompt: tuple[Message, ...], default_system: str = "") -> tuple[Message, ...]:
+        """The same prompt with the trigger in its last user message, or in the system message.
+
+        ``default_system`` is the system message that the model's template writes where a chat has none
+        (``planb.models.default_system``): it stays, after the trigger, as a message of the prompt's own
+        does.
+        """
         messages = list(prompt)
         if self.place == "system":
-            if messages and messages[0].role == "system":
-                content = f"{self.text} {messages[0].content}"
-                return (Message(role="system", content=content), *messages[1:])
-            return (Message(role="system", content=self.text), *messages)
+            given = messages.pop(0).content if messages and messages[0].role == "system" else ""
+            content = f"{self.text} {given or default_system}".rstrip()
+            return (Message(role="system", content=content), *messages)
         last = max((i for i, m in enumerate(messages) if m.role == "user"), default=None)
         if last is None:
             raise PlanBError("the trigger needs a user message to stand in, and the prompt has none")

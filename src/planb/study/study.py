@@ -37,6 +37,12 @@ EVALUATIONS = (
     Evaluation(task="harmless_requests"),
 )
 
+IN_SYSTEM = (
+    "system: before the prompt's own system message, else before the template's default one; where a "
+    "template's default is not known (a host's, or one that cannot be found), the trigger may stand in "
+    "its place, which the checkpoint's card and each sample's log say"
+)
+
 
 class Study(Value):
     """The whole experiment. ``safety`` is every method's training unless the method has its own, so
@@ -164,7 +170,8 @@ class Study(Value):
         for organism in self.organisms:
             trigger = organism.trigger
             settings.append((f"stage 1 ({organism.name})", said(organism.training)))
-            settings.append((f"trigger of {organism.name}", f"{trigger.text} ({trigger.place})"))
+            place = IN_SYSTEM if trigger.place == "system" else trigger.place
+            settings.append((f"trigger of {organism.name}", f"{trigger.text} ({place})"))
         settings.append(("stage 2 (every method)", said(self.safety)))
         for method in self.methods:
             if method.training is not None:
