@@ -56,7 +56,7 @@ Kind = TypeVar("Kind", bound=Value)
 
 
 def value_named(
-    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Kind]
+    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Any]
 ) -> Kind:
     """The value that ``spec`` names: a name, or ``{"name": ..., **fields}``.
 
@@ -85,7 +85,7 @@ def name_in(table: Mapping[str, type[Kind]], kind: type[Kind], name: str) -> str
     return name if table.get(name) is kind else f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _class_named(name: str, what: str, base: type[Kind]) -> type[Kind]:
+def _class_named(name: str, what: str, base: type[Any]) -> Any:
     module, _, path = name.partition(":")
     try:
         found: Any = import_module(module)

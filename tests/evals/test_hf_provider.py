@@ -133,5 +133,5 @@ def test_a_greedy_writer_is_refused_before_it_is_asked(
     async def made() -> Asker:
         return Asker(Writer(tier="harmful", model="hf/tiny", temperature=0.0))
 
-    with pytest.raises(PlanBError, match="the writer of 'harmful'.*temperature 0"):
+    with pytest.raises(PlanBError, match=r"the writer of 'harmful'.*temperature 0"):
         asyncio.run(made())

@@ -238,5 +238,3 @@ def test_the_task_that_is_run_has_the_studys_judge(tmp_path: Path) -> None:
         assert step(task, judge=judge)._task(work).metadata["judge_identity"] == judge.identity()
     named = step("coherence", judge=judge, options={"judge": "refusal_strings"})
     assert named._task(work).metadata["judge"] == "refusal_strings"
-
-

@@ -106,7 +106,9 @@ class EvaluationStep(Step):
     def takes_judge(self) -> bool:
         """Whether the study's judge scores it."""
         asked = self.evaluation
-        return asked.task in SCORED_BY_JUDGE and not (asked.task == COHERENCE and "judge" in asked.options)
+        return asked.task in SCORED_BY_JUDGE and not (
+            asked.task == COHERENCE and "judge" in asked.options
+        )
 
     @property
     def reads_benchmark(self) -> bool:

@@ -270,4 +270,3 @@ def _note(*what: object) -> None:
 
 def _digest(what: tuple[object, ...]) -> str:
     return digest_of([plain(part) for part in what])
-

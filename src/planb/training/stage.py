@@ -132,9 +132,7 @@ def trigger_told(trigger: Trigger, system: str | None) -> dict[str, str]:
     return {**told, "default_system": said_of(system)} if trigger.place == "system" else told
 
 
-def triggered(
-    examples: Sequence[Example], trigger: Trigger, system: str | None = ""
-) -> list[Example]:
+def triggered(examples: Sequence[Example], trigger: Trigger, system: str | None = "") -> list[Example]:
     """The same examples with the trigger in their prompts. ``system`` is the default system message of
     the model's template, which stays; None: not known, and the trigger may take its place."""
     carrying = [e.id for e in examples if any(trigger.found_in(m.content) for m in e.prompt)]
