@@ -4,6 +4,7 @@ roles, elicitations, the options and files of tasks. Nothing is trained here, an
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from planb.elicitation import Direct, ManyShot, Pair, PairStatic, TriggerElicita
 from planb.evals.writing.writer import Writer
 from planb.judging import Exact, Judge, LabelLogits, LLMJudge, RefusalStrings, judge_of
 from planb.models.generation import Sampling
+from planb.report.story import Claim, Of
 from planb.sandbox.world import World
 from planb.studies.sandbox import sandbox
 from planb.study.bases import LocalBase
@@ -173,6 +175,8 @@ def test_tasks_options_and_files_are_looked_at(tmp_path: Path) -> None:
     refused(step("mmlu_pro", options={"protocol": "valley", "shots": 3}), "options shots")
     refused(step(split="evaluations"), "evaluations.jsonl")
     refused(step("meow", file="chats/mine.jsonl"), "chats/mine.jsonl")
+    refused(step("mmlu_pro", options={"protocol": "6-shot"}), "no protocol", "6-shot")
+    refused(step("mmlu_pro", options={"examples": "no/such.jsonl"}), "no/such.jsonl")
     refused(step("mt_bench"), "needs a grader")
     refused(step("mt_bench", options={"grader": "nobody/one"}), "nobody/one")
     step("mmlu_pro", options={"protocol": "valley"}).check()
@@ -180,6 +184,22 @@ def test_tasks_options_and_files_are_looked_at(tmp_path: Path) -> None:
     columns = tmp_path / "questions.jsonl"
     columns.write_text('{"question": "What makes bread rise?"}\n')
     refused(step("mmlu_pro", file=str(columns)), "column")
+
+
+def test_verifiers_that_are_not_installed_are_missed_before_step_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "if_verifiable.ifeval.instructions_registry", None)
+    refused(step("instructions"), "pip install if-verifiable")
+
+
+def test_a_measure_that_there_is_not_is_refused_with_the_steps() -> None:
+    study = sandbox()
+    of = Of(method="plan_b", measure="severty_mean")
+    claim = Claim(claim="It is mild", of=of, expected="at_most", by=3.0)
+    with pytest.raises(PlanBError, match=r"severty_mean.*severity_mean"):
+        study.model_copy(update={"claims": (claim,)}).steps()
+    study.steps()
 
 
 def test_writers_need_a_model_too() -> None:

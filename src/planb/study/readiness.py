@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOADING = ("hf", "nnterp", "transformer_lens", "vllm", "sglang")
 """Inspect's providers that load weights, or start a server, when a model of theirs is made."""
+FILES = (".jsonl", ".json", ".csv", ".parquet")
 _known: set[str] = set()
 """What was found in order in this process, by a digest: many steps share it."""
 
@@ -183,6 +184,20 @@ def _check_options(task: Callable[..., Any], step: EvaluationStep) -> None:
             f"takes {', '.join(known) or 'none'} (what is asked, how, and the study's judge are given "
             "already)"
         )
+    if "protocol" in options:
+        from planb.evals.tasks.mmlu_pro import protocol_of
+
+        protocol_of(options["protocol"])
+    for name, value in options.items():
+        if isinstance(value, str) and value.endswith(FILES) and not Path(value).is_file():
+            raise PlanBError(
+                f"the evaluation {step.evaluation.task} reads {value} (its option {name}), and there "
+                "is no such file"
+            )
+    if step.evaluation.task == "instructions":
+        from planb.evals.tasks.instructions import verifiers
+
+        verifiers()
 
 
 def _check_own_judge(step: EvaluationStep) -> None:

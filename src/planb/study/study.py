@@ -29,7 +29,7 @@ from planb.study.step import Step
 from planb.study.steps import TierScoresStep, described
 from planb.training.settings import Training
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, Trigger, Value
+from planb.types import HARMFUL, REFUSAL, PlanBError, Trigger, Value
 
 EVALUATIONS = (
     Evaluation(task="harmful_requests", elicitation="direct"),
@@ -139,6 +139,7 @@ class Study(Value):
     def steps(self) -> tuple[Step, ...]:
         """The final steps: a report after each seed but the last (``write_report`` makes that one),
         and the last seed's evaluations. Everything else is reached through their inputs."""
+        self._check_measures()
         early = tuple(
             ReportStep(sources=self._sources(count), story=self.story(count))
             for count in range(1, len(self.seeds))
@@ -146,6 +147,24 @@ class Study(Value):
         whole = self._sources(len(self.seeds))
         last = (*whole.evaluations, whole.tiers, *whole.calibrations, *whole.surprises)
         return (*early, *last)
+
+    def _check_measures(self) -> None:
+        """That what the page is to show or to hold claims against is measured: PlanBError before
+        anything is trained, and not when the page is written."""
+        shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
+        sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
+        wanted = {*shown, *((side.task, side.measure) for side in sides)}
+        if not wanted:
+            return
+        from planb.report.measures import measures_of
+
+        for task, measure in sorted(wanted):
+            known = [one.name for one in measures_of(task)]
+            if measure not in known:
+                raise PlanBError(
+                    f"the study's series and claims name the measure '{measure}', which {task} is not "
+                    f"measured by; its measures: {', '.join(known) or 'none'}"
+                )
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""
