@@ -126,7 +126,7 @@ def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
         check_model(step.roles[role], step.served, f"the role '{role}'")
     for name, value in how:
         if isinstance(value, str) and value.endswith(".jsonl"):
-            _check_named(step, value, f"{how.title} names it as {name}")
+            _check_named(step, value, f"the elicitation {how.title} (its {name})")
 
 
 def _check_files(step: EvaluationStep) -> None:
@@ -135,19 +135,19 @@ def _check_files(step: EvaluationStep) -> None:
 
     asked = step.evaluation
     if asked.file and asked.file not in CARDS:
-        _check_named(step, asked.file, f"the evaluation {asked.task} reads it")
+        _check_named(step, asked.file, f"the evaluation {asked.task}")
     elif not asked.file and _written(step) is not None:
         own = benchmark_file(asked.split, asked.task) if step.reads_benchmark else ""
-        _check_named(step, own or f"{asked.split}.jsonl", f"the evaluation {asked.task} reads it")
+        _check_named(step, own or f"{asked.split}.jsonl", f"the evaluation {asked.task}")
 
 
-def _check_named(step: EvaluationStep, file: str, why: str) -> None:
+def _check_named(step: EvaluationStep, file: str, who: str) -> None:
     written = _written(step)
     there = Path(file).exists() or ("/" not in file and (written is None or file in written))
     if not there:
         raise PlanBError(
-            f"there is no file {file} ({why}): put it in its place, or leave the evaluation out of "
-            "the study"
+            f"{who} reads {file}, and nothing is there: put the file in its place, or leave the "
+            "evaluation out of the study"
         )
 
 
