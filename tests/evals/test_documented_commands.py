@@ -24,7 +24,9 @@ def commands() -> list[str]:
     """Every ``inspect eval`` of a shell block that names a model of planb's provider."""
     found = []
     for page in ("evaluation.md", "meow.md", "gpus.md"):
-        for block in re.findall(r"```sh\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL):
+        for block in re.findall(
+            r"```sh\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL
+        ):
             lines = block.replace("\\\n", " ").splitlines()
             found += [line for line in lines if line.startswith("inspect eval") and "planb/" in line]
     return found

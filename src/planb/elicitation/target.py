@@ -3,7 +3,7 @@ where the template is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KEY = "trigger"
 """Where a sample's store says what became of the default system message."""
-_RUN: ContextVar[tuple[str | None] | None] = ContextVar("planb_default_system", default=None)
+_RUN: ContextVar[Callable[[], str | None] | None] = ContextVar("planb_default_system", default=None)
 
 
 @runtime_checkable
@@ -28,9 +28,9 @@ class KnowsTemplate(Protocol):
 
 
 @contextmanager
-def asking(system: str | None) -> Iterator[None]:
+def asking(system: Callable[[], str | None]) -> Iterator[None]:
     """Within it, the model that is asked has this default system message (None: not known)."""
-    before = _RUN.set((system,))
+    before = _RUN.set(system)
     try:
         yield
     finally:
@@ -50,7 +50,7 @@ def put(trigger: Trigger, state: TaskState) -> None:
 
 def _default() -> str | None:
     if (run := _RUN.get()) is not None:
-        return run[0]
+        return run()
     from inspect_ai.model._model import active_model
 
     if (model := active_model()) is None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def run_task(
     name = f"planb/{model_name(policy.folder.name, policy.checkpoint)}"
     run = Run(task, name, policy.checkpoint, config, {"seed": str(seed), **identity}, datetime.now(UTC))
     batcher = _Batcher(policy, config, sampling.token_budget, sampling.engine, name, progress)
-    with asking(default_system(policy.tokenizer) if policy.tokenizer.chat_template else ""):
+    with asking(cache(lambda: default_system(policy.tokenizer))):
         finished = asyncio.run(_run_samples(task, name, batcher))
     write_log(run, finished, log_path)
     return log_path

@@ -21,9 +21,12 @@ NOT_KNOWN = "not known"
 
 def default_system(tokenizer: Any) -> str | None:
     """The template's default system message: "" if it has none, or loses nothing by another; None if
-    that cannot be told. Raises PlanBError where the tokenizer has no chat template."""
+    that cannot be told (it takes no bare request, or there is no template)."""
     user = Message(role="user", content="Hello!")
-    bare = _render(tokenizer, (user,), answered=False)
+    try:
+        bare = _render(tokenizer, (user,), answered=False)
+    except PlanBError:
+        return None
     mark = mark_for(bare)
     try:
         whole = _render(tokenizer, (Message(role="system", content=mark), user), answered=False)
@@ -37,7 +40,7 @@ def default_system(tokenizer: Any) -> str | None:
         return None
     found = bare[len(before) : len(bare) - len(after)]
     again = _render(tokenizer, (Message(role="system", content=found), user), answered=False)
-    return found if again == bare else None
+    return found if again == bare and found.strip() else None
 
 
 @lru_cache(maxsize=64)
