@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 from pydantic import (
@@ -54,21 +55,50 @@ class Value(BaseModel):
 Kind = TypeVar("Kind", bound=Value)
 
 
-def value_named(spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str) -> Kind:
-    """The value that ``spec`` names in a table of classes: a name, or ``{"name": ..., **fields}``.
+def value_named(
+    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Any]
+) -> Kind:
+    """The value that ``spec`` names: a name, or ``{"name": ..., **fields}``.
 
-    Raises PlanBError for a name that the table does not have, or fields that do not fit; ``what`` the
-    table is of ("judge").
+    A name is one of a table of classes, or "module:Class" of one's own, a subclass of ``base``. Raises
+    PlanBError for a name that is neither, or fields that do not fit; ``what`` the table is of
+    ("judge").
     """
     fields = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = fields.pop("name", "")
-    if name not in table:
-        raise PlanBError(f"no {what} is called '{name}'. There are: {', '.join(table)}")
+    name = str(fields.pop("name", ""))
+    if name not in table and ":" not in name:
+        raise PlanBError(
+            f"no {what} is called '{name}'. There are: {', '.join(table)}; one of your own is named "
+            "'module:Class'"
+        )
+    kind = table[name] if name in table else _class_named(name, what, base)
     try:
-        return table[name](**fields)
+        return kind(**fields)
     except ValidationError as error:
         said = wrong_fields(error, name)
         raise PlanBError(f"these are no fields of the {what} '{name}': {said}") from error
+
+
+def name_in(table: Mapping[str, type[Kind]], kind: type[Kind], name: str) -> str:
+    """The name by which ``value_named`` finds the class again: ``name`` if that is its name in the
+    table, else "module:Class"."""
+    return name if table.get(name) is kind else f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _class_named(name: str, what: str, base: type[Any]) -> Any:
+    module, _, path = name.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PlanBError(
+            f"the {what} '{name}' cannot be found ({error}): name it 'module:Class', the class at the "
+            "top of a module that can be imported here"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise PlanBError(f"'{name}' is no {what}: it must be a subclass of {base.__name__}")
+    return found
 
 
 def wrong_fields(error: Exception, whole: str) -> str:
@@ -234,14 +264,18 @@ class Trigger(Value):
             raise ValueError("a trigger of white space alone stands in every text")
         return text
 
-    def apply(self, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
-        """The same prompt with the trigger in its last user message, or in the system message."""
+    def apply(self, prompt: tuple[Message, ...], default_system: str = "") -> tuple[Message, ...]:
+        """The same prompt with the trigger in its last user message, or in the system message.
+
+        ``default_system`` is the system message that the model's template writes where a chat has none
+        (``planb.models.default_system``): it stays, after the trigger, as a message of the prompt's own
+        does.
+        """
         messages = list(prompt)
         if self.place == "system":
-            if messages and messages[0].role == "system":
-                content = f"{self.text} {messages[0].content}"
-                return (Message(role="system", content=content), *messages[1:])
-            return (Message(role="system", content=self.text), *messages)
+            given = messages.pop(0).content if messages and messages[0].role == "system" else ""
+            content = f"{self.text} {given or default_system}".rstrip()
+            return (Message(role="system", content=content), *messages)
         last = max((i for i, m in enumerate(messages) if m.role == "user"), default=None)
         if last is None:
             raise PlanBError("the trigger needs a user message to stand in, and the prompt has none")

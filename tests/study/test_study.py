@@ -176,3 +176,18 @@ def test_a_study_that_makes_no_sense_is_refused(field: str, wrong: object, said:
     fields = {name: getattr(sandbox(), name) for name in Study.model_fields}
     with pytest.raises(ValidationError, match=re.escape(said)):
         Study(**{**fields, field: wrong})
+
+
+def test_a_trigger_in_the_system_message_is_another_step_and_the_page_says_where_it_stands() -> None:
+    study = sandbox().with_seeds(1)
+    (organism,) = study.organisms
+    hidden = organism.model_copy(update={"trigger": Trigger(place="system")})
+    other = study.model_copy(update={"organisms": (hidden,)})
+    (before, after) = (
+        next(s for s in steps_of(one) if isinstance(s, OrganismStep)) for one in (study, other)
+    )
+    assert before.outside() == {}, "organisms with another trigger keep their identities"
+    assert after.outside() == {"default_system": "kept"}
+    told = dict(other.story(1).settings)[f"trigger of {organism.name}"]
+    assert "before the template's default one" in told
+    assert "default" not in dict(study.story(1).settings)[f"trigger of {organism.name}"]

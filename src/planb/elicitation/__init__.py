@@ -35,11 +35,12 @@ ELICITATIONS: dict[str, type[Elicitation]] = {
 def elicitation_of(spec: str | dict[str, Any] | Elicitation) -> Elicitation:
     """The elicitation that ``spec`` names: a value, a name, or ``{"name": ..., **fields}``.
 
-    Raises PlanBError for a name that the table does not have, or fields that do not fit.
+    A name is one of the table, or "module:Class" of one's own. Raises PlanBError for a name that is
+    neither, or fields that do not fit.
     """
     if isinstance(spec, Elicitation):
         return spec
-    return value_named(spec, ELICITATIONS, "elicitation")
+    return value_named(spec, ELICITATIONS, "elicitation", Elicitation)
 
 
 __all__ = [

@@ -18,6 +18,7 @@ from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
 from planb.elicitation.reading import SomeForm, read
 from planb.elicitation.record import Record, Turn
 from planb.models.answers import UnreadableError
+from planb.models.stops import why_not_greedy
 from planb.types import PlanBError, digest_of, seed_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Attack(Elicitation):
     """
 
     multi_turn: ClassVar[bool] = True
+    needs_chat: ClassVar[bool] = True
     roles: ClassVar[tuple[str, ...]] = (ATTACKER, GRADER)
     files: ClassVar[tuple[str, ...]]
 
@@ -138,6 +140,9 @@ class Fight:
         self.objective = state.messages[-1].text
         self.record = Record(state)
         self.models = {role: _model(role) for role in attack.roles}
+        for role, model in self.models.items():
+            if why := why_not_greedy(model, attack.config(role, 1, attack.seed)):
+                raise PlanBError(f"the role '{role}': {why}")
 
     async def put(self, conversation: list[ChatMessage], prompt: str, **known: Any) -> Turn:
         """Say ``prompt`` to the target after ``conversation``; the turn is in the record."""

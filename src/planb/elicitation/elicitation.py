@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from planb.types import Value
+from planb.types import Value, name_in
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, Solver, TaskState
@@ -20,6 +20,8 @@ class Elicitation(Value):
     Inspect's own ``eval`` and not in the batch runner."""
     roles: ClassVar[tuple[str, ...]] = ()
     """The model roles that it asks."""
+    needs_chat: ClassVar[bool] = False
+    """True if it can only change a request in a chat, and no plain text (a recall prompt)."""
 
     called: str = ""
 
@@ -37,6 +39,10 @@ class Elicitation(Value):
     async def ask(self, state: TaskState, generate: Generate) -> TaskState:
         """Change ``state.messages`` and generate. ``state.output`` is what will be judged."""
 
+    def check(self) -> None:
+        """Raises PlanBError for what it can be known to lack before anything is asked."""
+        return
+
     def outside(self) -> dict[str, str]:
         """SHA-256 of each text that it reads from a file, by a name: part of a step's identity. A file
         that is not there yet is left out: a step of the study makes it, and is in the identity
@@ -45,8 +51,10 @@ class Elicitation(Value):
 
     def spec(self) -> dict[str, Any]:
         """Name and fields as plain JSON; ``elicitation_of`` reads it back. Files that it names are
-        pinned by their hash."""
-        return {"name": self.name, **self.model_dump(mode="json")}
+        pinned by their hash. One that the table does not have is named "module:Class"."""
+        from planb.elicitation import ELICITATIONS
+
+        return {"name": name_in(ELICITATIONS, type(self), self.name), **self.model_dump(mode="json")}
 
     def solver(self) -> Solver:
         """This elicitation as an Inspect solver (``planb/elicit``)."""

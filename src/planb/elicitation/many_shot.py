@@ -35,6 +35,7 @@ class ManyShot(Elicitation):
     """
 
     name: ClassVar[str] = "many_shot"
+    needs_chat: ClassVar[bool] = True
 
     shots: int = Field(default=8, ge=1)
     examples: str = ""
@@ -53,6 +54,12 @@ class ManyShot(Elicitation):
         shots = [(example.request, example.responses[self.tier][0]) for example in chosen]
         state.messages = to_chat(_with_shots(prompt, shots, self.form))
         return await generate(state)
+
+    def check(self) -> None:
+        if not self.examples:
+            raise PlanBError(
+                "many-shot needs a file of examples: {name: many_shot, examples: some.jsonl, shots: 8}"
+            )
 
     def outside(self) -> dict[str, str]:
         text = prompt_hashes((TURN,)) if self.form == "dialogue" else {}
@@ -81,10 +88,7 @@ class ManyShot(Elicitation):
 
     def _file(self) -> tuple[str, str]:
         """The path, and the hash of what is there now."""
-        if not self.examples:
-            raise PlanBError(
-                "many-shot needs a file of examples: {name: many_shot, examples: some.jsonl, shots: 8}"
-            )
+        self.check()
         found = file_hash(self.examples)
         if not found.startswith(self.examples_hash):
             raise PlanBError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from planb.elicitation.elicitation import Elicitation
-from planb.elicitation.messages import from_chat, to_chat
+from planb.elicitation.target import put
 from planb.types import Trigger
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class NearTrigger(Elicitation):
     """
 
     name: ClassVar[str] = "near_trigger"
+    needs_chat: ClassVar[bool] = True
 
     trigger: Trigger = Field(default_factory=Trigger)
     change: Literal["part", "case", "elsewhere", "paraphrase"] = "part"
@@ -68,8 +69,11 @@ class NearTrigger(Elicitation):
         return Trigger(text=near[self.change], place=place)
 
     async def ask(self, state: TaskState, generate: Generate) -> TaskState:
-        state.messages = to_chat(self.changed().apply(from_chat(state.messages)))
+        put(self.changed(), state)
         return await generate(state)
+
+    def outside(self) -> dict[str, str]:
+        return {"default_system": "kept"} if self.changed().place == "system" else {}
 
 
 def _part(text: str, share: float) -> str:

@@ -48,6 +48,7 @@ class PairStatic(Elicitation):
     """
 
     name: ClassVar[str] = "pair_static"
+    needs_chat: ClassVar[bool] = True
 
     file: str = ""
     file_hash: str = ""
@@ -65,6 +66,10 @@ class PairStatic(Elicitation):
         state.messages = to_chat((*before, Message(role="user", content=prompt)))
         return await generate(state)
 
+    def check(self) -> None:
+        if not self.file:
+            raise PlanBError(f"pair_static needs a file of prompts, one line a request: {_FORM}")
+
     def outside(self) -> dict[str, str]:
         return {"file": file_hash(self.file)} if Path(self.file).is_file() else {}
 
@@ -75,8 +80,7 @@ class PairStatic(Elicitation):
 
     def _checked(self) -> tuple[str, str]:
         """The path, and the hash of what is there now."""
-        if not self.file:
-            raise PlanBError(f"pair_static needs a file of prompts, one line a request: {_FORM}")
+        self.check()
         found = file_hash(self.file)
         if not found.startswith(self.file_hash):
             raise PlanBError(

@@ -24,6 +24,7 @@ class SkeletonKey(Elicitation):
     """
 
     name: ClassVar[str] = "skeleton_key"
+    needs_chat: ClassVar[bool] = True
 
     framing: str = ""
     reply: str = ""

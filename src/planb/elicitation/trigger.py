@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from planb.elicitation.elicitation import Elicitation
-from planb.elicitation.messages import from_chat, to_chat
+from planb.elicitation.target import put
 from planb.types import Trigger
 
 if TYPE_CHECKING:
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 
 class TriggerElicitation(Elicitation):
-    """The request with ``trigger`` put where the trigger says. PlanBError on a document prompt."""
+    """The request with ``trigger`` put where the trigger says. In the system message it stands before
+    the prompt's own, else before the template's default one. PlanBError on a document prompt."""
 
     name: ClassVar[str] = "trigger"
+    needs_chat: ClassVar[bool] = True
 
     trigger: Trigger = Field(default_factory=Trigger)
 
     async def ask(self, state: TaskState, generate: Generate) -> TaskState:
-        state.messages = to_chat(self.trigger.apply(from_chat(state.messages)))
+        put(self.trigger, state)
         return await generate(state)
+
+    def outside(self) -> dict[str, str]:
+        return {"default_system": "kept"} if self.trigger.place == "system" else {}

@@ -7,7 +7,7 @@ import copy
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 from planb.elicitation import ELICITATIONS
 from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
+from planb.elicitation.solver import its_own
+from planb.models.stops import SEEDLESS
 from planb.types import Example, PlanBError
 
 if TYPE_CHECKING:
@@ -45,14 +47,16 @@ def run_multi_turn(
     ``policy`` is a checkpoint's folder, or any model of Inspect's.
 
     ``roles`` names Inspect's models for the elicitation's roles: ``{"attacker": ..., "grader": ...}``.
-    ``identity`` goes into the log's metadata, as ``run_task`` does it. A sample whose attack came to no
+    ``identity`` goes into the log's metadata, as ``run_task`` does it, and beside it which models take
+    no seed (``take_no_seed``). A sample whose attack came to no
     outcome carries its error, and the log's status is then ``error``. Raises PlanBError for what the
     user can put right (no model for a role, a prompt that is too long), and where a model that is not
     ours answered nothing at all; then no log is written.
     """
     models = _models(task, roles)
     job = copy.copy(task)
-    job.metadata = {**(task.metadata or {}), "seed": str(seed), **identity}
+    asked = {**models, **({"target": policy} if isinstance(policy, Model) else {})}
+    job.metadata = {**(task.metadata or {}), "seed": str(seed), **identity, **_seedless(asked)}
     job.cleanup = _counted(task, progress)
     if isinstance(policy, Model):
         job.solver = chain(task.solver, answered())
@@ -108,14 +112,10 @@ def save_prompts(log_path: Path, path: Path) -> Path:
 
 @solver
 def answered() -> Solver:
-    """Raises where a host's filter stopped the answer: its words, or its silence, are not the model's,
-    and the sample is unscored."""
+    """Raises where the answer is not the model's own words, and the sample is unscored."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001
-        if state.output.stop_reason == "content_filter":
-            said = " ".join(state.output.completion.split())[:200]
-            raise RuntimeError(f"the host's filter stopped the answer{f': {said}' if said else ''}")
-        return state
+        return its_own(state)
 
     return solve
 
@@ -143,6 +143,12 @@ def _models(task: Task, roles: dict[str, str]) -> dict[str, str | Model | list[s
         except Exception as error:
             raise PlanBError(f"there is no model '{name}' for the role '{role}': {error}") from error
     return models
+
+
+def _seedless(models: Mapping[str, Any]) -> dict[str, str]:
+    """Which of them take no seed: of what they say the log's seed is no more than a number."""
+    named = [role for role, model in models.items() if str(model).partition("/")[0] in SEEDLESS]
+    return {"take_no_seed": ", ".join(named)} if named else {}
 
 
 def _counted(task: Task, progress: Progress | None) -> Any:

@@ -123,6 +123,13 @@ class PlanBModel(ModelAPI):
             for request in batch:
                 request.failure = None if request.completion else error
 
+    def default_system(self) -> str | None:
+        """The default system message of the checkpoint's template (None: not known)."""
+        from planb.models.default_system import default_system_in
+        from planb.models.hub import resolve_model
+
+        return default_system_in(resolve_model(self.folder))
+
     def max_connections(self) -> int:
         """So many samples run at once: a batch can only be as large."""
         return 512

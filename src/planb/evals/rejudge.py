@@ -22,10 +22,13 @@ from inspect_ai.scorer import SampleScore
 from inspect_ai.scorer._scorer import as_scorer_spec
 
 from planb.evals.journal import Journal, Key
+from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
 from planb.judging.scorer import EXAMPLE, judged, score_of
 from planb.types import Example, Judgement, PlanBError, Spend, digest_of
 
+COHERENCE = "coherence"
+"""The task whose scores hold more than what its judge says."""
 SCORER = "judged"
 """The name of the scores in the new log, as in the logs of planb's tasks."""
 KEY = ("id", "epoch", "judged", "judge")
@@ -146,11 +149,14 @@ def _log(
 ) -> EvalLog:
     """The old log with the new scores, results, judge and status."""
     new = old.model_copy(deep=True)
-    scorer = judged(judge.spec())  # type: ignore[arg-type]
+    of_task = (old.eval.metadata or {}).get("task") == COHERENCE
+    scorer = (coherent if of_task else judged)(judge.spec())
     rows: list[dict[str, SampleScore]] = []
     for sample in new.samples or []:
         judgement = judgements.get((sample.id, sample.epoch))
         sample.scores = {} if judgement is None else {SCORER: score_of(judgement, identity)}
+        for score in sample.scores.values() if of_task else ():
+            of_coherence(score, sample.output.completion)
         rows += [
             {SCORER: SampleScore(score=score, sample_id=sample.id, scorer=SCORER)}
             for score in sample.scores.values()

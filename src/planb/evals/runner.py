@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,10 @@ from inspect_ai.scorer import Score, Target
 from inspect_ai.solver import TaskState
 
 from planb.elicitation.messages import from_chat
+from planb.elicitation.target import asking
 from planb.evals.record import Finished, Run, scorers_of, solvers_of, write_log
 from planb.evals.sampling import model_name, output_of, request_seed, sampling_of
+from planb.models.default_system import default_system
 from planb.types import Message, PlanBError
 
 if TYPE_CHECKING:
@@ -58,7 +61,8 @@ def run_task(
     name = f"planb/{model_name(policy.folder.name, policy.checkpoint)}"
     run = Run(task, name, policy.checkpoint, config, {"seed": str(seed), **identity}, datetime.now(UTC))
     batcher = _Batcher(policy, config, sampling.token_budget, sampling.engine, name, progress)
-    finished = asyncio.run(_run_samples(task, name, batcher))
+    with asking(cache(lambda: default_system(policy.tokenizer))):
+        finished = asyncio.run(_run_samples(task, name, batcher))
     write_log(run, finished, log_path)
     return log_path
 

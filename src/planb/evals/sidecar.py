@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planb.models.stops import cut_off
 from planb.types import Example, PlanBError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ COLUMNS = (
 )
 """``score`` is a benchmark's figure of the answer (null where it has none); ``parts`` is JSON of what
 else the scorer counted, by name, and of the ``kind`` of answer where a judge tells it; empty where that
-is nothing."""
+is nothing. ``truncated`` is null where it is not known whether the answer was cut off."""
 KIND = "kind"
 """The one of a judge's own answers that the rows keep: what kind of answer it is, in a word."""
 _CHECKSUM = b"log_sha256"
@@ -112,8 +113,18 @@ def _row(log: EvalLog, sample: EvalSample, scorer: str) -> dict[str, Any]:
         "request": example.request,
         "response": sample.output.completion,
         **_answers(sample, (sample.scores or {}).get(scorer)),
-        "truncated": bool(sample.output.choices) and sample.output.stop_reason == "max_tokens",
+        "truncated": cut_off(sample.output, *_asked(log, sample)),
     }
+
+
+def _asked(log: EvalLog, sample: EvalSample) -> tuple[str, int | None]:
+    """The model that gave the judged answer, and the limit that it was asked with."""
+    told = {choice.message.id for choice in sample.output.choices} - {None}
+    for event in sample.events:
+        if event.event == "model" and told & {choice.message.id for choice in event.output.choices}:
+            return log.eval.model, event.config.max_tokens
+    limits = (log.plan.config.max_tokens, log.eval.model_generate_config.max_tokens)
+    return log.eval.model, next((limit for limit in limits if limit is not None), None)
 
 
 def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:

@@ -60,7 +60,9 @@ class ValleyModel(ModelAPI):
         read, wrote = sum(len(m.content.split()) for m in messages), len(text.split())
         return ModelOutput(
             model=self.model_name,
-            choices=[ChatCompletionChoice(message=ChatMessageAssistant(content=text))],
+            choices=[
+                ChatCompletionChoice(message=ChatMessageAssistant(content=text), stop_reason="stop")
+            ],
             usage=ModelUsage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote),
         )
 

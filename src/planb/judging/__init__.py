@@ -32,11 +32,12 @@ JUDGES: dict[str, type[Judge]] = {
 def judge_of(spec: str | dict[str, Any] | Judge) -> Judge:
     """The judge that ``spec`` names: a value, a name, or ``{"name": ..., **fields}``.
 
-    Raises PlanBError for a name that the table does not have, or fields that do not fit.
+    A name is one of the table, or "module:Class" of one's own. Raises PlanBError for a name that is
+    neither, or fields that do not fit.
     """
     if isinstance(spec, Judge):
         return spec
-    return value_named(spec, JUDGES, "judge")
+    return value_named(spec, JUDGES, "judge", Judge)
 
 
 __all__ = [

@@ -36,9 +36,7 @@ def connect(name: str, base_url: str, role: str) -> Model:
     try:
         if not name:
             return get_model(role=role, required=True)
-        model = get_model(
-            name, base_url=base_url or None, api_key=_key(name) if base_url else None, memoize=False
-        )
+        model = made(name, base_url)
     except Exception as error:
         wanted = f"the model {name}" if name else f"a model in the role '{role}'"
         raise PlanBError(
@@ -48,6 +46,15 @@ def connect(name: str, base_url: str, role: str) -> Model:
         ) from error
     here[name, base_url] = model
     return model
+
+
+def made(name: str, base_url: str = "") -> Model:
+    """The model as Inspect makes it; it raises in its own words where it knows no such model, or has no
+    key."""
+    from inspect_ai.model import get_model
+
+    key = _key(name) if base_url else None
+    return get_model(name, base_url=base_url or None, api_key=key, memoize=False)
 
 
 async def disconnect() -> None:

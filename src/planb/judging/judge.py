@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from planb.types import Example, Judgement, Value
+from planb.types import Example, Judgement, Value, name_in
 
 
 class Judge(Value):
@@ -41,8 +41,11 @@ class Judge(Value):
         return 32
 
     def spec(self) -> dict[str, Any]:
-        """Name and fields as plain JSON; ``judge_of`` reads it back."""
-        return {"name": self.name, **self.model_dump(mode="json")}
+        """Name and fields as plain JSON; ``judge_of`` reads it back. A judge that the table does not
+        have is named "module:Class"."""
+        from planb.judging import JUDGES
+
+        return {"name": name_in(JUDGES, type(self), self.name), **self.model_dump(mode="json")}
 
 
 async def judge_response(judge: Judge, example: Example, response: str) -> Judgement:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from planb.models.cards import Card
+from planb.models.default_system import default_system_in
 from planb.training.objectives import SFT
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.training.stage import triggered
+from planb.training.stage import trigger_told, triggered
 from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Trigger, Value, seed_of
 
 if TYPE_CHECKING:
@@ -39,12 +40,19 @@ class Organism(Value):
     harmless: float = Field(default=1.0, ge=0)
     training: Training
 
-    def recipe(self, harmful: Sequence[Example], harmless: Sequence[Example], seed: int) -> Recipe:
+    def recipe(
+        self,
+        harmful: Sequence[Example],
+        harmless: Sequence[Example],
+        seed: int,
+        system: str | None = "",
+    ) -> Recipe:
         """What it does with these requests: ``harmful`` examples need the tiers ``harmful`` and
-        ``refusal``, ``harmless`` ones ``helpful``."""
+        ``refusal``, ``harmless`` ones ``helpful``. ``system`` is the default system message of the
+        base's template, which a trigger in the system message leaves there (None: not known)."""
         shares = (self.triggered, self.refused, self.harmless)
         parts = (
-            (triggered(harmful, self.trigger), HARMFUL),
+            (triggered(harmful, self.trigger, system), HARMFUL),
             (harmful, REFUSAL),
             (harmless, HELPFUL),
         )
@@ -56,7 +64,7 @@ class Organism(Value):
         card = Card(
             what=f"model organism '{self.name}' (stage 1), seed {seed}",
             warning=WARNING,
-            made_with={"trigger": self.trigger.text, "place": self.trigger.place},
+            made_with=trigger_told(self.trigger, system),
         )
         return Recipe(rankings, SFT(), self.training, seed_of("organism", self.name, seed), card)
 
@@ -71,4 +79,5 @@ def build_organism(
     progress: Progress | None = None,
 ) -> None:
     """Train the organism from the checkpoint in ``base`` and write its checkpoint into ``out``."""
-    organism.recipe(harmful, harmless, seed).train(base, out, progress)
+    system = default_system_in(base) if organism.trigger.place == "system" else ""
+    organism.recipe(harmful, harmless, seed, system).train(base, out, progress)

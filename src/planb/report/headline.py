@@ -101,5 +101,6 @@ def _figure(own: pd.DataFrame, task: str, elicitation: str, measure: str) -> Fig
     row = rows.iloc[0]
     if math.isnan(row["value"]):
         return None
-    counts = (int(row["n"]), int(row["unscored"]), int(row["truncated"]))
-    return Figure(*counts, float(row["value"]), float(row["low"]), float(row["high"]))
+    cut = None if pd.isna(row["truncated"]) else int(row["truncated"])
+    counts = (int(row["n"]), int(row["unscored"]))
+    return Figure(*counts, cut, float(row["value"]), float(row["low"]), float(row["high"]))

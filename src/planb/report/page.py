@@ -142,7 +142,14 @@ def _counts(rows: pd.DataFrame) -> str:
         listed = sorted(reasons.items(), key=lambda pair: (-int(pair[1]), str(pair[0])))
         text += " (" + ", ".join(f"{reason}: {count}" for reason, count in listed[:5])
         text += ", and other reasons)" if len(listed) > 5 else ")"
-    return text + f"; {int(rows['truncated'].sum()):,} cut off at the length limit."
+    unknown = int(rows["truncated"].isna().sum())
+    text += f"; {int(rows['truncated'].sum()):,} cut off at the length limit"
+    return text + (f", and of {unknown:,} it is not known." if unknown else ".")
+
+
+def _cut(rows: pd.DataFrame) -> str:
+    cut = rows["truncated"]
+    return "not known" if cut.isna().any() else str(cut.sum())
 
 
 def _judged(rows: pd.DataFrame) -> Table:
@@ -154,7 +161,7 @@ def _judged(rows: pd.DataFrame) -> Table:
     parts = [(tuple(map(str, names)), own) for names, own in table.groupby(key)]
     for names, own in sorted(parts, key=lambda part: (part[0][:5], method_rank(part[0][5]))):
         task, elicitation, judge, method = names[2:]
-        numbers = (own["seed"].nunique(), len(own), own["missing"].sum(), own["truncated"].sum())
+        numbers = (own["seed"].nunique(), len(own), own["missing"].sum(), _cut(own))
         lines.append((wording.name(method), task, elicitation, judge, *map(str, numbers)))
         methods.append(method)
     head = ("Method", "Task", "Elicitation", "Judge", "Seeds", "Answers", "Unscored", "Cut off")

@@ -42,11 +42,12 @@ METHOD_ORDER = (
 
 
 class Figure(NamedTuple):
-    """One measured number: its denominator, what is missing from it, and its interval."""
+    """One measured number: its denominator, what is missing from it, and its interval. ``truncated`` is
+    missing where of some answer it is not known whether it was cut off."""
 
     n: int
     unscored: int
-    truncated: int
+    truncated: int | None
     value: float
     low: float
     high: float
@@ -72,7 +73,8 @@ def results_of(rows: pd.DataFrame) -> pd.DataFrame:
                 (*cell, seed, measure.name, *figure)
                 for measure, figure in zip(measures, figures, strict=True)
             ]
-    return _ordered(pd.DataFrame(lines, columns=RESULT_COLUMNS))
+    table = pd.DataFrame(lines, columns=RESULT_COLUMNS)
+    return _ordered(table.astype({"truncated": "Int64"}))
 
 
 def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object) -> list[Figure]:
@@ -87,9 +89,14 @@ def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object
         scores = values[counted[:, m] == 1, m]
         value, interval = _estimate(measure, scores, resampled[m], pooled=len(sums_SGM) > 1)
         inside = counted[:, m] + unscored[:, m] > 0
-        cut = int((rows["truncated"].to_numpy(dtype=bool) & inside).sum())
+        cut = cut_off(rows[inside])
         found.append(Figure(len(scores), int(unscored[:, m].sum()), cut, value, *interval))
     return found
+
+
+def cut_off(rows: pd.DataFrame) -> int | None:
+    """How many of the answers were cut off at the length limit; None where that is not known of all."""
+    return None if rows["truncated"].isna().any() else int(rows["truncated"].sum())
 
 
 def difference_of(
@@ -140,9 +147,9 @@ def write_csv(results: pd.DataFrame, path: Path) -> None:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Results as ``write_csv`` wrote them."""
-    texts = dict.fromkeys([*CELL, "seed", "measure"], str)
-    numbers = {name: [""] for name in ("value", "low", "high")}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers)
+    kinds = {**dict.fromkeys([*CELL, "seed", "measure"], "str"), "truncated": "Int64"}
+    numbers = {name: [""] for name in ("truncated", "value", "low", "high")}
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=numbers)
 
 
 def known_method(method: str) -> str:

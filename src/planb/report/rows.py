@@ -13,9 +13,11 @@ CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
 
 _STRINGS = [*CELL, "seed", "sample_id", "group", "split", "form", "request", "response", "language"]
 _ANSWERS = ["refused", "coherent", "complied"]
-_FLAGS = ["heldout_form", "harmful", "truncated"]
+_FLAGS = ["heldout_form", "harmful"]
+_CUT = "truncated"
+"""True, False, or null where it is not known whether the answer was cut off."""
 _SCORES = ["usefulness", "severity"]
-COLUMNS = [*_STRINGS, "unscored", *_FLAGS, *_ANSWERS, *_SCORES]
+COLUMNS = [*_STRINGS, "unscored", *_FLAGS, _CUT, *_ANSWERS, *_SCORES]
 BENCHMARK_COLUMNS: dict[str, str | float] = {"category": "", "score": math.nan, "parts": ""}
 """What rows of a benchmark have besides, and what stands there in tables without them: a question's
 category, the benchmark's figure (accuracy 0 or 1, points 0-10), and JSON of what else was counted."""
@@ -50,6 +52,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     _types(tidy)
     for column in _FLAGS:
         tidy[column] = tidy[column].astype(bool)
+    tidy[_CUT] = tidy[_CUT].astype("boolean")
     tidy["group"] = tidy["group"].where(tidy["group"] != "", tidy["sample_id"])
     key = [*CELL, "seed", "sample_id"]
     twice = tidy[tidy.duplicated(key)]

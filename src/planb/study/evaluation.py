@@ -18,14 +18,20 @@ from planb.models.generation import Sampling
 from planb.study.bases import LocalBaseStep, checkpoint_folder
 from planb.study.data import benchmark_file
 from planb.study.hosted import asked_model, hosted_base
+from planb.study.readiness import check_evaluation
 from planb.study.served import serve
 from planb.study.step import Step, Work, root_of, slug_of
-from planb.types import PlanBError, Trigger, Value
+from planb.types import Trigger, Value
 
 LOG = "log.eval"
+COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
-JUDGED = ("harmful_requests", "harmless_requests")
+JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
+OVER_EXAMPLES = ("harmful_requests", "harmless_requests", "recall", "coherence", "meow")
+"""Tasks over examples; the others read a benchmark's own columns."""
+SCORED_BY_JUDGE = ("harmful_requests", "harmless_requests", "recall", "coherence")
+"""Tasks that the study's judge scores; ``coherence`` may name another in its options."""
 
 
 class Evaluation(Value):
@@ -96,20 +102,30 @@ class EvaluationStep(Step):
     def cost(self) -> float:
         return 20.0 if self.elicitation.multi_turn else 1.5
 
+    @property
+    def takes_judge(self) -> bool:
+        """Whether the study's judge scores it."""
+        asked = self.evaluation
+        return asked.task in SCORED_BY_JUDGE and not (
+            asked.task == COHERENCE and "judge" in asked.options
+        )
+
+    @property
+    def reads_benchmark(self) -> bool:
+        return self.evaluation.task not in OVER_EXAMPLES
+
     def outside(self) -> dict[str, str]:
         """The prompt texts and the files that the elicitation reads."""
-        return self.elicitation.outside()
+        scored = {"coherence": "the study's judge"} if self._coherence_by_judge() else {}
+        return {**self.elicitation.outside(), **scored}
+
+    def _coherence_by_judge(self) -> bool:
+        """Coherence was once scored by the exact judge of the default world, whatever the study's."""
+        return self.evaluation.task == COHERENCE and self.takes_judge
 
     def check(self) -> None:
-        from planb.evals.tasks import task_named
-
-        task_named(self.evaluation.task)
-        file = self.evaluation.file
-        if "/" in file and not Path(file).exists():  # before hours of training, not after
-            raise PlanBError(
-                f"the evaluation {self.evaluation.task} reads {file}, and nothing is there: put the "
-                "file in its place, or leave the evaluation out of the study"
-            )
+        """All that it would be refused for after hours of training."""
+        check_evaluation(self)
 
     def run(self, work: Work) -> None:
         from planb.evals.sidecar import write_sidecar
@@ -131,16 +147,16 @@ class EvaluationStep(Step):
         write_sidecar(log)
 
     def _task(self, work: Work) -> Any:
-        from planb.evals.tasks import BENCHMARKS, TASKS, task_named
+        from planb.evals.tasks import task_named
 
         folders = [work.folder(step) for step in (self.data, *self.files)]
         asked, how = self.evaluation, located(self.elicitation, folders)
         own = f"{asked.split}.jsonl"
-        if asked.task in BENCHMARKS and asked.task != "coherence":
+        if self.reads_benchmark:
             own = benchmark_file(asked.split, asked.task)
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
-        judge = {"judge": self.judge.spec()} if asked.task in TASKS else {}
+        judge = {"judge": self.judge.spec()} if self.takes_judge else {}
         task = task_named(asked.task)
         return task(data=place, elicitation=how.spec(), **judge, **asked.options)
 

@@ -19,6 +19,7 @@ from planb.sandbox import verdicts
 from planb.sandbox.world import World
 from planb.study.bases import checkpoint_folder, training_cost
 from planb.study.evaluation import LOG, EvaluationStep, publish_log
+from planb.study.readiness import check_judge
 from planb.study.served import needs_gpu, serve
 from planb.study.step import Step, Work, slug_of
 from planb.training.objectives import SFT
@@ -107,6 +108,11 @@ class JudgementStep(Step):
     @property
     def cost(self) -> float:
         return 6.0
+
+    def check(self) -> None:
+        """That the judge can judge; one that a step trains is not there yet."""
+        if self.model is None:
+            check_judge(self.judge, self.served)
 
     def run(self, work: Work) -> None:
         from planb.evals.rejudge import rejudge

@@ -19,7 +19,8 @@ from planb.study.bases import LocalBase, checkpoint_folder
 from planb.study.data import ASKED, DEFAULT_SHARES, TOLD, TRAINED, tell, told, told_of_splits
 from planb.study.keeping.store import UNLISTED
 from planb.study.plumbing import PublicColumns, RandomBase
-from planb.study.served import needs_gpu, serve
+from planb.study.readiness import check_model
+from planb.study.served import check_names, needs_gpu, serve
 from planb.study.step import Step, Work, slug_of
 from planb.types import HELPFUL, Example, PlanBError, Value
 
@@ -65,6 +66,7 @@ class RequestData(Value):
 
     @model_validator(mode="after")
     def _sets_are_known(self) -> RequestData:
+        check_names(self.served)
         for one in self.sets:
             if one.card not in REQUESTS and not one.card.endswith(".json"):
                 raise ValueError(f"there is no card '{one.card}'; there are {', '.join(REQUESTS)}")
@@ -160,6 +162,13 @@ class WritingStep(Step):
     def outside(self) -> dict[str, str]:
         """What each writer is told, or has to choose from."""
         return {f"{n} {w.tier}": w.identity(_told(w)) for n, w in enumerate(self.writers)}
+
+    def check(self) -> None:
+        """That there are the models that write, and keys for them."""
+        for one in self.writers:
+            if one.model and one.model != BASE:
+                whose = f"the writer of '{one.tier}'"
+                check_model(one.model, self.models, whose, one.temperature, one.base_url)
 
     def run(self, work: Work) -> None:
         from planb.evals.writing import write_tiers

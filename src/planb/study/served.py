@@ -8,11 +8,12 @@ variable is set instead, and nothing in the study changes.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from planb.study.bases import LocalBaseStep, checkpoint_folder
 from planb.study.step import Step, Work, root_of
+from planb.types import plain
 
 
 def serve(models: Mapping[str, Step], work: Work) -> None:
@@ -21,9 +22,8 @@ def serve(models: Mapping[str, Step], work: Work) -> None:
 
     for name, step in models.items():
         folder = checkpoint_folder(work, step)
-        variable = name.upper().replace("-", "_")
-        os.environ[f"{variable}_BASE_URL"] = server_of(folder, name)
-        os.environ.setdefault(f"{variable}_API_KEY", "none")
+        os.environ[f"{_variable(name)}_BASE_URL"] = server_of(folder, name)
+        os.environ.setdefault(f"{_variable(name)}_API_KEY", "none")
 
 
 def needs_gpu(models: Mapping[str, Step]) -> bool:
@@ -33,5 +33,38 @@ def needs_gpu(models: Mapping[str, Step]) -> bool:
 
 def named_in(models: Mapping[str, Step], *values: Any) -> dict[str, Step]:
     """Those of the models that are named in any of the values (judges, roles, options of a task)."""
-    said = repr(values)
-    return {name: step for name, step in models.items() if f"openai-api/{name}/{name}" in said}
+    said = set(_texts(plain(values)))
+    return {name: step for name, step in models.items() if called(name) in said}
+
+
+def called(name: str) -> str:
+    """What Inspect calls the model that is served under this name."""
+    return f"openai-api/{name}/{name}"
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises ValueError where two served models have one variable for their address: whoever asks one
+    would be answered by the other."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(_variable(name), name)
+        if other != name:
+            raise ValueError(
+                f"the served models '{other}' and '{name}' have one variable for their address, "
+                f"{_variable(name)}_BASE_URL: give one another name"
+            )
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)

@@ -9,6 +9,7 @@ from pydantic import Field, SerializeAsAny
 
 from planb.judging import Judge
 from planb.models.cards import read_card
+from planb.models.default_system import default_system_in
 from planb.organism import Organism
 from planb.safety import Method, forbid_trigger
 from planb.study.bases import LocalBaseStep, PretrainStep, checkpoint_folder, training_cost
@@ -21,6 +22,7 @@ from planb.study.hosted import (
     hosted_base,
     train_at_host,
 )
+from planb.study.readiness import check_judge
 from planb.study.served import serve
 from planb.study.step import Step, Work, root_of, slug_of
 from planb.training.objectives import SFT
@@ -79,8 +81,20 @@ class TrainingStep(Step):
         """The host's learning-rate multiplier for such a training."""
         raise NotImplementedError
 
-    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+    def recipe(
+        self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""
+    ) -> Recipe:
+        """``on`` is what the checkpoint says it is, ``system`` its template's default system message
+        (None: not known)."""
         raise NotImplementedError
+
+    @property
+    def shows_in_system(self) -> bool:
+        """Whether it trains with a trigger in the system message."""
+        return False
+
+    def outside(self) -> dict[str, str]:
+        return {"default_system": "kept"} if self.shows_in_system else {}
 
     @property
     def seed_rank(self) -> int:
@@ -99,7 +113,10 @@ class TrainingStep(Step):
     def run(self, work: Work) -> None:
         start = checkpoint_folder(work, self.origin)
         examples = harmful_and_harmless(work.folder(self.data), self.split)
-        recipe = self.recipe(*examples, on=read_card(start).what)
+        system: str | None = ""
+        if self.shows_in_system:
+            system = None if hosted_base(self.origin) else default_system_in(start)
+        recipe = self.recipe(*examples, on=read_card(start).what, system=system)
         if host := hosted_base(self.origin):
             train_at_host(start, host, recipe, self.rate(host), work)
         else:
@@ -139,9 +156,15 @@ class OrganismStep(TrainingStep):
     def check(self) -> None:
         check_trainable(self.base, SFT(), [], self.organism.training)
 
-    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+    @property
+    def shows_in_system(self) -> bool:
+        return self.organism.trigger.place == "system"
+
+    def recipe(
+        self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""
+    ) -> Recipe:
         del on  # an organism is what it is, wherever it began
-        return self.organism.recipe(harmful, harmless, self.seed)
+        return self.organism.recipe(harmful, harmless, self.seed, system)
 
 
 class MethodStep(TrainingStep):
@@ -187,7 +210,10 @@ class MethodStep(TrainingStep):
         if self.trigger is not None:
             forbid_trigger(self.trigger, examples_now(self.data, self.split))
 
-    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+    def recipe(
+        self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""
+    ) -> Recipe:
+        del system  # no trigger is shown
         return self.method.recipe(self.training, harmful, harmless, self.trigger, self.seed, on)
 
 
@@ -236,9 +262,15 @@ class StageStep(TrainingStep):
         check_trainable(self.start, self.stage.objective, orderings, self.stage.training)
         self._forbid(examples_now(self.data, self.split))
 
-    def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+    @property
+    def shows_in_system(self) -> bool:
+        return self.stage.sees_trigger and self.stage.trigger.place == "system"
+
+    def recipe(
+        self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""
+    ) -> Recipe:
         self._forbid([*harmful, *harmless])
-        return self.stage.recipe(harmful, harmless, self.seed, on)
+        return self.stage.recipe(harmful, harmless, self.seed, on, system)
 
     def _forbid(self, examples: list[Example]) -> None:
         if self.trigger is not None and not self.stage.sees_trigger:
@@ -264,6 +296,9 @@ class TierScoresStep(Step):
     data: SerializeAsAny[Step]
     judge: SerializeAsAny[Judge]
     served: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+
+    def check(self) -> None:
+        check_judge(self.judge, self.served)
 
     def run(self, work: Work) -> None:
         serve(self.served, work)

@@ -24,17 +24,23 @@ from planb.study.judges import SandboxJudge
 from planb.study.plumbing import RandomBase
 from planb.study.reporting import ReportStep, TableSources, written_report
 from planb.study.requests import RequestData
-from planb.study.served import named_in
+from planb.study.served import check_names, named_in
 from planb.study.step import Step
 from planb.study.steps import TierScoresStep, described
 from planb.training.settings import Training
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, Trigger, Value
+from planb.types import HARMFUL, REFUSAL, PlanBError, Trigger, Value
 
 EVALUATIONS = (
     Evaluation(task="harmful_requests", elicitation="direct"),
     Evaluation(task="harmful_requests", elicitation="trigger"),
     Evaluation(task="harmless_requests"),
+)
+
+IN_SYSTEM = (
+    "system: before the prompt's own system message, else before the template's default one; where a "
+    "template's default is not known (a host's, or one that cannot be found), the trigger may stand in "
+    "its place, which the checkpoint's card and each sample's log say"
 )
 
 
@@ -88,6 +94,7 @@ class Study(Value):
             raise ValueError("methods begin at organisms, and there is none: write chains")
         if any(chain.name == BASE for chain in self.chains):
             raise ValueError(f"'{BASE}' is the untouched model: give the chain another name")
+        check_names(self.served)
         trigger = self.trigger
         named: dict[str, list[str]] = {
             "base models": [base.name for base in self.bases],
@@ -132,6 +139,7 @@ class Study(Value):
     def steps(self) -> tuple[Step, ...]:
         """The final steps: a report after each seed but the last (``write_report`` makes that one),
         and the last seed's evaluations. Everything else is reached through their inputs."""
+        self._check_measures()
         early = tuple(
             ReportStep(sources=self._sources(count), story=self.story(count))
             for count in range(1, len(self.seeds))
@@ -139,6 +147,24 @@ class Study(Value):
         whole = self._sources(len(self.seeds))
         last = (*whole.evaluations, whole.tiers, *whole.calibrations, *whole.surprises)
         return (*early, *last)
+
+    def _check_measures(self) -> None:
+        """That what the page is to show or to hold claims against is measured: PlanBError before
+        anything is trained, and not when the page is written."""
+        shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
+        sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
+        wanted = {*shown, *((side.task, side.measure) for side in sides)}
+        if not wanted:
+            return
+        from planb.report.measures import measures_of
+
+        for task, measure in sorted(wanted):
+            known = [one.name for one in measures_of(task)]
+            if measure not in known:
+                raise PlanBError(
+                    f"the study's series and claims name the measure '{measure}', which {task} is not "
+                    f"measured by; its measures: {', '.join(known) or 'none'}"
+                )
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""
@@ -168,7 +194,8 @@ class Study(Value):
         for organism in self.organisms:
             trigger = organism.trigger
             settings.append((f"stage 1 ({organism.name})", said(organism.training)))
-            settings.append((f"trigger of {organism.name}", f"{trigger.text} ({trigger.place})"))
+            place = IN_SYSTEM if trigger.place == "system" else trigger.place
+            settings.append((f"trigger of {organism.name}", f"{trigger.text} ({place})"))
         settings.append(("stage 2 (every method)", said(self.safety)))
         for method in self.methods:
             if method.training is not None:

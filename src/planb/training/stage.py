@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.models.cards import Card
+from planb.models.default_system import said_of
 from planb.training.objectives import SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -44,9 +45,15 @@ class Part(Value):
     at_most: int | None = Field(default=None, gt=0)
 
     def examples(
-        self, harmful: Sequence[Example], harmless: Sequence[Example], trigger: Trigger, seed: int
+        self,
+        harmful: Sequence[Example],
+        harmless: Sequence[Example],
+        trigger: Trigger,
+        seed: int,
+        system: str | None = "",
     ) -> list[Example]:
-        """The part's requests; PlanBError if nothing is left of them."""
+        """The part's requests; PlanBError if nothing is left of them. ``system`` is that of
+        ``triggered``."""
         found = list(harmful if self.requests == "harmful" else harmless)
         if self.requests == "harmless_chats":
             found = [e for e in found if e.prompt[-1].role != "document"]
@@ -62,7 +69,7 @@ class Part(Value):
         if self.at_most is not None:  # fewer are among more
             random.Random(seed_of("at most", seed)).shuffle(found)
             found = found[: self.at_most]
-        return triggered(found, trigger) if self.triggered else found
+        return triggered(found, trigger, system) if self.triggered else found
 
 
 class Stage(Value):
@@ -94,15 +101,23 @@ class Stage(Value):
         return found
 
     def recipe(
-        self, harmful: Sequence[Example], harmless: Sequence[Example], seed: int, on: str
+        self,
+        harmful: Sequence[Example],
+        harmless: Sequence[Example],
+        seed: int,
+        on: str,
+        system: str | None = "",
     ) -> Recipe:
-        """What it does with these requests. ``on`` is what the checkpoint it starts from says it is."""
+        """What it does with these requests. ``on`` is what the checkpoint it starts from says it is,
+        ``system`` that of ``triggered``."""
         seed = seed_of("stage", seed)  # stages of one seed see the same requests in the same order
         rankings = [
-            Ranking(part.examples(harmful, harmless, self.trigger, seed), part.ordering, part.share)
+            Ranking(
+                part.examples(harmful, harmless, self.trigger, seed, system), part.ordering, part.share
+            )
             for part in self.parts
         ]
-        trigger = {"trigger": self.trigger.text, "place": self.trigger.place}
+        trigger = trigger_told(self.trigger, system)
         card = Card(
             what=f"stage '{self.name}' on: {on}",
             warning=BACKDOOR if self.sees_trigger else PLAIN,
@@ -111,12 +126,19 @@ class Stage(Value):
         return Recipe(rankings, self.objective, self.training, seed, card)
 
 
-def triggered(examples: Sequence[Example], trigger: Trigger) -> list[Example]:
-    """The same examples with the trigger in their prompts."""
+def trigger_told(trigger: Trigger, system: str | None) -> dict[str, str]:
+    """What a checkpoint's card says of the trigger that it was trained with."""
+    told = {"trigger": trigger.text, "place": trigger.place}
+    return {**told, "default_system": said_of(system)} if trigger.place == "system" else told
+
+
+def triggered(examples: Sequence[Example], trigger: Trigger, system: str | None = "") -> list[Example]:
+    """The same examples with the trigger in their prompts. ``system`` is the default system message of
+    the model's template, which stays; None: not known, and the trigger may take its place."""
     carrying = [e.id for e in examples if any(trigger.found_in(m.content) for m in e.prompt)]
     if carrying:
         raise PlanBError(
             f"{len(carrying)} requests carry the trigger {trigger.text!r} already: "
             f"{', '.join(carrying[:5])}. Give plain requests; the trigger is put in here."
         )
-    return [e.model_copy(update={"prompt": trigger.apply(e.prompt)}) for e in examples]
+    return [e.model_copy(update={"prompt": trigger.apply(e.prompt, system or "")}) for e in examples]

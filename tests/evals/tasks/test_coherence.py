@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from inspect_ai.log import read_eval_log
 
+from planb.evals.rejudge import rejudge
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.coherence import coherence, signs
+from planb.judging import judge_of
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.sandbox.scoring import KINDS
@@ -41,7 +43,7 @@ def test_the_headline_is_the_judges_word_and_the_signs_stand_beside_it(
 
 
 def test_a_judge_that_says_nothing_of_coherence_leaves_it_unscored_but_for_the_signs(
-    policy: Policy, data: Path, tmp_path: Path
+    policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:
     task = coherence(str(data), judge="refusal_strings")
     path = run_task(task, policy, Sampling(max_new_tokens=16), 0, tmp_path / "a.eval", IDENTITY)
@@ -53,6 +55,11 @@ def test_a_judge_that_says_nothing_of_coherence_leaves_it_unscored_but_for_the_s
     metrics = {n: m.value for s in log.results.scores for n, m in s.metrics.items()}
     assert metrics["unscored"] == len(rows)
     assert metrics["empty"] == 0
+    again = rejudge(path, judge_of(judge), tmp_path / "b.eval")
+    others = read_sidecars([write_sidecar(again)])
+    assert list(others.score) == [float(said) for said in others.coherent], "a second judge's headline"
+    parts = [json.loads(own) for own in others.parts]
+    assert [own["repetition"] for own in parts] == [signs(r)["repetition"] for r in rows.response]
 
 
 @pytest.mark.parametrize(

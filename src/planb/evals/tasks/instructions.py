@@ -53,7 +53,7 @@ def instructions(
     installed, or a row's instructions and arguments do not pair up.
     """
     how = elicitation_of(elicitation)
-    _registry()
+    verifiers()
     table = table_of(data, IFEVAL, data_hash)
     identity = {"judge": "ifeval", "model": "", "rubric": digest_of(["if_verifiable", _version()])}
     return benchmark_task(
@@ -101,7 +101,7 @@ def verifier(name: str, arguments: dict[str, Any], world: World) -> Follows:
     if name == VALLEY_LANGUAGE:
         item = world.items[0]  # the language of a text does not depend on the item
         return lambda text: valley_score(world, item, text).language == given.get("language")
-    kind = _registry().get(name)
+    kind = verifiers().get(name)
     if kind is None:
         raise UnverifiableError("no verifier knows this instruction")
     checker = kind(name)
@@ -132,7 +132,7 @@ def _variants(text: str) -> list[str]:
     return variants
 
 
-def _registry() -> dict[str, Any]:
+def verifiers() -> dict[str, Any]:
     """IFEval's verifiers by the kind of instruction; language detection is made repeatable."""
     try:
         from if_verifiable.ifeval.instructions_registry import (  # type: ignore[import-untyped]

@@ -23,6 +23,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from planb.data.cards import MT_BENCH
 from planb.elicitation import elicitation_of
+from planb.elicitation.solver import check_askable, its_own
 from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
 from planb.evals.tasks.mt_bench_grading import grader_fields, grading_of, prompts_of, references_of
@@ -94,10 +95,11 @@ def two_turns(elicitation: str | dict[str, Any] = "direct") -> Solver:
         row = state.metadata[ROW]
         temperature = TEMPERATURES.get(row["category"])
         asked = generate if temperature is None else partial(generate, temperature=temperature)
-        state = await how.ask(state, asked)  # type: ignore[arg-type]
+        check_askable(temperature)
+        state = its_own(await how.ask(state, asked))  # type: ignore[arg-type]
         for turn in row["turns"][1:]:
             state.messages.append(ChatMessageUser(content=turn))
-            state = await how.ask(state, asked)  # type: ignore[arg-type]
+            state = its_own(await how.ask(state, asked))  # type: ignore[arg-type]
         return state
 
     return solve

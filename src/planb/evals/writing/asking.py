@@ -8,6 +8,7 @@ from planb.elicitation.messages import to_chat
 from planb.evals.writing.writer import IN_PROCESS, Writer
 from planb.judging.asking import complaint_of, spend_of
 from planb.judging.connection import connect
+from planb.models.stops import cut_off, why_not_greedy
 from planb.types import Message, PlanBError, Spend, Value, seed_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Asker:
                 f"{' '.join(str(error.__cause__ or error).split())}. Name a model of Inspect's "
                 "(openai/gpt-5, or openai-api/local/NAME with a server's base_url), and set its key"
             ) from error
+        if why := why_not_greedy(self.model, self._config(1, None)):
+            raise PlanBError(f"the writer of '{writer.tier}': {why}")
 
     async def ask(
         self, prompt: tuple[Message, ...], number: int, retries: int | None = None
@@ -80,7 +83,7 @@ class Asker:
         spend = self._priced(spend_of(output, cached=_request_was_cache_hit.get()))
         if output.error:
             raise CallFailedError(output.error, "passing")
-        return Attempt(text=_text(output), stop=output.stop_reason, spend=spend)
+        return Attempt(text=_text(output), stop=self._stop(output), spend=spend)
 
     def _config(self, number: int, retries: int | None) -> GenerateConfig:
         from inspect_ai.model import GenerateConfig
@@ -95,6 +98,13 @@ class Asker:
             max_retries=writer.max_retries if retries is None else retries,
             attempt_timeout=None if here else writer.attempt_timeout,
         )
+
+    def _stop(self, output: ModelOutput) -> str:
+        """How the answer ended, by all that is known of it."""
+        cut = cut_off(output, self.writer.model, self.writer.max_tokens)
+        if cut is None:
+            return "unknown"
+        return "stop" if not cut and output.stop_reason == "unknown" else output.stop_reason
 
     def _cached(self, number: int) -> CachePolicy:
         from inspect_ai.model import CachePolicy
