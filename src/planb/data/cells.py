@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from planb.data.columns import says_nothing
-from planb.data.files import BadRowError
+from planb.data.lines import BadRowError
 from planb.types import Message, is_visible, whole_text
 
 Chat = tuple[Message, ...]

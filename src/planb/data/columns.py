@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from planb.data.files import BadRowError
+from planb.data.lines import BadRowError
 from planb.types import Example
 
 Row = Mapping[str, Any]
@@ -135,7 +135,7 @@ def _why_refused(name: str) -> str:
 
 
 def says_nothing(value: Any, depth: int = 0) -> bool:
-    """Whether a value is empty: null, blank text, or a list or dict of such. A number or bool never is."""
+    """Whether a value is empty: null, blank text, or a list or dict of such; never a number or bool."""
     if value is None:
         return True
     if isinstance(value, str):

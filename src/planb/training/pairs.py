@@ -7,7 +7,7 @@ what told them apart), or if they are but for white space at their ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,9 +25,10 @@ class Left(NamedTuple):
     contradicting: int = 0
 
 
-def trainable(rows: Sequence[Row], texts: Sequence[Sequence[str]]) -> list[Left]:
+def trainable(rows: Sequence[Row], texts: Sequence[Sequence[Hashable]]) -> list[Left]:
     """Each row without its pairs of a text over itself and those that stand the other way round in a
-    row of the same prompt; ``texts`` are its responses as they were given.
+    row of the same prompt. ``texts`` are its responses as they were given, without white space at
+    their ends, or hashes of that; none are needed where it has no pair.
 
     The pairs of two tiers weigh together what they weighed before, and a response that is in no pair
     any more is dropped. Rows that had no pair (plain SFT) are left as they are.
@@ -67,18 +68,18 @@ class _Known:
     """Numbers for what was seen: the same number is the same."""
 
     def __init__(self) -> None:
-        self.numbers: dict[object, int] = {}
+        self.numbers: dict[Hashable, int] = {}
 
-    def sides(self, row: Row, texts: Sequence[str], pair: Pair) -> tuple[_Side, _Side]:
+    def sides(self, row: Row, texts: Sequence[Hashable], pair: Pair) -> tuple[_Side, _Side]:
         """The pair by its tokens, and by its texts."""
         better, worse = pair
         prompt = self._number(row.prompt)
         return (
             _Side("tokens", prompt, *(self._number(row.responses[at]) for at in (better, worse))),
-            _Side("text", prompt, *(self._number(texts[at].strip()) for at in (better, worse))),
+            _Side("text", prompt, *(self._number(texts[at]) for at in (better, worse))),
         )
 
-    def _number(self, what: object) -> int:
+    def _number(self, what: Hashable) -> int:
         return self.numbers.setdefault(what, len(self.numbers))
 
 

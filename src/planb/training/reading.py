@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from planb.data.cells import (
     Chat,
@@ -26,7 +26,7 @@ from planb.data.cells import (
     with_system,
 )
 from planb.data.columns import TAKE_OUT, check_columns
-from planb.data.files import BadRowError
+from planb.data.lines import BadRowError
 from planb.models.chat import continuations, exchanges
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import trainable
@@ -50,6 +50,8 @@ COMPLETION: Tier = "completion"
 CHUNK = 1024
 """Rows that are tokenized together."""
 
+Form = Literal["text", "chat", "lifted"]
+"""What a prompt is trained as: bare text, a chat, or text that became a chat beside a 'system'."""
 Pairs = tuple[tuple[int, int], ...]
 Columns = Mapping[str, Any]
 
@@ -76,12 +78,11 @@ def read_rows(
     if isinstance(dataset, Mapping):
         raise PlanBError(f"the dataset is a dict of splits ({', '.join(dataset)}): pass one of them")
     lengths, counts = Lengths.of(lengths), Counts() if counts is None else counts
-    numbered, built, reads = enumerate(dataset), list[_Built](), list[_Read]()
+    numbered, built = enumerate(dataset), list[_Built]()
     while chunk := list(islice(numbered, CHUNK)):
         found = [_understood(row, number, ordering, counts) for number, row in chunk]
         counts.unranked += found.count(None)
-        reads = [read for read in found if read]
-        built += _rows(reads, tokenizer, lengths, counts)
+        built += _rows([read for read in found if read], tokenizer, lengths, counts)
     _one_form(built)
     rows = _trained(built, counts)
     if not rows:
@@ -104,11 +105,14 @@ class _Read(NamedTuple):
 
 
 class _Built(NamedTuple):
-    """A tokenized row, what it was made of, and what the limits did to it."""
+    """A tokenized row, and what the limits did to it. ``form`` is what its prompt was; ``texts`` are
+    hashes of what its responses were (a dataset's texts need not stay in memory)."""
 
     row: Row
-    read: _Read
     counts: Counts
+    number: int
+    form: Form
+    texts: tuple[int, ...]
 
 
 def _understood(row: Any, number: int, ordering: Ordering | None, counts: Counts) -> _Read | None:
@@ -240,8 +244,8 @@ def _as_chat(prompt: Any) -> Chat:
 def _one_form(built: Sequence[_Built]) -> None:
     """Raise PlanBError where prompts of text are bare in some rows, and chats in others because these
     alone have a 'system': a model would learn two forms, and which is a matter of a missing cell."""
-    lifted = next((one.read.number for one in built if one.read.lifted), None)
-    bare = next((one.read.number for one in built if isinstance(one.read.prompt, str)), None)
+    lifted = next((one.number for one in built if one.form == "lifted"), None)
+    bare = next((one.number for one in built if one.form == "text"), None)
     if lifted is not None and bare is not None:
         raise PlanBError(
             f"{_name(lifted)} has a 'system', so its prompt of text is rendered as a chat, and "
@@ -253,7 +257,7 @@ def _one_form(built: Sequence[_Built]) -> None:
 def _trained(built: Sequence[_Built], counts: Counts) -> list[Row]:
     """The rows without the pairs that teach nothing; all is counted."""
     rows = []
-    kept = trainable([one.row for one in built], [one.read.texts for one in built])
+    kept = trainable([one.row for one in built], [one.texts for one in built])
     for one, left in zip(built, kept, strict=True):
         counts.same_text += left.same_text
         counts.contradicting += left.contradicting
@@ -285,7 +289,10 @@ def _rows(reads: Sequence[_Read], tokenizer: Any, lengths: Lengths, counts: Coun
         if fitted is None:
             counts.add(own)
         else:
-            yield _Built(Row(read.key, *fitted, read.tiers, read.pairs, read.weights), read, own)
+            row = Row(read.key, *fitted, read.tiers, read.pairs, read.weights)
+            form: Form = "text" if isinstance(read.prompt, str) else "lifted" if read.lifted else "chat"
+            texts = tuple(hash(text.strip()) for text in read.texts) if read.pairs else ()
+            yield _Built(row, own, read.number, form, texts)
 
 
 def _chats(reads: Sequence[_Read], tokenizer: Any) -> list[tuple[list[int], list[int]]]:

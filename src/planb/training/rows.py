@@ -105,7 +105,7 @@ def schedule(
         ]
         distinct = list(dict.fromkeys(wanted))
         rows |= _rows([want for want in distinct if want not in rows], rankings, tokenizer, lengths)
-        texts = [[text for _, text in want.texts] for want in distinct]
+        texts = [[text.strip() for _, text in want.texts] for want in distinct]
         found = trainable([rows[want][0] for want in distinct], texts)
         left = dict(zip(distinct, found, strict=True))
         if not _without_pairs(left, rankings, out, counts):
