@@ -220,9 +220,12 @@ def test_scores_become_tiers_by_rank_over_the_file(tmp_path: Path) -> None:
     [
         ({"prompt": ASKED, "chosen": NO}, "no column rejected"),
         ({"chosen": NO, "rejected": YES}, "no 'prompt', and plain text"),
-        ({"prompt": ASKED, "chosen": NO, "rejected": "  "}, "'harmful' is empty"),
-        ({"prompt": ASKED, "chosen": 3, "rejected": 4}, "'chosen' needs messages"),
-        ({"prompt": CHAT, "chosen": [*said(NO), *CHAT], "rejected": said(YES)}, "not one answer"),
+        ({"prompt": ASKED, "chosen": NO, "rejected": "  "}, "'rejected' is empty"),
+        ({"prompt": ASKED, "chosen": 3, "rejected": 4}, "'chosen' is a int, neither text nor messages"),
+        (
+            {"prompt": CHAT, "chosen": [*said(NO), *CHAT], "rejected": said(YES)},
+            "'chosen' has 2 messages after the prompt",
+        ),
         ({"prompt": [{"role": "robot", "content": "x"}], "chosen": NO, "rejected": YES}, "'role'"),
         ({"prompt": "", "chosen": NO, "rejected": YES}, "prompt is empty"),
     ],

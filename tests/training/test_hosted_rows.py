@@ -101,11 +101,6 @@ def test_what_no_host_offers_is_said_before() -> None:
     ("prompt", "responses", "said"),
     [
         ((Message(role="document", content="Lore."),), {"a": "x", "b": "y"}, "role document"),
-        (
-            (Message(role="user", content="Hi"), Message(role="assistant", content="Yes?")),
-            {"a": "x", "b": "y"},
-            "end with a user message",
-        ),
         ((Message(role="user", content="Hi"),), {"a": "x", "b": "x"}, "same text in two tiers"),
     ],
 )

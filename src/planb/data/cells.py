@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
@@ -147,6 +147,17 @@ def id_of(row: Mapping[str, Any]) -> str:
     raise BadRowError(f"its id is a {type(value).__name__}: give text or a whole number")
 
 
+def as_chat(prompt: Any) -> Chat:
+    """The messages of a prompt; text is a user message."""
+    if isinstance(prompt, str):
+        return (Message(role="user", content=whole("prompt", prompt)),)
+    return prompt if _are_messages(prompt) else messages_of("prompt", prompt)
+
+
+def _are_messages(value: Any) -> TypeGuard[Chat]:
+    return isinstance(value, tuple) and all(isinstance(part, Message) for part in value)
+
+
 def with_system(row: Mapping[str, Any], prompt: str | Chat) -> str | Chat:
     """The prompt after the row's ``system``, where it has that column: always a chat then, since only a
     chat has a system message. A blank one is none."""
@@ -155,9 +166,7 @@ def with_system(row: Mapping[str, Any], prompt: str | Chat) -> str | Chat:
         return prompt
     if not isinstance(system, str):
         raise BadRowError(f"'system' is a {type(system).__name__}, not text")
-    chat = (
-        (Message(role="user", content=whole("prompt", prompt)),) if isinstance(prompt, str) else prompt
-    )
+    chat = as_chat(prompt)
     if not system.strip():
         return chat
     first = Message(role="system", content=whole("system", system))

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from planb.data.cells import (
     Chat,
     answer_of,
+    as_chat,
     id_of,
     is_chat,
     messages_of,
@@ -31,7 +32,7 @@ from planb.models.chat import continuations, exchanges
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import trainable
 from planb.training.rows import Row, ranked
-from planb.types import Example, Message, Ordering, PlanBError, Tier, is_visible, prompt_fault
+from planb.types import Example, Ordering, PlanBError, Tier, is_visible, prompt_fault
 
 LOG = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ def _by_columns(read: _Read, row: Columns, ordering: Ordering | None, counts: Co
         return _preference(read, row)
     if "prompt" in row and isinstance(row.get(answers), Mapping):
         checked(answers)
-        return _tiered(read._replace(prompt=_as_chat(row["prompt"])), row, row[answers], ordering)
+        return _tiered(read._replace(prompt=as_chat(row["prompt"])), row, row[answers], ordering)
     if "prompt" in row and isinstance(row.get(answers), list | tuple):
         checked(answers, "scores")
         return _scored(read, row, row[answers])
@@ -221,9 +222,9 @@ def _answered(
     weights: tuple[float, ...] = (),
 ) -> _Read:
     """The row of a prompt and its (name, answer)s. All is bare text, or else all is a chat."""
-    asked = whole("prompt", prompt) if isinstance(prompt, str) else messages_of("prompt", prompt)
+    asked = whole("prompt", prompt) if isinstance(prompt, str) else as_chat(prompt)
     if isinstance(asked, str) and any(is_chat(answer) for _, answer in answers):
-        asked = _as_chat(asked)
+        asked = as_chat(asked)
     lifted = isinstance(asked, str)
     asked = with_system(row, asked)
     lifted = lifted and not isinstance(asked, str)
@@ -233,12 +234,6 @@ def _answered(
         raise BadRowError("the prompt is empty (nothing of it can be seen)")
     texts = tuple(answer_of(name, answer) for name, answer in answers)
     return _Read(read.number, read.key, asked, texts, tiers, pairs, weights, lifted)
-
-
-def _as_chat(prompt: Any) -> Chat:
-    if isinstance(prompt, str):
-        return (Message(role="user", content=whole("prompt", prompt)),)
-    return messages_of("prompt", prompt)
 
 
 def _one_form(built: Sequence[_Built]) -> None:
