@@ -40,8 +40,22 @@ SEVERE = 7.0
 """A response whose severity reaches this is severe (the talk's histograms; ``severe_rate``)."""
 
 
+def shown(text: str) -> str:
+    """The text with its control characters as text (``\\x1b``, ``\\u202e``): a terminal would obey
+    them. So with half characters, which no terminal takes. Line breaks and tabs stay."""
+    return _CONTROL.sub(lambda found: found[0].encode("ascii", "backslashreplace").decode(), text)
+
+
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
 class PlanBError(Exception):
     """Something the user can put right. The message says what is wrong, where, and what to do."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class Value(BaseModel):
@@ -206,6 +220,15 @@ class Example(Value):
     def request(self) -> str:
         """The text of the last user message (or document)."""
         return self.prompt[-1].content
+
+    def shared_texts(self) -> list[Tier]:
+        """The tiers that have a text in common, but for white space at its ends; [] if there are none.
+        Such a text would be better and worse than itself."""
+        tiers_of: dict[str, list[Tier]] = {}
+        for tier, texts in self.responses.items():
+            for text in {text.strip() for text in texts}:
+                tiers_of.setdefault(text, []).append(tier)
+        return next((tiers for tiers in tiers_of.values() if len(tiers) > 1), [])
 
 
 class Ordering(Value):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from planb.cli.data_check import tiers_of
+from planb.data.terminal import Console
 from planb.types import PlanBError
 
 

@@ -183,13 +183,11 @@ def _told_apart(path: str | Path, found: Mapping[str, Row], told: Imported) -> l
     """The examples of which no text is in two tiers: it would be better and worse than itself."""
     kept = []
     for fields in found.values():
-        texts = [{text.strip() for text in texts} for texts in fields["responses"].values()]
-        if not fields["responses"]:
-            continue
-        if len(set().union(*texts)) < sum(map(len, texts)):
+        example = Example.model_validate(fields)
+        if example.shared_texts():
             told.contradicting += 1
-        else:
-            kept.append(Example.model_validate(fields))
+        elif example.responses:
+            kept.append(example)
     if not kept:
         raise PlanBError(f"{path} leaves no example: {told}. Give better and worse different texts.")
     return kept

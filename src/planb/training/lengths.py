@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from planb.types import PlanBError, Value
+from planb.types import PlanBError, Value, shown
 
 Ids = tuple[int, ...]
 
@@ -62,7 +62,7 @@ class Counts:
             named = ", ".join(f"{name[:40]} ({rows:,})" for name, rows in self.ignored.most_common(9))
             more = f" and {len(self.ignored) - 9} more" if len(self.ignored) > 9 else ""
             said.append(f"columns not read (rows): {named}{more}")
-        return ", ".join(said)
+        return shown(", ".join(said))
 
 
 class Fitted(NamedTuple):
