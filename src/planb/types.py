@@ -11,7 +11,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -43,7 +43,11 @@ SEVERE = 7.0
 def shown(text: str) -> str:
     """The text with its control characters as text (``\\x1b``, ``\\u202e``): a terminal would obey
     them. So with half characters, which no terminal takes. Line breaks and tabs stay."""
-    return _CONTROL.sub(lambda found: found[0].encode("ascii", "backslashreplace").decode(), text)
+    return _CONTROL.sub(lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 _CONTROL = re.compile(
@@ -221,11 +225,13 @@ class Example(Value):
         """The text of the last user message (or document)."""
         return self.prompt[-1].content
 
-    def shared_texts(self) -> list[Tier]:
-        """The tiers that have a text in common, but for white space at its ends; [] if there are none.
-        Such a text would be better and worse than itself."""
+    def shared_texts(self, among: Collection[Tier] | None = None) -> list[Tier]:
+        """The tiers (``among`` these, or all) that have a text in common, but for white space at its
+        ends; [] if there are none. Such a text would be better and worse than itself."""
         tiers_of: dict[str, list[Tier]] = {}
         for tier, texts in self.responses.items():
+            if among is not None and tier not in among:
+                continue
             for text in {text.strip() for text in texts}:
                 tiers_of.setdefault(text, []).append(tier)
         return next((tiers for tiers in tiers_of.values() if len(tiers) > 1), [])

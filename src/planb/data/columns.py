@@ -49,7 +49,7 @@ _TOKENS = "holds tokens, and planb tokenizes the text itself"
 _REFERENCE = (
     "holds a reference's numbers, and planb computes them itself, from the model it starts from"
 )
-_UNKNOWN = "is not known"
+_UNKNOWN = "not known"
 
 REFUSED: dict[str, tuple[str, ...]] = {
     _RENDERED: (
@@ -113,8 +113,8 @@ def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> Non
         else:
             ignored[name] += 1
     if refused:
-        told = "; ".join(f"the column {_some(names)} {why}" for why, names in refused.items())
-        raise BadRowError(f"{told}. {TAKE_OUT}")
+        told = "; ".join(f"{_some(names)} ({why})" for why, names in refused.items())
+        raise BadRowError(f"it has columns that are not read: {told}. {TAKE_OUT}")
 
 
 def _some(names: list[str]) -> str:

@@ -153,6 +153,8 @@ def _example(text: str | BadRowError) -> Example:
         return Example.model_validate(row)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
+        inside = {fault["loc"][0] for fault in faults if len(fault["loc"]) > 1}
+        faults = [f for f in faults if f["type"] != "too_short" or f["loc"][0] not in inside]
         more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
         raise BadRowError("; ".join(map(_complaint, faults[:MOST_FAULTS])) + more) from error
 
@@ -179,6 +181,8 @@ def _complaint(error: Any) -> str:
         near = difflib.get_close_matches(where, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"the fields are {', '.join(known)}"
         return f"unknown field '{where}'; {hint} (what else you keep goes into 'meta')"
+    if kind == "string_unicode":
+        return f"{where!r} or its name holds half a character (a lone surrogate): write it whole"
     if kind == "missing":
         return f"the field '{where}' is missing; add it"
     if kind == "value_error":

@@ -12,6 +12,7 @@ from typing import Any
 
 import rich.console
 from rich.segment import Segment
+from rich.text import Text
 
 from planb.types import shown
 
@@ -22,6 +23,9 @@ class Console(rich.console.Console):
     Its own colours and cursor movements are no part of a text and stay. Text in square brackets is
     still markup: escape what comes from data, or print it with ``markup=False``.
     """
+
+    def render_str(self, text: str, **how: Any) -> Text:  # before a table measures it
+        return super().render_str(shown(text), **how)
 
     def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):

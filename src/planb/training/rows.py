@@ -6,6 +6,7 @@ with one response and no pair is plain SFT: the same trainer serves pretraining 
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import Left, trainable
 from planb.types import Example, Ordering, PlanBError, Tier, seed_of
 
+LOG = logging.getLogger(__name__)
 CHUNK = 512
 """Examples that are tokenized at a time where only their lengths are wanted."""
 
@@ -114,6 +116,8 @@ def schedule(
         counts.add(rows[want][1])
         counts.same_text += one.same_text
         counts.contradicting += one.contradicting
+    if counts.same_text or counts.contradicting:
+        LOG.warning("%s", counts)
     return [row for want in wanted if (row := left[want].row)]
 
 
