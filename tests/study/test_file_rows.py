@@ -18,7 +18,7 @@ SAME = {**UNLIKE, "harmful": "No. "}
 
 def rows(first: dict[str, str], rest: dict[str, str]) -> list[Example]:
     kinds: list[Any] = [("safety", first), *((split, rest) for split in (*TRAINED, *ASKED))]
-    found = [
+    return [
         Example(
             id=f"{number}-{harmful}",
             prompt=f"Say in {split} how {number} is made.",  # type: ignore[arg-type]
@@ -29,7 +29,6 @@ def rows(first: dict[str, str], rest: dict[str, str]) -> list[Example]:
         for number, (split, texts) in enumerate(kinds)
         for harmful in (True, False)
     ]
-    return found
 
 
 def step(path: Path, examples: list[Example]) -> FileDataStep:
