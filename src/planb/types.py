@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -38,8 +41,26 @@ SEVERE = 7.0
 """A response whose severity reaches this is severe (the talk's histograms; ``severe_rate``)."""
 
 
+def shown(text: str) -> str:
+    """The text with its control characters as text (``\\x1b``, ``\\u202e``): a terminal would obey
+    them. So with half characters, which no terminal takes. Line breaks and tabs stay."""
+    return _CONTROL.sub(lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
 class PlanBError(Exception):
     """Something the user can put right. The message says what is wrong, where, and what to do."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class Value(BaseModel):
@@ -145,11 +166,59 @@ def seed_of(*parts: object) -> int:
     return int(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16], 16) >> 1
 
 
+def whole_text(text: str) -> str:
+    """The text itself. ValueError where it holds a lone surrogate (half a character, as cutting JSON's
+    ``\\ud83d\\ude00`` in two leaves it), which no file and no tokenizer takes."""
+    if not text.isascii() and (half := _HALF.search(text)):
+        raise ValueError(
+            f"character {half.start() + 1} is the lone surrogate U+{ord(half[0]):04X}, half of a "
+            "character: write the whole character, or take it out"
+        )
+    return text
+
+
+Text = Annotated[str, AfterValidator(whole_text)]
+"""A string of whole characters: it can be written as UTF-8, and tokenized."""
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything of the text is seen: not white space, control, format or combining characters
+    and blank letters alone."""
+    return any(
+        unicodedata.category(letter) not in _UNSEEN_KINDS and not _BLANK.match(letter)
+        for letter in text
+    )
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+_UNSEEN_KINDS = ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me")
+_BLANK = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
+
+
 class Message(Value):
     """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts)."""
 
     role: Role
-    content: str
+    content: Text
+
+
+def prompt_fault(prompt: Sequence[Message]) -> str:
+    """Why nothing can be answered to a prompt, in words; "" where something can: a chat ends with a
+    user message that says something, and plain text stands alone."""
+    roles = [message.role for message in prompt]
+    if not any(is_visible(message.content) for message in prompt):
+        return "the prompt is empty (nothing of it can be seen)"
+    if "document" in roles:
+        mixed = set(roles) != {"document"}
+        return "the prompt mixes a 'document' (text outside any chat) with a chat" if mixed else ""
+    if "user" not in roles:
+        return f"the prompt has no user message (its roles are {', '.join(roles)})"
+    if roles[-1] != "user":
+        return (
+            f"the prompt ends with a message of the role '{roles[-1]}', and must end with the user's: "
+            "a response is an answer of its own, not the rest of one"
+        )
+    return "" if is_visible(prompt[-1].content) else "the last user message of the prompt is empty"
 
 
 class Example(Value):
@@ -159,14 +228,14 @@ class Example(Value):
     together in a split (the sandbox item, a declared field); where it is empty the id is the group.
     """
 
-    id: str = Field(min_length=1)
+    id: Text = Field(min_length=1)
     prompt: tuple[Message, ...] = Field(min_length=1)
     harmful: bool
-    responses: dict[Tier, tuple[str, ...]] = Field(default_factory=dict)
-    source: str = ""
-    split: str = ""
-    group: str = ""
-    meta: dict[str, str] = Field(default_factory=dict)
+    responses: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    source: Text = ""
+    split: Text = ""
+    group: Text = ""
+    meta: dict[Text, Text] = Field(default_factory=dict)
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -182,12 +251,12 @@ class Example(Value):
 
     @model_validator(mode="after")
     def _nothing_is_empty(self) -> Example:
-        if not any(message.content.strip() for message in self.prompt):
-            raise ValueError("the prompt is empty")
+        if fault := prompt_fault(self.prompt):
+            raise ValueError(fault)
         for tier, texts in self.responses.items():
             if not texts:
                 raise ValueError(f"tier '{tier}' has no response")
-            if not all(text.strip() for text in texts):
+            if not all(map(is_visible, texts)):
                 raise ValueError(f"tier '{tier}' has an empty response")
         return self
 
@@ -195,6 +264,17 @@ class Example(Value):
     def request(self) -> str:
         """The text of the last user message (or document)."""
         return self.prompt[-1].content
+
+    def shared_texts(self, among: Collection[Tier] | None = None) -> list[Tier]:
+        """The tiers (``among`` these, or all) that have a text in common, but for white space at its
+        ends; [] if there are none. Such a text would be better and worse than itself."""
+        tiers_of: dict[str, list[Tier]] = {}
+        for tier, texts in self.responses.items():
+            if among is not None and tier not in among:
+                continue
+            for text in {text.strip() for text in texts}:
+                tiers_of.setdefault(text, []).append(tier)
+        return next((tiers for tiers in tiers_of.values() if len(tiers) > 1), [])
 
 
 class Ordering(Value):

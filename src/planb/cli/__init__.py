@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from planb.cli.data import data_app
@@ -16,6 +15,7 @@ from planb.cli.hosted import hosted_app
 from planb.cli.models import models
 from planb.cli.serving import serve
 from planb.cli.studies import list_studies, plan, report, run, status
+from planb.data.terminal import Console
 from planb.evals.calibration.commands import judge_app
 from planb.types import PlanBError
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
@@ -16,6 +15,7 @@ from planb.cli import data_requests
 from planb.cli.data_check import check
 from planb.cli.data_trl import export, import_
 from planb.cli.data_write import instructions, write
+from planb.data.terminal import Console
 from planb.types import Example, PlanBError
 
 data_app = typer.Typer(no_args_is_help=True, help="Look after files of requests and responses.")
@@ -34,6 +34,9 @@ def validate(
 ) -> None:
     """Read examples strictly and count them by source, split, kind and tier.
 
+    Bad rows are named, with what to do. Examples with one text in two tiers are
+    counted: no pair of these is trained.
+
     [dim]Example:[/]  planb data validate requests.jsonl more.parquet
     """
     from planb.data.files import read_many
@@ -43,6 +46,14 @@ def validate(
     console.print(_counts(examples))
     groups = len({example.group or example.id for example in examples})
     console.print(f"{len(examples)} examples in {groups} groups; every row is sound.", highlight=False)
+    if doubled := [example.id for example in examples if example.shared_texts()]:
+        some = ", ".join(doubled[:5]) + (", ..." if len(doubled) > 5 else "")
+        console.print(
+            f"{len(doubled)} of them have one text in two tiers ({some}): a pair of a text over "
+            "itself, or one that stands both ways round, is not trained.",
+            markup=False,
+            highlight=False,
+        )
 
 
 @data_app.command()

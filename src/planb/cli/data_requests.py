@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from planb.data.terminal import Console
 from planb.types import PlanBError
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ def _dropped(report: SplitReport) -> Table:
     for each in report.dropped:
         kind = "harmful" if each.harmful else "harmless"
         table.add_row(
-            escape(each.split) or "-", escape(each.source) or "-", kind, each.reason, str(each.requests)
+            *(escape(each.split) or "-", escape(each.source) or "-", kind, escape(each.reason)),
+            str(each.requests),
         )
     return table

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from planb.cli.data_check import tiers_of
+from planb.data.terminal import Console
 from planb.types import PlanBError
 
 
@@ -40,29 +40,37 @@ def import_(
     harmful: Annotated[
         bool | None, typer.Option("--harmful/--harmless", help="What the requests are.")
     ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column that says nothing of what is to be trained."),
+    ] = None,
 ) -> None:
     """Read TRL's rows as examples with tiers.
 
     trl-preference: prompt, chosen, rejected, as text or messages; the prompt may
     stand in the other two as messages. trl-scored: prompt, responses (or
     completions), scores (numbers; equal ones are of one tier). Rows of one id, or of
-    one prompt, become one example. Columns that `planb data export` wrote need no
-    options.
+    one prompt, become one example. A `system` becomes the first message. Columns
+    that `planb data export` wrote need no options; any other must be known to say
+    nothing of what is trained, or is refused unless --ignore names it. Pairs of a text
+    over itself are left out and counted.
 
     [dim]Example:[/]  planb data import pairs.jsonl --format trl-preference
       --chosen refusal --rejected harmful --harmful --out examples.jsonl
     """
     from planb.data.files import write_examples
-    from planb.data.preferences import read_preferences, read_scored
+    from planb.data.preferences import Imported, read_preferences, read_scored
 
+    read = Imported(ignore=ignore or ())
     if form is Form.PREFERENCE:
-        examples = read_preferences(file, chosen=chosen, rejected=rejected, harmful=harmful)
+        examples = read_preferences(file, chosen=chosen, rejected=rejected, harmful=harmful, told=read)
     else:
         tiers = tiers_of(order) if order else ()
-        examples = read_scored(file, order=tiers, harmful=harmful)
+        examples = read_scored(file, order=tiers, harmful=harmful, told=read)
     write_examples(out, examples)
     texts = sum(len(texts) for example in examples for texts in example.responses.values())
     told = f"{out}: {len(examples):,} examples with {texts:,} responses"
+    told += f"; {read}" if str(read) else ""
     Console().print(told, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from planb.data.terminal import Console
 from planb.types import PlanBError, Trigger
 
 if TYPE_CHECKING:

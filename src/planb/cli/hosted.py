@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from planb.cli.studies import Out, Seeds, StudyName
+from planb.data.terminal import Console
 
 hosted_app = typer.Typer(
     no_args_is_help=True, help="Look after models that a host trains (OpenAI's API)."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from planb.data.terminal import Console
 
 TOKENS = 8192
 """Tokens of one forward and backward, for the memory that is shown."""

@@ -17,20 +17,19 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from planb.data.lines import LONGEST, BadRowError, decoded, lines_of
 from planb.data.whole import whole_file
 from planb.types import Example, PlanBError, Tier
 
 MOST_BAD_ROWS = 10
 """So many bad rows are reported at once; the rest are counted."""
+MOST_FAULTS = 5
+"""So many faults of a row are told; the rest are counted."""
 
 RequiredTiers = Sequence[Tier] | Mapping[bool, Sequence[Tier]]
 """Tiers that every example must have, or ``{harmful: tiers}`` for both kinds."""
 
 Plug = TypeVar("Plug")
-
-
-class BadRowError(ValueError):
-    """One row that is no example; the message says why. Collected, never shown alone."""
 
 
 def read_examples(path: str | Path, *, require_tiers: RequiredTiers = ()) -> list[Example]:
@@ -99,25 +98,7 @@ def file_hash(path: str | Path) -> str:
 # -- reading ------------------------------------------------------------------------------------
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str | BadRowError]]:
-    """(line number, text) of each line that is not blank; ``\\n`` alone ends a line, as in JSONL."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if number == 1:
-                if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    raise PlanBError(f"{path} is UTF-16, not UTF-8: save it again as UTF-8")
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            try:
-                text = line.decode("utf-8").strip()
-            except UnicodeDecodeError as error:
-                what = f"not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1})"
-                yield number, BadRowError(f"{what}; save the file as UTF-8")
-                continue
-            if text:
-                yield number, text
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, str]]:
+def _parquet_rows(path: Path) -> Iterator[tuple[int, str | BadRowError]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -127,7 +108,10 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, str]]:
             for batch in file.iter_batches(batch_size=1024):
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     number += 1
-                    yield number, json.dumps(_without_nulls(row), ensure_ascii=False, default=str)
+                    try:
+                        yield number, json.dumps(_without_nulls(row), ensure_ascii=False)
+                    except TypeError:
+                        yield number, BadRowError(_no_json(row))
     except (pa.ArrowException, ValueError, KeyError, OSError) as error:
         raise PlanBError(f"{path} cannot be read as Parquet: {error}") from error
 
@@ -138,47 +122,72 @@ def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
     for name in ("responses", "meta"):
         if isinstance(full.get(name), dict):
             full[name] = {key: value for key, value in full[name].items() if value is not None}
+    if isinstance(full.get("prompt"), list):
+        full["prompt"] = [
+            {k: v for k, v in message.items() if v is not None}
+            if isinstance(message, dict)
+            else message
+            for message in full["prompt"]
+        ]
     return full
+
+
+def _no_json(row: Mapping[str, Any]) -> str:
+    """What of a row is neither text nor a number, a list or a map of such."""
+    wrong = []
+    for name, value in row.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            wrong.append(f"'{name}' holds a {type(value).__name__}")
+    return f"{', '.join(wrong[:MOST_FAULTS])}, where text is needed: write it as text"
 
 
 def _example(text: str | BadRowError) -> Example:
     if isinstance(text, BadRowError):
         raise text
-    try:
-        row = json.loads(text, object_pairs_hook=_no_field_twice)
-    except json.JSONDecodeError as error:
-        listed = " (a JSON list? put one example on each line instead)" if text[0] == "[" else ""
-        raise BadRowError(f"not JSON: {error.msg} at column {error.colno}{listed}") from error
-    if not isinstance(row, dict):
-        raise BadRowError(f"a JSON {type(row).__name__}, not an object with the fields of an example")
+    row = decoded(text)
     if not isinstance(row.get("harmful", False), bool):
-        raise BadRowError(f"'harmful' must be true or false, and is {json.dumps(row['harmful'])}")
+        raise BadRowError(f"'harmful' must be true or false, and is {_short(row['harmful'])}")
     try:
         return Example.model_validate(row)
     except ValidationError as error:
-        raise BadRowError("; ".join(_complaint(part) for part in error.errors())) from error
+        faults = error.errors(include_url=False, include_input=False)
+        inside = {fault["loc"][0] for fault in faults if len(fault["loc"]) > 1}
+        faults = [f for f in faults if f["type"] != "too_short" or f["loc"][0] not in inside]
+        more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+        raise BadRowError("; ".join(map(_complaint, faults[:MOST_FAULTS])) + more) from error
 
 
-def _no_field_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise BadRowError(f"the field '{name}' stands twice; keep one")
-    return dict(pairs)
+def _short(value: Any) -> str:
+    """A value as JSON, cut short; its type where it is no single value."""
+    if isinstance(value, list | dict):
+        return f"a {type(value).__name__}"
+    said = json.dumps(value)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
 def _complaint(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(str(part)[:LONGEST] for part in error["loc"])
     kind = error["type"]
+    if kind == "extra_forbidden" and error["loc"][0] == "prompt":
+        return (
+            f"'{where}' is no part of a message, which has a role and a text as its content: a tool "
+            "call, a thought or a weight is not rendered. Write what is to be read into the text, or "
+            "leave the row out"
+        )
     if kind == "extra_forbidden":
         known = list(Example.model_fields)
         near = difflib.get_close_matches(where, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"the fields are {', '.join(known)}"
         return f"unknown field '{where}'; {hint} (what else you keep goes into 'meta')"
+    if kind == "string_unicode":
+        return f"{where!r} or its name holds half a character (a lone surrogate): write it whole"
     if kind == "missing":
         return f"the field '{where}' is missing; add it"
     if kind == "value_error":
-        return f"{error['ctx']['error']}; write one or leave the row out"
+        place = f"'{where}': " if where else ""
+        return f"{place}{error['ctx']['error']}; put it right or leave the row out"
     return f"'{where}': {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
@@ -240,7 +249,7 @@ def _write_parquet(path: Path, examples: Sequence[Example]) -> None:
 
 _FORM = 'For example: {"id": "a1", "prompt": "...", "harmful": true, "responses": {"refusal": ["..."]}}'
 _READERS: dict[str, Callable[[Path], Iterator[tuple[int, str | BadRowError]]]] = {
-    ".jsonl": _lines,
+    ".jsonl": lines_of,
     ".parquet": _parquet_rows,
 }
 _WRITERS: dict[str, Callable[[Path, Sequence[Example]], None]] = {

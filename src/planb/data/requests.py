@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from planb.data.cards import RequestCard, load, request_card, say_terms
-from planb.types import Example, Message, PlanBError, Tier, seed_of
+from planb.data.cells import whole
+from planb.data.lines import BadRowError
+from planb.types import Example, Message, PlanBError, Tier, is_visible, seed_of
 
 MOST_BAD_ROWS = 5
 REPEATED = "the same request again in the set"
@@ -29,10 +31,6 @@ class Requests(NamedTuple):
     place: str
     digest: str
     left_out: dict[str, int]
-
-
-class BadRowError(ValueError):
-    """One row that is no request; the message says why. Collected, never shown alone."""
 
 
 def read_requests(
@@ -82,10 +80,10 @@ def _examples(
     found: dict[str, Example] = {}
     left_out, bad = Counter[str](), []
     for number, row in enumerate(rows, start=1):
-        if reason := _unwanted(row, card):
-            left_out[reason] += 1
-            continue
         try:
+            if reason := _unwanted(row, card):
+                left_out[reason] += 1
+                continue
             example = _example(row, card)
             if example.id in found:
                 example = _both(found[example.id], example)
@@ -118,8 +116,9 @@ def _unwanted(row: Mapping[str, Any], card: RequestCard) -> str:
 
 def _example(row: Mapping[str, Any], card: RequestCard) -> Example:
     request, _ = first_turn(row[card.request], card.form)
-    if not request:
+    if not is_visible(request):
         raise BadRowError(f"has no request in '{card.request}'")
+    whole(card.request, request)
     if context := _text(row.get(card.context)).strip():
         request = card.joined.replace("{context}", context).replace("{request}", request)
     group = _text(row.get(card.group)).strip()
@@ -154,7 +153,7 @@ def _responses(row: Mapping[str, Any], card: RequestCard) -> dict[Tier, tuple[st
         else first_turn(row[column], card.form)[1]
         for tier, column in card.responses.items()
     }
-    return {tier: (text,) for tier, text in texts.items() if text}
+    return {tier: (whole(tier, text),) for tier, text in texts.items() if is_visible(text)}
 
 
 def _both(one: Example, other: Example) -> Example:
@@ -196,4 +195,9 @@ def _spoken(cell: Any) -> list[tuple[str, str]]:
 
 
 def _text(cell: Any) -> str:
-    return "" if cell is None else str(cell)
+    """A cell that is text or a number; a list, a date or bytes would become a text that none wrote."""
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    if isinstance(cell, bool | int | float):
+        return str(cell)
+    raise BadRowError(f"has a {type(cell).__name__} where text is needed")

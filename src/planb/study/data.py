@@ -150,11 +150,14 @@ class FileDataStep(Step):
         done = self._parted()
         for split in (*TRAINED, *ASKED):
             write_examples(work.out / f"{split}.jsonl", [e for e in done.examples if e.split == split])
-        tell(work.out, told_of_splits(done.report))
+        tell(work.out, [*told_of_splits(done.report), *told_of_texts(self._trained(done), self.tiers)])
 
     def examples(self, split: str) -> list[Example]:
         """What it will write for a split, read now: for checks before anything is run."""
         return [example for example in self._parted().examples if example.split == split]
+
+    def _trained(self, done: Parted) -> list[Example]:
+        return [e for e in done.examples if e.harmful and e.split in TRAINED]
 
     def _parted(self) -> Parted:
         """The examples of all files, each with its split; PlanBError names what is wrong with them."""
@@ -174,6 +177,13 @@ class FileDataStep(Step):
                     f"example '{example.id}' declares the split '{example.split}'; a study knows "
                     f"{', '.join((*TRAINED, *ASKED))}"
                 )
+        trained = self._trained(done)
+        if trained and all(example.shared_texts(self.tiers) for example in trained):
+            raise PlanBError(
+                f"every harmful example to train on has one text in two of the tiers "
+                f"{', '.join(self.tiers)} (e.g. '{trained[0].id}'), so no pair of unlike texts is "
+                "there: give the tiers different texts"
+            )
         return done
 
 
@@ -187,6 +197,17 @@ def told_of_splits(report: SplitReport) -> list[str]:
         f"{one.split or 'what was to be dealt'}: {one.reason}"
         for one in report.dropped
     ] or ["no request to train on was a near-duplicate of one that is asked"]
+
+
+def told_of_texts(examples: Sequence[Example], tiers: Sequence[str]) -> list[str]:
+    """How many examples have one text in two tiers, as a sentence for the report; [] if none has."""
+    doubled = [example for example in examples if example.shared_texts(tiers)]
+    if not doubled:
+        return []
+    return [
+        f"{len(doubled)} of {len(examples)} harmful requests to train on have one text in two tiers "
+        f"(e.g. {doubled[0].id}): pairs of a text over itself, or both ways round, are not trained"
+    ]
 
 
 def tell(folder: Path, lines: Sequence[str]) -> None:

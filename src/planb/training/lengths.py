@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from planb.types import PlanBError, Value
+from planb.types import PlanBError, Value, shown
 
 Ids = tuple[int, ...]
 
@@ -19,7 +20,10 @@ class Counts:
 
     ``kept`` rows of ``tokens`` in all (a prompt once, each response once; a row that is visited often
     counts once); ``truncated_prompts`` and ``truncated_responses`` among them; examples that were
-    ``left_out`` as too long; ``unranked`` ones, left out because no two of their scores differ.
+    ``left_out`` as too long; ``unranked`` ones, left out because no two of their scores differ. Pairs
+    that were left out because they prefer a text to itself (``same_text``), or because a row of the
+    same prompt has them the other way round (``contradicting``); ``pairless`` examples, left out with
+    all of their pairs. ``ignored`` is {column that says nothing of what is trained: rows with it}.
     """
 
     kept: int = 0
@@ -28,6 +32,15 @@ class Counts:
     left_out: int = 0
     unranked: int = 0
     tokens: int = 0
+    same_text: int = 0
+    contradicting: int = 0
+    pairless: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Counts) -> None:
+        """Count what ``other`` counted too."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def __str__(self) -> str:
         said = [f"{self.kept:,} rows of {self.tokens:,} tokens"]
@@ -39,7 +52,17 @@ class Counts:
             said.append(f"{self.left_out:,} left out as too long")
         if self.unranked:
             said.append(f"{self.unranked:,} left out as no two of their scores differ")
-        return ", ".join(said)
+        if self.same_text:
+            said.append(f"{self.same_text:,} pairs of a text over itself left out")
+        if self.contradicting:
+            said.append(f"{self.contradicting:,} pairs left out that their prompt has both ways round")
+        if self.pairless:
+            said.append(f"{self.pairless:,} examples left out with all of their pairs")
+        if self.ignored:
+            named = ", ".join(f"{name[:40]} ({rows:,})" for name, rows in self.ignored.most_common(9))
+            more = f" and {len(self.ignored) - 9} more" if len(self.ignored) > 9 else ""
+            said.append(f"columns not read (rows): {named}{more}")
+        return shown(", ".join(said))
 
 
 class Fitted(NamedTuple):

@@ -6,15 +6,18 @@ with one response and no pair is plain SFT: the same trainer serves pretraining 
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from planb.models.chat import exchanges
 from planb.training.lengths import Counts, Lengths
+from planb.training.pairs import Left, trainable
 from planb.types import Example, Ordering, PlanBError, Tier, seed_of
 
+LOG = logging.getLogger(__name__)
 CHUNK = 512
 """Examples that are tokenized at a time where only their lengths are wanted."""
 
@@ -81,25 +84,41 @@ def schedule(
 
     ``lengths`` says what is done with what is too long (a number: the ``max_length`` of what is
     refused), and ``counts`` is told. An example is left out of every round, so that steps stay full,
-    if any row it could give is too long. Raises PlanBError if nothing is left.
+    if any row it could give is too long, or if no pair of a row that it gives is left: pairs of a text
+    over itself, and those that rows of one prompt have both ways round, are not trained
+    (``planb.training.pairs``). Raises PlanBError if nothing is left.
     """
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
     lengths, counts = Lengths.of(lengths), Counts() if counts is None else counts
     numbers = split_batch([ranking.share for ranking in rankings], batch)
-    streams = []
-    for place, (ranking, number) in enumerate(zip(rankings, numbers, strict=True)):
-        left_out = _left_out(ranking, tokenizer, lengths, counts)
-        stream = seed_of("schedule", seed, place)
-        streams.append(visits_of(ranking, stream, steps * number, left_out))
-    wanted = [
-        _Wanted(place, at, chosen(rankings[place], at, pick))
-        for step in range(steps)
-        for place, number in enumerate(numbers)
-        for at, pick in streams[place][step * number : (step + 1) * number]
-    ]
-    rows = _rows(wanted, rankings, tokenizer, lengths, counts)
-    return [rows[want] for want in wanted]
+    out = [_left_out(ranking, tokenizer, lengths, counts) for ranking in rankings]
+    rows = dict[_Wanted, tuple[Row, Counts]]()
+    while True:
+        streams = [
+            visits_of(ranking, seed_of("schedule", seed, place), steps * number, out[place])
+            for place, (ranking, number) in enumerate(zip(rankings, numbers, strict=True))
+        ]
+        wanted = [
+            _Wanted(place, at, chosen(rankings[place], at, pick))
+            for step in range(steps)
+            for place, number in enumerate(numbers)
+            for at, pick in streams[place][step * number : (step + 1) * number]
+        ]
+        distinct = list(dict.fromkeys(wanted))
+        rows |= _rows([want for want in distinct if want not in rows], rankings, tokenizer, lengths)
+        texts = [[text.strip() for _, text in want.texts] for want in distinct]
+        found = trainable([rows[want][0] for want in distinct], texts)
+        left = dict(zip(distinct, found, strict=True))
+        if not _without_pairs(left, rankings, out, counts):
+            break
+    for want, one in left.items():
+        counts.add(rows[want][1])
+        counts.same_text += one.same_text
+        counts.contradicting += one.contradicting
+    if counts.same_text or counts.contradicting:
+        LOG.warning("%s", counts)
+    return [row for want in wanted if (row := left[want].row)]
 
 
 def ranked(
@@ -205,26 +224,47 @@ def _left_out(ranking: Ranking, tokenizer: Any, lengths: Lengths, counts: Counts
     return found
 
 
-def _rows(
-    wanted: Sequence[_Wanted],
+def _without_pairs(
+    left: Mapping[_Wanted, Left],
     rankings: Sequence[Ranking],
-    tokenizer: Any,
-    lengths: Lengths,
+    out: Sequence[set[int]],
     counts: Counts,
-) -> dict[_Wanted, Row]:
-    """Each distinct visit as a row, all of them tokenized together."""
-    distinct = list(dict.fromkeys(wanted))
+) -> bool:
+    """Whether a row has no pair left; such examples are put into ``out`` (a set a ranking), and
+    counted with their pairs."""
+    gone = set[tuple[int, int]]()
+    for want, one in left.items():
+        if one.row is None:
+            gone.add((want.place, want.at))
+            counts.same_text += one.same_text
+            counts.contradicting += one.contradicting
+    for place, at in gone:
+        out[place].add(at)
+    for place, ranking in enumerate(rankings):
+        if len(out[place]) == len(ranking.examples):
+            raise PlanBError(
+                f"no example is left to train {ranking.ordering} on: in each, tiers that are compared "
+                f"have the same text, or rows of one prompt contradict each other (e.g. "
+                f"'{ranking.examples[0].id}'). Give the tiers different texts"
+            )
+    counts.pairless += len(gone)
+    return bool(gone)
+
+
+def _rows(
+    distinct: Sequence[_Wanted], rankings: Sequence[Ranking], tokenizer: Any, lengths: Lengths
+) -> dict[_Wanted, tuple[Row, Counts]]:
+    """Each of these visits as a row, all of them tokenized together, and what the limits did to it."""
     examples = [rankings[want.place].examples[want.at] for want in distinct]
     asked = [(e.prompt, text) for e, w in zip(examples, distinct, strict=True) for _, text in w.texts]
     encoded = iter(exchanges(tokenizer, asked))
     rows = {}
     for want, example in zip(distinct, examples, strict=True):
         ids = [next(encoded) for _ in want.texts]
-        name = f"example '{example.id}'"
-        responses = tuple(tuple(response) for _, response in ids)
-        fitted = lengths.fit(name, tuple(ids[0][0]), responses, counts)
+        counts, responses = Counts(), tuple(tuple(response) for _, response in ids)
+        fitted = lengths.fit(f"example '{example.id}'", tuple(ids[0][0]), responses, counts)
         assert fitted is not None, "what is left out is never wanted"
         tiers = tuple(tier for tier, _ in want.texts)
         pairs, weights = ranked(tiers, rankings[want.place].ordering)
-        rows[want] = Row(example.id, fitted.prompt, fitted.responses, tiers, pairs, weights)
+        rows[want] = Row(example.id, fitted.prompt, fitted.responses, tiers, pairs, weights), counts
     return rows

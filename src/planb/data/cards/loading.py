@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from planb.data.cards.card import DataCard
 from planb.data.cards.catalogue import CARDS
+from planb.data.cards.tables import READERS
 from planb.data.files import file_hash
 from planb.types import PlanBError, digest_of
 
 LOG = logging.getLogger(__package__)
 MOST_BAD_ROWS = 5
-_READERS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".jsonl": ("json", {}),
-    ".json": ("json", {}),
-    ".csv": ("csv", {"keep_default_na": False}),  # else the text "None" or "NA" is lost
-    ".parquet": ("parquet", {}),
-}
+MOST_NAMED = 30
+"""So many columns of a table are named."""
 
 
 class Table(NamedTuple):
@@ -48,6 +43,8 @@ def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     rows = _renamed(_read(path), card)
     if card is not None:
         _check(rows, card, str(path))
+        blank = dict.fromkeys((*card.columns, *card.may_be_empty))
+        rows = [row if blank.keys() <= row.keys() else {**blank, **row} for row in rows]
     return Table(rows, str(path), file_hash(path), card.terms if card else "")
 
 
@@ -68,97 +65,84 @@ def _from_afar(card: DataCard) -> Table:
             f"the data of {card.name}, {card.place}{part}, cannot be had: {type(error).__name__}: "
             f"{error}.{terms} Or download it elsewhere and name the file."
         ) from error
-    rows = _renamed(table.to_list(), card)
+    rows = _renamed(table, card)
     _check(rows, card, card.place)
-    return Table(rows, card.place, digest_of(rows), card.terms)
+    return Table(rows, card.place, digest_of(_as_json(rows)), card.terms)
 
 
-def _fetched(card: DataCard) -> Any:
-    """The card's table as ``datasets`` reads it, cached by ``datasets``."""
-    from datasets import load_dataset
+def _as_json(rows: list[dict[str, Any]]) -> Any:
+    """The rows as JSON has them: a date, of a column that need not be ours, as its text."""
+    return json.loads(json.dumps(rows, default=str))
+
+
+def _fetched(card: DataCard) -> list[dict[str, Any]]:
+    """The card's rows from afar, cached by ``datasets``: a file as it stands there, a data set of the
+    hub as ``datasets`` reads it."""
+    from datasets import DownloadConfig, DownloadManager, config, load_dataset
 
     if card.file:
-        kind, options = _READERS[Path(card.url).suffix]
-        return load_dataset(kind, data_files=card.url, split="train", **options)
-    return load_dataset(
+        cache = DownloadConfig(cache_dir=Path(config.HF_DATASETS_CACHE) / "downloads")
+        found = DownloadManager(download_config=cache).download(card.url)
+        return READERS[Path(card.url).suffix](Path(found))
+    rows: list[dict[str, Any]] = load_dataset(
         card.hub,
         card.config or None,
         data_dir=card.folder or None,
         split=card.split,
         revision=card.revision,
-    )
+    ).to_list()
+    return rows
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """A local file's rows, read anew each time: no cache outlives the call."""
-    from datasets import load_dataset
-
+    """A local file's rows, read anew each time."""
     if not path.is_file():
         raise PlanBError(
             f"there is no file {path}, and no data card of that name. Cards: {', '.join(CARDS)}"
         )
-    if path.suffix not in _READERS:
-        raise PlanBError(f"{path}: data are read from files ending in {', '.join(_READERS)}")
-    kind, options = _READERS[path.suffix]
+    if path.suffix not in READERS:
+        raise PlanBError(f"{path}: data are read from files ending in {', '.join(READERS)}")
     try:
-        with _quietly(), tempfile.TemporaryDirectory() as scratch:
-            table = load_dataset(
-                kind,
-                data_files=str(path.resolve()),
-                split="train",
-                cache_dir=scratch,
-                keep_in_memory=True,
-                **options,
-            )
-            rows: list[dict[str, Any]] = table.to_list()
+        return READERS[path.suffix](path)
     except Exception as error:
-        cause = error.__cause__ or error
-        raise PlanBError(f"{path} cannot be read as {path.suffix[1:].upper()}: {cause}") from error
-    return rows
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """No progress bar: a local file is read in no time."""
-    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    if are_progress_bars_disabled():
-        yield
-        return
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        enable_progress_bars()
+        raise PlanBError(f"{path} cannot be read as {path.suffix[1:].upper()}: {error}") from error
 
 
 def _renamed(rows: list[dict[str, Any]], card: DataCard | None) -> list[dict[str, Any]]:
     if card is None or not card.renamed:
         return rows
-    ours = {theirs: name for name, theirs in card.renamed.items() if name not in (rows or [{}])[0]}
+    there = _names(rows)
+    ours = {theirs: name for name, theirs in card.renamed.items() if name not in there}
     return [{ours.get(name, name): value for name, value in row.items()} for row in rows]
 
 
 def _check(rows: list[dict[str, Any]], card: DataCard, place: str) -> None:
     if not rows:
         raise PlanBError(f"{place} holds no row: it should be {card.about}")
-    missing = [n for n in (*card.columns, *card.may_be_empty) if n not in rows[0]]
+    there = _names(rows)
+    missing = [n for n in (*card.columns, *card.may_be_empty) if n not in there]
     if missing:
         raise PlanBError(
             f"{place} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of "
-            f"{card.about} (it has {', '.join(rows[0])}). Name the right file, or rename its columns."
+            f"{card.about} (it has {', '.join(list(there)[:MOST_NAMED])}). Name the right file, or "
+            "rename its columns."
         )
     bad = [
         f"row {number} has no {name}"
         for number, row in enumerate(rows, start=1)
         for name in card.columns
-        if _empty(row[name])
+        if _empty(row.get(name))
     ]
     if bad:
         more = f" and {len(bad) - MOST_BAD_ROWS} more" if len(bad) > MOST_BAD_ROWS else ""
         raise PlanBError(
             f"{place}: {'; '.join(bad[:MOST_BAD_ROWS])}{more}. Fill them in, or take the rows out."
         )
+
+
+def _names(rows: list[dict[str, Any]]) -> dict[str, None]:
+    """The columns that any of the rows has, in their order."""
+    return dict.fromkeys(name for row in rows for name in row)
 
 
 def _empty(value: Any) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from planb.data.terminal import Console
 from planb.types import PlanBError, digest_of, wrong_fields
 
 if TYPE_CHECKING:

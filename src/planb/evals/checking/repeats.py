@@ -25,10 +25,11 @@ _CANNED_ADVICE = (
 
 
 def duplicates_check(examples: Sequence[Example], demands: Demands) -> Check:
-    """The same response in two tiers of a request, and the same request twice in a split; case and
-    white space apart."""
+    """The same response in two tiers of a request (though they stand in two examples of it), and the
+    same request twice in a split; case and white space apart."""
     several = [example for example in examples if len(example.responses) > 1]
-    shared = [f"{e.id} ({' = '.join(tiers)})" for e in several if (tiers := _shared(e))]
+    tiers_of = _tiers_of_texts(several)
+    shared = [f"{e.id} ({' = '.join(tiers)})" for e in several if (tiers := _shared(e, tiers_of))]
     first: dict[tuple[str, ...], str] = {}
     again = []
     for example in examples:
@@ -76,13 +77,27 @@ def canned_check(examples: Sequence[Example], canned_ok: Sequence[str], demands:
     return made.model_copy(update={"verdict": "passed"}) if declared else made
 
 
-def _shared(example: Example) -> list[str]:
-    """The tiers of an example that have a text in common; empty if there are none."""
-    tiers_of: dict[str, list[str]] = {}
-    for tier, texts in example.responses.items():
-        for text in {plain_text(text) for text in texts}:
-            tiers_of.setdefault(text, []).append(tier)
-    return next((tiers for tiers in tiers_of.values() if len(tiers) > 1), [])
+Said = tuple[tuple[str, ...], str]
+"""A conversation and a response to it, as plain text."""
+
+
+def _tiers_of_texts(examples: Sequence[Example]) -> dict[Said, list[str]]:
+    """The tiers that each response to each request stands in."""
+    tiers_of: dict[Said, list[str]] = {}
+    for example in examples:
+        asked = _conversation(example)
+        for tier, texts in example.responses.items():
+            for text in {plain_text(text) for text in texts}:
+                tiers = tiers_of.setdefault((asked, text), [])
+                tiers += [tier] if tier not in tiers else []
+    return tiers_of
+
+
+def _shared(example: Example, tiers_of: dict[Said, list[str]]) -> list[str]:
+    """The tiers that have a text of the example in common; empty if there are none."""
+    asked = _conversation(example)
+    texts = [plain_text(text) for some in example.responses.values() for text in some]
+    return next((tiers for text in texts if len(tiers := tiers_of[asked, text]) > 1), [])
 
 
 def _conversation(example: Example) -> tuple[str, ...]:

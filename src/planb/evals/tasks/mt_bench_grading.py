@@ -193,7 +193,7 @@ def references_of(path: str, data: str, categories: dict[str, str]) -> dict[str,
             f"{len(needed)} questions of {data} (of {', '.join(NEED_REFERENCES)}) are rated against "
             f"reference answers, and there is no {beside[0]}: name FastChat's file as 'references'"
         )
-    turns = {str(row["question_id"]): _turns(row, found) for row in load(found).rows}
+    turns = {str(row.get("question_id")): _turns(row, found) for row in load(found).rows}
     missing = [name for name in needed if len(turns.get(name, ())) < 2]
     if missing:
         raise PlanBError(f"{found} has no two reference answers to the questions {', '.join(missing)}")

@@ -9,7 +9,7 @@ from planb.evals.writing.writer import IN_PROCESS, Writer
 from planb.judging.asking import complaint_of, spend_of
 from planb.judging.connection import connect
 from planb.models.stops import cut_off, why_not_greedy
-from planb.types import Message, PlanBError, Spend, Value, seed_of
+from planb.types import Message, PlanBError, Spend, Value, is_visible, seed_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import CachePolicy, GenerateConfig, ModelOutput
@@ -35,7 +35,7 @@ class Attempt(Value):
             return "cut off: raise max_tokens"
         if self.stop != "stop":
             return f"not said to be finished (stop reason '{self.stop}')"
-        return "" if self.text.strip() else "empty"
+        return "" if is_visible(self.text) else "empty"
 
 
 class CallFailedError(Exception):

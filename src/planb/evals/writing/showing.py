@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from planb.data.terminal import Console
 from planb.data.whole import write_whole
 from planb.evals.writing.estimate import Estimate
 from planb.evals.writing.new_requests import NewRequests

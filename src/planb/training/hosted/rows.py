@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from planb.training.objectives import DPO, SFT, Objective
 from planb.training.rows import Ranking, check_tiers, chosen, split_batch, visits_of
 from planb.training.settings import Training
-from planb.types import Example, Ordering, PlanBError, seed_of
+from planb.types import Example, Message, Ordering, PlanBError, seed_of
 
 Kind = Literal["supervised", "dpo"]
 Row = dict[str, Any]
@@ -29,6 +29,10 @@ LARGEST_BETA = 2.0
 CHARACTERS_A_TOKEN = 4
 """For estimates only: about right for English."""
 ROLES = ("system", "user", "assistant")
+
+
+Said = tuple[tuple[Message, ...], str, str]
+"""A prompt, a better text and a worse one."""
 
 
 class Visit(NamedTuple):
@@ -70,9 +74,9 @@ def rows_of(
 ) -> list[Row]:
     """``steps x batch`` rows. ``against`` is what a helpful answer is preferred to in a preference
     file, which has no place for plain imitation. PlanBError names what a host would refuse."""
-    rows = []
+    rows, ordered = [], dict[Said, str]()
     for visit in visits(rankings, training.steps, training.batch, seed):
-        _check(visit)
+        _check(visit, against if kind == "dpo" else None, ordered)
         rows.append(_supervised(visit) if kind == "supervised" else _preference(visit, against))
     return rows
 
@@ -105,7 +109,9 @@ def _paired(ranking: Ranking, dealt: Sequence[tuple[int, int]]) -> list[Visit]:
     return found
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: Visit, against: str | None, ordered: dict[Said, str]) -> None:
+    """Raise PlanBError for what a host cannot train, and for what teaches nothing: a text over itself,
+    or a pair that ``ordered`` ({pair: example}) has the other way round; it is brought up."""
     example = visit.example
     alien = sorted({message.role for message in example.prompt} - set(ROLES))
     if alien:
@@ -113,12 +119,24 @@ def _check(visit: Visit) -> None:
             f"example '{example.id}' has a message of the role {', '.join(alien)}, and hosts train "
             "chats only: leave such examples out"
         )
-    if example.prompt[-1].role != "user":
-        raise PlanBError(f"example '{example.id}' does not end with a user message, as hosts want it")
-    if visit.better == visit.worse:
+    better, worse = visit.better.strip(), visit.worse
+    if worse is None and against is not None and better == against.strip():
         raise PlanBError(
-            f"example '{example.id}' has the same text in two tiers of a pair: {visit.better[:60]!r}. "
+            f"the helpful answer of example '{example.id}' is the text that it is preferred to: "
+            f"{better[:60]!r}. A host cannot prefer it to itself; change one of them."
+        )
+    if worse is None:
+        return
+    if better == (worse := worse.strip()):
+        raise PlanBError(
+            f"example '{example.id}' has the same text in two tiers of a pair: {better[:60]!r}. "
             "A host cannot prefer it to itself; change one of them."
+        )
+    ordered[example.prompt, better, worse] = example.id
+    if other := ordered.get((example.prompt, worse, better)):
+        raise PlanBError(
+            f"example '{example.id}' prefers {better[:60]!r} to {worse[:60]!r}, and '{other}', of the "
+            "same prompt, the other way round: the two teach nothing. Take the text out of one tier."
         )
 
 

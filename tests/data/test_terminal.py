@@ -1,0 +1,106 @@
+"""What data say is shown in the terminal, and never obeyed."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from planb.cli import main
+from planb.data.terminal import Console
+
+ROOT = Path(__file__).resolve().parents[2]
+OBEYED = "\x1b]0;title\x9c\x1b[2J\x9b31m\u202e[bold]x[/]"
+SAFE = r"\x1b]0;title\x9c\x1b[2J\x9b31m\u202e[bold]x[/]"
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+"""What a console itself writes: colours."""
+
+
+def printed(what: Any, **how: Any) -> str:
+    out = io.StringIO()
+    Console(file=out, force_terminal=True, width=200, color_system="truecolor").print(what, **how)
+    return out.getvalue()
+
+
+def unsafe(text: str) -> list[str]:
+    """Control characters that are no colour of the console's own, and no line break."""
+    return re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", ESCAPES.sub("", text))
+
+
+@pytest.mark.parametrize("how", [{"markup": False}, {"style": "bold red"}, {"soft_wrap": True}])
+def test_text_of_any_kind_is_shown(how: dict[str, Any]) -> None:
+    text = OBEYED if how == {"markup": False} else escape(OBEYED)
+    for what in (text, Text(OBEYED)):
+        found = printed(what, highlight=False, **how)
+        assert not unsafe(found)
+        assert SAFE in ESCAPES.sub("", found)
+
+
+def test_so_is_a_table_with_its_own_colours() -> None:
+    table = Table(title=escape(OBEYED))
+    table.add_column(escape(OBEYED), style="red")
+    table.add_row(f"[bold]{escape(OBEYED)}[/]")
+    found = printed(table)
+    assert not unsafe(found)
+    assert ESCAPES.search(found)
+    assert ESCAPES.sub("", found).count(SAFE) == 3
+
+
+def test_nothing_of_planb_makes_another_console() -> None:
+    own = ROOT / "src" / "planb" / "data" / "terminal.py"
+    for path in (ROOT / "src").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        made = re.search(r"(?<![.\w])Console\(", text) and path != own
+        assert not made or "from planb.data.terminal import Console" in text, path
+
+
+HOSTILE = {"id": OBEYED, "prompt": "Hi!", "harmful": True, "source": OBEYED, "split": OBEYED}
+
+
+def test_the_data_commands_show_what_files_say(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = {**HOSTILE, "responses": {OBEYED: "No.", "harmful": "No. "}}
+    (tmp_path / "good.jsonl").write_text(json.dumps(same) + "\n")
+    (tmp_path / "bad.jsonl").write_text(json.dumps({**HOSTILE, OBEYED: 1}) + "\n")
+    pair = {"prompt": "Hi!", "chosen": "No.", "rejected": "Yes.", OBEYED: 1}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    form = ("--format", "trl-preference", "--chosen", "a", "--rejected", "b", "--harmful")
+    for words, code in (
+        (("validate", "good.jsonl"), 0),
+        (("validate", "bad.jsonl"), 2),
+        (("import", "pairs.jsonl", *form, "--out", "out.jsonl"), 2),
+        (("import", "pairs.jsonl", *form, "--out", "out.jsonl", "--ignore", OBEYED), 0),
+    ):
+        monkeypatch.setattr(sys, "argv", ["planb", "data", *words])
+        try:
+            main()
+            ended: Any = 0
+        except SystemExit as done:
+            ended = done.code or 0
+        said = capsys.readouterr()
+        assert ended == code, said
+        assert not unsafe(said.out + said.err)
+        assert r"\x1b]0;title" in said.out + said.err
+        if words == ("validate", "good.jsonl"):
+            assert "1 of them have one text in two tiers" in said.out
+
+
+def test_a_trainers_error_is_safe_in_a_plain_traceback() -> None:
+    code = f"from planb.types import PlanBError; raise PlanBError({OBEYED!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+    assert SAFE in done.stderr
+    assert not unsafe(done.stderr)
