@@ -50,7 +50,6 @@ def unpackable(model: Any) -> str:
         f"it has layers of type {', '.join(sorted(layers - LAYERS))}": bool(layers - LAYERS),
         "it biases attention by distance (ALiBi)": bool(getattr(config, "alibi", False)),
         "it soft-caps its attention": bool(getattr(config, "attn_logit_softcapping", None)),
-        "its attention has sinks": any(hasattr(module, "sinks") for module in model.modules()),
         "its positions have several axes": "mrope_section" in _rope(config),
         "it takes no positions": not takes(model, "position_ids"),
     }
