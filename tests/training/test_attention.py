@@ -216,7 +216,6 @@ class TestWhatIsRefused:
         "keyword",
         [
             {"softcap": 50.0},
-            {"s_aux": torch.zeros(HEADS)},
             {"position_bias": torch.zeros(1)},
             {"head_mask": torch.ones(HEADS)},
             {"something_new": 0},
@@ -229,8 +228,8 @@ class TestWhatIsRefused:
             self.call(**keyword)
 
     def test_all_are_named(self) -> None:
-        with pytest.raises(UnpackableError, match="takes s_aux, softcap, which"):
-            self.call(softcap=1.0, s_aux=torch.zeros(HEADS))
+        with pytest.raises(UnpackableError, match="takes head_mask, softcap, which"):
+            self.call(softcap=1.0, head_mask=torch.ones(HEADS))
 
     def test_none_and_what_changes_nothing_pass(self) -> None:
         plain = self.call()

@@ -258,7 +258,7 @@ class RankedPreferenceTrainer(Trainer):  # type: ignore[misc]
         found: Any = None
         if self.accelerator.is_main_process:
             try:
-                found = choose(self.model, rows, self._pad, wanted)
+                found = choose(self.model, rows, self._pad, wanted, self.accelerator.autocast)
             except PlanBError as error:
                 found = error
         way: Way | PlanBError = broadcast_object_list([found])[0]
