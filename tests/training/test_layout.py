@@ -199,12 +199,6 @@ class TestWhatTheRuleDoesNotSee:
         short = rows(6, longest=WINDOW // 2)
         assert choose(model, short, PAD).layout == "packed"  # these keep within the first frequencies
 
-    def test_dropout_is_refused(self) -> None:
-        model = fresh("gpt2", resid_pdrop=0.1).train()
-        with pytest.raises(PlanBError, match="dropout"):
-            choose(model, ROWS, PAD)
-        assert choose(model.eval(), ROWS, PAD).layout == "packed"
-
     def test_rows_of_all_kinds_are_looked_at(self) -> None:
         """Wrong only beyond the window: one wide row among many short ones decides."""
         model = fresh("qwen2_window")

@@ -209,7 +209,13 @@ def _log_probs(model: Any, text: list[int], said: list[int], start: int = 0) -> 
     """(T - 1 - start,) log-probability of each token of ``said`` after what is before it in ``text``."""
     device = causal_lm(model).device
     ids_T = torch.tensor(text, device=device)
-    logits_TV = model(input_ids=ids_T[None], use_cache=False).logits[0]
+    try:
+        logits_TV = model(input_ids=ids_T[None], use_cache=False).logits[0]
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise PlanBError(
+            f"the model gives no logits of a text alone ({type(error).__name__}: {error}), so it is not a causal "
+            "language model that can be trained on texts"
+        ) from error
     if len(logits_TV) != len(text):
         raise PlanBError(
             f"the model gives logits at {len(logits_TV)} places of a text of {len(text)} tokens (prompt tuning "

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 def unpackable(model: Any) -> str:
     """Why this architecture is not run in packed rows; empty if nothing speaks against it."""
+    adapters = getattr(model, "peft_config", {}).values()  # of a PeftModel
     model = causal_lm(model)
     config = model.config.get_text_config()
     layers = set(getattr(config, "layer_types", None) or ())
@@ -50,6 +51,7 @@ def unpackable(model: Any) -> str:
         "it biases attention by distance (ALiBi)": bool(getattr(config, "alibi", False)),
         "it soft-caps its attention": bool(getattr(config, "attn_logit_softcapping", None)),
         "its positions have several axes": "mrope_section" in _rope(config),
+        "its adapter puts a prefix before each text": any(a.is_prompt_learning for a in adapters),
         "it takes no positions": not takes(model, "position_ids"),
     }
     return "; ".join(reason for reason, holds in reasons.items() if holds)
