@@ -63,6 +63,12 @@ class TestRows:
         [group] = checked_rows(some)
         assert [row.key for row in group] == ["long", "short", "wide", "many", "first"]
 
+    def test_rows_of_one_size_are_run_together_too(self) -> None:
+        """All extremes are the same row, which alone shows nothing of two examples in one packed row."""
+        some = [self.row(f"{n}", 9, 9, 9) for n in range(4)]
+        assert [[row.key for row in group] for group in checked_rows(some)] == [["0", "1"]]
+        assert checked_rows(some[:1]) == [some[:1]]
+
     def test_what_is_run_together_keeps_to_the_budget(self, monkeypatch: pytest.MonkeyPatch) -> None:
         some = [self.row("long", 40, 50), self.row("short", 2, 1), self.row("wide", 30, *[20] * 6)]
         monkeypatch.setattr(check, "BUDGET", 200)
@@ -75,7 +81,8 @@ class TestRows:
         half = SHAPE["hidden_size"] // SHAPE["num_attention_heads"] // 2
         rope = {"rope_type": "longrope", "rope_theta": 1e4, "original_max_position_embeddings": 64}
         factors = {"short_factor": [1.0] * half, "long_factor": [8.0] * half}
-        model = fresh("phi3_window", sliding_window=None, rope_parameters={**rope, **factors})
+        changes = {"sliding_window": None, "original_max_position_embeddings": 64}
+        model = fresh("phi3_window", rope_parameters={**rope, **factors}, **changes)
         wide = [self.row(f"wide {n}", 30, *[20] * 6) for n in range(2)]
         long = self.row("long", 40, 50, 10)
         assert long.packed_tokens < wide[0].packed_tokens
@@ -216,7 +223,7 @@ class TestAdapters:
         before = copy.deepcopy(model.state_dict())
         assert choose(model, ROWS, PAD, None, nullcontext).layout == "packed"
         assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
-        with on_trial(model, True):
+        with on_trial(model, True, lambda: own_log_probs(model, ROWS)):
             moved = [
                 name
                 for name, weight in model.named_parameters()
@@ -225,7 +232,7 @@ class TestAdapters:
             own = own_log_probs(model, ROWS)
         assert len(moved) == sum(weight.requires_grad for weight in model.parameters())
         with torch.no_grad():
-            assert (own - own_log_probs(model, ROWS)).abs().max() > 0.02, "something is seen of them"
+            assert (own - own_log_probs(model, ROWS)).square().mean().sqrt() >= 0.25
 
     def test_one_that_samples_is_refused(self) -> None:
         with pytest.raises(PlanBError, match="draws random numbers"):
@@ -235,7 +242,7 @@ class TestAdapters:
         config = peft.LoraConfig(r=4, target_modules=LINEAR)
         model = peft.inject_adapter_in_model(config, fresh("llama"))
         before = copy.deepcopy(model.state_dict())
-        with on_trial(model, True):
+        with on_trial(model, True, lambda: own_log_probs(model, ROWS)):
             moved = [n for n, weight in model.named_parameters() if not torch.equal(weight, before[n])]
         assert {name.split(".")[-3] for name in moved} == {"lora_A", "lora_B"}
         assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
@@ -280,7 +287,7 @@ class TestGradients:
         model.model.register_forward_pre_hook(
             lambda _, __, given: packed.append(given.get("pack") is not None), with_kwargs=True
         )
-        part.forward = lambda hidden: own(hidden.detach() if packed[-1] else hidden)
+        part.forward = lambda hidden: own((hidden + hidden.detach()) / 2 if packed[-1] else hidden)
         way = choose(model, ROWS, PAD, None, nullcontext)
         assert way.layout == "separate"
         assert "times the model's own" in way.why
@@ -297,8 +304,9 @@ class TestLaterTokens:
         sizes = {k: v for k, v in SHAPE.items() if k != "num_key_value_heads"}
         for decoder in (False, True):
             torch.manual_seed(1)
-            config = kind(**sizes, vocab_size=128, is_decoder=decoder)
+            config = kind(**sizes, vocab_size=128, is_decoder=decoder, initializer_range=0.2)
             model = hf.AutoModelForCausalLM.from_config(config).to(dtype)
+            disable_dropout(model)
             if decoder:
                 choose(model, ROWS, PAD, None, nullcontext)
             else:
@@ -349,7 +357,7 @@ class TestNoTrace:
         model.model.layers[0].eval()
         release(model)
         for part in (model, causal_lm(model)):
-            with on_trial(part, True):
+            with on_trial(part, True, lambda: own_log_probs(model, ROWS)):
                 random.random()
                 np.random.rand()
                 torch.rand(1)

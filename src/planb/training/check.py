@@ -134,7 +134,7 @@ class Check:
 
     def _see_training(self) -> None:
         """In training mode the model must be what it is in evaluation, always; and which weights learn."""
-        row = _of_gradient(self.rows)
+        row = row_of_gradient(self.rows)
         before = random_state(self.model)
         with torch.enable_grad():
             logp_N = own_log_probs(self.model, [row])
@@ -156,7 +156,7 @@ class Check:
         if not self.reached:
             return ""
         with torch.enable_grad():
-            logp_N = self.run([_of_gradient(self.rows)], way)
+            logp_N = self.run([row_of_gradient(self.rows)], way)
             if isinstance(logp_N, str):
                 return logp_N
             found = gradient_norms(self.model, _weighted(logp_N))
@@ -187,10 +187,12 @@ def own_log_probs(model: Any, rows: Sequence[Row]) -> torch.Tensor:
 
 def checked_rows(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows that are looked at, in groups that are run together: the one with the longest text (which
-    may set the positions of all), the shortest, the widest, the one with most responses, and the first."""
+    may set the positions of all) and the shortest of the others, the widest, the one with most responses, the
+    first. Two at least are run together: what one does to another is not seen of one alone."""
     distinct = list(dict.fromkeys(rows))
     longest = max(distinct, key=widest)
-    shortest = min(distinct, key=lambda row: row.packed_tokens)
+    others = [row for row in distinct if row != longest] or distinct
+    shortest = min(others, key=lambda row: row.packed_tokens)
     most = max(distinct, key=lambda row: row.packed_tokens)
     fullest = max(distinct, key=lambda row: (len(row.responses), row.packed_tokens))
     groups = [list(dict.fromkeys([longest, shortest]))]
@@ -250,7 +252,7 @@ def _spread(apart_N: torch.Tensor, rows: Sequence[Row]) -> Spread:
     return Spread(*torch.stack([square_N.mean(), worst, square_N.max()]).sqrt().tolist())
 
 
-def _of_gradient(rows: Sequence[Row]) -> Row:
+def row_of_gradient(rows: Sequence[Row]) -> Row:
     """The smallest that is long enough and, if there is one, has responses that share their prompt."""
     several = [row for row in rows if len(row.responses) > 1] or rows
     long = [row for row in several if row.packed_tokens >= ENOUGH]

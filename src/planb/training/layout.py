@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from planb.training import attention, head
-from planb.training.check import Check, checked_rows, own_log_probs
+from planb.training.check import Check, checked_rows, own_log_probs, row_of_gradient
 from planb.training.packing import Layout, collate, on_device
 from planb.training.rows import Row
 from planb.training.scoring import Head, Way, causal_lm, takes, token_log_probs
@@ -79,8 +79,10 @@ def choose(
     layouts: tuple[Layout, ...] = ("separate",) if reason else ("packed", "separate")
     notes = [reason] if reason and wanted != "separate" else []
     tried: list[str] = []
-    with on_trial(model, training is not None):
-        checks = _checks(model, rows, pad, training)
+    groups = checked_rows(rows)
+    small = row_of_gradient([row for group in groups for row in group])
+    with on_trial(model, training is not None, lambda: own_log_probs(model, [small])):
+        checks = _checks(model, groups, pad, training)
         for way in (w for layout in layouts if wanted in (None, layout) for w in _ways(inner, layout)):
             trouble, apart = "", 0.0
             for check in checks:
@@ -103,7 +105,7 @@ def choose(
 
 def _checks(
     model: Any,
-    rows: Sequence[Row],
+    groups: Sequence[Sequence[Row]],
     pad: int,
     training: Callable[[], AbstractContextManager[Any]] | None,
 ) -> list[Check]:
@@ -112,7 +114,6 @@ def _checks(
     def run(some: Sequence[Row], way: Way) -> torch.Tensor | str:
         return _trial(model, some, pad, way)
 
-    groups = checked_rows(rows)
     checks = [Check(model, groups, run, nullcontext)]
     if training is not None:
         with training():

@@ -19,22 +19,26 @@ import torch
 from planb.types import PlanBError
 
 MOVED, FROM_ZERO = 0.1, 0.05
-"""How far an adapter's weights are moved: relative to their root mean square, and where they are zero."""
+"""How far an adapter's weights are moved: relative to their root mean square, and where they are zero;
+then twice as far (or half), until log-probabilities change by ``SEEN``."""
+SEEN, HALVINGS = (0.25, 4.0), 8
+"""Least and most root mean square of that change; how often the distance is doubled or halved for it."""
 SEEDS = (0, 0, 1, 2, 3)
 """Runs of a model that draws random numbers: the first two show what it does with equal ones."""
 RANDOM_WORDS = ("jitter", "noise", "drop", "sample")
 
 
 @contextmanager
-def on_trial(model: Any, training: bool) -> Iterator[None]:
+def on_trial(model: Any, training: bool, probe: Callable[[], torch.Tensor]) -> Iterator[None]:
     """The model in ``training`` mode with its adapters moved; modes, weights, gradients and the state of
-    every random number generator are put back exactly."""
+    every random number generator are put back exactly. ``probe`` gives log-probabilities, by which it is seen
+    that adapters do something."""
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(weight, weight.grad) for weight in model.parameters() if weight.grad is not None]
     for weight, _ in gradients:
         weight.grad = None
     try:
-        with randomness_kept(model), _adapters_moved(model):
+        with randomness_kept(model), _adapters_moved(model, probe):
             model.train(training)
             yield
     finally:
@@ -142,20 +146,42 @@ def embeddings_rounded(model: Any, eps: float) -> Iterator[None]:
 
 
 @contextmanager
-def _adapters_moved(model: Any) -> Iterator[None]:
+def _adapters_moved(model: Any, probe: Callable[[], torch.Tensor]) -> Iterator[None]:
     before = [(weight, weight.detach().clone()) for weight in _adapter_weights(model)]
     try:
-        with torch.no_grad():
-            for place, (weight, own) in enumerate(before):
-                size = float(own.float().square().mean().sqrt()) if own.numel() else 0.0
-                generator = torch.Generator(weight.device).manual_seed(place)
-                noise = torch.empty_like(weight).normal_(generator=generator)
-                weight.add_(noise, alpha=MOVED * size or FROM_ZERO)
+        if before:
+            with torch.no_grad(), evaluating(model):
+                _move_until_seen(before, probe)
         yield
     finally:
         with torch.no_grad():
             for weight, own in before:
                 weight.copy_(own)
+
+
+def _move_until_seen(
+    before: list[tuple[torch.Tensor, torch.Tensor]], probe: Callable[[], torch.Tensor]
+) -> None:
+    """Adapters that are products of small numbers need more than others; what is never seen (tokens that
+    the probe has not) is moved by the first distance."""
+    sizes = [MOVED * float(own.float().square().mean().sqrt()) or FROM_ZERO for _, own in before]
+
+    def move(factor: float) -> float:
+        for place, ((weight, own), size) in enumerate(zip(before, sizes, strict=True)):
+            generator = torch.Generator(weight.device).manual_seed(place)
+            noise = torch.empty_like(own).normal_(generator=generator)
+            weight.copy_(own + factor * size * noise)
+        return float((probe() - start_N).square().mean().sqrt())
+
+    start_N = probe()
+    seen = move(1.0)
+    step = 2.0 if seen < SEEN[0] else 0.5
+    for power in range(1, HALVINGS + 1):
+        if SEEN[0] <= seen <= SEEN[1] or (step > 1 and not seen < SEEN[0]):
+            return
+        seen = move(step**power)
+    if not seen >= SEEN[0]:
+        move(1.0)
 
 
 def _adapter_weights(model: Any) -> list[torch.Tensor]:
