@@ -118,7 +118,7 @@ def naive_loss(model: Any, chosen: Sequence[Row]) -> torch.Tensor:
 
 def _mean_log_prob(model: Any, prompt: Sequence[int], response: Sequence[int]) -> torch.Tensor:
     ids = torch.tensor([[*prompt, *response]])
-    logp_TV = model(input_ids=ids).logits[0, :-1].float().log_softmax(-1)
+    logp_TV = model(input_ids=ids, use_cache=False).logits[0, :-1].float().log_softmax(-1)
     return logp_TV.gather(1, ids[0, 1:, None])[len(prompt) - 1 :, 0].mean()
 
 
@@ -157,7 +157,9 @@ def _compared(model: Any) -> dict[str, str]:
 def gradient_distance(model: Any, reference: Any) -> float:
     """The largest difference of an entry, relative to the largest of its tensor (at least a thousandth of the
     largest of all)."""
-    own = {name: weight.grad for name, weight in reference.named_parameters() if weight.grad is not None}
+    own = {
+        name: weight.grad for name, weight in reference.named_parameters() if weight.grad is not None
+    }
     found = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
     most = max(float(gradient.abs().max()) for gradient in own.values())
     worst = 0.0

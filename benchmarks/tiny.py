@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoModelForMultimodalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 WORDS, WINDOW = 128, 16
@@ -40,7 +40,14 @@ _HEADS = {
         ("num_key_value_heads", "n_head_kv", "swa_num_key_value_heads", "num_global_key_value_heads"), 2
     ),
     **dict.fromkeys(
-        ("head_dim", "attention_head_dim", "swa_head_dim", "global_head_dim", "v_head_dim", "swa_v_head_dim")
+        (
+            "head_dim",
+            "attention_head_dim",
+            "swa_head_dim",
+            "global_head_dim",
+            "v_head_dim",
+            "swa_v_head_dim",
+        )
         + ("kv_channels", "query_pre_attn_scalar"),
         8,
     ),
@@ -53,7 +60,13 @@ _TEXT = {
         ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "model_max_length"), 512
     ),
     **dict.fromkeys(
-        ("sliding_window", "sliding_window_size", "window_size", "attention_chunk_size", "local_attention")
+        (
+            "sliding_window",
+            "sliding_window_size",
+            "window_size",
+            "attention_chunk_size",
+            "local_attention",
+        )
         + ("attention_window_size",),
         WINDOW,
     ),
@@ -63,9 +76,7 @@ _TEXT = {
     "type_vocab_size": 2,
 }
 _EXPERTS = {
-    **dict.fromkeys(
-        ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4
-    ),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
     **dict.fromkeys(
         ("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk", "top_k_experts")
         + ("num_experts_per_topk",),
@@ -73,7 +84,11 @@ _EXPERTS = {
     ),
     **dict.fromkeys(
         ("moe_intermediate_size", "expert_ffn_hidden_size", "shared_expert_intermediate_size")
-        + ("moe_shared_expert_intermediate_size", "expert_intermediate_size", "shared_intermediate_size"),
+        + (
+            "moe_shared_expert_intermediate_size",
+            "expert_intermediate_size",
+            "shared_intermediate_size",
+        ),
         16,
     ),
     **dict.fromkeys(
@@ -90,20 +105,45 @@ _LATENT = {
 _STATE = {
     **{"linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 8},
     **{"linear_value_head_dim": 8, "linear_head_dim": 8, "linear_num_heads": 4},
-    **{"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_n_groups": 1, "mamba_d_ssm": 64},
+    **{
+        "mamba_n_heads": 4,
+        "mamba_d_head": 16,
+        "mamba_d_state": 8,
+        "mamba_n_groups": 1,
+        "mamba_d_ssm": 64,
+    },
     **{"mamba_num_heads": 4, "mamba_head_dim": 16, "mamba_chunk_size": 16, "mamba_dt_rank": 4},
     **{"n_mamba_heads": 2, "mamba_ngroups": 1, "mamba_expand": 2, "state_size": 8, "ssm_state_size": 8},
     **{"n_groups": 1, "time_step_rank": 4, "chunk_size": 16, "num_mem_blocks": 1},
     **{"conv_dim": 32, "block_dim": 32, "conv_dim_out": 32, "block_multiple_of": 8},
 }
 _ODD = {
-    **{"hidden_size_per_layer_input": 8, "laurel_rank": 4, "num_kv_shared_layers": 0, "altup_num_inputs": 2},
-    **{"d_rel": 4, "rel_extent": 32, "hc_lowrank": 8, "ple_embed_dim": 32, "ngram_vocab_size_base": 500},
+    **{
+        "hidden_size_per_layer_input": 8,
+        "laurel_rank": 4,
+        "num_kv_shared_layers": 0,
+        "altup_num_inputs": 2,
+    },
+    **{
+        "d_rel": 4,
+        "rel_extent": 32,
+        "hc_lowrank": 8,
+        "ple_embed_dim": 32,
+        "ngram_vocab_size_base": 500,
+    },
     **{"make_ngram_vocab_size_divisible_by": 4, "split_ngram_parts": 2, "heads_per_ngram": 2},
     **{"num_nextn_predict_layers": 0, "dim_model_base": 32},
 }
 SIZES: dict[str, int] = {
-    **_WIDTH, **_INNER, **_LAYERS, **_HEADS, **_TEXT, **_EXPERTS, **_LATENT, **_STATE, **_ODD
+    **_WIDTH,
+    **_INNER,
+    **_LAYERS,
+    **_HEADS,
+    **_TEXT,
+    **_EXPERTS,
+    **_LATENT,
+    **_STATE,
+    **_ODD,
 }
 _FORCED = {"pad_token_id", "bos_token_id", "eos_token_id", "head_dim"}
 _SMALL = {
@@ -124,8 +164,12 @@ _DEFAULT_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 _MAMBA_SIZES = {"hidden_size": 32, "num_hidden_layers": 4, "vocab_size": WORDS, "pad_token_id": 0}
 OWN: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("axk1", "axk2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "minicpm3"), _MLA),
-    **dict.fromkeys(("youtu", "bailing_hybrid", "kimi_linear", "glm_moe_dsa"), _MLA),
-    "deepseek_v2": {**_MLA, "n_group": None, "topk_group": None, "topk_method": "greedy"},
+    **dict.fromkeys(
+        ("mistral4", "mistral4_text", "youtu", "bailing_hybrid", "kimi_linear", "glm_moe_dsa"), _MLA
+    ),
+    "qwen2_5_vl_text": {"rope_parameters": {**_DEFAULT_ROPE, "mrope_section": [1, 1, 2]}},
+    "deepseek_v2": {**_MLA, "n_group": None, "topk_group": None, "topk_method": "greedy"}
+    | {"num_experts_per_tok": 2},
     "longcat_flash": {**_MLA, "num_layers": 2, "zero_expert_num": 2},
     **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), _UPPER_WINDOW),
     **dict.fromkeys(("granite", "granitemoe", "granitemoeshared"), _GRANITE),
@@ -145,20 +189,15 @@ OWN: dict[str, dict[str, Any]] = {
         "intermediate_size": [48] * 6,
         "activation_sparsity_pattern": [0.5, 0.5, 0, 0, 0, 0],
     },
-    **{
-        name: {
-            **_SHARED,
-            "layer_types": ["sliding_attention", "sliding_attention", "full_attention"] * 2,
-            "per_layer_config": {"02": {"head_dim": 16}, "05": {"head_dim": 16}},
-            "final_logit_softcapping": 3.0,
-        }
-        for name in ("gemma4_text", "gemma4_unified_text")
-    },
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "window_size": WINDOW},
     **dict.fromkeys(("gptj", "codegen"), {"rotary_dim": 4}),
     "stablelm": {"use_qkv_bias": True},
     "ernie4_5_moe": {"moe_layer_start_index": 1, "moe_layer_end_index": 3},
-    "dots1": {"max_window_layers": 2},
+    "dots1": {"max_window_layers": 2, "n_routed_experts": 4, "n_shared_experts": 1}
+    | {"num_experts_per_tok": 2},
+    "xmod": {"languages": ["en_XX"], "default_language": "en_XX"},
+    "reformer": {"axial_pos_embds": False},
+    "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48, "vocab_size": WORDS},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 2},
     "jamba": {"attn_layer_offset": 1, "attn_layer_period": 2, "use_mamba_kernels": False},
@@ -167,7 +206,15 @@ OWN: dict[str, dict[str, Any]] = {
     "mamba2": {"num_heads": 4, "head_dim": 16},
 }
 """What is set beside ``SIZES``."""
+_GEMMA4 = {
+    **{**_SMALL, **_SHARED, "head_dim": 8, "sliding_window": WINDOW, "max_position_embeddings": 512},
+    "layer_types": ["sliding_attention", "sliding_attention", "full_attention"] * 2,
+    "per_layer_config": {"02": {"head_dim": 16}, "05": {"head_dim": 16}},
+    "final_logit_softcapping": 3.0,
+}
 WHOLE: dict[str, dict[str, Any]] = {
+    "gemma4_text": {**_GEMMA4, "vocab_size_per_layer_input": WORDS, "hidden_size_per_layer_input": 8},
+    "gemma4_unified_text": _GEMMA4,
     "bamba": {**_SMALL, "attn_layer_indices": [1, 3], "mamba_n_heads": 4, "mamba_d_head": 16}
     | {"mamba_d_state": 8, "mamba_chunk_size": 16, "bos_token_id": 1, "eos_token_id": 2},
     "falcon_h1": {**_SMALL, "head_dim": 8, "mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16}
@@ -186,7 +233,12 @@ WHOLE: dict[str, dict[str, Any]] = {
     | {"layer_types": ["sliding_attention", "indexed_attention"] * 2},
     "qwen4_exp_text": {**_SMALL, "head_dim": 8, "linear_num_key_heads": 2, "linear_num_value_heads": 2}
     | {"linear_key_head_dim": 8, "linear_value_head_dim": 8, "moe_intermediate_size": 16}
-    | {"shared_expert_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2, "hc_lowrank": 8}
+    | {
+        "shared_expert_intermediate_size": 16,
+        "num_experts": 4,
+        "num_experts_per_tok": 2,
+        "hc_lowrank": 8,
+    }
     | {"ple_layer_ids": [1], "ple_embed_dim": 32, "ngram_vocab_size_base": 500, "split_ngram_parts": 2}
     | {"make_ngram_vocab_size_divisible_by": 4, "heads_per_ngram": 2, "indexer_n_heads": 2}
     | {"indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 16, "indexer_compress_ratio": 4}
@@ -220,20 +272,29 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 """Further configurations of an architecture."""
 
 
+MULTIMODAL = (
+    *("aya_vision", "idefics3", "internvl", "llava", "mistral3", "mistral4", "paligemma", "qwen2_5_vl"),
+    *("qwen2_audio", "qwen3_vl", "smolvlm", "voxtral"),
+)
+"""Some that are registered with images or sound only, and run on texts here."""
+
+
 def names() -> list[str]:
-    """Every architecture of a causal language model that transformers has, and the variants."""
-    return sorted([*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *VARIANTS])
+    """Every architecture of a causal language model that transformers has, some multimodal ones, and the
+    variants."""
+    return sorted([*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MULTIMODAL, *VARIANTS])
 
 
 def model(name: str) -> Any:
     """The model in memory. Raises RuntimeError if it does not get small."""
     config = configuration(name)
+    auto = AutoModelForMultimodalLM if name in MULTIMODAL else AutoModelForCausalLM
     with torch.device("meta"):
-        count = sum(weight.numel() for weight in AutoModelForCausalLM.from_config(config).parameters())
+        count = sum(weight.numel() for weight in auto.from_config(config).parameters())
     if count > MOST_WEIGHTS:
         raise RuntimeError(f"its smallest configuration here has {count:,} weights")
     torch.manual_seed(1)
-    made = AutoModelForCausalLM.from_config(config)
+    made = auto.from_config(config)
     _enlarge(made)
     return made.eval()
 
@@ -249,7 +310,7 @@ def _small(config_class: Any, kind: str, changes: Mapping[str, Any]) -> Any:
     default = config_class()
     values: dict[str, Any] = {}
     for name, size in SIZES.items():
-        has = getattr(default, name, None) if hasattr(default, name) else False
+        has = _value(default, name)
         if (isinstance(has, int) and not isinstance(has, bool)) or (name in _FORCED and has is None):
             values[name] = size
     if "head_dim" in values and "head_dim" not in default.to_dict():
@@ -271,10 +332,18 @@ def _parts(default: Any) -> dict[str, Any]:
     """The configurations within one: text, vision, sound."""
     found = {}
     for name in default.sub_configs:
-        inner = getattr(default, name, None)
-        if inner is not None:
+        inner = _value(default, name)
+        if inner:
             found[name] = _small(type(inner), inner.model_type, {})
     return found
+
+
+def _value(default: Any, name: str) -> Any:
+    """Of the attribute; False where there is none. A size that differs from layer to layer has none."""
+    try:
+        return getattr(default, name)
+    except (AttributeError, RuntimeError):
+        return False
 
 
 def _accepted(config_class: Any, values: dict[str, Any]) -> Any:

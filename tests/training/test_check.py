@@ -72,7 +72,10 @@ class TestRows:
     def test_what_is_run_together_keeps_to_the_budget(self, monkeypatch: pytest.MonkeyPatch) -> None:
         some = [self.row("long", 40, 50), self.row("short", 2, 1), self.row("wide", 30, *[20] * 6)]
         monkeypatch.setattr(check, "BUDGET", 200)
-        assert [[row.key for row in group] for group in checked_rows(some)] == [["long", "short"], ["wide"]]
+        assert [[row.key for row in group] for group in checked_rows(some)] == [
+            ["long", "short"],
+            ["wide"],
+        ]
         assert choose(fresh("llama"), some, PAD, None, nullcontext).layout == "packed"
 
     @pytest.mark.parametrize("layout", [None, "separate"])
@@ -189,7 +192,9 @@ class TestAdapters:
             for n in range(4)
         ]
         activated = adapted(
-            peft.LoraConfig(r=4, target_modules=LINEAR, alora_invocation_tokens=list(invocation), **CAUSAL)
+            peft.LoraConfig(
+                r=4, target_modules=LINEAR, alora_invocation_tokens=list(invocation), **CAUSAL
+            )
         )
         way = choose(activated, some, PAD, None, nullcontext)
         assert way.layout == "separate"
@@ -236,7 +241,13 @@ class TestAdapters:
 
     def test_one_that_samples_is_refused(self) -> None:
         with pytest.raises(PlanBError, match="draws random numbers"):
-            choose(adapted(peft.PveraConfig(r=8, target_modules=["q_proj"], **CAUSAL)), ROWS, PAD, None, nullcontext)
+            choose(
+                adapted(peft.PveraConfig(r=8, target_modules=["q_proj"], **CAUSAL)),
+                ROWS,
+                PAD,
+                None,
+                nullcontext,
+            )
 
     def test_one_without_a_wrapper_is_moved_too(self) -> None:
         config = peft.LoraConfig(r=4, target_modules=LINEAR)
@@ -252,7 +263,9 @@ class TestAdapters:
         prefix = adapted(peft.PrefixTuningConfig(num_virtual_tokens=4, **CAUSAL))
         assert "puts a prefix before each text" in unpackable(prefix)
         assert choose(prefix, ROWS, PAD, None, nullcontext).layout == "separate"
-        with pytest.raises(PlanBError, match=r"logits at \d+ places of a text of \d+ tokens \(prompt tuning"):
+        with pytest.raises(
+            PlanBError, match=r"logits at \d+ places of a text of \d+ tokens \(prompt tuning"
+        ):
             choose(adapted(peft.PromptTuningConfig(num_virtual_tokens=4, **CAUSAL)), ROWS, PAD)
 
 
@@ -266,7 +279,10 @@ class TestGradients:
         model.bfloat16()
         way = choose(model, ROWS, PAD, None, nullcontext)
         assert way.layout == "separate"
-        assert "packed rows, sdpa attention, chunked head: no gradient reaches model.layers.0.gate" in way.why
+        assert (
+            "packed rows, sdpa attention, chunked head: no gradient reaches model.layers.0.gate"
+            in way.why
+        )
         release(model)
         assert choose(model, ROWS, PAD).layout == "packed"  # only evaluated, there is nothing to learn
 
@@ -345,7 +361,9 @@ class TestLowPrecision:
 
 class TestNoTrace:
     def test_modes_gradients_and_random_numbers_are_as_before(self) -> None:
-        model = with_jitter(adapted(peft.LoraConfig(r=4, target_modules=LINEAR, **CAUSAL)).base_model.model)
+        model = with_jitter(
+            adapted(peft.LoraConfig(r=4, target_modules=LINEAR, **CAUSAL)).base_model.model
+        )
         model.train()
         model.model.layers[0].eval()
         modes = [module.training for module in model.modules()]

@@ -34,7 +34,7 @@ BUDGETS = (60, None)
 PACKED = (
     *("llama", "mistral", "mistral_window", "qwen2", "qwen2_window", "qwen3", "qwen3_moe", "mixtral"),
     *("gemma2_uncapped", "gemma3", "cohere", "cohere2", "granite", "olmo2", "olmo3", "phi3_window"),
-    *("smollm3", "gpt2", "gpt_oss", "deepseek_v3"),
+    *("smollm3", "gpt2", "gpt_oss", "deepseek_v3", "gemma4"),
 )
 SEPARATE = {
     "gemma2": "it soft-caps its attention",

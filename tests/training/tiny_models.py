@@ -72,6 +72,15 @@ _CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
         {**SHAPE, **_GEMMA, "attn_logit_softcapping": None, "final_logit_softcapping": 3.0},
     ),
     "gemma3": (hf.Gemma3TextConfig, {**SHAPE, **_GEMMA}),
+    "gemma4": (
+        hf.Gemma4TextConfig,
+        {
+            **SHAPE,
+            **_MIXED,
+            "hidden_size_per_layer_input": 0,
+            "per_layer_config": {"1": {"head_dim": 16}},
+        },
+    ),
     "gpt_oss": (hf.GptOssConfig, {**SHAPE, **_MIXED, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "deepseek_v3": (
         hf.DeepseekV3Config,

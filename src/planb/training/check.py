@@ -43,6 +43,9 @@ Run = Callable[[Sequence[Row], Way], "torch.Tensor | str"]
 """(N,) log-probabilities in the order of ``own_log_probs``, or why there are none."""
 
 
+_NOT_RUN = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError)
+
+
 class Spread(NamedTuple):
     """Differences of log-probabilities: root mean square over all tokens, that of the worst response, and
     the largest of a token."""
@@ -135,14 +138,15 @@ class Check:
     def _see_training(self) -> None:
         """In training mode the model must be what it is in evaluation, always; and which weights learn."""
         row = row_of_gradient(self.rows)
+        with torch.no_grad(), evaluating(self.model):
+            own_N = own_log_probs(self.model, [row])
         before = random_state(self.model)
         with torch.enable_grad():
             logp_N = own_log_probs(self.model, [row])
         if random_state(self.model) != before:
             with torch.no_grad():
                 refuse_random(self.model, lambda: own_log_probs(self.model, [row]))
-        with torch.no_grad(), evaluating(self.model):
-            apart = _spread(logp_N.detach() - own_log_probs(self.model, [row]), [row])
+        apart = _spread(logp_N.detach() - own_N, [row])
         if not self._agrees(apart):
             raise PlanBError(
                 "in training mode this model computes something else than in evaluation (a token differs by "
@@ -213,7 +217,9 @@ def _log_probs(model: Any, text: list[int], said: list[int], start: int = 0) -> 
     ids_T = torch.tensor(text, device=device)
     try:
         logits_TV = model(input_ids=ids_T[None], use_cache=False).logits[0]
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except _NOT_RUN as error:
         raise PlanBError(
             f"the model gives no logits of a text alone ({type(error).__name__}: {error}), so it is not a causal "
             "language model that can be trained on texts"
