@@ -1,11 +1,12 @@
 """Every architecture of transformers, tiny and random, through the trainer against a naive reference.
 
 ``python -m benchmarks.architectures`` runs them all (about ten minutes on one thread) and writes
-``results/architectures.csv`` and the table in ``docs/trainer.md``. A run that was stopped goes on with the next;
-``python -m benchmarks.architectures llama mamba`` runs some, ``--again`` also those that are done.
+``results/architectures.csv`` and the table in ``docs/trainer.md``. A run that was stopped goes on with
+the next; ``python -m benchmarks.architectures llama mamba`` runs some, ``--again`` also those that are
+done.
 
-The reference is the paper's ORPO loss of the model's own logits on each text alone, pair by pair, with its
-gradients; the trainer chooses its layout by itself and takes the batch in several parts.
+The reference is the paper's ORPO loss of the model's own logits on each text alone, pair by pair, with
+its gradients; the trainer chooses its layout by itself and takes the batch in several parts.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def measure(name: str) -> dict[str, str]:
 
 
 def rows(number: int = 6, longest: int = 30) -> list[Row]:
-    """Random rows of 1 to 4 responses, some longer than ``tiny.WINDOW``; the first is as short as can be."""
+    """Random rows of 1 to 4 responses, some longer than ``tiny.WINDOW``; the first is as short as can
+    be."""
     rng = random.Random(0)
 
     def words() -> tuple[int, ...]:
@@ -103,7 +105,8 @@ def rows(number: int = 6, longest: int = 30) -> list[Row]:
 
 
 def naive_loss(model: Any, chosen: Sequence[Row]) -> torch.Tensor:
-    """Mean over rows of the mean over pairs of ORPO (arXiv 2403.07691, eq. 6); a row without pairs: NLL."""
+    """Mean over rows of the mean over pairs of ORPO (arXiv 2403.07691, eq. 6); a row without pairs:
+    NLL."""
     losses = []
     for row in chosen:
         mean_K = torch.stack([_mean_log_prob(model, row.prompt, ids) for ids in row.responses])
@@ -155,8 +158,8 @@ def _compared(model: Any) -> dict[str, str]:
 
 
 def gradient_distance(model: Any, reference: Any) -> float:
-    """The largest difference of an entry, relative to the largest of its tensor (at least a thousandth of the
-    largest of all)."""
+    """The largest difference of an entry, relative to the largest of its tensor (at least a thousandth
+    of the largest of all)."""
     own = {
         name: weight.grad for name, weight in reference.named_parameters() if weight.grad is not None
     }

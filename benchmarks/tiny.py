@@ -1,7 +1,7 @@
 """Tiny random models of any architecture that transformers knows: its own configuration, made small.
 
-Every size that ``SIZES`` names and the configuration has is set; what an architecture wants otherwise is
-in ``OWN``. Weights are made so large that each token matters to those after it.
+Every size that ``SIZES`` names and the configuration has is set; what an architecture wants otherwise
+is in ``OWN``. Weights are made so large that each token matters to those after it.
 """
 
 from __future__ import annotations
@@ -18,57 +18,70 @@ WORDS, WINDOW = 128, 16
 MOST_WEIGHTS = 3_000_000
 LARGER = 6.0
 """Factor of the initial matrices."""
-_WIDTH = dict.fromkeys(("hidden_size", "n_embd", "d_model", "dim", "embedding_size", "lru_width"), 32)
-_INNER = dict.fromkeys(
-    ("intermediate_size", "ffn_dim", "n_inner", "encoder_ffn_dim", "decoder_ffn_dim", "ffn_hidden_size")
-    + ("intermediate_size_mlp", "d_ff", "block_ff_dim"),
+
+
+def _each(value: Any, *names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, value)
+
+
+_WIDTH = _each(32, "hidden_size", "n_embd", "d_model", "dim", "embedding_size", "lru_width")
+_INNER = _each(
     48,
+    "intermediate_size",
+    "ffn_dim",
+    "n_inner",
+    "encoder_ffn_dim",
+    "decoder_ffn_dim",
+    "ffn_hidden_size",
+    "intermediate_size_mlp",
+    "d_ff",
+    "block_ff_dim",
 )
 _LAYERS = {
-    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers"), 4),
-    **dict.fromkeys(("decoder_layers", "num_decoder_layers"), 3),
-    **dict.fromkeys(("encoder_layers", "num_encoder_layers"), 1),
+    **_each(4, "num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+    **_each(3, "decoder_layers", "num_decoder_layers"),
+    **_each(1, "encoder_layers", "num_encoder_layers"),
     "num_layers_per_stack": 2,
 }
 _HEADS = {
-    **dict.fromkeys(
-        ("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads")
-        + ("encoder_attention_heads", "swa_num_attention_heads"),
+    **_each(
         4,
+        "num_attention_heads",
+        "n_head",
+        "n_heads",
+        "num_heads",
+        "decoder_attention_heads",
+        "encoder_attention_heads",
+        "swa_num_attention_heads",
     ),
-    **dict.fromkeys(
-        ("num_key_value_heads", "n_head_kv", "swa_num_key_value_heads", "num_global_key_value_heads"), 2
+    **_each(
+        2, "num_key_value_heads", "n_head_kv", "swa_num_key_value_heads", "num_global_key_value_heads"
     ),
-    **dict.fromkeys(
-        (
-            "head_dim",
-            "attention_head_dim",
-            "swa_head_dim",
-            "global_head_dim",
-            "v_head_dim",
-            "swa_v_head_dim",
-        )
-        + ("kv_channels", "query_pre_attn_scalar"),
+    **_each(
         8,
+        "head_dim",
+        "attention_head_dim",
+        "swa_head_dim",
+        "global_head_dim",
+        "v_head_dim",
+        "swa_v_head_dim",
+        "kv_channels",
+        "query_pre_attn_scalar",
     ),
 }
 _TEXT = {
     "vocab_size": WORDS,
     "vocab_size_per_layer_input": WORDS,
     "unpadded_vocab_size": WORDS - 4,
-    **dict.fromkeys(
-        ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "model_max_length"), 512
-    ),
-    **dict.fromkeys(
-        (
-            "sliding_window",
-            "sliding_window_size",
-            "window_size",
-            "attention_chunk_size",
-            "local_attention",
-        )
-        + ("attention_window_size",),
+    **_each(512, "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "model_max_length"),
+    **_each(
         WINDOW,
+        "sliding_window",
+        "sliding_window_size",
+        "window_size",
+        "attention_chunk_size",
+        "local_attention",
+        "attention_window_size",
     ),
     "pad_token_id": 0,
     "bos_token_id": 1,
@@ -76,25 +89,36 @@ _TEXT = {
     "type_vocab_size": 2,
 }
 _EXPERTS = {
-    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
-    **dict.fromkeys(
-        ("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk", "top_k_experts")
-        + ("num_experts_per_topk",),
+    **_each(4, "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"),
+    **_each(
         2,
+        "num_experts_per_tok",
+        "num_experts_per_token",
+        "moe_k",
+        "moe_topk",
+        "top_k_experts",
+        "num_experts_per_topk",
     ),
-    **dict.fromkeys(
-        ("moe_intermediate_size", "expert_ffn_hidden_size", "shared_expert_intermediate_size")
-        + (
-            "moe_shared_expert_intermediate_size",
-            "expert_intermediate_size",
-            "shared_intermediate_size",
-        ),
+    **_each(
         16,
+        "moe_intermediate_size",
+        "expert_ffn_hidden_size",
+        "shared_expert_intermediate_size",
+        "moe_shared_expert_intermediate_size",
+        "expert_intermediate_size",
+        "shared_intermediate_size",
     ),
-    **dict.fromkeys(
-        ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "n_group", "topk_group")
-        + ("num_expert_group", "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index"),
+    **_each(
         1,
+        "n_shared_experts",
+        "num_shared_experts",
+        "moe_num_shared_experts",
+        "n_group",
+        "topk_group",
+        "num_expert_group",
+        "first_k_dense_replace",
+        "num_dense_layers",
+        "moe_layer_start_index",
     ),
 }
 _LATENT = {
@@ -163,21 +187,19 @@ _SHARED = {"num_hidden_layers": 6, "num_kv_shared_layers": 2}
 _DEFAULT_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 _MAMBA_SIZES = {"hidden_size": 32, "num_hidden_layers": 4, "vocab_size": WORDS, "pad_token_id": 0}
 OWN: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("axk1", "axk2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "minicpm3"), _MLA),
-    **dict.fromkeys(
-        ("mistral4", "mistral4_text", "youtu", "bailing_hybrid", "kimi_linear", "glm_moe_dsa"), _MLA
-    ),
+    **_each(_MLA, "axk1", "axk2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "minicpm3"),
+    **_each(_MLA, "mistral4", "mistral4_text", "youtu", "bailing_hybrid", "kimi_linear", "glm_moe_dsa"),
     "qwen2_5_vl_text": {"rope_parameters": {**_DEFAULT_ROPE, "mrope_section": [1, 1, 2]}},
     "deepseek_v2": {**_MLA, "n_group": None, "topk_group": None, "topk_method": "greedy"}
     | {"num_experts_per_tok": 2},
     "longcat_flash": {**_MLA, "num_layers": 2, "zero_expert_num": 2},
-    **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), _UPPER_WINDOW),
-    **dict.fromkeys(("granite", "granitemoe", "granitemoeshared"), _GRANITE),
-    **dict.fromkeys(("granite_swa", "granitemoe_swa"), {"logits_scaling": 4.0}),
-    **dict.fromkeys(("cohere", "cohere2"), {"logit_scale": 0.25}),
+    **_each(_UPPER_WINDOW, "qwen2", "qwen3", "qwen2_moe", "qwen3_moe"),
+    **_each(_GRANITE, "granite", "granitemoe", "granitemoeshared"),
+    **_each({"logits_scaling": 4.0}, "granite_swa", "granitemoe_swa"),
+    **_each({"logit_scale": 0.25}, "cohere", "cohere2"),
     "cohere_compass_text": {
         "logit_scale": 0.25,
-        "rope_parameters": dict.fromkeys(("full_attention", "sliding_attention"), _DEFAULT_ROPE),
+        "rope_parameters": _each(_DEFAULT_ROPE, "full_attention", "sliding_attention"),
     },
     "llama4_text": {"no_rope_layers": [1, 1, 0, 1], "num_local_experts": 2, "num_experts_per_tok": 1}
     | {"floor_scale": 8, "attn_scale": 0.3},
@@ -190,7 +212,7 @@ OWN: dict[str, dict[str, Any]] = {
         "activation_sparsity_pattern": [0.5, 0.5, 0, 0, 0, 0],
     },
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "window_size": WINDOW},
-    **dict.fromkeys(("gptj", "codegen"), {"rotary_dim": 4}),
+    **_each({"rotary_dim": 4}, "gptj", "codegen"),
     "stablelm": {"use_qkv_bias": True},
     "ernie4_5_moe": {"moe_layer_start_index": 1, "moe_layer_end_index": 3},
     "dots1": {"max_window_layers": 2, "n_routed_experts": 4, "n_shared_experts": 1}
@@ -280,8 +302,8 @@ MULTIMODAL = (
 
 
 def names() -> list[str]:
-    """Every architecture of a causal language model that transformers has, some multimodal ones, and the
-    variants."""
+    """Every architecture of a causal language model that transformers has, some multimodal ones, and
+    the variants."""
     return sorted([*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MULTIMODAL, *VARIANTS])
 
 

@@ -373,8 +373,8 @@ def test_a_model_is_run_exactly_by_the_kernels_contract(
 
 
 def test_the_kernel_is_for_16_bits_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The device is made up; sizes are read from layers. A configuration may have several sizes of heads
-    (Gemma 4 raises an error that is no AttributeError), or none (Mamba)."""
+    """The device is made up; sizes are read from layers. A configuration may have several sizes of
+    heads (Gemma 4 raises an error that is no AttributeError), or none (Mamba)."""
     assert not attention.varlen_runs(fresh("llama").bfloat16())
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(hf.PreTrainedModel, "device", property(lambda _: torch.device("cuda")))
@@ -386,7 +386,7 @@ def test_the_kernel_is_for_16_bits_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> 
         model = fresh(name).bfloat16()
         assert attention.varlen_runs(model)
         layout = "packed" if name == "gemma4" else "separate"
-        assert [way.kernel for way in _ways(model, layout)][0] == (
+        assert next(way.kernel for way in _ways(model, layout)) == (
             "varlen" if name == "gemma4" else "sdpa"
         )
 

@@ -64,7 +64,8 @@ class TestRows:
         assert [row.key for row in group] == ["long", "short", "wide", "many", "first"]
 
     def test_rows_of_one_size_are_run_together_too(self) -> None:
-        """All extremes are the same row, which alone shows nothing of two examples in one packed row."""
+        """All extremes are the same row, which alone shows nothing of two examples in one packed
+        row."""
         some = [self.row(f"{n}", 9, 9, 9) for n in range(4)]
         assert [[row.key for row in group] for group in checked_rows(some)] == [["0", "1"]]
         assert checked_rows(some[:1]) == [some[:1]]
@@ -185,7 +186,8 @@ class TestTrainingMode:
 
 class TestAdapters:
     def test_an_adapter_that_packed_rows_break_is_seen_at_its_start(self) -> None:
-        """Activated LoRA begins at the last invocation of a row of input ids, and adds nothing at first."""
+        """Activated LoRA begins at the last invocation of a row of input ids, and adds nothing at
+        first."""
         invocation, rng = (7, 8), random.Random(0)
         some = [
             Row(f"r{n}", text(rng, 8) + invocation, (text(rng, 5), text(rng, 7)), ("a", "b"), ((0, 1),))
@@ -326,7 +328,7 @@ class TestLaterTokens:
             if decoder:
                 choose(model, ROWS, PAD, None, nullcontext)
             else:
-                with pytest.raises(PlanBError, match="later tokens change .* encoder"):
+                with pytest.raises(PlanBError, match=r"later tokens change .* encoder"):
                     choose(model, ROWS, PAD, None, nullcontext)
 
     @pytest.mark.parametrize("ahead", [1, 4])

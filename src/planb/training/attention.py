@@ -9,11 +9,12 @@ of them run in one call of flash attention for variable lengths.
 The function is registered with transformers' ``AttentionInterface`` and gets the pack as a forward
 keyword. A call without a pack is ordinary SDPA, so the model stays usable as it is.
 
-Values may be narrower than keys (latent attention, MLA). Attention sinks are one more key, after all others,
-whose value is zero and whose score is the head's sink: the same softmax, in any kernel that takes a mask.
+Values may be narrower than keys (latent attention, MLA). Attention sinks are one more key, after all
+others, whose value is zero and whose score is the head's sink: the same softmax, in any kernel that
+takes a mask.
 
-Shapes: T tokens of the row, S segments of a group, Q queries, K keys, H heads, D head size of queries and
-keys, W of values.
+Shapes: T tokens of the row, S segments of a group, Q queries, K keys, H heads, D head size of queries
+and keys, W of values.
 """
 
 from __future__ import annotations
@@ -84,9 +85,9 @@ def packed_attention(
     s_aux: torch.Tensor | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' attention function: query (1, H, T, D), key (1, H_kv, T, D), value (1, H_kv, T, W) and
-    the heads' sinks ``s_aux`` (H,); gives (1, T, H, W). Raises UnpackableError on what it would have to
-    leave out."""
+    """transformers' attention function: query (1, H, T, D), key (1, H_kv, T, D), value (1, H_kv, T, W)
+    and the heads' sinks ``s_aux`` (H,); gives (1, T, H, W). Raises UnpackableError on what it would
+    have to leave out."""
     if pack is None:
         if attention_mask is not None and attention_mask.shape == MARK_SHAPE and query.shape[2] > 1:
             raise UnpackableError("the model does not hand its keywords on to attention")
@@ -107,13 +108,13 @@ def packed_attention(
     if getattr(module, "is_causal", True) is False:
         raise UnpackableError("attention looks ahead (it is not causal)")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    inputs = alike(query, key, value)
+    q, k, v = alike(query, key, value)
     if "cu_queries" in pack:
         if s_aux is not None:
             raise UnpackableError("flash attention for variable lengths knows no sinks")
-        out = _varlen(*inputs, scale, sliding_window, pack)
+        out = _varlen(q, k, v, scale, sliding_window, pack)
     else:
-        out = _grouped(*inputs, scale, sliding_window, pack, s_aux)
+        out = _grouped(q, k, v, scale, sliding_window, pack, s_aux)
     return out[..., : value.shape[-1]], None
 
 
@@ -193,8 +194,8 @@ def _rows(values_TX: torch.Tensor, place_SN: torch.Tensor, size: int) -> torch.T
 
 
 def _mask(group: dict[str, Any], window: int | None, sinks: bool) -> torch.Tensor | None:
-    """(S, Q, K), True where a query sees a key; None: plain causal. Made once for each window. With sinks
-    there is one key more, which every query sees."""
+    """(S, Q, K), True where a query sees a key; None: plain causal. Made once for each window. With
+    sinks there is one key more, which every query sees."""
     keys = group["key_SK"].shape[1]
     if window is not None and window >= keys:
         window = None

@@ -1,4 +1,4 @@
-"""A model's own numbers on some of the rows to be trained, and what a way of running them makes of these.
+"""A model's own numbers on some rows, and what a way of running them makes of these.
 
 Own numbers are the model's logits on each text alone, in evaluation, and nothing of ours but the
 softmax. A way of running agrees if, in the mode and precision of training, it gives the same
@@ -31,13 +31,13 @@ TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-5}
 """Largest difference of one token's log-probability from the model's own logits. RMSNorm computes in 32
 bits in a 64-bit model too."""
 NOISE = 3.0
-"""Below 32 bits, ``LOW_PRECISION`` or so many times what rounding the embeddings does to the model's own
-numbers, if that is more, but never above ``LOW_PRECISION_LIMIT``."""
+"""Below 32 bits, ``LOW_PRECISION`` or so many times what rounding the embeddings does to the model's
+own numbers, if that is more, but never above ``LOW_PRECISION_LIMIT``."""
 GRADIENT_TOLERANCE, REACHED = 0.05, 1e-3
-"""Largest relative difference of the norm of a weight's gradient (32 bits), and the norm, relative to the
-largest of all weights, from which a gradient counts."""
+"""Largest relative difference of the norm of a weight's gradient (32 bits), and the norm, relative to
+the largest of all weights, from which a gradient counts."""
 ENOUGH = 32
-"""Tokens of the row whose gradient is looked at, if one is so long: in a shorter one some weights do nothing."""
+"""Tokens of the row whose gradient is looked at, if one has so many: in less weights may do nothing."""
 
 Run = Callable[[Sequence[Row], Way], "torch.Tensor | str"]
 """(N,) log-probabilities in the order of ``own_log_probs``, or why there are none."""
@@ -47,8 +47,8 @@ _NOT_RUN = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, As
 
 
 class Spread(NamedTuple):
-    """Differences of log-probabilities: root mean square over all tokens, that of the worst response, and
-    the largest of a token."""
+    """Differences of log-probabilities: root mean square over all tokens, that of the worst response,
+    and the largest of a token."""
 
     all: float
     response: float
@@ -63,7 +63,8 @@ class Check:
     """The model's own numbers in one precision, and the comparison with a way of running it.
 
     ``run`` runs rows one way; ``within`` gives the context of the precision. In training mode (see
-    ``trial.on_trial``) gradients are compared as well. Raises PlanBError if the model has no numbers of its own.
+    ``trial.on_trial``) gradients are compared as well. Raises PlanBError if the model has no numbers of
+    its own.
     """
 
     def __init__(
@@ -129,14 +130,14 @@ class Check:
             noise = self.noise or Spread(0.0, 0.0, 0.0)  # of texts of one length only experts' batches
             if not (rms <= max(least, noise.all) and token <= max(least, noise.token)):
                 raise PlanBError(
-                    "later tokens change what this model makes of earlier ones (a token's log-probability by "
-                    f"{token:.2g}): it is an encoder, or attends in both directions over a part of the text, so "
-                    "log p(response | prompt) is not what it computes. Take a causal language model (an encoder "
-                    "that can be one has is_decoder=True in its configuration)"
+                    "later tokens change what this model makes of earlier ones (by "
+                    f"{token:.2g}): it is an encoder, or attends in both directions over a part of "
+                    "the text, so log p(response | prompt) is not what it computes. Take a causal "
+                    "language model (an encoder that can be one has is_decoder=True in its configuration)"
                 )
 
     def _see_training(self) -> None:
-        """In training mode the model must be what it is in evaluation, always; and which weights learn."""
+        """In training mode the model must be what it is in evaluation; and which weights learn."""
         row = row_of_gradient(self.rows)
         with torch.no_grad(), evaluating(self.model):
             own_N = own_log_probs(self.model, [row])
@@ -149,14 +150,14 @@ class Check:
         apart = _spread(logp_N.detach() - own_N, [row])
         if not self._agrees(apart):
             raise PlanBError(
-                "in training mode this model computes something else than in evaluation (a token differs by "
-                f"{apart.token:.2g}), so it would be trained as another model than the one that is evaluated: "
-                "check its dropout, and what its layers do only in training"
+                "in training mode this model computes something else than in evaluation (a "
+                f"log-probability differs by {apart.token:.2g}), so another model would be trained than "
+                "the one that is evaluated: check its dropout, and what its layers do only in training"
             )
         self.reached = gradient_norms(self.model, _weighted(logp_N))
 
     def _lost_gradient(self, way: Way) -> str:
-        """Weights that a gradient reaches in the model itself, and not (or, in 32 bits, unlike) this way."""
+        """A weight that a gradient reaches in the model, and not (in 32 bits: unlike) this way."""
         if not self.reached:
             return ""
         with torch.enable_grad():
@@ -190,9 +191,10 @@ def own_log_probs(model: Any, rows: Sequence[Row]) -> torch.Tensor:
 
 
 def checked_rows(rows: Sequence[Row]) -> list[list[Row]]:
-    """The rows that are looked at, in groups that are run together: the one with the longest text (which
-    may set the positions of all) and the shortest of the others, the widest, the one with most responses, the
-    first. Two at least are run together: what one does to another is not seen of one alone."""
+    """The rows that are looked at, in groups that are run together: the one with the longest text
+    (which may set the positions of all) and the shortest of the others, the widest, the one with most
+    responses, the first. Two at least are run together: what one does to another is not seen of one
+    alone."""
     distinct = list(dict.fromkeys(rows))
     longest = max(distinct, key=widest)
     others = [row for row in distinct if row != longest] or distinct
@@ -212,7 +214,7 @@ def checked_rows(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _log_probs(model: Any, text: list[int], said: list[int], start: int = 0) -> torch.Tensor:
-    """(T - 1 - start,) log-probability of each token of ``said`` after what is before it in ``text``."""
+    """(T - 1 - start,) log-probability of each token of ``said`` after what it follows in ``text``."""
     device = causal_lm(model).device
     ids_T = torch.tensor(text, device=device)
     try:
@@ -221,14 +223,14 @@ def _log_probs(model: Any, text: list[int], said: list[int], start: int = 0) -> 
         raise
     except _NOT_RUN as error:
         raise PlanBError(
-            f"the model gives no logits of a text alone ({type(error).__name__}: {error}), so it is not a causal "
-            "language model that can be trained on texts"
+            f"the model gives no logits of a text alone ({type(error).__name__}: {error}), so it is "
+            "not a causal language model that can be trained on texts"
         ) from error
     if len(logits_TV) != len(text):
         raise PlanBError(
-            f"the model gives logits at {len(logits_TV)} places of a text of {len(text)} tokens (prompt tuning "
-            "puts tokens of its own before it), which the trainer does not know. Use LoRA or another adapter of "
-            "the weights"
+            f"the model gives logits at {len(logits_TV)} places of a text of {len(text)} tokens "
+            "(prompt tuning puts tokens of its own before it), which the trainer does not know. Use "
+            "LoRA or another adapter of the weights"
         )
     logits_TV = logits_TV[start:-1]
     logp_TV = logits_TV.to(torch.promote_types(logits_TV.dtype, torch.float32)).log_softmax(-1)

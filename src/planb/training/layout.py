@@ -2,9 +2,9 @@
 
 Packed rows are exact for causal attention, full or with a sliding window, with sinks or latent keys and
 values. ALiBi, recurrent and convolutional layers, soft-capping and chunked attention break them, mostly
-in silence. So a model that passes the rule is also run on some of the very rows it will train on, in the
-state in which it will train (``trial``), and compared with its own logits on each text alone (``check``);
-what differs is not used, and the reason is told.
+in silence. So a model that passes the rule is also run on some of the very rows it will train on, in
+the state in which it will train (``trial``), and compared with its own logits on each text alone
+(``check``); what differs is not used, and the reason is told.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def choose(
     ``wanted`` keeps to one layout. ``training``: the model is to be trained, in the context that this
     gives (autocast), and is tried out so: in training mode, with adapters moved from their start, with
     gradients, in both precisions. Without it the model is only to be evaluated. Exchanges the model's
-    attention and teaches it the chunked head where they are used; nothing else of the model, and no random
-    number generator, is touched. Raises PlanBError if no way agrees, if ``wanted`` cannot be had, or if
-    the model has no log-probabilities of its own (``check``).
+    attention and teaches it the chunked head where they are used; nothing else of the model, and no
+    random number generator, is touched. Raises PlanBError if no way agrees, if ``wanted`` cannot be
+    had, or if the model has no log-probabilities of its own (``check``).
     """
     inner = causal_lm(model)
     attention_before = inner.config._attn_implementation
@@ -99,7 +99,8 @@ def choose(
     raise PlanBError(
         f"this model cannot be run in {wanted or 'any'} rows with its own log-probabilities: "
         f"{'; '.join([*notes, *tried])}. Use layout 'auto', and check that dropout is off. (Positions "
-        "scaled by a batch's longest text, dynamic RoPE and longrope, agree within the original length only.)"
+        "scaled by a batch's longest text, dynamic RoPE and longrope, agree within the original "
+        "length only.)"
     )
 
 

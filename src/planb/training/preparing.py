@@ -58,8 +58,8 @@ def keep_precision(plugin: Any) -> None:
 def disable_dropout(model: Any) -> None:
     """Policy and reference must be the same before step 1, and responses share their prompt.
 
-    Adapters drop in ways of their own: LoHa and LoKr keep a number for each adapter (``module_dropout``,
-    ``rank_dropout``), OFT and BOFT have a layer that is no ``torch.nn.Dropout``.
+    Adapters drop in ways of their own: LoHa and LoKr keep a number for each adapter
+    (``module_dropout``, ``rank_dropout``), OFT and BOFT have a layer that is no ``torch.nn.Dropout``.
     """
     own = causal_lm(model).config
     for holder in (*model.modules(), own, own.get_text_config()):  # Falcon reads its configuration

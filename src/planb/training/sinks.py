@@ -1,8 +1,8 @@
-"""Attention sinks as one more key, and values of another width than keys, for kernels that know neither.
+"""Attention sinks and values of another width than keys, for kernels that know neither.
 
-A sink is a learned score of each head that takes part in the softmax and adds nothing (gpt-oss, eq. of
-"Efficient Streaming Language Models with Attention Sinks", arXiv 2309.17453, in its learned form). One more key
-whose score is the sink and whose value is zero is the same softmax.
+A sink is a learned score of each head that takes part in the softmax and adds nothing (gpt-oss; the
+idea is of "Efficient Streaming Language Models with Attention Sinks", arXiv 2309.17453). One more key,
+whose score is the sink and whose value is zero, is the same softmax.
 
 Shapes: B sequences, H heads, Q queries, K keys, A features more.
 """
@@ -20,8 +20,8 @@ ALIGNED = 8
 
 
 def alike(*some: torch.Tensor) -> list[torch.Tensor]:
-    """Queries, keys and values filled up with zeros to one width (latent attention has narrower values):
-    scores stay as they are, and fused kernels take no other."""
+    """Queries, keys and values filled up with zeros to one width (latent attention has narrower
+    values): scores stay as they are, and fused kernels take no other."""
     width = max(x.shape[-1] for x in some)
     return [pad(x, (0, width - x.shape[-1])) if x.shape[-1] < width else x for x in some]
 
@@ -31,8 +31,9 @@ def with_sinks(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One key more, after all others, for every head: its score is the head's sink, its value zero.
 
-    Queries get ``ALIGNED`` features more, of which the first is the sink over the scale; the text's keys
-    have zero there, the new key has one. So heads may go on sharing keys, and sinks get their gradient.
+    Queries get ``ALIGNED`` features more, of which the first is the sink over the scale; the text's
+    keys have zero there, the new key has one. So heads may go on sharing keys, and sinks get their
+    gradient.
     """
     sink_H11 = (s_aux / scale).to(query.dtype).view(-1, 1, 1)
     B, H, Q, _ = query.shape

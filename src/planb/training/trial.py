@@ -22,7 +22,7 @@ MOVED, FROM_ZERO = 0.1, 0.05
 """How far an adapter's weights are moved: relative to their root mean square, and where they are zero;
 then twice as far (or half), until log-probabilities change by ``SEEN``."""
 SEEN, HALVINGS = (0.25, 4.0), 8
-"""Least and most root mean square of that change; how often the distance is doubled or halved for it."""
+"""Least and most root mean square of that change; how often the distance is doubled or halved."""
 SEEDS = (0, 0, 1, 2, 3)
 """Runs of a model that draws random numbers: the first two show what it does with equal ones."""
 RANDOM_WORDS = ("jitter", "noise", "drop", "sample")
@@ -30,9 +30,9 @@ RANDOM_WORDS = ("jitter", "noise", "drop", "sample")
 
 @contextmanager
 def on_trial(model: Any, training: bool, probe: Callable[[], torch.Tensor]) -> Iterator[None]:
-    """The model in ``training`` mode with its adapters moved; modes, weights, gradients and the state of
-    every random number generator are put back exactly. ``probe`` gives log-probabilities, by which it is seen
-    that adapters do something."""
+    """The model in ``training`` mode with its adapters moved; modes, weights, gradients and the state
+    of every random number generator are put back exactly. ``probe`` gives log-probabilities, by which
+    it is seen that adapters do something."""
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(weight, weight.grad) for weight in model.parameters() if weight.grad is not None]
     for weight, _ in gradients:
@@ -62,8 +62,8 @@ def evaluating(model: Any) -> Iterator[None]:
 
 @contextmanager
 def randomness_kept(model: Any) -> Iterator[None]:
-    """Whatever is drawn inside: torch's (also on the model's GPUs), Python's and NumPy's generators go on
-    afterwards as if nothing had been."""
+    """Whatever is drawn inside: torch's (also on the model's GPUs), Python's and NumPy's generators go
+    on afterwards as if nothing had been."""
     own, numpys = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(_gpus(model)):
@@ -84,7 +84,7 @@ def random_state(model: Any) -> list[Any]:
 
 
 def refuse_random(model: Any, run: Callable[[], torch.Tensor]) -> None:
-    """Raise PlanBError if runs of the same rows differ from seed to seed by more than two runs of one seed."""
+    """Raise PlanBError if runs differ from seed to seed by more than two runs of one seed do."""
     found = []
     for seed in SEEDS:
         torch.default_generator.manual_seed(seed)
@@ -98,10 +98,10 @@ def refuse_random(model: Any, run: Callable[[], torch.Tensor]) -> None:
     if other > 3 * same:
         settings = ", ".join(_random_settings(model)) or "its configuration names none"
         raise PlanBError(
-            "in training mode this model draws random numbers that change its log-probabilities (a token by "
-            f"{other:.2g} from run to run: sampled or jittered experts, dropped modules), so neither its loss "
-            f"nor a reference would be its own. Switch it off (settings that are not 0: {settings}), or take "
-            "a model or an adapter without it"
+            "in training mode this model draws random numbers that change its log-probabilities (one "
+            f"by {other:.2g} from run to run: sampled or jittered experts, dropped modules), so neither "
+            "its loss nor a reference would be its own. Switch it off (settings that are not 0: "
+            f"{settings}), or take a model or an adapter without it"
         )
 
 
@@ -131,7 +131,7 @@ def gradient_norms(model: Any, loss: torch.Tensor) -> dict[str, float]:
 
 @contextmanager
 def embeddings_rounded(model: Any, eps: float) -> Iterator[None]:
-    """The input embeddings with half of ``eps`` added or taken, relatively: what rounding does to them."""
+    """The input embeddings half of ``eps`` larger or smaller, relatively: as if rounded."""
 
     def hook(_: Any, __: Any, out: torch.Tensor) -> torch.Tensor:
         generator = torch.Generator(out.device).manual_seed(0)
@@ -162,8 +162,8 @@ def _adapters_moved(model: Any, probe: Callable[[], torch.Tensor]) -> Iterator[N
 def _move_until_seen(
     before: list[tuple[torch.Tensor, torch.Tensor]], probe: Callable[[], torch.Tensor]
 ) -> None:
-    """Adapters that are products of small numbers need more than others; what is never seen (tokens that
-    the probe has not) is moved by the first distance."""
+    """Adapters that are products of small numbers need more than others; what is never seen (tokens
+    that the probe has not) is moved by the first distance."""
     sizes = [MOVED * float(own.float().square().mean().sqrt()) or FROM_ZERO for _, own in before]
 
     def move(factor: float) -> float:
@@ -199,7 +199,7 @@ def _adapter_weights(model: Any) -> list[torch.Tensor]:
 
 
 def _random_settings(model: Any) -> list[str]:
-    """Numbers of modules and configuration that by their names have to do with chance, and are not 0."""
+    """Settings of modules and configuration that by name have to do with chance, and are not 0."""
     found: dict[str, None] = {}
     config = getattr(model, "config", None)
     for holder in (*model.modules(), *([config] if config is not None else [])):
