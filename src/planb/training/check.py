@@ -133,7 +133,7 @@ class Check:
                     "later tokens change what this model makes of earlier ones (by "
                     f"{token:.2g}): it is an encoder, or attends in both directions over a part of "
                     "the text, so log p(response | prompt) is not what it computes. Take a causal "
-                    "language model (an encoder that can be one has is_decoder=True in its configuration)"
+                    "language model (an encoder that can be one has is_decoder=True in its config)"
                 )
 
     def _see_training(self) -> None:
@@ -151,8 +151,8 @@ class Check:
         if not self._agrees(apart):
             raise PlanBError(
                 "in training mode this model computes something else than in evaluation (a "
-                f"log-probability differs by {apart.token:.2g}), so another model would be trained than "
-                "the one that is evaluated: check its dropout, and what its layers do only in training"
+                f"log-probability differs by {apart.token:.2g}), so another model would be trained "
+                "than the one that is evaluated: check its dropout, and what its layers do only in training"
             )
         self.reached = gradient_norms(self.model, _weighted(logp_N))
 
