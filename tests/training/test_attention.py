@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+import transformers as hf
 from tiny_models import PAD, batched_log_probs, fresh, naive_log_probs, rows
 from torch.nn.functional import scaled_dot_product_attention
 
 from planb.training import attention
 from planb.training.attention import Segment, UnpackableError, mark, pack, packed_attention
-from planb.training.layout import adopt, choose
+from planb.training.layout import _ways, adopt, choose
 from planb.training.packing import on_device
 from planb.training.scoring import Way
 
@@ -216,7 +217,6 @@ class TestWhatIsRefused:
         "keyword",
         [
             {"softcap": 50.0},
-            {"s_aux": torch.zeros(HEADS)},
             {"position_bias": torch.zeros(1)},
             {"head_mask": torch.ones(HEADS)},
             {"something_new": 0},
@@ -229,8 +229,8 @@ class TestWhatIsRefused:
             self.call(**keyword)
 
     def test_all_are_named(self) -> None:
-        with pytest.raises(UnpackableError, match="takes s_aux, softcap, which"):
-            self.call(softcap=1.0, s_aux=torch.zeros(HEADS))
+        with pytest.raises(UnpackableError, match="takes head_mask, softcap, which"):
+            self.call(softcap=1.0, head_mask=torch.ones(HEADS))
 
     def test_none_and_what_changes_nothing_pass(self) -> None:
         plain = self.call()
@@ -248,6 +248,90 @@ class TestWhatIsRefused:
             self.call(module)
         module.is_causal = True
         assert torch.equal(self.call(module), self.call())
+
+
+def dense_with_sinks(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor, sink_H: torch.Tensor
+) -> torch.Tensor:
+    """A softmax over the keys and the head's sink, whose share is thrown away."""
+    k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
+    score = (q @ k.transpose(-1, -2) * SIZE**-0.5).masked_fill(~seen, -torch.inf)
+    share = torch.cat([score, sink_H.view(-1, 1, 1).expand(1, -1, score.shape[2], 1)], -1).softmax(-1)
+    return (share[..., :-1] @ v).transpose(1, 2)
+
+
+class TestSinksAndLatentValues:
+    @pytest.mark.parametrize("window", WINDOWS)
+    @pytest.mark.parametrize("shape", SHAPES, ids=str)
+    @pytest.mark.parametrize("kv_heads", [HEADS, 2])
+    def test_sinks_are_part_of_the_softmax(self, shape: Any, kv_heads: int, window: int | None) -> None:
+        """Values and gradients, the sinks' own too."""
+        some = segments(shape)
+        inputs = qkv(sum(segment.queries for segment in some), kv_heads)
+        sink_H = torch.linspace(-1, 3, HEADS, dtype=inputs[0].dtype)
+        wrt = [x.requires_grad_() for x in (*inputs, sink_H)]
+        found, _ = packed_attention(
+            torch.nn.Module(),
+            *wrt[:3],
+            mark(),
+            sliding_window=window,
+            pack=pack(some, "sdpa"),
+            s_aux=wrt[3],
+        )
+        agree(found, dense_with_sinks(*wrt[:3], seen_TT(shape, window), wrt[3]), tuple(wrt))
+
+    def test_without_a_pack_too(self) -> None:
+        """The model is used between steps: SDPA alone would leave its sinks out."""
+        module = torch.nn.Module()
+        module.num_key_value_groups = 2
+        q, k, v = qkv(9, 2)
+        sink_H = torch.linspace(-1, 3, HEADS, dtype=q.dtype)
+        causal = torch.ones(9, 9, dtype=torch.bool).tril()
+        window = causal & ~causal.tril(-4)
+        for mask, seen in ((None, causal), (window[None, None], window)):
+            found, _ = packed_attention(module, q, k, v, mask, s_aux=sink_H)
+            assert torch.allclose(found, dense_with_sinks(q, k, v, seen, sink_H), atol=1e-10)
+        added = torch.zeros(9, 9, dtype=q.dtype).masked_fill(~window, -torch.inf)[None, None]
+        found, _ = packed_attention(module, q, k, v, added, s_aux=sink_H)
+        assert torch.allclose(found, dense_with_sinks(q, k, v, window, sink_H), atol=1e-10)
+
+    def test_one_query_over_a_cache(self) -> None:
+        module = torch.nn.Module()
+        module.num_key_value_groups = 1
+        q, k, v = qkv(5)
+        sink_H = torch.linspace(-1, 3, HEADS, dtype=q.dtype)
+        every = torch.ones(1, 5, dtype=torch.bool)
+        found, _ = packed_attention(module, q[:, :, -1:], k, v, None, s_aux=sink_H)
+        assert torch.allclose(found, dense_with_sinks(q[:, :, -1:], k, v, every, sink_H), atol=1e-10)
+
+    @pytest.mark.parametrize("width", [SIZE - 3, SIZE + 5])
+    @pytest.mark.parametrize("sinks", [False, True])
+    def test_values_of_another_width_than_keys(
+        self, width: int, sinks: bool, kernel: attention.Kernel
+    ) -> None:
+        shape = SHAPES[3]
+        some = segments(shape)
+        q, k, v = qkv(sum(segment.queries for segment in some))
+        v = torch.cat([v, v.flip(-1)], -1)[..., :width].contiguous()
+        s_aux = torch.linspace(-1, 3, HEADS, dtype=q.dtype) if sinks else None
+        if sinks and kernel == "varlen":
+            with pytest.raises(UnpackableError, match="knows no sinks"):
+                packed_attention(
+                    torch.nn.Module(), q, k, v, mark(), pack=pack(some, kernel), s_aux=s_aux
+                )
+            return
+        wrt = [x.requires_grad_() for x in (q, k, v)]
+        found, _ = packed_attention(
+            torch.nn.Module(), *wrt, mark(), pack=pack(some, kernel), s_aux=s_aux
+        )
+        least = torch.full((HEADS,), -torch.inf, dtype=q.dtype) if s_aux is None else s_aux
+        agree(found, dense_with_sinks(*wrt, seen_TT(shape, None), least), tuple(wrt))
+
+    def test_a_mask_that_a_layer_made_is_refused(self) -> None:
+        """Doge masks by its values; what is handed on is then no mark."""
+        packed = pack([Segment(0, 4), Segment(4, 2, 0, 3)], "sdpa")
+        with pytest.raises(UnpackableError, match="make a mask of their own"):
+            packed_attention(torch.nn.Module(), *qkv(6), torch.zeros(1, HEADS, 6, 6), pack=packed)
 
 
 class TestWithoutAPack:
@@ -288,8 +372,23 @@ def test_a_model_is_run_exactly_by_the_kernels_contract(
         assert torch.allclose(batched_log_probs(model, chosen, way, 100), expected, atol=5e-4, rtol=0)
 
 
-def test_the_kernel_is_for_16_bits_on_a_gpu() -> None:
+def test_the_kernel_is_for_16_bits_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is made up; sizes are read from layers. A configuration may have several sizes of
+    heads (Gemma 4 raises an error that is no AttributeError), or none (Mamba)."""
     assert not attention.varlen_runs(fresh("llama").bfloat16())
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(hf.PreTrainedModel, "device", property(lambda _: torch.device("cuda")))
+    assert attention.varlen_runs(fresh("llama").bfloat16())
+    assert not attention.varlen_runs(fresh("llama"))
+    assert not attention.varlen_runs(fresh("gpt_oss").bfloat16()), "sinks"
+    assert not attention.varlen_runs(fresh("llama", head_dim=512).bfloat16())
+    for name in ("gemma4", "mamba"):
+        model = fresh(name).bfloat16()
+        assert attention.varlen_runs(model)
+        layout = "packed" if name == "gemma4" else "separate"
+        assert next(way.kernel for way in _ways(model, layout)) == (
+            "varlen" if name == "gemma4" else "sdpa"
+        )
 
 
 needs_gpu = [

@@ -112,6 +112,27 @@ class TestLogProbs:
             assert one.dtype == torch.bfloat16
             assert (one - two).float().norm() <= 0.02 * two.float().norm()
 
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+    def test_the_weights_gradient_is_added_up_in_32_bits(
+        self, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In 16 bits every chunk would round the sum once more: the error grows with their number."""
+        monkeypatch.setattr(head, "KEPT", 0)
+        monkeypatch.setattr(head, "CHUNK", 8)
+        noise = torch.Generator().manual_seed(0)
+        N, V, X = 4096, 96, 16
+        h = (torch.randn(N, X, generator=noise) + 0.5).to(dtype)
+        w = (torch.randn(V, X, generator=noise) * 0.1).to(dtype)
+        b = torch.zeros(V, dtype=dtype)
+        targets = torch.randint(0, V, (N,), generator=noise)
+        w32, b32 = w.float().requires_grad_(), b.float().requires_grad_()
+        expected = grads(full(h.float(), w32, b32, targets), (w32, b32))
+        w, b = w.requires_grad_(), b.requires_grad_()
+        found = grads(head.log_probs(h, w, b, targets), (w, b))
+        for one, two in zip(found, expected, strict=True):
+            assert one.dtype == dtype
+            assert (one.float() - two).norm() <= 0.005 * two.norm()
+
     def test_the_hidden_states_precision_is_the_logits(self) -> None:
         """Under autocast they have 16 bits and the weights 32; a weight's gradient has 32."""
         h, w, b, targets = (t.detach() for t in inputs())

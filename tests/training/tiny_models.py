@@ -72,7 +72,22 @@ _CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
         {**SHAPE, **_GEMMA, "attn_logit_softcapping": None, "final_logit_softcapping": 3.0},
     ),
     "gemma3": (hf.Gemma3TextConfig, {**SHAPE, **_GEMMA}),
+    "gemma4": (
+        hf.Gemma4TextConfig,
+        {
+            **SHAPE,
+            **_MIXED,
+            "hidden_size_per_layer_input": 0,
+            "per_layer_config": {"1": {"head_dim": 16}},
+        },
+    ),
     "gpt_oss": (hf.GptOssConfig, {**SHAPE, **_MIXED, "num_local_experts": 4, "num_experts_per_tok": 2}),
+    "deepseek_v3": (
+        hf.DeepseekV3Config,
+        {**SHAPE, **_EXPERTS, "num_key_value_heads": 4, "kv_lora_rank": 8, "q_lora_rank": 16}
+        | {"qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8, "first_k_dense_replace": 1}
+        | {"n_routed_experts": 4, "n_group": 1, "topk_group": 1},
+    ),
     "cohere": (hf.CohereConfig, {**SHAPE, "logit_scale": 0.25}),
     "cohere2": (hf.Cohere2Config, {**SHAPE, **_MIXED, "logit_scale": 0.25}),
     "granite": (hf.GraniteConfig, {**SHAPE, "logits_scaling": 4.0}),

@@ -108,14 +108,14 @@ def load_policy(
 
 
 def _load_full(folder: Path, dtype: str, quantize: str) -> Policy:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     if folder.exists() and not (folder / "config.json").exists():
         raise PlanBError(f"{folder} is not a checkpoint: it has neither config.json nor {ADAPTER}/")
     place = four_bit(folder) if quantize == "4bit" else {"device_map": _device()}
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        model = AutoModelForCausalLM.from_pretrained(
+        model = _language_model(folder).from_pretrained(
             str(folder), dtype=dtype, use_safetensors=True, **place
         )
     except (OSError, ValueError, ImportError) as error:
@@ -123,6 +123,25 @@ def _load_full(folder: Path, dtype: str, quantize: str) -> Policy:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Policy(model.eval(), settle(tokenizer), folder)
+
+
+def _language_model(folder: Path) -> Any:
+    """The class that loads it: a causal language model, or one that is only registered with images or
+    sound (Mistral Small 3, Qwen-VL), which is a causal language model of the text all the same."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMultimodalLM
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MULTIMODAL_LM_MAPPING,
+    )
+
+    config = AutoConfig.from_pretrained(str(folder))
+    kind = type(config)
+    only_multimodal = (
+        kind not in MODEL_FOR_CAUSAL_LM_MAPPING and kind in MODEL_FOR_MULTIMODAL_LM_MAPPING
+    )
+    if only_multimodal and not config.is_encoder_decoder:
+        return AutoModelForMultimodalLM
+    return AutoModelForCausalLM
 
 
 def save_policy(

@@ -9,7 +9,12 @@ of them run in one call of flash attention for variable lengths.
 The function is registered with transformers' ``AttentionInterface`` and gets the pack as a forward
 keyword. A call without a pack is ordinary SDPA, so the model stays usable as it is.
 
-Shapes: T tokens of the row, S segments of a group, Q queries, K keys, H heads, D head size.
+Values may be narrower than keys (latent attention, MLA). Attention sinks are one more key, after all
+others, whose value is zero and whose score is the head's sink: the same softmax, in any kernel that
+takes a mask.
+
+Shapes: T tokens of the row, S segments of a group, Q queries, K keys, H heads, D head size of queries
+and keys, W of values.
 """
 
 from __future__ import annotations
@@ -20,11 +25,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from planb.training.sinks import alike, attend_with_sinks, with_sinks
 from planb.types import PlanBError
 
 NAME = "planb_packed"
@@ -37,6 +43,8 @@ HARMLESS = frozenset(
 """Keywords that change nothing in what attention computes over a whole row. Others, such as a soft cap
 or sinks, are refused: leaving them out would be silently wrong."""
 MARK_SHAPE = (1, 1, 1, 1)
+MOST_VARLEN = 256
+"""The largest head that flash attention for variable lengths takes."""
 _LIKE = math.log(1.5)
 """Lengths within this factor (as a logarithm) run together, padded to the longest of them."""
 
@@ -74,17 +82,24 @@ def packed_attention(
     scaling: float | None = None,
     sliding_window: int | None = None,
     pack: Pack | None = None,
+    s_aux: torch.Tensor | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' attention function: query (1, H, T, D), key and value (1, H_kv, T, D); gives
-    (1, T, H, D). Raises UnpackableError on what it would have to leave out."""
+    """transformers' attention function: query (1, H, T, D), key (1, H_kv, T, D), value (1, H_kv, T, W)
+    and the heads' sinks ``s_aux`` (H,); gives (1, T, H, W). Raises UnpackableError on what it would
+    have to leave out."""
     if pack is None:
         if attention_mask is not None and attention_mask.shape == MARK_SHAPE and query.shape[2] > 1:
             raise UnpackableError("the model does not hand its keywords on to attention")
+        keywords = {"dropout": dropout, "scaling": scaling, **others}
+        if s_aux is not None:
+            return attend_with_sinks(module, query, key, value, attention_mask, s_aux, keywords)
         found: tuple[torch.Tensor, None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
+            module, query, key, value, attention_mask, **keywords
         )
         return found
+    if attention_mask is not None and attention_mask.shape != MARK_SHAPE:
+        raise UnpackableError("its layers make a mask of their own, which packed rows do not know")
     unknown = sorted(k for k, v in others.items() if v is not None and k not in HARMLESS)
     if unknown:
         raise UnpackableError(f"attention takes {', '.join(unknown)}, which packed rows do not know")
@@ -93,8 +108,14 @@ def packed_attention(
     if getattr(module, "is_causal", True) is False:
         raise UnpackableError("attention looks ahead (it is not causal)")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    run = _varlen if "cu_queries" in pack else _grouped
-    return run(query, key, value, scale, sliding_window, pack), None
+    q, k, v = alike(query, key, value)
+    if "cu_queries" in pack:
+        if s_aux is not None:
+            raise UnpackableError("flash attention for variable lengths knows no sinks")
+        out = _varlen(q, k, v, scale, sliding_window, pack)
+    else:
+        out = _grouped(q, k, v, scale, sliding_window, pack, s_aux)
+    return out[..., : value.shape[-1]], None
 
 
 def _grouped_pack(segments: Sequence[Segment]) -> Pack:
@@ -139,17 +160,23 @@ def _grouped(
     scale: float,
     window: int | None,
     pack: Pack,
+    s_aux: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    _, _, T, D = query.shape
-    query_TX, key_TX, value_TX = (x.transpose(1, 2).reshape(T, -1) for x in (query, key, value))
+    T = query.shape[2]
+    sinks = s_aux is not None
+    if s_aux is not None:
+        query, key, value = alike(*with_sinks(query, key, value, s_aux, scale))
+    D = query.shape[-1]
+    query_TX, key_TX, value_TX = (x.transpose(1, 2).flatten(2)[0] for x in (query, key, value))
     grouped_query = key.shape[1] != query.shape[1]
     found = []
     for group in pack["groups"]:
-        mask_SQK = _mask(group, window)
+        mask_SQK = _mask(group, window, sinks)
+        key_SK = pad(group["key_SK"], (0, 1), value=T) if sinks else group["key_SK"]
         out_SHQD = scaled_dot_product_attention(
             _rows(query_TX, group["query_SQ"], D),
-            _rows(key_TX, group["key_SK"], D),
-            _rows(value_TX, group["key_SK"], D),
+            _rows(key_TX, key_SK, D),
+            _rows(value_TX, key_SK, D),
             attn_mask=None if mask_SQK is None else mask_SQK[:, None],
             is_causal=mask_SQK is None,
             scale=scale,
@@ -166,29 +193,37 @@ def _rows(values_TX: torch.Tensor, place_SN: torch.Tensor, size: int) -> torch.T
     return rows.view(*place_SN.shape, -1, size).transpose(1, 2)
 
 
-def _mask(group: dict[str, Any], window: int | None) -> torch.Tensor | None:
-    """(S, Q, K), True where a query sees a key; None: plain causal. Made once for each window."""
+def _mask(group: dict[str, Any], window: int | None, sinks: bool) -> torch.Tensor | None:
+    """(S, Q, K), True where a query sees a key; None: plain causal. Made once for each window. With
+    sinks there is one key more, which every query sees."""
     keys = group["key_SK"].shape[1]
     if window is not None and window >= keys:
         window = None
-    if window is None and group["causal"]:
+    if window is None and group["causal"] and not sinks:
         return None
-    if window not in group["masks"]:
+    if (window, sinks) not in group["masks"]:
         key_K = torch.arange(keys, device=group["key_SK"].device)
         logical_SQ1 = group["logical_SQ"][:, :, None]
         seen = key_K <= logical_SQ1
-        group["masks"][window] = seen if window is None else seen & (key_K > logical_SQ1 - window)
-    found: torch.Tensor = group["masks"][window]
+        seen = seen if window is None else seen & (key_K > logical_SQ1 - window)
+        group["masks"][window, sinks] = pad(seen, (0, 1), value=True) if sinks else seen
+    found: torch.Tensor = group["masks"][window, sinks]
     return found
 
 
 def varlen_runs(model: Any) -> bool:
-    """Whether flash attention for variable lengths can run here: a GPU, 16 bits, no large heads."""
+    """Whether flash attention for variable lengths can run here: a GPU, 16 bits, no large heads, no
+    sinks. Head sizes are the layers' own: a configuration may have several (Gemma 4), or none."""
     if model.device.type != "cuda" or model.dtype not in (torch.float16, torch.bfloat16):
         return False
-    config = model.config.get_text_config()
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return bool(size <= 256 and torch.cuda.get_device_capability() >= (8, 0))
+    modules = list(model.modules())
+    sizes = [size for m in modules if isinstance(size := vars(m).get("head_dim"), int)]
+    sinks = any(hasattr(module, "sinks") for module in modules)
+    return (
+        not sinks
+        and max(sizes, default=0) <= MOST_VARLEN
+        and torch.cuda.get_device_capability() >= (8, 0)
+    )
 
 
 def _varlen_pack(segments: Sequence[Segment]) -> Pack:

@@ -132,8 +132,8 @@ class _LogProbs(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> Any:
         hidden_NX, weight_VX, bias_V, target_N = ctx.saved_tensors
         hidden_grad_NX = torch.empty_like(hidden_NX)
-        weight_grad_VX = torch.zeros_like(weight_VX) if ctx.needs_input_grad[1] else None
-        bias_grad_V = torch.zeros_like(bias_V) if ctx.needs_input_grad[2] else None
+        weight_grad_VX = _sum_like(weight_VX) if ctx.needs_input_grad[1] else None
+        bias_grad_V = _sum_like(bias_V) if ctx.needs_input_grad[2] else None
         for start in range(0, len(target_N), ctx.chunk):
             some = slice(start, start + ctx.chunk)
             hidden_CX, target_C, gradient_C = hidden_NX[some], target_N[some], gradients[0][some]
@@ -147,13 +147,29 @@ class _LogProbs(torch.autograd.Function):
             grad_CV.scatter_add_(1, target_C[:, None], gradient_C[:, None])
             if ctx.cap or ctx.factor != 1:
                 grad_CV = grad_CV * slope_CV
+            if bias_grad_V is not None:
+                bias_grad_V += grad_CV.sum(0)
             grad_CV = grad_CV.to(weight_VX.dtype)
             torch.mm(grad_CV, weight_VX, out=hidden_grad_NX[some])
             if weight_grad_VX is not None:
-                weight_grad_VX.addmm_(grad_CV.T, hidden_CX)
-            if bias_grad_V is not None:
-                bias_grad_V += grad_CV.sum(0)
-        return hidden_grad_NX, weight_grad_VX, bias_grad_V, None, None, None
+                _add_product(weight_grad_VX, grad_CV.T, hidden_CX)
+        found = (weight_grad_VX, weight_VX), (bias_grad_V, bias_V)
+        grads = (None if grad is None else grad.to(own.dtype) for grad, own in found)
+        return hidden_grad_NX, *grads, None, None, None
+
+
+def _sum_like(weights: torch.Tensor) -> torch.Tensor:
+    """Zeros to add the chunks' gradients up in: never in less than 32 bits, where the error would grow
+    with their number (16 % at 32,000 tokens in chunks of 64; a product of all at once rounds once)."""
+    dtype = torch.promote_types(weights.dtype, torch.float32)
+    return torch.zeros_like(weights, dtype=dtype)
+
+
+def _add_product(sum_VX: torch.Tensor, one_VC: torch.Tensor, two_CX: torch.Tensor) -> None:
+    if sum_VX.dtype == one_VC.dtype:
+        sum_VX.addmm_(one_VC, two_CX)
+    else:
+        sum_VX += torch.mm(one_VC, two_CX)
 
 
 def _logits(hidden_CX: Any, weight_VX: Any, bias_V: Any, factor: float, cap: float) -> torch.Tensor:

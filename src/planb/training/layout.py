@@ -1,35 +1,34 @@
 """How a model may be run: decided by a rule on its architecture *and* by its own numbers before step 1.
 
-Packed rows are exact for causal attention, full or with a sliding window. ALiBi, recurrent and
-convolutional layers, soft-capping, sinks and chunked attention break them, mostly in silence. So a
-model that passes the rule is also run on some of the very rows it will train on, and compared with its
-own logits on each text alone; what differs is not used, and the reason is told.
+Packed rows are exact for causal attention, full or with a sliding window, with sinks or latent keys and
+values. ALiBi, recurrent and convolutional layers, soft-capping and chunked attention break them, mostly
+in silence. So a model that passes the rule is also run on some of the very rows it will train on, in
+the state in which it will train (``trial``), and compared with its own logits on each text alone
+(``check``); what differs is not used, and the reason is told.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from planb.training import attention, head
+from planb.training.check import Check, checked_rows, own_log_probs, row_of_gradient
 from planb.training.packing import Layout, collate, on_device
 from planb.training.rows import Row
 from planb.training.scoring import Head, Way, causal_lm, takes, token_log_probs
+from planb.training.trial import on_trial
 from planb.types import PlanBError
+
+__all__ = ["adopt", "choose", "own_log_probs", "release", "unpackable"]
 
 LAYERS = frozenset({"full_attention", "sliding_attention", "attention"})
 """Values of ``config.layer_types`` whose layers see a row as segments of logical keys."""
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-5}
-"""Largest difference of one token's log-probability from the model's own logits. RMSNorm computes in 32
-bits in a 64-bit model too."""
-LOW_PRECISION_TOLERANCE, NOISE, LOW_PRECISION_LIMIT = 0.05, 3.0, 0.25
-"""Below 32 bits it is the root mean square over the tokens, or ``NOISE`` times what the model's own
-batching makes if that is more, but never above the limit."""
 BEFORE = "_attention_before_packing"
 HEADS: tuple[Head, ...] = ("chunked", "own")
 
@@ -38,6 +37,7 @@ log = logging.getLogger(__name__)
 
 def unpackable(model: Any) -> str:
     """Why this architecture is not run in packed rows; empty if nothing speaks against it."""
+    adapters = getattr(model, "peft_config", {}).values()  # of a PeftModel
     model = causal_lm(model)
     config = model.config.get_text_config()
     layers = set(getattr(config, "layer_types", None) or ())
@@ -50,46 +50,78 @@ def unpackable(model: Any) -> str:
         f"it has layers of type {', '.join(sorted(layers - LAYERS))}": bool(layers - LAYERS),
         "it biases attention by distance (ALiBi)": bool(getattr(config, "alibi", False)),
         "it soft-caps its attention": bool(getattr(config, "attn_logit_softcapping", None)),
-        "its attention has sinks": any(hasattr(module, "sinks") for module in model.modules()),
         "its positions have several axes": "mrope_section" in _rope(config),
+        "its adapter puts a prefix before each text": any(a.is_prompt_learning for a in adapters),
         "it takes no positions": not takes(model, "position_ids"),
     }
     return "; ".join(reason for reason, holds in reasons.items() if holds)
 
 
-def choose(model: Any, rows: Sequence[Row], pad: int, wanted: Layout | None = None) -> Way:
+def choose(
+    model: Any,
+    rows: Sequence[Row],
+    pad: int,
+    wanted: Layout | None = None,
+    training: Callable[[], AbstractContextManager[Any]] | None = None,
+) -> Way:
     """The first of packed and separate rows, chunked and own head, that gives the model's own numbers.
 
-    ``wanted`` keeps to one layout. Exchanges the model's attention and teaches it the chunked head
-    where they are used. Raises PlanBError if no way agrees, or if ``wanted`` cannot be had.
+    ``wanted`` keeps to one layout. ``training``: the model is to be trained, in the context that this
+    gives (autocast), and is tried out so: in training mode, with adapters moved from their start, with
+    gradients, in both precisions. Without it the model is only to be evaluated. Exchanges the model's
+    attention and teaches it the chunked head where they are used; nothing else of the model, and no
+    random number generator, is touched. Raises PlanBError if no way agrees, if ``wanted`` cannot be
+    had, or if the model has no log-probabilities of its own (``check``).
     """
     inner = causal_lm(model)
     attention_before = inner.config._attn_implementation
     reason = unpackable(model)
     layouts: tuple[Layout, ...] = ("separate",) if reason else ("packed", "separate")
-    chosen = _checked_rows(rows)
-    own_N = own_log_probs(model, chosen)
-    noise = _apart(inner, _trial(model, chosen, pad, Way("separate")), own_N)
-    noise = 0.0 if math.isinf(noise) else noise
     notes = [reason] if reason and wanted != "separate" else []
     tried: list[str] = []
-    for way in (way for layout in layouts if wanted in (None, layout) for way in _ways(inner, layout)):
-        found = _trial(model, chosen, pad, way)
-        apart = _apart(inner, found, own_N)
-        if apart <= _allowed(inner, noise):
-            agrees = f"a token differs from the model's own logits by {apart:.1g}"
-            _install(inner, way, attention_before)
-            settled = replace(way, why="; ".join([*notes, *tried, agrees]))
-            log.log(logging.WARNING if tried else logging.INFO, "training runs %s", settled)
-            return settled
-        trouble = found if isinstance(found, str) else f"off by {apart:.2g} a token"
-        tried.append(f"{way.layout} rows, {way.kernel} attention, {way.head} head: {trouble}")
+    groups = checked_rows(rows)
+    small = row_of_gradient([row for group in groups for row in group])
+    with on_trial(model, training is not None, lambda: own_log_probs(model, [small])):
+        checks = _checks(model, groups, pad, training)
+        for way in (w for layout in layouts if wanted in (None, layout) for w in _ways(inner, layout)):
+            trouble, apart = "", 0.0
+            for check in checks:
+                trouble, off = check.trouble(way) if not trouble else (trouble, 0.0)
+                apart = max(apart, off)
+            if not trouble:
+                agrees = f"a token differs from the model's own logits by {apart:.1g}"
+                _install(inner, way, attention_before)
+                settled = replace(way, why="; ".join([*notes, *tried, agrees]))
+                log.log(logging.WARNING if tried else logging.INFO, "training runs %s", settled)
+                return settled
+            tried.append(f"{way.layout} rows, {way.kernel} attention, {way.head} head: {trouble}")
     _install(inner, Way("separate"), attention_before)
     raise PlanBError(
         f"this model cannot be run in {wanted or 'any'} rows with its own log-probabilities: "
         f"{'; '.join([*notes, *tried])}. Use layout 'auto', and check that dropout is off. (Positions "
-        "scaled by a batch's longest text, dynamic RoPE, agree within the original length only.)"
+        "scaled by a batch's longest text, dynamic RoPE and longrope, agree within the original "
+        "length only.)"
     )
+
+
+def _checks(
+    model: Any,
+    groups: Sequence[Sequence[Row]],
+    pad: int,
+    training: Callable[[], AbstractContextManager[Any]] | None,
+) -> list[Check]:
+    """In the precision of the weights and, where training has another, in that too."""
+
+    def run(some: Sequence[Row], way: Way) -> torch.Tensor | str:
+        return _trial(model, some, pad, way)
+
+    checks = [Check(model, groups, run, nullcontext)]
+    if training is not None:
+        with training():
+            other = torch.is_autocast_enabled(causal_lm(model).device.type)
+        if other:
+            checks.append(Check(model, groups, run, training))
+    return checks
 
 
 def adopt(model: Any, way: Way) -> None:
@@ -106,28 +138,13 @@ def release(model: Any) -> None:
         inner.set_attn_implementation(inner.__dict__.pop(BEFORE, "sdpa"))
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def own_log_probs(model: Any, rows: Sequence[Row]) -> torch.Tensor:
-    """(N,) the model's own logits at the responses' tokens: each text alone, and nothing of ours but
-    the softmax."""
-    device = causal_lm(model).device
-    found = []
-    for row in rows:
-        for response in row.responses:
-            ids_T = torch.tensor([*row.prompt, *response], device=device)
-            logits_TV = model(input_ids=ids_T[None], use_cache=False).logits[0].float()
-            logp_TV = logits_TV[len(row.prompt) - 1 : -1].log_softmax(-1)
-            found.append(logp_TV.gather(1, ids_T[len(row.prompt) :, None])[:, 0])
-    return torch.cat(found)
-
-
 def _ways(inner: Any, layout: Layout) -> list[Way]:
-    fast: attention.Kernel = "varlen" if attention.varlen_runs(inner) else "sdpa"
-    kernels = dict.fromkeys((fast, "sdpa") if layout == "packed" else ("sdpa",))
+    kernels = ["sdpa"]
+    if layout == "packed" and attention.varlen_runs(inner):
+        kernels = ["varlen", "sdpa"]
     return [Way(layout, kernel, head) for head in HEADS for kernel in kernels]  # type: ignore[arg-type]
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
 def _trial(model: Any, rows: Sequence[Row], pad: int, way: Way) -> torch.Tensor | str:
     """(N,) log-probabilities in the order of ``own_log_probs``, or why there are none."""
     inner = causal_lm(model)
@@ -152,29 +169,6 @@ def _install(inner: Any, way: Way, attention_otherwise: str) -> bool:
     inner.set_attn_implementation(attention.NAME if packed else attention_otherwise)
     head.remove(inner)
     return way.head == "own" or head.install(inner)
-
-
-def _apart(inner: Any, found_N: torch.Tensor | str, own_N: torch.Tensor) -> float:
-    """Largest difference of a token's log-probability; below 32 bits the root mean square."""
-    if isinstance(found_N, str):
-        return math.inf
-    apart_N = (found_N - own_N).abs()
-    return float(apart_N.max() if inner.dtype in TOLERANCE else apart_N.square().mean().sqrt())
-
-
-def _allowed(inner: Any, noise: float) -> float:
-    if inner.dtype in TOLERANCE:
-        return TOLERANCE[inner.dtype]
-    return max(LOW_PRECISION_TOLERANCE, min(NOISE * noise, LOW_PRECISION_LIMIT))
-
-
-def _checked_rows(rows: Sequence[Row]) -> list[Row]:
-    """The longest row, the longest of those with most responses, the shortest, and the first."""
-    distinct = list(dict.fromkeys(rows))
-    longest = max(distinct, key=lambda row: row.packed_tokens)
-    fullest = max(distinct, key=lambda row: (len(row.responses), row.packed_tokens))
-    shortest = min(distinct, key=lambda row: row.packed_tokens)
-    return list(dict.fromkeys([longest, fullest, shortest, distinct[0]]))
 
 
 def _rope(config: Any) -> str:

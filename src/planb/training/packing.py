@@ -49,17 +49,17 @@ def fill(rows: Sequence[Row], layout: Layout, budget: int | None) -> list[list[i
         return [list(range(len(rows)))]
     order = list(range(len(rows)))
     if layout == "separate":
-        order.sort(key=lambda place: (_widest(rows[place]), place))
+        order.sort(key=lambda place: (widest(rows[place]), place))
     filled: list[list[int]] = [[]]
     tokens = sequences = width = 0
     for place in order:
         row = rows[place]
         tokens += row.packed_tokens
         sequences += len(row.responses)
-        width = max(width, _widest(row))
+        width = max(width, widest(row))
         if filled[-1] and (tokens if layout == "packed" else sequences * width) > budget:
             filled.append([])
-            tokens, sequences, width = row.packed_tokens, len(row.responses), _widest(row)
+            tokens, sequences, width = row.packed_tokens, len(row.responses), widest(row)
         filled[-1].append(place)
     return filled
 
@@ -121,7 +121,8 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
     return moved
 
 
-def _widest(row: Row) -> int:
+def widest(row: Row) -> int:
+    """Tokens of the row's longest text: its prompt with the longest response."""
     return len(row.prompt) + max(map(len, row.responses))
 
 

@@ -79,14 +79,21 @@ def keep_precision(plugin: Any) -> None:
 
 
 def disable_dropout(model: Any) -> None:
-    """Policy and reference must be the same before step 1, and responses share their prompt."""
+    """Policy and reference must be the same before step 1, and responses share their prompt.
+
+    Adapters drop in ways of their own: LoHa and LoKr keep a number for each adapter
+    (``module_dropout``, ``rank_dropout``), OFT and BOFT have a layer that is no ``torch.nn.Dropout``.
+    """
     own = causal_lm(model).config
     for holder in (*model.modules(), own, own.get_text_config()):  # Falcon reads its configuration
-        if isinstance(holder, torch.nn.Dropout):
-            holder.p = 0.0
+        dropout_layer = isinstance(holder, torch.nn.Module) and "Dropout" in type(holder).__name__
         for name, value in vars(holder).items():
-            if "drop" in name and isinstance(value, float):
+            if not ("drop" in name or (dropout_layer and name == "p")):
+                continue
+            if isinstance(value, float):
                 setattr(holder, name, 0.0)
+            elif isinstance(value, dict):
+                value.update({k: 0.0 for k, v in value.items() if isinstance(v, float)})
 
 
 def padding(tokenizer: Any) -> int:
@@ -109,7 +116,8 @@ def agreed_way(model: Any, rows: Sequence[Row], pad: int, layout: str, accelerat
     found: Any = None
     if accelerator.is_main_process:
         try:
-            found = choose(model, rows, pad, None if layout == "auto" else layout)  # type: ignore[arg-type]
+            wanted = None if layout == "auto" else layout
+            found = choose(model, rows, pad, wanted, accelerator.autocast)  # type: ignore[arg-type]
         except PlanBError as error:
             found = error
     way: Way | PlanBError = broadcast_object_list([found])[0]
