@@ -135,6 +135,8 @@ class LocalBaseStep(Step):
     date that its chat template shows, where it shows one."""
 
     kind: ClassVar[str] = "base"
+    revision: ClassVar[int] = 2
+    """2: the end of a turn and the place of the answer are read off the template's own rendering."""
     base: LocalBase
 
     @property
