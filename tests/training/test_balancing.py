@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 from mixtures import balancing_by_hand, mixture
+from peft import LoraConfig
 from tiny_models import PAD, WORLD, distance, fresh, rows
 from transformers import TrainerCallback
 
+from planb.models.adapters import add_adapter
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.balancing import balancing_coefficient, balancing_loss, router_logits
-from planb.training.layout import choose
+from planb.training.layout import choose, release
 from planb.training.objectives import ORPO
 from planb.training.packing import collate
 from planb.training.rows import Row
@@ -56,6 +58,24 @@ def test_it_is_that_of_each_text_alone(name: str, layout: Any) -> None:
     found = balancing_loss(model, routed, batch).detach()
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
     assert abs(float(expected) - 2) > 0.01, "2 is what evenly used experts give"
+
+
+def test_an_adapter_on_the_router_counts() -> None:
+    """As it does once it is merged."""
+    lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = add_adapter(mixture("mixtral"), lora).eval()
+    for at, (_, weight) in enumerate(sorted(model.named_parameters())):
+        if weight.requires_grad:
+            weight.data.copy_(0.05 * torch.randn(weight.shape, generator=torch.manual_seed(at)))
+    way = choose(model, ROWS, PAD)
+    with router_logits(model) as routed:
+        batch = collate(ROWS, PAD, way.layout, way.kernel)
+        scores(model, batch, way)
+    found = float(balancing_loss(model, routed, batch).detach())
+    release(model)
+    merged = balancing_by_hand(model.merge_and_unload(), ROWS).detach()
+    assert found == pytest.approx(float(merged), rel=1e-5)
+    assert abs(found - float(balancing_by_hand(mixture("mixtral"), ROWS).detach())) > 1e-2
 
 
 @pytest.mark.parametrize("name", ["olmoe", "mixtral", "qwen3_moe"])
