@@ -77,7 +77,7 @@ Kind = TypeVar("Kind", bound=Value)
 
 
 def value_named(
-    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Any]
+    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Any] = Value
 ) -> Kind:
     """The value that ``spec`` names: a name, or ``{"name": ..., **fields}``.
 
