@@ -124,7 +124,7 @@ _EXPERTS = {
 _LATENT = {
     **{"kv_lora_rank": 8, "q_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4},
     **{"qk_head_dim": 12, "o_lora_rank": 8, "o_groups": 2},
-    **{"index_n_heads": 2, "index_head_dim": 8, "index_topk": 8},
+    **{"index_n_heads": 16, "index_head_dim": 8, "index_topk": 8},
 }
 _STATE = {
     **{"linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 8},

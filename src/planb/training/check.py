@@ -152,7 +152,7 @@ class Check:
             raise PlanBError(
                 "in training mode this model computes something else than in evaluation (a "
                 f"log-probability differs by {apart.token:.2g}), so another model would be trained "
-                "than the one that is evaluated: check its dropout, and what its layers do only in training"
+                "than is evaluated: check its dropout, and what its layers do only in training"
             )
         self.reached = gradient_norms(self.model, _weighted(logp_N))
 
