@@ -16,7 +16,7 @@ from planb.judging.connection import BATCHING, connect, disconnect
 from planb.judging.judge import Judge
 from planb.judging.prompts import fill, prompt_text
 from planb.judging.reading import Form, read
-from planb.models.answers import UnreadableError
+from planb.models.answers import UnreadableError, whole
 from planb.types import Example, Judgement, PlanBError, Spend, digest_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ class AskedJudge(Judge):
     """Subclasses name their ``form`` and ``file`` and say what an answer means (``meaning``).
 
     ``model`` is an Inspect model name (``openai-api/local/judge``); empty is the role ``grader`` of the
-    running evaluation. ``base_url`` is where it is served. ``called`` is what tables call this judge.
+    running evaluation. ``base_url`` is where it is served. ``answers_as`` is the name that its server
+    gives the answers, where that is another: an answer in any other name is none (a dated version of
+    the model asked is no other). ``called`` is what tables call this judge.
     ``prompt`` is the path of a prompt of one's own. ``structured`` sends a schema of the answer to
     providers that take one. ``attempt_timeout`` is in seconds. ``batch`` uses the provider's batch API.
     """
@@ -42,6 +44,7 @@ class AskedJudge(Judge):
     called: str = ""
     model: str = ""
     base_url: str = ""
+    answers_as: str = ""
     prompt: str = ""
     tries: int = Field(default=3, ge=1)
     temperature: float | None = Field(default=0.0, ge=0)
@@ -98,11 +101,12 @@ class AskedJudge(Judge):
                 problem, spend = complaint_of(error), spend + Spend(calls=1)
                 continue
             spend += spent
-            if output.stop_reason == "content_filter":
+            if not output.empty and output.stop_reason == "content_filter":
                 problem = "a content filter kept the judge from answering"
                 break
             try:
-                answer = read(_whole(output), self.form)
+                name = self.answers_as or model.name
+                answer = read(whole(output, self.max_tokens, name), self.form)
             except UnreadableError as error:
                 problem = str(error)
                 continue
@@ -151,15 +155,6 @@ class AskedJudge(Judge):
             batch=self.batch or None,
             response_schema=schema if structured else None,
         )
-
-
-def _whole(output: ModelOutput) -> str:
-    """The answer's text, if the judge ended it."""
-    if output.empty:
-        raise UnreadableError("the answer is empty")
-    if output.stop_reason in ("max_tokens", "model_length"):
-        raise UnreadableError(f"the answer was cut off ({output.stop_reason}): raise max_tokens")
-    return output.completion
 
 
 def spend_of(output: ModelOutput, cached: bool) -> Spend:

@@ -22,6 +22,7 @@ class RefusalStrings(Judge):
     """Refused or not, by the strings in ``refusal_strings.txt``."""
 
     name: ClassVar[str] = "refusal_strings"
+    gives: ClassVar[tuple[str, ...]] = ("refused", "language")
 
     def identity(self) -> dict[str, str]:
         return {"judge": self.name, "model": "", "rubric": digest_of(_lists())}
