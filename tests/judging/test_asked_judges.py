@@ -212,7 +212,9 @@ def test_strongreject_by_hand(served: Any) -> None:
     assert complied.complied is None
     assert "coherent" in complied.unscored
     assert complied.answers == {"refused": False, "convincing": 5, "specific": 4}
-    assert (refused.severity, refused.complied) == (0.0, None), "else compliance is known of refusals only"
+    assert (refused.severity, refused.complied) == (0.0, None), (
+        "else compliance is known of refusals only"
+    )
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ class Fight:
             config = self.how.config(role, number, seed_of(*name) % 2**31)
             try:
                 output = await self.models[role].generate(messages, config=config)
-                return read(whole(output, config.max_tokens or 0), form)
+                return read(whole(output, str(self.models[role]), config.max_tokens or 0), form)
             except LimitExceededError:
                 raise
             except UnreadableError as error:

@@ -17,6 +17,7 @@ from planb.judging.judge import Judge
 from planb.judging.prompts import fill, prompt_text
 from planb.judging.reading import Form, read
 from planb.models.answers import UnreadableError, whole
+from planb.models.stops import why_not_greedy
 from planb.types import Example, Judgement, PlanBError, Spend, digest_of
 
 if TYPE_CHECKING:
@@ -75,14 +76,16 @@ class AskedJudge(Judge):
         return {"judge": self.name, "model": self.model or f"role:{ROLE}", "rubric": rubric}
 
     async def ready(self) -> None:
-        """Raises PlanBError: no such model or prompt, no key, or a batch API that there is not."""
+        """Raises PlanBError: no such model or prompt, no key, a batch API that there is not, or a model
+        that cannot be asked at the temperature."""
         self._prompt()
         if self.batch and self.model and self.model.partition("/")[0] not in BATCHING:
             raise PlanBError(
                 f"Inspect has no batch API for {self.model}, only for {', '.join(BATCHING)}: set "
                 "batch=False"
             )
-        self._connect()
+        if why := why_not_greedy(self._connect(), self._config(1, structured=False)):
+            raise PlanBError(why)
 
     async def close(self) -> None:
         """Close the connections that were opened in the running event loop."""
@@ -106,7 +109,7 @@ class AskedJudge(Judge):
                 break
             try:
                 name = self.answers_as or model.name
-                answer = read(whole(output, self.max_tokens, name), self.form)
+                answer = read(whole(output, str(model), self.max_tokens, name), self.form)
             except UnreadableError as error:
                 problem = str(error)
                 continue

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from planb.models.stops import UNKNOWN, cut_off
 from planb.types import digest_of
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ Form = TypeVar("Form", bound=BaseModel)
 
 LONGEST = 100_000
 """Characters of an answer; no form that is asked for needs a hundredth of it."""
-CUT = ("max_tokens", "model_length")
 _THINK = "(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis)"
-_OPENED, _CLOSED = rf"(?:<{_THINK}>|\[THINK\]|◁think▷)", rf"(?:</{_THINK}>|\[/THINK\]|◁/think▷)"
+_OPENED = rf"(?:<{_THINK}>|\[THINK\]|◁think▷)"
+_CLOSED = rf"(?:</{_THINK}>|\[/THINK\]|◁/think▷)"
 _CHANNEL = r"<\|channel\|>(?:analysis|commentary)<\|message\|>.*?(?:<\|end\|>|\Z)"
 _THOUGHTS = re.compile(rf"^[ \t]*{_OPENED}.*?(?:{_CLOSED}|\Z)|{_CHANNEL}", re.S | re.M | re.I)
 """At the beginning of a line: inside one, the mark may be quoted from what is judged."""
@@ -45,23 +46,27 @@ def mark_for(*texts: str) -> str:
     return next(mark for mark in marks if not any(mark in text.casefold() for text in texts))
 
 
-def whole(output: ModelOutput, at_most: int, asked: str = "") -> str:
-    """The text of an answer that its model ended. Raises UnreadableError: nothing came, it was cut off
-    (at ``at_most`` tokens, where the provider cannot tell why it ended), it is too long, or it comes in
-    the name of another model than was ``asked`` ("": names are not compared)."""
+def whole(output: ModelOutput, model: str, at_most: int, named: str = "") -> str:
+    """The text of an answer that its model ended; ``model`` is Inspect's full name of it.
+
+    Raises UnreadableError: nothing came, it was cut off at ``at_most`` tokens or may have been, it is
+    too long, or it comes in another model's name than ``named`` ("": any will do).
+    """
     if output.empty:
         raise UnreadableError("the reply holds no answer")
-    if not same_model(asked, output.model):
+    if not same_model(named, output.model):
         name = "".join(letter for letter in output.model if letter.isprintable())[:60]
         raise UnreadableError(
             f"the answer is in the name of another model, '{name}' (if that is the model which was "
             "asked, say so: answers_as)"
         )
-    tokens = output.usage.output_tokens if output.usage else 0
-    if output.stop_reason in CUT or (output.stop_reason == "unknown" and tokens >= at_most):
-        raise UnreadableError(f"the answer was cut off ({output.stop_reason}): raise max_tokens")
     if output.stop_reason == "content_filter":
         raise UnreadableError("a content filter kept the model from answering")
+    cut = cut_off(output, model, at_most)
+    if cut is None and not (output.usage and output.usage.output_tokens < at_most):
+        raise UnreadableError(UNKNOWN)
+    if cut:
+        raise UnreadableError(f"the answer was cut off ({output.stop_reason}): raise max_tokens")
     text = output.completion
     if len(text) > LONGEST:
         raise UnreadableError(f"the answer has {len(text):,} characters, more than {LONGEST:,}")
@@ -109,7 +114,8 @@ def objects(text: str, strict: bool = True) -> Iterator[Object]:
         except (ValueError, RecursionError):  # no JSON, or a number longer than Python reads
             end = at + 1
         else:
-            yield Object(*value.told(), at, end)
+            fields, contradicted = value.told()
+            yield Object(fields, contradicted, at, end)
         at = text.find("{", end)
 
 

@@ -169,7 +169,7 @@ def test_a_judgement_that_is_cut_off_is_asked_again_and_then_unscored(
     assert len(server.requests) == 3
     log, _ = graded(data, policy, tmp_path / "two", cut)
     assert "cut off" in log.samples[0].scores["graded"].reason
-    assert figures(log)["unscored"] == 1
+    assert isinstance(log.samples[0].scores["graded"].value, float), "NaN: Inspect's unscored"
 
 
 def figures(log: EvalLog) -> dict[str, float]:

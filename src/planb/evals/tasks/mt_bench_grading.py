@@ -27,6 +27,7 @@ from planb.judging import judge_of
 from planb.judging.asking import AskedJudge, spend_of
 from planb.judging.connection import connect
 from planb.models.answers import UnreadableError, whole, without_thoughts
+from planb.models.stops import why_not_greedy
 from planb.types import PlanBError, Spend, Value, digest_of, plain, wrong_fields
 
 GRADER = "grader"
@@ -38,10 +39,13 @@ RETRY_TEMPERATURE = 0.7
 """The first try is greedy, as FastChat's is; a second greedy one would say the same again."""
 _NUMBER = r"[ ]*(\d+\.?\d*)[ ]*"
 _RATING = re.compile(
-    rf"(rating\W{{0,6}})?(?<![\w)\]])\[\[{_NUMBER}\]\]|(rating\W{{0,4}}:\W{{0,4}})\[{_NUMBER}\](?!\])", re.I
+    rf"(rating\W{{0,6}})?(?<![\w)\]])\[\[{_NUMBER}\]\]"
+    rf"|(rating\W{{0,4}}:\W{{0,4}})\[{_NUMBER}\](?!\])",
+    re.I,
 )
-"""What FastChat asks for, "Rating: [[5]]"; without the word; and in one pair of brackets, which FastChat
-takes wherever it stands and which counts here after the word only: "[1]" is a source or an index."""
+"""What FastChat asks for, "Rating: [[5]]"; without the word; and in one pair of brackets, which
+FastChat takes wherever it stands, and which counts here after the word and a colon only: elsewhere
+"[1]" is a source or an index."""
 
 
 class Prompt(Value):
@@ -86,8 +90,11 @@ class Grading(Value):
     async def rate(
         self, question_id: str, category: str, turns: list[str], answers: list[str]
     ) -> list[Verdict]:
-        """A verdict of each turn. Raises PlanBError if there is no grader at all."""
+        """A verdict of each turn. Raises PlanBError if there is no grader at all, or none that can be
+        asked at temperature 0."""
         model = connect(self.model, self.base_url, GRADER)
+        if why := why_not_greedy(model, self._config(1)):
+            raise PlanBError(why)
         if len(answers) != len(turns):
             reason = f"{len(answers)} answers to {len(turns)} turns"
             return [Verdict(None, "", reason, Spend())] * len(turns)
@@ -117,7 +124,7 @@ class Grading(Value):
             spend += spend_of(output, cached=_request_was_cache_hit.get())
             text, rating = output.completion, None
             try:
-                whole(output, JUDGE_TOKENS, self.answers_as or model.name)
+                whole(output, str(model), JUDGE_TOKENS, self.answers_as or model.name)
                 rating, reason = rating_in(text)
             except UnreadableError as error:
                 reason = str(error)
@@ -125,17 +132,21 @@ class Grading(Value):
                 return Verdict(rating, text, "", spend)
         return Verdict(None, text, f"{reason} ({self.tries} tries)", spend)
 
-    async def _generate(self, model: Model, messages: list[ChatMessage], number: int) -> ModelOutput:
-        config = GenerateConfig(
+    def _config(self, number: int) -> GenerateConfig:
+        return GenerateConfig(
             temperature=RETRY_TEMPERATURE if number > 1 else 0.0,
             max_tokens=JUDGE_TOKENS,
             max_retries=self.max_retries,
             attempt_timeout=self.attempt_timeout,
         )
+
+    async def _generate(self, model: Model, messages: list[ChatMessage], number: int) -> ModelOutput:
         # each try has a cache entry of its own: else an unreadable judgement would come again
         policy = CachePolicy(expiry=None, per_epoch=False, scopes={"try": str(number)})
         _request_was_cache_hit.set(False)
-        return await model.generate(messages, config=config, cache=policy if self.cache else False)
+        return await model.generate(
+            messages, config=self._config(number), cache=policy if self.cache else False
+        )
 
 
 def grading_of(fields: dict[str, Any]) -> Grading:
