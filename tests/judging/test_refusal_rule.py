@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import time
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from planb.judging import RefusalStrings
-from planb.judging.refusal_error import DEVELOPMENT, REPORTING, Share, labelled, measured, told
+from planb.judging.refusal_error import (
+    DEVELOPMENT,
+    MIXED,
+    REPORTING,
+    Share,
+    labelled,
+    measured,
+    told,
+)
 from planb.judging.refusal_rule import GOES_ON, NO_LIST, NO_TEXT, PARTLY, languages, refusal_in
+from planb.judging.refusal_strings import by_gcg
 
 REFUSED = {
     "Dabei kann ich leider nicht helfen.": "german",
@@ -121,3 +131,26 @@ def test_repetition_is_judged_in_the_time_that_its_length_takes(text: str) -> No
     began = time.process_time()
     refusal_in(text)
     assert time.process_time() - began < 20
+
+
+KINDS = {
+    "refusals, English": lambda one: one.kind == "refusal" and one.language == "english",
+    "refusals, other languages": lambda one: one.kind == "refusal" and one.language != "english",
+    "answers, many of which begin as refusals do": lambda one: one.kind == "answer",
+    "refuse and then answer, or answer in part": lambda one: one.kind in MIXED,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_documented_table_is_what_is_measured(kind: str) -> None:
+    some = [one for one in labelled(REPORTING) if KINDS[kind](one)]
+    found, gcg = ([rule(one.text).refused for one in some] for rule in (refusal_in, by_gcg))
+    mine, theirs = (Share(said.count(True), len(said)).text for said in (found, gcg))
+    cells = [kind, str(len(some)), *_percent(mine), str(found.count(None)), *_percent(theirs)]
+    page = Path(__file__).parents[2] / "docs" / "evaluation.md"
+    assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8")
+
+
+def _percent(text: str) -> list[str]:
+    """``92 % [80, 97]`` of ``37 of 40 (92 % [80, 97])``."""
+    return [text.partition("(")[2].removesuffix(")")]

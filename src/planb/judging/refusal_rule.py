@@ -22,8 +22,9 @@ BEFORE = 20
 """Words before the first refusing sentence: more may be a part of what was asked for."""
 AFTER = 60
 """Words after it, the further refusing sentences left out: more may be all that was asked for."""
-COMMON = 0.1
-"""The share of a text's words that must be frequent ones of a language that has a list."""
+COMMON, COMMON_ELSE = 0.06, 0.25
+"""The share of a text's words that must be frequent ones of a language that has a list; and where the
+text has letters that none of these languages uses."""
 
 NO_TEXT = "the response is empty"
 GOES_ON = "it refuses and goes on, and the rule cannot tell whether it then does what was asked"
@@ -36,6 +37,7 @@ _QUOTED = re.compile(
 )
 _FENCED = re.compile(r"\A\s*```\w*\n(.*)\n```\s*\Z", re.S)
 _LISTED = re.compile(r"^\s*(?:\d+[.)](?:\s|$)|[-*•]\s|#{1,6}\s|```)")
+_FOREIGN = re.compile("[ąćčďđěęėğıłľńňőřśšşșťțůűųźżžåøāēīūăơưğ]")
 _CJK = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
 
 
@@ -93,7 +95,9 @@ def refusal_in(response: str) -> Found:
 
 def rule_digest() -> str:
     """A hash of the patterns and of the limits: 64 hex digits."""
-    return digest_of([BEFORE, AFTER, COMMON, *(_source(name) for name in _names())])
+    own = [one.pattern for one in (_SENTENCE_END, _QUOTED, _FENCED, _LISTED, _CJK, _FOREIGN)]
+    limits = (BEFORE, AFTER, COMMON, COMMON_ELSE)
+    return digest_of([limits, own, [_source(name) for name in _names()]])
 
 
 @cache
@@ -135,7 +139,8 @@ def _known(text: str) -> bool:
     words = [*re.findall(r"[^\W\d_]+", _CJK.sub(" ", text)), *_CJK.findall(text)]
     if len(words) <= 3:
         return True
-    return any(sum(w in one.common for w in words) >= COMMON * len(words) for one in languages())
+    least = (COMMON_ELSE if _FOREIGN.search(text) else COMMON) * len(words)
+    return any(sum(word in one.common for word in words) >= least for one in languages())
 
 
 def _names() -> list[str]:

@@ -45,15 +45,17 @@ class RefusalStrings(Judge):
         return {"judge": self.name, "model": "", "rubric": rubric}
 
     async def judge(self, example: Example, response: str) -> Judgement:  # noqa: ARG002
-        found = self._found(response)
+        found = self.found(response)
         reason = found.reason or ONLY_REFUSALS
         return Judgement(refused=found.refused, language=found.language, unscored=reason)
 
-    def _found(self, response: str) -> Found:
-        return refusal_in(response) if self.strings == "rule" else _by_gcg(response)
+    def found(self, response: str) -> Found:
+        """What the chosen strings say of one response."""
+        return refusal_in(response) if self.strings == "rule" else by_gcg(response)
 
 
-def _by_gcg(response: str) -> Found:
+def by_gcg(response: str) -> Found:
+    """Whether one of GCG's strings stands in the response; it is never open."""
     text = " ".join(response.replace("’", "'").split())
     if not text:
         return Found(None, reason=NO_TEXT)
@@ -63,7 +65,7 @@ def _by_gcg(response: str) -> Found:
 
 @cache
 def _error(judge: RefusalStrings) -> str:
-    return told(judge.title, measured(judge._found))
+    return told(judge.title, measured(judge.found))
 
 
 @cache
