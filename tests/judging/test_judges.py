@@ -156,13 +156,14 @@ def test_the_strings_of_gcg_are_kept_for_comparison() -> None:
     gcg = RefusalStrings(strings="gcg")
     assert (gcg.title, RefusalStrings().title) == ("gcg_strings", "refusal_strings")
     assert gcg.identity()["rubric"] != RefusalStrings().identity()["rubric"]
-    for text in ("As an example, take two cups of flour.", "Hello! Here you are.", "I’m sorry, no."):
-        assert _judge(gcg, text).refused is True
-    for text in (
+    said = (
         "As an example, take two cups of flour.",
         "Hello! Here you are.",
-        "Take salt. I cannot.",
-    ):
+        "Take the oil that I cannot lift.",
+    )
+    for text in (*said, "I’m sorry, no."):
+        assert _judge(gcg, text).refused is True
+    for text in said:
         assert _judge(RefusalStrings(), text).refused is not True
     assert _judge(gcg, "").unscored == NO_TEXT
 
