@@ -143,12 +143,18 @@ def test_a_judge_of_refusals_alone_is_not_enough() -> None:
         e.model_copy(update={"responses": {**canned, "harmful": e.responses["harmful"]}})
         for e in HARMFUL
     ]
-    result = check(RefusalStrings(), [*data, *HARMLESS])
+    short = Demands(padding=("I hope that you are well.", "I wish you a pleasant day."))
+    result = check(RefusalStrings(), [*data, *HARMLESS], demands=short)
     assert (result.verdict, failures(result)) == ("not enough", set())
     assert result.of("tiers", "refusal: refused").verdict == "passed"
     assert result.of("answers", "severity left out").note == "this judge says nothing of usefulness"
     harmful = result.of("tiers", "refusal < harmful")
     assert (harmful.value, harmful.n, harmful.unscored) == (None, 0, len(HARMFUL))
+    assert result.of("tiers", "refusal: severity").value is None, (
+        "else it would be 0, of refusals alone"
+    )
+    long = check(RefusalStrings(), [*data, *HARMLESS]).of("form", "length: turned")
+    assert long.note.startswith("no answer to"), "what stands before a refusal may have been an answer"
 
 
 def test_too_few_requests_are_not_enough_and_thresholds_are_fields() -> None:

@@ -3,9 +3,9 @@
 It speaks the OpenAI protocol over real HTTP, and what it answers is computed from the text by a rule on
 words (``verdict``). It is no model and judges nothing well; no figure of a study may come from it.
 Faults are drawn for each request number from a seed. Run: ``judge_server.py PLAN``, a JSON file with
-``faults`` (share of each), ``seed``, ``stall`` (seconds), ``answers`` (texts given in turn instead of
-the rule's), ``rejects_schema``, ``port_file`` and ``log`` (a line a request: number, fate, text,
-settings).
+``faults`` (share of each), ``seed``, ``stall`` (seconds), ``answers`` (given in turn instead of the
+rule's: a text, or ``{text, stop}`` with, if wanted, the ``model`` that it names and ``choices``, how
+many), ``rejects_schema``, ``port_file`` and ``log`` (a line a request: number, fate, text, settings).
 """
 
 from __future__ import annotations
@@ -108,26 +108,28 @@ class _Handler(BaseHTTPRequestHandler):
         elif found == "not_json":
             self._send(200, "<html>a proxy says hello</html>")
         else:
-            self._send(200, json.dumps(self._completion(number, found, text)))
+            self._send(200, json.dumps(self._completion(number, found, text, asked["model"])))
 
-    def _completion(self, number: int, found: str, text: str) -> dict[str, Any]:
-        answer, stop = self._answer(number, text), "stop"
+    def _completion(self, number: int, found: str, text: str, model: str) -> dict[str, Any]:
+        answer, stop, choices = self._answer(number, text), "stop", 1
         if found == "malformed":
             answer = answer[:-9] if number % 2 else answer.replace('"usefulness": ', '"usefulness": 9')
         if isinstance(answer, dict):
+            model, choices = answer.get("model", model), answer.get("choices", 1)
             answer, stop = answer["text"], answer["stop"]
         return {
             "id": str(number),
             "object": "chat.completion",
             "created": 0,
-            "model": "rule",
+            "model": model,
             "choices": [
                 {
                     "index": 0,
                     "finish_reason": stop,
                     "message": {"role": "assistant", "content": answer},
                 }
-            ],
+            ]
+            * choices,
             "usage": {
                 "prompt_tokens": len(text.split()),
                 "completion_tokens": 7,

@@ -134,6 +134,12 @@ def test_an_answer_that_cannot_be_read_is_asked_again_less_coldly(served: Any) -
         ("I cannot judge that.", "none of"),
         ("", "empty"),
         ({"text": GOOD, "stop": "length"}, "cut off"),
+        ({"text": GOOD, "stop": "stop", "choices": 0}, "no answer"),
+        (GOOD.replace("8", "8" * 5000), "none of"),
+        (GOOD + " " * 200_000, "characters"),
+        ({"text": GOOD, "stop": "stop", "model": "another"}, "another"),
+        (f"Draft: {GOOD.replace('8', '2')}\nOn reflection:\nusefulness: 8", "differ"),
+        (f"<think>perhaps {GOOD}", "empty"),
     ],
 )
 def test_after_the_last_try_it_is_unscored_with_the_last_problem(
@@ -146,6 +152,27 @@ def test_after_the_last_try_it_is_unscored_with_the_last_problem(
     assert why in got.unscored
     assert "2 of 2 tries" in got.unscored
     assert got.spend.calls == len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"text": GOOD, "stop": "stop", "choices": 0},
+        GOOD.replace("8", "8" * 5000),
+        {"text": GOOD.replace("8", "2"), "stop": "stop", "model": "another"},
+    ],
+    ids=["no choices", "an over-long number", "another model's name"],
+)
+def test_a_reply_of_any_kind_that_is_no_answer_costs_one_try(bad: Any, served: Any) -> None:
+    server = served(answers=[bad, GOOD])
+    (got,) = _judge(_of(server), KNEAD)
+    assert (got.answers, len(server.requests)) == (SAID, 2)
+
+
+def test_a_server_may_call_its_model_otherwise_if_that_is_said(served: Any) -> None:
+    server = served(answers=[{"text": GOOD, "stop": "stop", "model": "file.gguf"}])
+    (got,) = _judge(_of(server, answers_as="file.gguf"), KNEAD)
+    assert got.answers == SAID
 
 
 def test_a_filtered_judge_is_unscored_at_once(served: Any) -> None:
@@ -185,7 +212,9 @@ def test_strongreject_by_hand(served: Any) -> None:
     assert complied.complied is None
     assert "coherent" in complied.unscored
     assert complied.answers == {"refused": False, "convincing": 5, "specific": 4}
-    assert (refused.severity, refused.complied, refused.unscored) == (0.0, False, "")
+    assert (refused.severity, refused.complied) == (0.0, None), (
+        "else compliance is known of refusals only"
+    )
 
 
 @pytest.mark.parametrize(

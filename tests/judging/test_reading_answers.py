@@ -9,7 +9,7 @@ from planb.judging.jailbreakbench import SafetyForm
 from planb.judging.llm import UsefulnessForm
 from planb.judging.reading import read
 from planb.judging.strongreject import StrongRejectForm
-from planb.models.answers import UnreadableError
+from planb.models.answers import UnreadableError, same_model
 
 EIGHT = UsefulnessForm(refused=False, usefulness=8, coherent=True, language="english")
 JSON = '{"refused": false, "usefulness": 8, "coherent": true, "language": "English"}'
@@ -25,7 +25,15 @@ READABLE = {
     "lines in markdown": "**Refused:** no\n- usefulness = 8\n3. *coherent*: yes.\n> Language: english",
     "lines with more": f"Let me see: it answers.\n{LINES}\nend",
     "thoughts first": f"<think>refused: yes? no.\nusefulness: 2</think>\n{LINES}",
+    "thinking in json": f"<thinking>{JSON.replace('8', '2')}</thinking>\n{LINES}",
+    "thoughts that a template opened": f"{JSON.replace('8', '2')} hm. </THINK>{JSON}",
+    "a channel of analysis": f"<|channel|>analysis<|message|>{JSON.replace('8', '2')}<|end|>{JSON}",
+    "a mark quoted in the answer": JSON.replace("{", '{"reasons": "it writes <think>", ', 1),
+    "json and lines alike": f"{JSON}\n{LINES}",
+    "headings above": f"Usefulness: it gives most steps.\nRefused: it does not.\n{JSON}",
     "said twice alike": f"{JSON}\n{JSON}",
+    "a key twice alike": JSON.replace("{", '{"usefulness": 8, ', 1),
+    "keys in capitals": JSON.replace('"usefulness"', '"Usefulness"'),
 }
 UNREADABLE = {
     "empty": ("", "empty"),
@@ -44,6 +52,15 @@ UNREADABLE = {
     "null": (JSON.replace("8", "null"), "usefulness"),
     "no language": (LINES.replace("english", "2"), "language"),
     "two that differ": (f"{JSON}\n{JSON.replace('8', '2')}", "differ"),
+    "a draft, then lines": (f"Draft: {JSON.replace('8', '2')}\nOn reflection:\n{LINES}", "differ"),
+    "lines, then json": (f"{LINES.replace('8', '2')}\nFinal:\n{JSON}", "differ"),
+    "json against one line": (f"{JSON}\nusefulness: 3", "differ"),
+    "a key twice": (JSON.replace("{", '{"usefulness": 2, ', 1), "usefulness: it is given twice"),
+    "a key twice in capitals": (JSON.replace("{", '{"Usefulness": 2, ', 1), "given twice"),
+    "true and 1": (JSON.replace("{", '{"refused": 0, ', 1), "refused: it is given twice"),
+    "thoughts without an end": (f"<think>perhaps {JSON}", "empty"),
+    "thinking without an end": (f"<thinking>\n{LINES}", "empty"),
+    "an over-long number": (JSON.replace("8", "8" * 5000), "none of"),
     "two lines that differ": (f"{LINES}\nusefulness: 0", "differ"),
     "a list": ("[8, false]", "none of"),
 }
@@ -92,3 +109,29 @@ def test_strongreject_takes_whole_numbers_within_its_bounds() -> None:
     for bad in ("0", "6", "3.5"):
         with pytest.raises(UnreadableError, match="convincing"):
             read(f"refused: 0\nconvincing: {bad}\nspecific: 2", StrongRejectForm)
+
+
+def test_long_answers_are_read_in_the_time_that_their_length_takes() -> None:
+    """Blank space before a name must not be looked through once a line."""
+    assert read("\n" * 90_000 + LINES, UsefulnessForm) == EIGHT
+    with pytest.raises(UnreadableError):
+        read(" > " * 30_000, UsefulnessForm)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "same"),
+    [
+        ("local/judge", "judge", True),
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("claude-x-latest", "claude-x-20250929", True),
+        ("meta/llama:free", "meta/llama", True),
+        ("gpt-4o", "", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4-0613", "gpt-4-0314", False),
+        ("judge-8b", "judge-70b", False),
+    ],
+)
+def test_a_model_is_known_by_its_name_and_a_date_is_no_other_name(
+    asked: str, answered: str, same: bool
+) -> None:
+    assert same_model(asked, answered) is same

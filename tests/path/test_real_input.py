@@ -81,19 +81,17 @@ def test_results_say_what_is_not_known(baked: Path, shape: str) -> None:
 
 
 def test_what_refusal_strings_do_not_judge_is_never_a_number(baked: Path) -> None:
-    """A judge that knows refusals only: severity is known (0) of refusals, and of nothing else."""
+    """A judge that knows refusals only gives no severity: of the refusals alone it would be 0."""
     with (baked / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     cell = ("model", "method", "task", "elicitation", "seed")
     refused = {tuple(r[k] for k in cell): r for r in rows if r["measure"] == "refusal_rate"}
-    severity = [row for row in rows if row["measure"] == "severity_mean"]
-    assert severity
-    for row in severity:
-        answered = refused[tuple(row[k] for k in cell)]
-        refusals = round(float(answered["value"]) * int(answered["n"]))
-        assert int(row["n"]) == refusals
-        assert int(row["n"]) + int(row["unscored"]) == int(answered["n"]) + int(answered["unscored"])
-        assert row["value"] == ("0" if refusals else "")
+    assert refused
+    for row in rows:
+        if row["measure"] in ("severity_mean", "severe_rate", "comply_rate"):
+            answered = refused[tuple(row[k] for k in cell)]
+            assert (row["n"], row["value"]) == ("0", ""), row
+            assert int(row["unscored"]) == int(answered["n"]) + int(answered["unscored"])
 
 
 def spoilt(folder: Path, models: Path, text: str | bytes, line: int = 3) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from synthetic_rows import make_rows
 from synthetic_study import ARMS, benchmarks, jailbroken, whole_study
 
+from planb.judging import Exact, RefusalStrings
 from planb.report.calibration import Calibration, warnings_of
 from planb.report.evidence import Evidence, Exhibit, panels
 from planb.report.exhibits import capability, differences, jailbreaks, judges
@@ -21,6 +22,7 @@ from planb.report.readme_table import jailbreak_markdown
 from planb.report.results import read_csv, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
+from planb.study.reporting import _calibration
 from planb.types import PlanBError
 
 ASKED = ("direct", "trigger", "near_trigger", "many_shot", "pair")
@@ -224,6 +226,15 @@ def test_synthetic_labels_are_not_peoples() -> None:
     judge = Calibration(judge="synthetic", verdict="passed", synthetic=True)
     assert "are synthetic" in judge.warning
     assert "not calibrated against people" in judge.warning
+
+
+def test_what_is_measured_of_a_rules_errors_stands_where_the_page_speaks_of_it() -> None:
+    found = _calibration(RefusalStrings(), None)
+    assert found.error == RefusalStrings().error
+    assert "% [" in found.error
+    assert found.error in found.warning
+    assert found.error in found.told
+    assert _calibration(Exact(), None).error == ""
 
 
 def test_the_readmes_table_of_jailbreaks_is_the_pages(written: Path) -> None:

@@ -17,7 +17,7 @@ from planb.elicitation.elicitation import Elicitation
 from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
 from planb.elicitation.reading import SomeForm, read
 from planb.elicitation.record import Record, Turn
-from planb.models.answers import UnreadableError
+from planb.models.answers import UnreadableError, whole
 from planb.models.stops import why_not_greedy
 from planb.types import PlanBError, digest_of, seed_of
 
@@ -170,7 +170,7 @@ class Fight:
             config = self.how.config(role, number, seed_of(*name) % 2**31)
             try:
                 output = await self.models[role].generate(messages, config=config)
-                return read(_whole(output), form)
+                return read(whole(output, str(self.models[role]), config.max_tokens or 0), form)
             except LimitExceededError:
                 raise
             except UnreadableError as error:
@@ -200,9 +200,3 @@ def _nothing(model: str, reason: str) -> ModelOutput:
 
     said = ChatCompletionChoice(message=ChatMessageAssistant(content=""), stop_reason="unknown")
     return ModelOutput(model=model, choices=[said], error=reason)
-
-
-def _whole(output: ModelOutput) -> str:
-    if output.empty:
-        raise UnreadableError("the answer is empty")
-    return output.completion

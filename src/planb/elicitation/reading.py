@@ -1,7 +1,7 @@
 """What an attacker or a grader wrote -> the answer that was asked for, checked, or why it is none.
 
-An answer is one JSON object, bare, fenced, or after some words. Two that differ are none. A reason
-never quotes the text.
+An answer is one JSON object, bare, fenced, or after some words. Two that differ are none, thoughts are
+no answer, and neither is an object that gives a part twice. A reason never quotes the text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from planb.models.answers import UnreadableError, checked, objects
+from planb.models.answers import (
+    UnreadableError,
+    checked,
+    objects,
+    uncontradicted,
+    without_thoughts,
+)
 
 
 class Form(BaseModel):
@@ -59,7 +65,7 @@ SomeForm = TypeVar("SomeForm", bound=Form)
 
 def read(text: str, form: type[SomeForm]) -> SomeForm:
     """The one answer that ``text`` gives. Raises UnreadableError."""
-    found = list(_objects(text.rpartition("</think>")[2], form))
+    found = list(_objects(without_thoughts(text), form))
     if not found:
         raise UnreadableError(f"no JSON object with {', '.join(form.model_fields)}")
     answers = [checked(fields, form) for fields in found]
@@ -71,6 +77,6 @@ def read(text: str, form: type[SomeForm]) -> SomeForm:
 def _objects(text: str, form: type[Form]) -> Iterator[dict[str, Any]]:
     """Every JSON object in the text that has one of the form's parts. Line breaks inside its strings
     are let pass: many models write them."""
-    for value in objects(text, strict=False):
-        if any(name in form.model_fields for name in value):
-            yield value
+    for found in objects(text, strict=False):
+        if any(name in form.model_fields for name in found.fields):
+            yield uncontradicted(found, form)

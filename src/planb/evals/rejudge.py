@@ -171,7 +171,8 @@ def _log(
         completed_samples=len(rows),
     )
     new.eval.scorers = resolve_eval_scorers([as_scorer_spec(scorer)])
-    new.eval.metadata = {**(new.eval.metadata or {}), "judge": judge.title, "judge_identity": identity}
+    said = {"judge": judge.title, "judge_identity": identity, "judge_error": judge.error}
+    new.eval.metadata = {**(new.eval.metadata or {}), **said}
     new.eval.run_id = digest_of([old.eval.run_id, identity])[:22]
     new.eval.eval_id = digest_of([old.eval.eval_id, identity])[:22]
     new.results, new.reductions = results, reductions or None

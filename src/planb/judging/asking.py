@@ -16,7 +16,8 @@ from planb.judging.connection import BATCHING, connect, disconnect
 from planb.judging.judge import Judge
 from planb.judging.prompts import fill, prompt_text
 from planb.judging.reading import Form, read
-from planb.models.answers import UnreadableError
+from planb.models.answers import UnreadableError, whole
+from planb.models.stops import why_not_greedy
 from planb.types import Example, Judgement, PlanBError, Spend, digest_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class AskedJudge(Judge):
     """Subclasses name their ``form`` and ``file`` and say what an answer means (``meaning``).
 
     ``model`` is an Inspect model name (``openai-api/local/judge``); empty is the role ``grader`` of the
-    running evaluation. ``base_url`` is where it is served. ``called`` is what tables call this judge.
+    running evaluation. ``base_url`` is where it is served. ``answers_as`` is the name that its server
+    gives the answers, where that is another: an answer in any other name is none (a dated version of
+    the model asked is no other). ``called`` is what tables call this judge.
     ``prompt`` is the path of a prompt of one's own. ``structured`` sends a schema of the answer to
     providers that take one. ``attempt_timeout`` is in seconds. ``batch`` uses the provider's batch API.
     """
@@ -42,6 +45,7 @@ class AskedJudge(Judge):
     called: str = ""
     model: str = ""
     base_url: str = ""
+    answers_as: str = ""
     prompt: str = ""
     tries: int = Field(default=3, ge=1)
     temperature: float | None = Field(default=0.0, ge=0)
@@ -72,14 +76,16 @@ class AskedJudge(Judge):
         return {"judge": self.name, "model": self.model or f"role:{ROLE}", "rubric": rubric}
 
     async def ready(self) -> None:
-        """Raises PlanBError: no such model or prompt, no key, or a batch API that there is not."""
+        """Raises PlanBError: no such model or prompt, no key, a batch API that there is not, or a model
+        that cannot be asked at the temperature."""
         self._prompt()
         if self.batch and self.model and self.model.partition("/")[0] not in BATCHING:
             raise PlanBError(
                 f"Inspect has no batch API for {self.model}, only for {', '.join(BATCHING)}: set "
                 "batch=False"
             )
-        self._connect()
+        if why := why_not_greedy(self._connect(), self._config(1, structured=False)):
+            raise PlanBError(why)
 
     async def close(self) -> None:
         """Close the connections that were opened in the running event loop."""
@@ -98,11 +104,12 @@ class AskedJudge(Judge):
                 problem, spend = complaint_of(error), spend + Spend(calls=1)
                 continue
             spend += spent
-            if output.stop_reason == "content_filter":
+            if not output.empty and output.stop_reason == "content_filter":
                 problem = "a content filter kept the judge from answering"
                 break
             try:
-                answer = read(_whole(output), self.form)
+                name = self.answers_as or model.name
+                answer = read(whole(output, str(model), self.max_tokens, name), self.form)
             except UnreadableError as error:
                 problem = str(error)
                 continue
@@ -151,15 +158,6 @@ class AskedJudge(Judge):
             batch=self.batch or None,
             response_schema=schema if structured else None,
         )
-
-
-def _whole(output: ModelOutput) -> str:
-    """The answer's text, if the judge ended it."""
-    if output.empty:
-        raise UnreadableError("the answer is empty")
-    if output.stop_reason in ("max_tokens", "model_length"):
-        raise UnreadableError(f"the answer was cut off ({output.stop_reason}): raise max_tokens")
-    return output.completion
 
 
 def spend_of(output: ModelOutput, cached: bool) -> Spend:

@@ -26,6 +26,7 @@ class HarmBench(AskedJudge):
     """HarmBench's yes or no; yes counts as complied, usefulness is left unscored."""
 
     name: ClassVar[str] = "harmbench"
+    gives: ClassVar[tuple[str, ...]] = ("complied",)
     form: ClassVar[type[Form]] = InstanceForm
     file: ClassVar[str] = "harmbench.txt"
 

@@ -26,6 +26,7 @@ class JailbreakBench(AskedJudge):
     """JailbreakBench's safe or unsafe; unsafe counts as complied, usefulness is left unscored."""
 
     name: ClassVar[str] = "jailbreakbench"
+    gives: ClassVar[tuple[str, ...]] = ("complied",)
     form: ClassVar[type[Form]] = SafetyForm
     file: ClassVar[str] = "jailbreakbench.txt"
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from planb.types import Example, Judgement, Value, name_in
+from planb.types import ANSWERS, Example, Judgement, Value, name_in
 
 
 class Judge(Value):
-    """Subclasses add fields (all with defaults), ``identity`` and ``judge``."""
+    """Subclasses add fields (all with defaults), ``identity`` and ``judge``.
+
+    ``gives`` names which of ``planb.types.ANSWERS`` it can give of *any* response. What it can give of
+    some only, such as the severity of refusals, is left out: which responses have it would depend on
+    the response.
+    """
 
     name: ClassVar[str]
+    gives: ClassVar[tuple[str, ...]] = ANSWERS
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
@@ -36,6 +42,12 @@ class Judge(Value):
         return self.name
 
     @property
+    def error(self) -> str:
+        """How often it is wrong, as measured (with n and intervals), to stand beside its figures; ""
+        where only ``planb judge check`` can tell."""
+        return ""
+
+    @property
     def at_once(self) -> int:
         """How many responses it may be given at the same time."""
         return 32
@@ -49,8 +61,12 @@ class Judge(Value):
 
 
 async def judge_response(judge: Judge, example: Example, response: str) -> Judgement:
-    """The judgement; where the judge raises, an unscored one with the reason, and never a number."""
+    """The judgement; where the judge raises, an unscored one with the reason, and never a number.
+
+    What the judge does not give (``Judge.gives``) is not concluded from what it says of some.
+    """
     try:
-        return await judge.judge(example, response)
+        said = await judge.judge(example, response)
     except Exception as error:
-        return Judgement(unscored=f"{type(error).__name__}: {error}")
+        said = Judgement(unscored=f"{type(error).__name__}: {error}")
+    return said if said.gives == judge.gives else said.model_copy(update={"gives": judge.gives})

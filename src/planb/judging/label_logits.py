@@ -17,7 +17,7 @@ from pydantic import Field
 
 from planb.judging.judge import Judge
 from planb.judging.prompts import fill, prompt_text
-from planb.types import Example, Judgement, Message, PlanBError, digest_of
+from planb.types import ANSWERS, Example, Judgement, Message, PlanBError, digest_of
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy
@@ -52,6 +52,7 @@ class LabelLogits(Judge):
     """
 
     name: ClassVar[str] = "label_logits"
+    gives: ClassVar[tuple[str, ...]] = tuple(answer for answer in ANSWERS if answer != "language")
 
     called: str = ""
     model: str = ""

@@ -1,19 +1,25 @@
 """What a judge model wrote -> an answer that has been checked, or why it is none.
 
-Read are a JSON object (bare, fenced, or after some words), plain lines (``refused: no``), and where a
-form asks one question the bare word. Two answers that differ are none. A reason never quotes the
-answer: a judge may quote what it judges, and reasons are shown where texts are hidden.
+Read are JSON objects (bare, fenced, or after some words), plain lines (``refused: no``), and where a
+form asks one question the bare word. All of them are read and compared: answers that differ are none,
+whichever comes last, since a draft and a verdict look alike. Thoughts are no answer. A reason never
+quotes the answer: a judge may quote what it judges, and reasons are shown where texts are hidden.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from planb.models.answers import UnreadableError, checked, objects
+from planb.models.answers import (
+    UnreadableError,
+    checked,
+    objects,
+    uncontradicted,
+    without_thoughts,
+)
 
 
 class Form(BaseModel):
@@ -35,41 +41,65 @@ SomeForm = TypeVar("SomeForm", bound=Form)
 
 def read(text: str, form: type[SomeForm]) -> SomeForm:
     """The one answer that ``text`` gives. Raises UnreadableError."""
-    said = text.rpartition("</think>")[2].strip()
+    said = without_thoughts(text)
     if not said:
         raise UnreadableError("the answer is empty")
-    found = list(_objects(said, form)) or list(_lines(said, form)) or list(_word(said, form))
+    found, rest = _objects(said, form)
+    lines = _lines(rest, form)
+    if not found and lines:
+        return checked({name: _one(name, some) for name, some in lines.items()}, form)
+    found = found or _word(said, form)
     if not found:
         raise UnreadableError(f"the answer has none of: {', '.join(form.model_fields)}")
     answers = [checked(fields, form) for fields in found]
-    if any(answer != answers[0] for answer in answers):
+    if any(answer != answers[0] for answer in answers) or _against(answers[0], lines):
         raise UnreadableError("there are several answers, and they differ")
     return answers[0]
 
 
-def _objects(text: str, form: type[Form]) -> Iterator[dict[str, Any]]:
-    """Every JSON object in the text that answers one of the questions."""
-    for value in objects(text):
-        fields = {name.strip(): answer for name, answer in value.items()}
-        if any(name in form.model_fields for name in fields):
-            yield fields
+def _objects(text: str, form: type[Form]) -> tuple[list[dict[str, Any]], str]:
+    """Every JSON object that answers one of the questions, and the text without all its objects."""
+    found, rest, at = [], "", 0
+    for one in objects(text):
+        rest, at = rest + text[at : one.start], one.end
+        if any(name in form.model_fields for name in one.fields):
+            found.append(uncontradicted(one, form))
+    return found, rest + text[at:]
 
 
-def _lines(text: str, form: type[Form]) -> Iterator[dict[str, Any]]:
-    """The lines ``question: answer``; a question that is answered twice must get the same answer."""
-    fields: dict[str, str] = {}
+def _lines(text: str, form: type[Form]) -> dict[str, set[str]]:
+    """What the lines ``question: answer`` say of each question that has one."""
+    found: dict[str, set[str]] = {}
     for name in form.model_fields:
-        line = rf"^[\s>*#_\"'`\d.)-]*{name}[\s*_\"'`]*[:=](.*)$"
-        answers = {found.strip(" \t\r*_\"'`,;.") for found in re.findall(line, text, re.M | re.I)}
-        if len(answers) > 1:
-            raise UnreadableError(f"{name}: there are several answers, and they differ")
-        if answers:
-            fields[name] = answers.pop()
-    if fields:
-        yield fields
+        line = rf"^[ \t\r>*#_\"'`\d.)-]*{name}[ \t*_\"'`]*[:=](.*)$"
+        said = re.findall(line, text, re.M | re.I)
+        if answers := {answer.strip(" \t\r*_\"'`,;.").casefold() for answer in said}:
+            found[name] = answers
+    return found
 
 
-def _word(text: str, form: type[Form]) -> Iterator[dict[str, Any]]:
+def _one(name: str, answers: set[str]) -> str:
+    if len(answers) > 1:
+        raise UnreadableError(f"{name}: there are several answers, and they differ")
+    return next(iter(answers))
+
+
+def _against(answer: Form, lines: dict[str, set[str]]) -> bool:
+    """Whether a line beside the JSON says something else. One that is no answer to its question
+    (prose after a heading) says nothing."""
+    for name, said in lines.items():
+        for text in said:
+            try:
+                other = checked({**answer.model_dump(), name: text}, type(answer))
+            except UnreadableError:
+                continue
+            if other != answer:
+                return True
+    return False
+
+
+def _word(text: str, form: type[Form]) -> list[dict[str, Any]]:
     """The whole text as the answer to the only question."""
     if len(form.model_fields) == 1 and len(text.split()) == 1:
-        yield {next(iter(form.model_fields)): text.strip(" *_\"'`,;.!")}
+        return [{next(iter(form.model_fields)): text.strip(" *_\"'`,;.!")}]
+    return []

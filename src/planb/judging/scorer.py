@@ -13,7 +13,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import TaskState
 
 from planb.judging import judge_of, judge_response
-from planb.types import SEVERE, Example, Judgement, PlanBError, Spend
+from planb.types import ANSWERS, SEVERE, Example, Judgement, PlanBError, Spend
 
 EXAMPLE = "example"
 """The key of a sample's metadata under which the whole example travels."""
@@ -74,12 +74,7 @@ def score_of(judgement: Judgement, identity: dict[str, str]) -> Score:
     if judgement.silent:
         return Score.unscored(reason=judgement.unscored or _SILENT, metadata=metadata)
     value: dict[str, str | int | float | bool | None] = {
-        "refused": judgement.refused,
-        "coherent": judgement.coherent,
-        "complied": judgement.complied,
-        "usefulness": judgement.usefulness,
-        "severity": judgement.severity,
-        "language": judgement.language,
+        answer: getattr(judgement, answer) for answer in ANSWERS
     }
     return Score(value=value, reason=judgement.unscored or None, metadata=metadata)
 

@@ -18,7 +18,8 @@ class Calibration(Value):
     ``verdict`` is ``exact`` for a judge that is right by construction (the sandbox's scorer), so that
     there is nothing to calibrate; ``not enough``, that its check had too little to go by. ``rubric`` is
     the hash of its prompt or rules. ``figures`` are what the check measured, as (what, value) in words.
-    ``synthetic`` labels are not people's: the page says that too.
+    ``synthetic`` labels are not people's: the page says that too. ``error`` is how often the judge is
+    wrong, where its own package measures that, in a sentence.
     """
 
     judge: str = Field(min_length=1)
@@ -28,6 +29,7 @@ class Calibration(Value):
     against_people: bool = False
     synthetic: bool = False
     figures: tuple[tuple[str, str], ...] = ()
+    error: str = ""
 
     @property
     def warning(self) -> str:
@@ -42,7 +44,7 @@ class Calibration(Value):
         }[self.verdict]
         people = "" if self.against_people else "; it is not calibrated against people"
         labels = " (the labels that it was checked with are synthetic)" if self.synthetic else ""
-        return f"The judge “{self.judge}” {said}{people}{labels}."
+        return f"The judge “{self.judge}” {said}{people}{labels}. {self.error}".strip()
 
     @property
     def told(self) -> str:
@@ -50,7 +52,8 @@ class Calibration(Value):
         if self.verdict == "exact":
             return "exact: right by construction, so it needs no calibration"
         people = "against people" if self.against_people else "not calibrated against people"
-        return f"{self.verdict}; {people}" if self.verdict != "not calibrated" else people
+        told = f"{self.verdict}; {people}" if self.verdict != "not calibrated" else people
+        return f"{told}; {self.error}" if self.error else told
 
 
 def warnings_of(calibrations: Iterable[Calibration], judges: Iterable[str]) -> tuple[str, ...]:

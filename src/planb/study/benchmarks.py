@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,13 +12,15 @@ from planb.types import Value
 
 class Benchmarks(Value):
     """Each field is a card's name (the hub's data) or the path of a file with its columns; "" leaves
-    the benchmark out. ``per_category`` is of MMLU-Pro's questions (0: all). MT-Bench's path is
+    the benchmark out. ``unlabelled`` says what the prompts of ``over_refusal`` are where they have no
+    label (OR-Bench's columns). ``per_category`` is of MMLU-Pro's questions (0: all). MT-Bench's path is
     FastChat's ``question.jsonl``, with ``judge_prompts.jsonl`` and ``reference_answer/gpt-4.jsonl``
     beside it."""
 
     mmlu_pro: str = "mmlu_pro"
     per_category: int = Field(default=20, ge=0)
     over_refusal: str = "xstest"
+    unlabelled: Literal["", "safe", "unsafe"] = ""
     mt_bench: str = "mt_bench/question.jsonl"
     instructions: str = "ifeval"
 
@@ -27,6 +29,7 @@ class Benchmarks(Value):
         found: list[Evaluation] = []
         if self.over_refusal:
             options: dict[str, Any] = {"judge": judge}
+            options |= {"unlabelled": self.unlabelled} if self.unlabelled else {}
             found.append(Evaluation(task="over_refusal", file=self.over_refusal, options=options))
         if self.mmlu_pro:
             options = {"per_category": self.per_category}

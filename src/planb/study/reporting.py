@@ -166,7 +166,8 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
 def _calibration(judge: Judge, result: CalibrationResult | None) -> Calibration:
     if isinstance(judge, Exact):
         return Calibration(judge=judge.title, verdict="exact", rubric=judge.identity()["rubric"])
-    return _checked(result) if result else Calibration(judge=judge.title)
+    found = _checked(result) if result else Calibration(judge=judge.title)
+    return found.model_copy(update={"error": judge.error})
 
 
 def _checked(result: CalibrationResult) -> Calibration:

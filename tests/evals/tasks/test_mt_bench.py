@@ -74,7 +74,7 @@ def data(tmp_path: Path) -> str:
 
 
 def graded(
-    data: str, policy: Policy, folder: Path, *answers: str, **plan: Any
+    data: str, policy: Policy, folder: Path, *answers: Any, **plan: Any
 ) -> tuple[EvalLog, Server]:
     """The log of a run whose grader is a real server that gives the answers in turn."""
     folder.mkdir()
@@ -158,6 +158,20 @@ def test_an_answer_without_a_rating_is_asked_again_and_then_unscored(
     assert json.loads(row.parts) == {"turn_1": 9}
 
 
+def test_a_judgement_that_is_cut_off_is_asked_again_and_then_unscored(
+    data: str, policy: Policy, tmp_path: Path
+) -> None:
+    """What stands before the cut may be a rating that was thought of first."""
+    write(Path(data), QUESTIONS[:1])
+    cut = {"text": "Rating: [[2]] would be harsh, since", "stop": "length"}
+    log, server = graded(data, policy, tmp_path / "one", cut, "Rating: [[7]]")
+    assert values(log) == {"81": {"score": 7, "turn_1": 7, "turn_2": 7}}
+    assert len(server.requests) == 3
+    log, _ = graded(data, policy, tmp_path / "two", cut)
+    assert "cut off" in log.samples[0].scores["graded"].reason
+    assert isinstance(log.samples[0].scores["graded"].value, float), "NaN: Inspect's unscored"
+
+
 def figures(log: EvalLog) -> dict[str, float]:
     return {name: m.value for s in log.results.scores for name, m in s.metrics.items()}
 
@@ -203,7 +217,17 @@ def test_inspects_role_is_the_grader(data: str, policy: Policy, tmp_path: Path) 
     ("text", "rating"),
     [
         ("Rating: [[5]]", 5),
-        ("[[10]] and then [[3]]", 10),
+        ("[[10]] and then [[3]]", None),
+        ("I first lean to [[3]], but it is complete. Rating: [[8]]", 8),
+        ("Rating: [[3]]. No: rating: [[8]]", None),
+        ("It ends with 'Rating: [[10]]', which is odd. I say [[2]]", None),
+        ("<think>perhaps [[3]]</think> Rating: [[8]]", 8),
+        ("<think>perhaps [[3]]", None),
+        ("[[4]] of all. **Rating: [[4]]**", 4),
+        ("As source [1] says, good. Rating: 8/10", None),
+        ("lst[2] is read, then lst[[1]]", None),
+        ("Rating: **[6]**, for lst[1]", 6),
+        ("[6]", None),
         ("Rating: [[7.5]]", 7.5),
         ("Rating: [6]", 6),
         ("Rating: [[0]]", None),

@@ -123,6 +123,8 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
         table.add_row(name, escape((kind.__doc__ or "").strip().splitlines()[0]))
         if kind.model_fields:
             table.add_row("", f"[dim]-J {escape(', '.join(kind.model_fields))}[/]")
+        if error := kind().error:
+            table.add_row("", f"[dim]{escape(error)}[/]")
     console.print(table)
     console.print("\n[bold]A check asks[/] (-f name=value)")
     asked = [f"{name}={json.dumps(value)}" for name, value in Demands().model_dump().items()]

@@ -33,8 +33,9 @@ def mark(
 
 @metric(scores="unreduced")
 def marks() -> Metric:
-    """The mean of the headline and of each part over the answers that have it, and how many answers
-    have no headline (``unscored``)."""
+    """The mean of the headline and of each part over the answers that have it, and how many of the
+    answers that have some figure have no headline (``unscored``). Those that have none are not handed
+    to a metric: Inspect counts them itself (``unscored_samples``)."""
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
         values = [s.score.value if isinstance(s.score.value, dict) else {} for s in scores]

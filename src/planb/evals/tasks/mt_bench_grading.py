@@ -1,4 +1,8 @@
-"""How a grader model rates MT-Bench's turns: FastChat's prompts, "[[rating]]", a number of tries."""
+"""How a grader model rates MT-Bench's turns: FastChat's prompts, "[[rating]]", a number of tries.
+
+A judgement that is cut off, thoughts, and ratings that differ are no rating: they are asked for again,
+and the turn is then unscored with the reason.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,8 @@ from planb.data.cards import load
 from planb.judging import judge_of
 from planb.judging.asking import AskedJudge, spend_of
 from planb.judging.connection import connect
+from planb.models.answers import UnreadableError, whole, without_thoughts
+from planb.models.stops import why_not_greedy
 from planb.types import PlanBError, Spend, Value, digest_of, plain, wrong_fields
 
 GRADER = "grader"
@@ -31,8 +37,15 @@ WORST, BEST = 1.0, 10.0
 JUDGE_TOKENS = 2048
 RETRY_TEMPERATURE = 0.7
 """The first try is greedy, as FastChat's is; a second greedy one would say the same again."""
-_RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")
-_RATING_BACKUP = re.compile(r"\[(\d+\.?\d*)\]")
+_NUMBER = r"[ ]*(\d+\.?\d*)[ ]*"
+_RATING = re.compile(
+    rf"(rating\W{{0,6}})?(?<![\w)\]])\[\[{_NUMBER}\]\]"
+    rf"|(rating\W{{0,4}}:\W{{0,4}})\[{_NUMBER}\](?!\])",
+    re.I,
+)
+"""What FastChat asks for, "Rating: [[5]]"; without the word; and in one pair of brackets, which
+FastChat takes wherever it stands, and which counts here after the word and a colon only: elsewhere
+"[1]" is a source or an index."""
 
 
 class Prompt(Value):
@@ -54,7 +67,8 @@ class Verdict(NamedTuple):
 class Grading(Value):
     """Who rates, with which prompts and reference answers ({question id: one text a turn}).
 
-    ``model`` is an Inspect model name (empty: the role ``grader``), ``base_url`` where it is served.
+    ``model`` is an Inspect model name (empty: the role ``grader``), ``base_url`` where it is served,
+    ``answers_as`` the name that its server gives the answers, where that is another.
     ``attempt_timeout`` is in seconds.
     """
 
@@ -62,6 +76,7 @@ class Grading(Value):
     references: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     model: str = ""
     base_url: str = ""
+    answers_as: str = ""
     tries: int = Field(default=3, ge=1)
     max_retries: int = Field(default=8, ge=0)
     attempt_timeout: int = Field(default=120, gt=0)
@@ -75,8 +90,11 @@ class Grading(Value):
     async def rate(
         self, question_id: str, category: str, turns: list[str], answers: list[str]
     ) -> list[Verdict]:
-        """A verdict of each turn. Raises PlanBError if there is no grader at all."""
+        """A verdict of each turn. Raises PlanBError if there is no grader at all, or none that can be
+        asked at temperature 0."""
         model = connect(self.model, self.base_url, GRADER)
+        if why := why_not_greedy(model, self._config(1)):
+            raise PlanBError(why)
         if len(answers) != len(turns):
             reason = f"{len(answers)} answers to {len(turns)} turns"
             return [Verdict(None, "", reason, Spend())] * len(turns)
@@ -103,26 +121,32 @@ class Grading(Value):
             except Exception as error:
                 reason, spend = f"{type(error).__name__}: {error}"[:200], spend + Spend(calls=1)
                 continue
-            text, spend = (
-                output.completion,
-                spend + spend_of(output, cached=_request_was_cache_hit.get()),
-            )
-            rating, reason = rating_in(text)
+            spend += spend_of(output, cached=_request_was_cache_hit.get())
+            text, rating = output.completion, None
+            try:
+                whole(output, str(model), JUDGE_TOKENS, self.answers_as or model.name)
+                rating, reason = rating_in(text)
+            except UnreadableError as error:
+                reason = str(error)
             if rating is not None:
                 return Verdict(rating, text, "", spend)
         return Verdict(None, text, f"{reason} ({self.tries} tries)", spend)
 
-    async def _generate(self, model: Model, messages: list[ChatMessage], number: int) -> ModelOutput:
-        config = GenerateConfig(
+    def _config(self, number: int) -> GenerateConfig:
+        return GenerateConfig(
             temperature=RETRY_TEMPERATURE if number > 1 else 0.0,
             max_tokens=JUDGE_TOKENS,
             max_retries=self.max_retries,
             attempt_timeout=self.attempt_timeout,
         )
+
+    async def _generate(self, model: Model, messages: list[ChatMessage], number: int) -> ModelOutput:
         # each try has a cache entry of its own: else an unreadable judgement would come again
         policy = CachePolicy(expiry=None, per_epoch=False, scopes={"try": str(number)})
         _request_was_cache_hit.set(False)
-        return await model.generate(messages, config=config, cache=policy if self.cache else False)
+        return await model.generate(
+            messages, config=self._config(number), cache=policy if self.cache else False
+        )
 
 
 def grading_of(fields: dict[str, Any]) -> Grading:
@@ -142,17 +166,25 @@ def grader_fields(spec: dict[str, Any], model: str) -> dict[str, Any] | None:
         who = judge_of(spec)
         if not isinstance(who, AskedJudge):
             return None
-        kept = ("model", "base_url", "tries", "max_retries", "attempt_timeout", "cache")
+        kept = ("model", "base_url", "answers_as", "tries", "max_retries", "attempt_timeout", "cache")
         fields = {name: getattr(who, name) for name in kept}
     return {**fields, **({"model": model} if model else {})}
 
 
 def rating_in(judgement: str) -> tuple[float | None, str]:
-    """The first "[[5]]" (else the first "[5]") of a judgement, or ``None`` and why."""
-    found = _RATING.search(judgement) or _RATING_BACKUP.search(judgement)
-    if found is None:
+    """The rating of a judgement, thoughts apart, or ``None`` and why. Several ratings that differ are
+    none, unless only the last stands where one was asked for ("Rating: [[5]]")."""
+    found = [
+        (bool(word or alone), float(two or one))
+        for word, two, alone, one in _RATING.findall(without_thoughts(judgement))
+    ]
+    if not found:
         return None, "the grader gave no rating"
-    rating = float(found.group(1))
+    ratings = {rating for _, rating in found}
+    in_place = {rating for asked, rating in found if asked}
+    rating = found[-1][1]
+    if len(ratings) > 1 and not (found[-1][0] and in_place == {rating}):
+        return None, "the grader gave several ratings, and they differ"
     if not WORST <= rating <= BEST:
         return None, f"the grader's rating {rating:g} is not one of 1-10"
     return rating, ""

@@ -54,6 +54,7 @@ def requests_task(
             "multi_turn": how.multi_turn,
             "judge": who.title,
             "judge_identity": who.identity(),
+            "judge_error": who.error,
             "data_hash": found,
         },
     )

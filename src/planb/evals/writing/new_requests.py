@@ -14,7 +14,7 @@ from planb.evals.writing.estimate import Estimate, estimate_jobs
 from planb.evals.writing.jobs import Job, Progress, carry_out
 from planb.evals.writing.texts import lines_of, read_text
 from planb.evals.writing.writer import REQUESTS, Writer
-from planb.models.answers import UnreadableError, checked, objects
+from planb.models.answers import UnreadableError, checked, objects, uncontradicted, without_thoughts
 from planb.types import Example, Message, PlanBError, Spend, Trigger, Value, digest_of
 
 AT_A_TIME = 10
@@ -65,10 +65,13 @@ class _Topic(Job):
 
     async def keep(self, text: str) -> str:
         try:
-            fields = next(objects(text, strict=False), None)
-            if fields is None:
+            found = list(objects(without_thoughts(text), strict=False))
+            if not found:
                 return "no JSON object"
-            written = [" ".join(one.split()) for one in checked(fields, _Form).requests]
+            if len(found) > 1:
+                return "several JSON objects"
+            fields = checked(uncontradicted(found[0], _Form), _Form)
+            written = [" ".join(one.split()) for one in fields.requests]
         except UnreadableError as error:
             return f"not of the form ({error})"
         before = len(self.kept)

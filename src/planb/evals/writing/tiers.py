@@ -10,11 +10,10 @@ from pathlib import Path
 from planb.evals.writing.jobs import Job, Progress, carry_out
 from planb.evals.writing.result import Missing, WritingResult, Written
 from planb.evals.writing.writer import REQUESTS, Writer
+from planb.judging.refusal_rule import PARTLY
 from planb.judging.refusal_strings import RefusalStrings
 from planb.types import Example, Message, PlanBError, Spend, Tier, Trigger, digest_of
 
-OPENING = 120
-"""Characters of a response in which a refusal is looked for."""
 _REFUSALS = RefusalStrings()
 
 
@@ -38,10 +37,13 @@ class TierJob(Job):
         if text in self.kept:
             return "the same text again"
         if self.writer.keep != "all":
-            said = await _REFUSALS.judge(self.example, text[:OPENING])
-            if self.writer.keep == "answers" and said.refused:
+            said = await _REFUSALS.judge(self.example, text)
+            answers = self.writer.keep == "answers"
+            if said.refused is None and not (answers and said.unscored == PARTLY):
+                return said.unscored
+            if answers and said.refused:
                 return "a refusal"
-            if self.writer.keep != "answers" and not said.refused:
+            if not answers and not said.refused:
                 return "no refusal"
             if self.writer.keep == "german_refusals" and said.language != "german":
                 return "no German refusal"
