@@ -66,7 +66,7 @@ class EvaluationStep(Step):
     """
 
     kind: ClassVar[str] = "evaluation"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     policy: SerializeAsAny[Step]
     data: SerializeAsAny[Step]
     evaluation: Evaluation
