@@ -13,9 +13,9 @@ CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
 
 _STRINGS = [*CELL, "seed", "sample_id", "group", "split", "form", "request", "response", "language"]
 _ANSWERS = ["refused", "coherent", "complied"]
-_FLAGS = ["heldout_form", "harmful", "truncated"]
+_FLAGS = ["heldout_form", "harmful"]
 _SCORES = ["usefulness", "severity"]
-COLUMNS = [*_STRINGS, "unscored", *_FLAGS, *_ANSWERS, *_SCORES]
+COLUMNS = [*_STRINGS, "unscored", *_FLAGS, "truncated", *_ANSWERS, *_SCORES]
 BENCHMARK_COLUMNS: dict[str, str | float] = {"category": "", "score": math.nan, "parts": ""}
 """What rows of a benchmark have besides, and what stands there in tables without them: a question's
 category, the benchmark's figure (accuracy 0 or 1, points 0-10), and JSON of what else was counted."""
@@ -36,8 +36,9 @@ TIER_COLUMNS = [
 def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their columns' types made certain, in a fixed order.
 
-    Answers become nullable booleans, scores floats (NaN: unscored), an empty ``group`` the sample's
-    id. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a sample judged twice.
+    Answers become nullable booleans, ``truncated`` too (null: not known), scores floats (NaN:
+    unscored), an empty ``group`` the sample's id. What a judge says of refusals alone is blanked: it
+    does not give that answer. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a sample judged twice.
     """
     _demand(rows, COLUMNS, "the judged samples")
     if rows.empty:
@@ -50,6 +51,8 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     _types(tidy)
     for column in _FLAGS:
         tidy[column] = tidy[column].astype(bool)
+    tidy["truncated"] = tidy["truncated"].astype("boolean")
+    _blank_what_is_said_of_refusals_alone(tidy)
     tidy["group"] = tidy["group"].where(tidy["group"] != "", tidy["sample_id"])
     key = [*CELL, "seed", "sample_id"]
     twice = tidy[tidy.duplicated(key)]
@@ -92,6 +95,17 @@ def _types(tidy: pd.DataFrame) -> None:
                 f"{column} must lie in 0-10 (NaN: unscored), but {len(wrong)} samples do not, first: "
                 f"{name}={wrong.iloc[0][name]}, {column}={wrong.iloc[0][column]}. Judge them again"
             )
+
+
+def _blank_what_is_said_of_refusals_alone(tidy: pd.DataFrame) -> None:
+    """Logs of before judges said what they give (``Judge.gives``) hold the severity 0 and the complied
+    False of every refusal, of judges too that never tell either of another answer."""
+    willing = tidy["refused"].eq(False).fillna(False).astype(bool)
+    for column in ("complied", "severity"):
+        told, untold = (known[willing] for known in (tidy[column].notna(), tidy[column].isna()))
+        judge = tidy.loc[willing, "judge"]
+        never = set(judge[untold]) - set(judge[told])
+        tidy.loc[tidy["judge"].isin(never), column] = pd.NA if column == "complied" else math.nan
 
 
 def _demand(frame: pd.DataFrame, columns: list[str], what: str) -> None:

@@ -162,6 +162,13 @@ def envelope(value: float, *intervals: Interval) -> Interval:
     return Interval(min([value, *lows]), max([value, *highs]))
 
 
+def union(*intervals: Interval) -> Interval:
+    """From the lowest low to the highest high; NaN where there is none."""
+    lows = [i.low for i in intervals if not math.isnan(i.low)]
+    highs = [i.high for i in intervals if not math.isnan(i.high)]
+    return Interval(min(lows, default=math.nan), max(highs, default=math.nan))
+
+
 def wasserstein(
     scores: tuple[Floats, NDArray[np.int64], NDArray[np.int64]],
     reference: tuple[Floats, NDArray[np.int64]],
