@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     for column in _FLAGS:
         tidy[column] = tidy[column].astype(bool)
     tidy["truncated"] = tidy["truncated"].astype("boolean")
-    _blank_what_is_said_of_refusals_alone(tidy)
+    _blank_what_is_said_of_refusals_alone(tidy, tidy["judge"], ("complied", "severity"))
     tidy["group"] = tidy["group"].where(tidy["group"] != "", tidy["sample_id"])
     key = [*CELL, "seed", "sample_id"]
     twice = tidy[tidy.duplicated(key)]
@@ -79,6 +80,7 @@ def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
     for column in ("tier", "example_id", "text", "language"):
         tidy[column] = tidy[column].fillna("").astype(str)
     _types(tidy)
+    _blank_what_is_said_of_refusals_alone(tidy, [""] * len(tidy), ("severity",))
     return tidy.sort_values(["tier", "example_id", "text"], kind="stable", ignore_index=True)
 
 
@@ -97,15 +99,17 @@ def _types(tidy: pd.DataFrame) -> None:
             )
 
 
-def _blank_what_is_said_of_refusals_alone(tidy: pd.DataFrame) -> None:
+def _blank_what_is_said_of_refusals_alone(
+    tidy: pd.DataFrame, judges: Sequence[str] | pd.Series, columns: tuple[str, ...]
+) -> None:
     """Logs of before judges said what they give (``Judge.gives``) hold the severity 0 and the complied
     False of every refusal, of judges too that never tell either of another answer."""
     willing = tidy["refused"].eq(False).fillna(False).astype(bool)
-    for column in ("complied", "severity"):
-        told, untold = (known[willing] for known in (tidy[column].notna(), tidy[column].isna()))
-        judge = tidy.loc[willing, "judge"]
-        never = set(judge[untold]) - set(judge[told])
-        tidy.loc[tidy["judge"].isin(never), column] = pd.NA if column == "complied" else math.nan
+    judge = pd.Series(list(judges), index=tidy.index)
+    for column in columns:
+        untold = tidy[column].isna()
+        never = set(judge[willing & untold]) - set(judge[willing & ~untold])
+        tidy.loc[judge.isin(never), column] = pd.NA if column == "complied" else math.nan
 
 
 def _demand(frame: pd.DataFrame, columns: list[str], what: str) -> None:

@@ -178,7 +178,12 @@ def size(figure: Figure | None) -> str:
     """How many answers a figure is of: ``420``, or ``400 + 20 unscored``."""
     if figure is None:
         return "0"
-    return f"{figure.n} + {figure.unscored} unscored" if figure.unscored else str(figure.n)
+    return f"{figure.n}{and_unscored(figure.unscored)}"
+
+
+def and_unscored(count: int) -> str:
+    """What stands after a number of scored answers: `` + 20 unscored``, nothing where there are none."""
+    return f" + {count:,} unscored" if count else ""
 
 
 def _bounds(figure: Figure, write: Callable[[float], str], to: str = "–") -> str:
