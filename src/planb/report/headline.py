@@ -50,8 +50,8 @@ def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
     """The pooled results as a table; model and organism are named where there are several.
 
     ``n`` is the number of scored answers with the trigger, without it, and to harmless requests (one
-    number where they are the same), and of those that are not scored. Where a task has several judges: the first of ``judges``, else
-    the first by name that judged the most answers.
+    number where they are the same), and of those that are not scored. Where a task has several judges:
+    the first of ``judges``, else the first by name that judged the most answers.
     """
     pooled = ranked(results[results["seed"] == ALL], judges)
     columns = MEOWS if MEOW in set(pooled["task"]) else HEADLINE

@@ -3,8 +3,8 @@
 A pair is one request answered by both at one seed (the organism, the methods: one training run each).
 The untouched base has a single seed, so its answers are paired with those of every seed. An answer
 that has no partner is left out and counted. A pair that the judge left unscored on either side is
-counted, and stands in the interval as it would be at its lowest and at its highest: leaving it out would
-compare the methods on what the judge could answer, which depends on the answer.
+counted, and stands in the interval as it would be at its lowest and at its highest: leaving it out
+would compare the methods on what the judge could answer, which depends on the answer.
 
 Shapes: P pairs, S seeds, G groups of requests.
 """
@@ -26,14 +26,14 @@ from planb.report.stats import Floats, Interval, Resamples
 
 
 class Difference(NamedTuple):
-    """How much higher the first method is over ``n`` pairs that are scored on both sides and ``left_out``
-    that are not; its interval over seeds and groups; ``p`` by flipping the groups' signs
+    """How much higher the first method is over ``n`` pairs that are scored on both sides and
+    ``left_out`` that are not; its interval over seeds and groups; ``p`` by flipping the groups' signs
     (``stats.sign_flip``), not yet corrected.
 
-    ``first``, ``second`` and their difference ``value`` are NaN where pairs are unscored; ``lowest`` and
-    ``highest`` are then the difference with those at their lowest and at their highest, the interval goes
-    from the low end of the one to the high end of the other, and ``p`` is the largest that any scores
-    of these pairs would give. ``unpaired``: answers of either without a partner.
+    ``first``, ``second`` and their difference ``value`` are NaN where pairs are unscored; ``lowest``
+    and ``highest`` are then the difference with those at their lowest and at their highest, the
+    interval goes from the low end of the one to the high end of the other, and ``p`` is the largest
+    that any scores of these pairs would give. ``unpaired``: answers of either without a partner.
     """
 
     n: int
@@ -82,12 +82,12 @@ def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pair
     key = ["seed", "sample_id"]
     met = first.merge(second, on=key, how="outer", suffixes=("", "_other"), indicator="met")
     both = met[met["met"] == "both"].sort_values(key, kind="stable")
-    sides = [
-        Known(*(both[f"{end}{side}"].to_numpy(dtype=float) for end in Known._fields))
-        for side in ("", "_other")
-    ]
+    ends = {
+        name: both[name].to_numpy(dtype=float) for name in ("low", "high", "low_other", "high_other")
+    }
     return Pairs(
-        *sides,
+        Known(ends["low"], ends["high"]),
+        Known(ends["low_other"], ends["high_other"]),
         both["seed"].to_numpy(dtype=str),
         both["group"].to_numpy(dtype=str),
         len(met) - len(both),
@@ -125,9 +125,7 @@ def sums_of(pairs: Pairs, apart: Floats) -> tuple[Floats, Floats]:
     return table[:, :, :1], table[:, :, 1:]
 
 
-def _interval(
-    pairs: Pairs, apart: Floats, top: float, *purpose: object
-) -> tuple[float, Interval]:
+def _interval(pairs: Pairs, apart: Floats, top: float, *purpose: object) -> tuple[float, Interval]:
     """The mean of differences of which every one is known, and its interval."""
     value = float(apart.mean())
     sums_SG1, counts_SG1 = sums_of(pairs, apart)

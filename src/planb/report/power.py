@@ -42,12 +42,13 @@ class Spread(NamedTuple):
 
 
 def spread_of(pairs: Pairs) -> Spread | None:
-    """The spread of the pairs, over the groups that every seed has; None below two such groups, or where
-    no pair is scored.
+    """The spread of the pairs, over the groups that every seed has; None below two such groups, or
+    where no pair is scored.
 
     An unscored pair is taken as far from the mean of the scored ones as it can be: no scores of it
-    spread further about that mean, so that the spread is rather too large. With one seed the seeds' own spread cannot be known (NaN), and groups and rest cannot be told apart:
-    all is then between groups.
+    spread further about that mean, so that the spread is rather too large. With one seed the seeds'
+    own spread cannot be known (NaN), and groups and rest cannot be told apart: all is then between
+    groups.
     """
     if not pairs.scored.any():
         return None

@@ -6,9 +6,9 @@ groups, and a rate the outer envelope of that and of Wilson's interval of the po
 bootstrap alone has no width at 0 and 1, Wilson's alone ignores that seeds differ. A mean of scores
 that are all alike has ``stats.all_alike``'s interval. An empty denominator is an empty value, never 0.
 
-Where a part of the answers is unscored there is no value: which part that is is not random. The interval
-is then that of the worst case: from the low end with every unscored answer at its lowest to the high end
-with every one at its highest. Of a measure of which nothing was said at all nothing is given.
+Where a part of the answers is unscored there is no value, as which part that is is not random. The
+interval is then that of the worst case: from the low end with every unscored answer at its lowest to
+the high end with every one at its highest. Of a measure of which nothing was said nothing is given.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Gap(NamedTuple):
 
 
 def results_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """All measures of all cells of judged samples, in a fixed order: the columns ``RESULT_COLUMNS``, and
-    the ``BOUNDS`` of the value, which are not written.
+    """All measures of all cells of judged samples, in a fixed order: the columns ``RESULT_COLUMNS``,
+    and the ``BOUNDS`` of the value, which are not written.
 
     Raises PlanBError for a malformed table and for a task that no measure is declared for.
     """
@@ -203,7 +203,9 @@ def _gap(
 def figures_in(results: pd.DataFrame, key: list[str]) -> dict[tuple[str, ...], Figure]:
     """The numbers of a table of results, by the columns ``key``. Of one that was read from a file the
     bounds are known only where they are the value."""
-    table = results if set(BOUNDS) <= set(results) else results.assign(lowest=math.nan, highest=math.nan)
+    table = (
+        results if set(BOUNDS) <= set(results) else results.assign(lowest=math.nan, highest=math.nan)
+    )
     keys = table[key].itertuples(index=False, name=None)
     numbers = table[list(Figure._fields)].itertuples(index=False, name=None)
     return {k: _figure(*v) for k, v in zip(keys, numbers, strict=True)}
@@ -225,9 +227,9 @@ def write_csv(results: pd.DataFrame, path: Path) -> None:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Results as ``write_csv`` wrote them, without the bounds."""
-    texts = dict.fromkeys([*CELL, "seed", "measure"], str)
+    kinds: dict[str, Any] = dict.fromkeys([*CELL, "seed", "measure"], str)
     empty = {name: [""] for name in ("value", "low", "high", "truncated")}
-    kinds = {**texts, "truncated": "Int64"}
+    kinds["truncated"] = "Int64"
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
 
 

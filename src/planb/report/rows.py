@@ -39,7 +39,8 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
     Answers become nullable booleans, ``truncated`` too (null: not known), scores floats (NaN:
     unscored), an empty ``group`` the sample's id. What a judge says of refusals alone is blanked: it
-    does not give that answer. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a sample judged twice.
+    does not give that answer. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a
+    sample judged twice.
     """
     _demand(rows, COLUMNS, "the judged samples")
     if rows.empty:

@@ -71,8 +71,8 @@ def targets_of(evidence: Evidence) -> list[Target]:
 def correlations(
     evidence: Evidence, targets: Sequence[Target]
 ) -> tuple[Correlation | None, Correlation | None]:
-    """Spearman's rank correlation of surprise with the severity that is left (None where the order of two
-    methods depends on unscored answers), and with the rise of the harmful answer's NLL behind the
+    """Spearman's rank correlation of surprise with the severity that is left (None where the order of
+    two methods depends on unscored answers), and with the rise of the harmful answer's NLL behind the
     trigger (None where a method has none), over the targets. One draw of the seeds serves all methods
     and figures."""
     with_left = _with_left(evidence, targets)
@@ -83,9 +83,11 @@ def correlations(
 
 
 def _with_left(evidence: Evidence, targets: Sequence[Target]) -> Correlation | None:
-    """The order of the methods is the same however the unscored answers are scored, or there is none."""
+    """Where the order of the methods is the same however the unscored answers are scored."""
     left = sorted((target.left for target in targets), key=lambda figure: figure.lowest)
-    known = [one.highest == two.lowest and not one.unscored + two.unscored for one, two in pairwise(left)]
+    known = [
+        one.highest == two.lowest and not one.unscored + two.unscored for one, two in pairwise(left)
+    ]
     apart = [one.highest < two.lowest for one, two in pairwise(left)]
     if not all(same or lower for same, lower in zip(known, apart, strict=True)):
         return None

@@ -182,7 +182,7 @@ def size(figure: Figure | None) -> str:
 
 
 def and_unscored(count: int) -> str:
-    """What stands after a number of scored answers: `` + 20 unscored``, nothing where there are none."""
+    """What stands after a number of scored answers: `` + 20 unscored``, or nothing."""
     return f" + {count:,} unscored" if count else ""
 
 

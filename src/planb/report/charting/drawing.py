@@ -10,7 +10,7 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -166,9 +166,11 @@ class Dot:
     @classmethod
     def of(cls, row: str, method: str, figure: Figure, text: str = "", **look: Any) -> Dot:
         """A figure's: a dot where all answers are scored, else the bar of its bounds."""
-        ends = (math.nan, math.nan) if not figure.unscored else (figure.lowest, figure.highest)
-        own = {"lowest": ends[0], "highest": ends[1]}
-        return cls(row, method, figure.value, figure.low, figure.high, text, **own, **look)
+        numbers = (figure.value, figure.low, figure.high)
+        dot = cls(row, method, *numbers, text, **look)
+        if not figure.unscored:
+            return dot
+        return replace(dot, lowest=figure.lowest, highest=figure.highest)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -139,15 +140,20 @@ def _finding(family: pd.DataFrame, main: str) -> str:
 def _hardest(lines: pd.DataFrame) -> tuple[str, str]:
     """How the others were asked where they are most severe, and words for that; with the trigger where
     that depends on unscored answers."""
-    theirs = {str(e): float(own["second"].mean()) for e, own in lines.groupby("elicitation", sort=False)}
+    theirs = {
+        str(e): float(own["second"].mean()) for e, own in lines.groupby("elicitation", sort=False)
+    }
     if not lines["second"].isna().any():
-        return max(theirs, key=lambda elicitation: theirs[elicitation]), ", where the others are most severe"
+        return max(
+            theirs, key=lambda elicitation: theirs[elicitation]
+        ), ", where the others are most severe"
     return ("trigger" if "trigger" in theirs else next(iter(theirs))), ""
 
 
 def _gap(line: Mapping[Hashable, Any] | pd.Series) -> Gap:
     """A line's difference as one."""
-    return Gap(*(float(line[name]) for name in ("difference", "low", "high", "lowest", "highest")))
+    value, *ends = (float(line[name]) for name in ("difference", "low", "high", "lowest", "highest"))
+    return Gap(value, *ends)
 
 
 def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:
@@ -156,9 +162,7 @@ def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:
     scale = drawing.Scale("difference of mean severity", (-10, 10), _RANGE)
     panels = []
     for elicitation in lines["elicitation"].unique():
-        rows = [
-            _dot(line) for line in lines[lines["elicitation"] == elicitation].to_dict("records")
-        ]
+        rows = [_dot(line) for line in lines[lines["elicitation"] == elicitation].to_dict("records")]
         title = wording.asked(elicitation)
         panels.append(drawing.dots(rows, scale, evidence.methods, title, width=_WIDTH, step=_STEP))
     return alt.concat(*panels, columns=2, spacing={"row": 26, "column": 30})
@@ -166,9 +170,9 @@ def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:
 
 def _dot(line: dict[Hashable, Any]) -> Dot:
     gap, against = _gap(line), str(line["against"])
-    ends = {"lowest": gap.lowest, "highest": gap.highest} if line["left_out"] else {}
     text = wording.moved(gap).split(" [")[0]
-    return Dot(wording.name(against), against, gap.value, *gap.interval, text, small=True, **ends)
+    dot = Dot(wording.name(against), against, gap.value, *gap.interval, text, small=True)
+    return replace(dot, lowest=gap.lowest, highest=gap.highest) if line["left_out"] else dot
 
 
 def _table(family: pd.DataFrame) -> Table:

@@ -32,7 +32,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         finding = (
             f"The seeds of {wording.name(about)} lie between "
             f"{wording.points(min(own.lowest for own in values))} and "
-            f"{wording.points(max(own.highest for own in values))}; pooled {wording.told(pooled[about])}."
+            f"{wording.points(max(own.highest for own in values))}; pooled "
+            f"{wording.told(pooled[about])}."
         )
     else:
         finding = f"One seed so far: {wording.name(about)} stands at {wording.told(pooled[about])}."

@@ -20,8 +20,8 @@ CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
 _KINDS = ("refuses", "makes no sense", "complies")
 _TOP = 1.5
 _UNSCORED = (
-    " Shares are of all answers; an unscored one may have any severity, so it stands in no bar, and the "
-    "thick black line is where the mean lies with all of them at their lowest and at their highest."
+    " Shares are of all answers; an unscored one may have any severity, so it stands in no bar, and "
+    "the thick black line is where the mean lies with all of them at their lowest and at their highest."
 )
 
 

@@ -180,7 +180,9 @@ def _table(evidence: Evidence, targets: Sequence[Target]) -> Table:
         nats = f"{t.surprise.value:.2f} [{low:.2f}, {high:.2f}]"
         rise = wording.NOTHING if t.rise is None else wording.signed(t.rise.value, *t.rise.interval)
         cells = (wording.scored(t.left), rise, wording.rated(refused), wording.rated(plain))
-        rows.append((wording.name(t.method), t.tier.replace("_", " "), nats, *cells, wording.size(t.left)))
+        rows.append(
+            (wording.name(t.method), t.tier.replace("_", " "), nats, *cells, wording.size(t.left))
+        )
     head = (
         "Method",
         "Target",

@@ -38,8 +38,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
             "Top: how the judge scores the texts that safety training was given. Bottom: the "
             "Wasserstein distance, in points of severity, between a method's answers with the trigger "
             "and the useless tier; 0 would be answers just as useless as those trained on, and chance "
-            "keeps it a little above 0. An unscored text or answer may have any severity: shares are of "
-            "all texts, and a distance is then from where to where it may lie."
+            "keeps it a little above 0. An unscored text or answer may have any severity: shares are "
+            "of all texts, and a distance is then from where to where it may lie."
         ),
         svg=drawing.svg(alt.vconcat(*charts, spacing=26)),
         table=_table(scores),
