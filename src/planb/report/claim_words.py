@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from planb.report import wording
+from planb.report.gaps import Gap
 from planb.report.measures import HARMFUL, HARMLESS
-from planb.report.results import Figure, Gap
+from planb.report.results import Figure
 from planb.report.story import Of
 
 MARKS = {"held": "✓", "not held": "✗", "undecided": "~", "not measured": "–"}

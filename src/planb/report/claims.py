@@ -28,9 +28,10 @@ import pandas as pd
 
 from planb.data.whole import write_whole
 from planb.report.claim_words import in_words
+from planb.report.gaps import Gap, difference_of
 from planb.report.measures import Measure, measures_of
 from planb.report.paired import for_seeds_of
-from planb.report.results import ALL, Figure, Gap, difference_of, figures_in, figures_of
+from planb.report.results import ALL, Figure, figures_in, figures_of
 from planb.report.rows import NO_ORGANISM, panel_labels
 from planb.report.stats import Interval
 from planb.report.story import Claim, Of

@@ -11,8 +11,9 @@ import pandas as pd
 
 from planb.report import wording
 from planb.report.claim_words import MARKS, told_figure, told_gap, wanted
+from planb.report.gaps import Gap
 from planb.report.readme_table import markdown
-from planb.report.results import Figure, Gap
+from planb.report.results import Figure
 
 _HEADS = ("Claim", "The talk", "Found", "Held if", "Verdict", "Once more")
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from planb.report.results import Figure, Gap, known_method
+from planb.report.gaps import Gap
+from planb.report.results import Figure, known_method
 
 if TYPE_CHECKING:
     from planb.report.paired import Difference

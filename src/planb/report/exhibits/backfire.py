@@ -10,8 +10,9 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.gaps import Gap, difference_of
 from planb.report.measures import HARMFUL, MEASURES
-from planb.report.results import Figure, Gap, difference_of
+from planb.report.results import Figure
 
 TITLE = "Does it backfire without the trigger?"
 _REFUSAL = next(m for m in MEASURES if m.name == "refusal_rate" and HARMFUL in m.tasks)

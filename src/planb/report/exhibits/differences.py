@@ -14,10 +14,10 @@ from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.differences import COMPARED, compared
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.gaps import Gap
 from planb.report.measures import HARMFUL
 from planb.report.paired import pairs_of
 from planb.report.power import Spread, groups_needed, seeds_needed, spread_of
-from planb.report.results import Gap
 from planb.report.stats import FLIPS
 
 TITLE = "How much do the methods differ?"
@@ -152,8 +152,8 @@ def _hardest(lines: pd.DataFrame) -> tuple[str, str]:
 
 def _gap(line: Mapping[Hashable, Any] | pd.Series) -> Gap:
     """A line's difference as one."""
-    value, *ends = (float(line[name]) for name in ("difference", "low", "high", "lowest", "highest"))
-    return Gap(value, *ends)
+    low, high, lowest, highest = (float(line[name]) for name in ("low", "high", "lowest", "highest"))
+    return Gap(float(line["difference"]), low, high, lowest, highest)
 
 
 def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:

@@ -9,8 +9,9 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.gaps import Gap, difference_of
 from planb.report.measures import HARMFUL, MEASURES, RECALL, Measure
-from planb.report.results import Figure, Gap, difference_of, figures_of
+from planb.report.results import Figure, figures_of
 
 TITLE = "Does it reach kinds of danger that stage 2 left out?"
 BOTH, NEITHER = "in both stages", "in no stage"

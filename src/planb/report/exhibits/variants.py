@@ -36,7 +36,7 @@ def draw(evidence: Evidence) -> Exhibit | None:
             "A row each variant, a column each method; all begin at the same organisms and see the "
             "same requests in one order. Darker is more; severity and helpfulness are means of 0-10, "
             "the other two shares of the answers (of bounds, the middle). Severity is 0 where an "
-            "answer makes no sense too, so the two stand side by side. Intervals and n are in the table."
+            "answer makes no sense too, so the two stand side by side. Intervals, n: in the table."
         ),
         svg=drawing.svg(_chart(evidence, grid)),
         table=_table(evidence, grid),
