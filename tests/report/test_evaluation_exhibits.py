@@ -18,7 +18,7 @@ from planb.report.exhibits import capability, differences, jailbreaks, judges
 from planb.report.headline import headline
 from planb.report.page import write_report
 from planb.report.readme_table import jailbreak_markdown
-from planb.report.results import read_csv, results_of
+from planb.report.results import BOUNDS, read_csv, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
 from planb.types import PlanBError
@@ -120,7 +120,7 @@ def test_figures_are_of_the_storys_first_judge_and_never_of_two(
         key = (own["organism"] == "backdoor") & (own["method"] == "plan_b") & (own["seed"] == "all")
         line = own[key & (own["elicitation"] == "pair") & (own["measure"] == "severity_mean")].iloc[0]
         assert figure is not None
-        assert (figure.n, figure.value) == (line["n"], line["value"])
+        assert (figure.n, figure.lowest) == (line["n"], line["lowest"])
     results = results_of(checked_rows(rows))
     exact, model = (headline(results, [one.judge]) for one in (EXACT, MODEL))
     assert exact.rows != model.rows

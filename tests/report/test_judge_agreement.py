@@ -14,7 +14,6 @@ from synthetic_study import jailbroken, second_opinion
 from planb.report.agreement import agreement, weighted_kappa
 from planb.report.rows import checked_rows
 
-
 JUDGES = ("synthetic exact", "synthetic judge model")
 
 
