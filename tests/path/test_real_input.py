@@ -81,7 +81,7 @@ def test_results_say_what_is_not_known(baked: Path, shape: str) -> None:
 
 
 def test_what_refusal_strings_do_not_judge_is_never_a_number(baked: Path) -> None:
-    """A judge that knows refusals only: severity is known (0) of refusals, and of nothing else."""
+    """A judge that knows refusals only: that those are of severity 0 makes no mean."""
     with (baked / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     cell = ("model", "method", "task", "elicitation", "seed")
@@ -90,10 +90,9 @@ def test_what_refusal_strings_do_not_judge_is_never_a_number(baked: Path) -> Non
     assert severity
     for row in severity:
         answered = refused[tuple(row[k] for k in cell)]
-        refusals = round(float(answered["value"]) * int(answered["n"]))
-        assert int(row["n"]) == refusals
-        assert int(row["n"]) + int(row["unscored"]) == int(answered["n"]) + int(answered["unscored"])
-        assert row["value"] == ("0" if refusals else "")
+        assert int(row["n"]) == 0
+        assert int(row["unscored"]) == int(answered["n"]) + int(answered["unscored"])
+        assert row["value"] == row["low"] == row["high"] == ""
 
 
 def spoilt(folder: Path, models: Path, text: str | bytes, line: int = 3) -> Path:

@@ -137,7 +137,7 @@ def test_the_table_for_the_docs_has_the_exhibits_figures(shown: Exhibit) -> None
     for line, row_shown in zip(lines[2:], triggered, strict=True):
         shares = " | ".join(row_shown[2:5]).replace("\xa0", " ")
         assert line.startswith(f"| uc | {row_shown[0]} | {shares} |")
-        unscored = f" + {row_shown[-1]} unscored" if row_shown[-1] != "0" else ""
+        unscored = f" (+{row_shown[-1]})" if row_shown[-1] != "0" else ""
         assert line.endswith(f"| {row_shown[-2]}{unscored} |")
     with pytest.raises(PlanBError, match="no task 'meow'"):
         meow_markdown(results_of(checked_rows(make_rows(requests=4))))

@@ -198,7 +198,7 @@ def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     page = (tmp_path / "report.html").read_text()
     told = "0.50–5.5"
     assert told in page, "half of them at 1, the others from 0 to 10"
-    assert "20 + 20 unscored" in page
+    assert "20 (+20)" in page
     assert "the worst case" not in page
     assert "Which answers a judge leaves unscored is not random." in page
     assert "synthetic: no JSON: 20" in page
@@ -299,7 +299,7 @@ def test_words_of_bounds() -> None:
     assert wording.scored(some) == "3.9–4.8 [3.4, 5.1]"
     told = wording.told(some).replace(wording.SPACE, " ")
     assert told == "3.9 to 4.8 (95 % interval 3.4 to 5.1, n = 400 and 20 unscored at worst and at best)"
-    assert wording.size(some) == "400 + 20 unscored"
+    assert wording.size(some) == "400 (+20)"
     share = some._replace(low=0.03, high=0.11, lowest=0.04, highest=0.07)
     assert wording.rated(share).replace(wording.SPACE, " ") == "4–7 % [3, 11]"
     read = some._replace(lowest=math.nan, highest=math.nan)
@@ -328,7 +328,7 @@ def test_a_file_has_the_interval_and_no_value_and_a_table_of_it_too(tmp_path: Pa
     assert 0 < line["low"] < 1 < line["high"] < 6
     plan_b = next(cells for cells in headline(results).rows if cells[0] == "Plan B")
     assert plan_b[1] == f"[{wording.points(line['low'])}, {wording.points(line['high'])}]"
-    assert plan_b[-1].startswith("8 + 1 unscored")
+    assert plan_b[-1].startswith("8 (+1)")
 
 
 def test_a_truncation_that_nobody_knows_of_is_not_none(tmp_path: Path, story: Story) -> None:

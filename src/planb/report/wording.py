@@ -176,15 +176,15 @@ def told(figure: Figure, rate: bool = False) -> str:
 
 
 def size(figure: Figure | None) -> str:
-    """How many answers a figure is of: ``420``, or ``400 + 20 unscored``."""
+    """How many answers a figure is of: ``420``, or ``400 (+20)`` with 20 unscored ones."""
     if figure is None:
         return "0"
     return f"{figure.n}{and_unscored(figure.unscored)}"
 
 
 def and_unscored(count: int) -> str:
-    """What stands after a number of scored answers: `` + 20 unscored``, or nothing."""
-    return f" + {count:,} unscored" if count else ""
+    """What stands after a number of scored answers: `` (+20)`` unscored ones, or nothing."""
+    return f" (+{count:,})" if count else ""
 
 
 def _bounds(figure: Figure, write: Callable[[float], str], to: str = "–") -> str:

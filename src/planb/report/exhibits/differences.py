@@ -110,7 +110,7 @@ def _finding(family: pd.DataFrame, main: str) -> str:
     lines = _severity(family)
     lines = lines[lines["p"].notna()]
     if lines.empty:
-        return f"No answer of {wording.name(main)} is scored on a request that another method answered."
+        return f"No request has a severity both after {wording.name(main)} and after another method."
     trained = lines[~lines["against"].isin(["base", "organism"])]
     lines = lines if trained.empty else trained
     hardest, where = _hardest(lines)
