@@ -28,8 +28,9 @@ class Figure(Value):
     ``low`` and ``high`` are its interval (95 %), ``None`` where there is none. ``n`` is what it was
     taken over, ``unscored`` of what nothing could be said. Where that depends on what it is, there is
     no ``value``: ``lowest`` and ``highest`` are those with all unscored ones at worst and at best, and
-    the interval is that of both ends together. ``at_least`` and ``at_most`` are what was asked of it, both ``None`` where it is only shown; ``verdict`` is then
-    ``None``. ``note`` says what the number does not.
+    the interval is that of both ends together. ``at_least`` and ``at_most`` are what was asked of it,
+    both ``None`` where it is only shown; ``verdict`` is then ``None``. ``note`` says what the number
+    does not.
     """
 
     name: str

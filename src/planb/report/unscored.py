@@ -74,10 +74,10 @@ def notes(rows: pd.DataFrame, results: pd.DataFrame) -> tuple[str, ...]:
             )
     if (pooled["n"] > 0).any():
         found.append(
-            "Which answers a judge leaves unscored is not random. Where some are, as in “400 (+20)”, "
-            "400 scored and 20 unscored, a figure like 3.4–3.9 goes from all of the unscored ones at their "
-            "lowest to all at their highest, and its interval is that of both ends together; claims, "
-            "differences and pictures are made so too."
+            "Which answers a judge leaves unscored is not random. Where some are, as in “400 (+20)” "
+            "(400 scored, 20 unscored), a figure like 3.4–3.9 goes from all of the unscored ones at "
+            "their lowest to all at their highest, and its interval is that of both ends together; "
+            "claims, differences and pictures are made so too."
         )
     return tuple(found)
 
