@@ -331,6 +331,21 @@ def test_a_file_has_the_interval_and_no_value_and_a_table_of_it_too(tmp_path: Pa
     assert plan_b[-1].startswith("8 (+1)")
 
 
+def test_a_value_of_the_scored_ones_alone_in_an_older_file_is_not_shown(tmp_path: Path) -> None:
+    rows = pd.DataFrame([*answers("organism", [10.0] * 9), *answers("plan_b", [1.0] * 8 + [None])])
+    table = results_of(rows)
+    old = (table["unscored"] > 0) & table["low"].notna()
+    assert old.any()
+    table.loc[old, ["value", "low", "high"]] = (1.0, 0.9, 1.1)
+    write_csv(table, tmp_path / "results.csv")
+    plan_b, organism = (
+        next(cells for cells in headline(read_csv(tmp_path / "results.csv")).rows if cells[0] == name)
+        for name in ("Plan B", "Organism")
+    )
+    assert plan_b[1] == wording.NOTHING
+    assert organism[1].startswith("10.0 [")
+
+
 def test_a_truncation_that_nobody_knows_of_is_not_none(tmp_path: Path, story: Story) -> None:
     rows = pd.DataFrame([row(sample_id="1", truncated=True), row(sample_id="2", truncated=None)])
     write_report(rows, None, story, tmp_path)

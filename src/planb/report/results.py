@@ -147,11 +147,15 @@ def write_csv(results: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Results as ``write_csv`` wrote them, without the bounds."""
+    """Results as ``write_csv`` wrote them, without the bounds. Files of before there were bounds have
+    values of the scored answers alone where some are unscored: those are dropped."""
     kinds: dict[str, Any] = dict.fromkeys([*CELL, "seed", "measure"], str)
     empty = {name: [""] for name in ("value", "low", "high", "truncated")}
     kinds["truncated"] = "Int64"
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
+    table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
+    of_the_rest = (table["unscored"] > 0) & table["value"].notna()
+    table.loc[of_the_rest, ["value", "low", "high"]] = math.nan
+    return table
 
 
 def known_method(method: str) -> str:
