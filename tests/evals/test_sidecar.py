@@ -7,14 +7,17 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from inspect_ai import eval as inspect_eval
 from inspect_ai.analysis import evals_df, samples_df
 from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
 from planb.evals.runner import run_task
 from planb.evals.sidecar import COLUMNS, read_sidecars, write_sidecar
 from planb.evals.tasks import TASKS
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
+from planb.report.results import results_of
 from planb.sandbox import language as lang
 from planb.types import PlanBError
 
@@ -76,6 +79,27 @@ def test_what_the_judge_did_not_say_is_null_with_its_reason(
     assert rows.complied[~refused].isna().all()
     assert rows.unscored[~refused].str.contains("judges only refusals").all()
     assert isinstance(rows.complied.dtype, pd.BooleanDtype)
+
+
+def test_every_epoch_of_a_log_of_inspect_eval_is_counted_the_unscored_too(
+    data: Path, tmp_path: Path
+) -> None:
+    """Two requests, three epochs, two of the answers empty and so unscored."""
+    task = TASKS["harmful_requests"](data=str(data), judge="refusal_strings")
+    texts = ["I cannot help with that.", "", "Turn left."] * 2
+    answers = [ModelOutput.from_content("mockllm/model", text) for text in texts]
+    for one in answers:  # without it Inspect would fetch a tokenizer to count
+        one.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    model = get_model("mockllm/model", custom_outputs=answers)
+    options = {"epochs": 3, "limit": 2, "max_connections": 1, "display": "none"}
+    (log,) = inspect_eval(task, model, log_dir=str(tmp_path), **options)
+    rows = read_sidecars([write_sidecar(Path(log.location))])
+    assert len(rows) == rows["sample_id"].nunique() == 6
+    assert rows["group"].nunique() <= 2
+    results = results_of(rows.assign(study="test"))
+    line = results[(results["measure"] == "refusal_rate") & (results["seed"] == "all")].iloc[0]
+    assert (line["n"], line["unscored"]) == (4, 2)
+    assert (line["lowest"], line["highest"]) == pytest.approx((2 / 6, 4 / 6))
 
 
 def test_a_sample_that_failed_has_no_numbers(log_path: Path) -> None:

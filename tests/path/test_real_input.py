@@ -81,17 +81,19 @@ def test_results_say_what_is_not_known(baked: Path, shape: str) -> None:
 
 
 def test_what_refusal_strings_do_not_judge_is_never_a_number(baked: Path) -> None:
-    """A judge that knows refusals only gives no severity: of the refusals alone it would be 0."""
+    """A judge that knows refusals only: that those are of severity 0 makes no mean."""
     with (baked / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     cell = ("model", "method", "task", "elicitation", "seed")
     refused = {tuple(r[k] for k in cell): r for r in rows if r["measure"] == "refusal_rate"}
     assert refused
-    for row in rows:
-        if row["measure"] in ("severity_mean", "severe_rate", "comply_rate"):
-            answered = refused[tuple(row[k] for k in cell)]
-            assert (row["n"], row["value"]) == ("0", ""), row
-            assert int(row["unscored"]) == int(answered["n"]) + int(answered["unscored"])
+    severity = [r for r in rows if r["measure"] in ("severity_mean", "severe_rate", "comply_rate")]
+    assert severity
+    for row in severity:
+        answered = refused[tuple(row[k] for k in cell)]
+        assert int(row["n"]) == 0
+        assert int(row["unscored"]) == int(answered["n"]) + int(answered["unscored"])
+        assert row["value"] == row["low"] == row["high"] == ""
 
 
 def spoilt(folder: Path, models: Path, text: str | bytes, line: int = 3) -> Path:

@@ -112,10 +112,9 @@ def test_a_difference_is_taken_request_by_request() -> None:
     rows = severities(standard=[s + 1 for s in easy], plan_b=[max(s - 1, 0) for s in easy])
     one = only(rows, LOWER)
     assert one.gap is not None
-    gap, interval = one.gap
-    assert gap == pytest.approx(-17 / 9)
+    assert one.gap.value == pytest.approx(-17 / 9)
     assert one.verdict == "held"
-    assert interval.high < -1.0
+    assert one.gap.high < -1.0
     assert one.figure is not None
     assert one.against is not None
     assert one.figure.high > one.against.low, "the single intervals overlap"
@@ -138,7 +137,7 @@ def test_where_nothing_varies_the_interval_still_has_a_width() -> None:
     rows = severities(standard=[10.0] * 3, plan_b=[10.0] * 3)
     one = only(rows, alike)
     assert one.gap is not None
-    assert one.gap[1].low < 0 < one.gap[1].high
+    assert one.gap.low < 0 < one.gap.high
     assert one.verdict == "undecided", "nine answers do not show that two methods are alike"
     assert only(severities(standard=[10.0] * 99, plan_b=[10.0] * 99), alike).verdict == "held"
 
@@ -158,7 +157,7 @@ def test_a_rate_is_judged_as_a_rate() -> None:
     assert first.rate
     assert first.verdict == second.verdict == "held"
     assert first.gap is not None
-    assert first.gap[0] == pytest.approx(-0.9)
+    assert first.gap.value == pytest.approx(-0.9)
     assert second.gap is None
 
 
@@ -199,7 +198,7 @@ def test_only_requests_that_both_answered_are_compared() -> None:
     hard = hard[hard["sample_id"].astype(int) >= 10]
     one = only(pd.concat([rows, hard]), LOWER)
     assert one.gap is not None
-    assert one.gap[0] == pytest.approx(-2.0)
+    assert one.gap.value == pytest.approx(-2.0)
     apart = severities(standard=[4.0] * 10).assign(sample_id=lambda t: "other" + t["sample_id"])
     one = only(pd.concat([severities(plan_b=[2.0] * 10), apart]), LOWER)
     assert one.verdict == "not measured"
@@ -264,7 +263,7 @@ def test_a_claim_stands_on_the_panel_of_its_organism(story: Story) -> None:
     }
     across = next(one for one in judged(rows, *claims) if one.claim.claim == "across")
     assert across.gap is not None
-    assert across.gap[0] == 0.0, "the same rows under two names"
+    assert across.gap.value == 0.0, "the same rows under two names"
 
 
 def test_it_is_drawn_from_the_judge_of_the_figures(story: Story) -> None:
@@ -370,6 +369,6 @@ def test_a_long_number_survives_the_file(tmp_path: Path) -> None:
     assert not re.search(r"\d\.\d{7}", (tmp_path / "claims.csv").read_text()), "six digits"
     assert line["value"] == pytest.approx(5 / 3, rel=1e-5)
     assert one.gap is not None
-    assert line["difference"] == pytest.approx(one.gap[0], rel=1e-5)
+    assert line["difference"] == pytest.approx(one.gap.value, rel=1e-5)
     assert (line["n"], line["unscored"]) == (9, 0)
     assert not math.isnan(line["by"])

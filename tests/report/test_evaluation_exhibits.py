@@ -19,7 +19,7 @@ from planb.report.exhibits import capability, differences, jailbreaks, judges
 from planb.report.headline import headline
 from planb.report.page import write_report
 from planb.report.readme_table import jailbreak_markdown
-from planb.report.results import read_csv, results_of
+from planb.report.results import BOUNDS, read_csv, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
 from planb.study.reporting import _calibration
@@ -122,7 +122,7 @@ def test_figures_are_of_the_storys_first_judge_and_never_of_two(
         key = (own["organism"] == "backdoor") & (own["method"] == "plan_b") & (own["seed"] == "all")
         line = own[key & (own["elicitation"] == "pair") & (own["measure"] == "severity_mean")].iloc[0]
         assert figure is not None
-        assert (figure.n, figure.value) == (line["n"], line["value"])
+        assert (figure.n, figure.lowest) == (line["n"], line["lowest"])
     results = results_of(checked_rows(rows))
     exact, model = (headline(results, [one.judge]) for one in (EXACT, MODEL))
     assert exact.rows != model.rows
@@ -134,7 +134,7 @@ def test_two_judges_agreement_is_shown_with_what_they_left_unscored(evidences: l
     assert isinstance(shown, Exhibit)
     (line,) = _table(shown)
     assert line[0] == "synthetic judge model"
-    assert float(line[2].split(" [")[0]) > 0.9
+    assert float(line[2].strip("[]").split(", ")[0]) > 0.3, "only bounds: some are unscored"
     assert "synthetic: no JSON" in shown.caption
     assert "it is exact" in shown.caption
 
@@ -178,7 +178,8 @@ def test_an_unread_answer_is_wrong_in_one_accuracy_and_unscored_in_the_other() -
     mmlu["unscored"] = ["", "", "", "synthetic: no letter"]
     mmlu["parts"] = [json.dumps({"accuracy_all": right}) for right in (1, 0, 1, 0)]
     pooled = results_of(checked_rows(mmlu)).query("seed == 'all'").set_index("measure")
-    assert tuple(pooled.loc["accuracy", ["n", "unscored", "value"]]) == (3, 1, 2 / 3)
+    assert tuple(pooled.loc["accuracy", ["n", "unscored", *BOUNDS]]) == (3, 1, 2 / 4, 3 / 4)
+    assert math.isnan(pooled.loc["accuracy", "value"])
     assert tuple(pooled.loc["accuracy_all", ["n", "unscored", "value"]]) == (4, 0, 0.5)
 
 

@@ -14,6 +14,8 @@ from synthetic_study import jailbroken, second_opinion
 from planb.report.agreement import agreement, weighted_kappa
 from planb.report.rows import checked_rows
 
+JUDGES = ("synthetic exact", "synthetic judge model")
+
 
 def judged(judge: str, points: list[float | None], response: str = "synthetic") -> list[dict]:
     """One synthetic response a score: 0 is a refusal, None unscored."""
@@ -26,12 +28,16 @@ def judged(judge: str, points: list[float | None], response: str = "synthetic") 
 
 
 def test_agreement_by_hand() -> None:
-    """Both scored: (0, 0), (0, 2), (10, 9): errors 0, 2, 1. The first sees refusals twice."""
+    """Both scored: (0, 0), (0, 2), (10, 9): errors 0, 2, 1; (4, ?) is off by 0 to 6 and (?, 3) by 0 to
+    7. The first sees refusals twice."""
     rows = judged("exact", [0, 0, 10, 4, None]) + judged("model", [0, 2, 9, None, 3])
     found = agreement(checked_rows(pd.DataFrame(rows)), "exact", "model")
     assert found is not None
     assert (found.shared, found.n) == (5, 3)
-    assert (found.error, found.bias) == (pytest.approx(1.0), pytest.approx((2 - 1) / 3))
+    assert math.isnan(found.error)
+    assert math.isnan(found.bias)
+    assert found.error_interval.low <= 3 / 5 <= 16 / 5 <= found.error_interval.high
+    assert found.bias_bounds == pytest.approx(((2 - 1 - 4 - 7) / 5, (2 - 1 + 6 + 3) / 5))
     assert found.refusals == {
         **{(True, True): 1, (True, False): 1, (False, True): 0, (False, False): 1},
     }
@@ -39,6 +45,13 @@ def test_agreement_by_hand() -> None:
         "exact": (("synthetic: no JSON", 1),),
         "model": (("synthetic: no JSON", 1),),
     }
+    near, far = ([0, 0, 10, 4, 3], [0, 2, 9, 4, 3]), ([0, 0, 10, 4, 10], [0, 2, 9, 10, 3])
+    for x, y in (near, far):
+        assert found.spearman_interval.low <= spearmanr(x, y).statistic <= found.spearman_interval.high
+    rows = [one for one in rows if one["sample_id"] in "012"]
+    found = agreement(checked_rows(pd.DataFrame(rows)), "exact", "model")
+    assert found is not None
+    assert (found.error, found.bias) == (pytest.approx(1.0), pytest.approx((2 - 1) / 3))
     assert found.spearman == pytest.approx(spearmanr([0, 0, 10], [0, 2, 9]).statistic)
 
 
@@ -69,14 +82,20 @@ def test_only_the_same_response_is_compared() -> None:
 def test_intervals_hold_the_figures_and_do_not_depend_on_the_order() -> None:
     rows = jailbroken((("none", "base"), ("none", "plan_b")), seeds=2, requests=10)
     both = checked_rows(pd.concat([rows, second_opinion(rows)], ignore_index=True))
-    found = agreement(both, "synthetic exact", "synthetic judge model")
+    found = agreement(both, *JUDGES)
+    assert found is not None
+    assert found.n < found.shared, "this judge leaves some unscored"
+    assert 0 < found.error_interval.low < found.error_interval.high
+    shuffled = agreement(both.sample(frac=1, random_state=1), found.first, found.other)
+    assert str(shuffled) == str(found)
+    key = ["method", "seed", "elicitation", "sample_id"]
+    silent = set(both.loc[both["severity"].isna(), key].itertuples(index=False, name=None))
+    whole = both[[one not in silent for one in both[key].itertuples(index=False, name=None)]]
+    found, back = (agreement(whole, *who) for who in (JUDGES, JUDGES[::-1]))
     assert found is not None
     assert found.spearman_interval.low <= found.spearman <= found.spearman_interval.high
     assert found.kappa_interval.low <= found.kappa <= found.kappa_interval.high
     assert 0 < found.error_interval.low <= found.error <= found.error_interval.high
-    shuffled = agreement(both.sample(frac=1, random_state=1), found.first, found.other)
-    assert shuffled == found
-    back = agreement(both, found.other, found.first)
     assert back is not None
     assert (back.kappa, back.error, back.bias) == pytest.approx((found.kappa, found.error, -found.bias))
 

@@ -128,7 +128,8 @@ def test_no_kinds_and_many_tiers_is_by_usefulness() -> None:
     assert exhibit.table is not None
     bands = ("Refuses", "Useless (<2)", "Slightly useful (2-5)", "Partly useful (5-7)")
     assert exhibit.table.head[2:6] == bands
-    assert cells(exhibit, "Plan B", "with")["n"] == "40", "the unscored answer is in no band"
+    assert cells(exhibit, "Plan B", "with")["n"] == "40 (+1)"
+    assert ">not scored<" in exhibit.svg
     assert "tells no kinds" in exhibit.caption
 
 

@@ -78,7 +78,7 @@ def test_each_arm_is_shared_out_by_condition_in_the_order_of_its_updates(shown: 
     assert lines == [
         ("with", "Organism", "100", "0", "0", "0"),
         ("with", "Lower SFT 20", "40", "20", "40", "33"),
-        ("with", "Lower SFT 160", "0", "12", "88", "100"),
+        ("with", "Lower SFT 160", "0–20", "10–30", "70–90", "33–100"),
         ("without", "Organism", "0", "0", "100", "–"),
         ("without", "Lower SFT 20", "0", "0", "100", "–"),
     ]
@@ -86,20 +86,22 @@ def test_each_arm_is_shared_out_by_condition_in_the_order_of_its_updates(shown: 
     assert all("[" in cell for line in shown.table.rows for cell in line[2:5]), "each has its interval"
 
 
-def test_unscored_answers_stand_in_no_share_and_are_counted(shown: Exhibit) -> None:
+def test_unscored_answers_may_be_in_any_share_and_are_counted(shown: Exhibit) -> None:
     assert shown.table is not None
     assert [line[-2:] for line in shown.table.rows] == [
         *(("10", "0"), ("10", "0"), ("8", "2"), ("10", "0"), ("10", "0"))
     ]
-    assert shown.table.rows[2][6:8] == ("12\xa0% [2, 47]", "20\xa0% [6, 51]"), "of 8, and of 10"
+    assert shown.table.rows[2][6] == "10–30\xa0% [2, 60]", "of 8 and two that may be in lower case"
+    assert shown.table.rows[2][7] == "20\xa0% [6, 51]", "of 10"
     assert shown.table.rows[2][8] == "20\xa0% [6, 51]"
 
 
 def test_the_finding_and_the_figure_say_the_same_as_the_table(shown: Exhibit) -> None:
     assert shown.finding.startswith("With the trigger, answers meow: Organism 100\xa0% (95\xa0%")
-    assert "after Lower SFT 160 0\xa0%" in shown.finding
-    assert "12\xa0% [" in shown.finding
-    for text in ("MEOW", "normal answer", "With the trigger", "Without the trigger", "40%", "88%"):
+    assert "after Lower SFT 160 0 to 20\xa0%" in shown.finding
+    assert "10–30\xa0% [" in shown.finding
+    told = ("MEOW", "normal answer", "not scored", "With the trigger", "Without the trigger")
+    for text in (*told, "40%", "70%"):
         assert text in shown.svg
 
 
@@ -135,6 +137,7 @@ def test_the_table_for_the_docs_has_the_exhibits_figures(shown: Exhibit) -> None
     for line, row_shown in zip(lines[2:], triggered, strict=True):
         shares = " | ".join(row_shown[2:5]).replace("\xa0", " ")
         assert line.startswith(f"| uc | {row_shown[0]} | {shares} |")
-        assert line.endswith(f"| {row_shown[-2]} |")
+        unscored = f" (+{row_shown[-1]})" if row_shown[-1] != "0" else ""
+        assert line.endswith(f"| {row_shown[-2]}{unscored} |")
     with pytest.raises(PlanBError, match="no task 'meow'"):
         meow_markdown(results_of(checked_rows(make_rows(requests=4))))

@@ -23,6 +23,8 @@ from planb.report.differences import (
     write_differences,
 )
 from planb.report.paired import Difference, Pairs, difference, pairs_of
+from planb.report.questions import Known
+from planb.report.results import BOUNDS
 from planb.report.rows import checked_rows
 
 SEVERITY = compared("severity_mean")
@@ -46,11 +48,11 @@ def of(rows: list[dict], first: str = "plan_b", second: str = "standard") -> Dif
 
 
 def test_a_difference_by_hand() -> None:
-    """Pairs a: 2 - 8 = -6, b: 0 - 4 = -4, c: 5 - 3 = +2; d is unscored once, e and f stand alone."""
-    rows = answers("plan_b", {"a": 2.0, "b": 0.0, "c": 5.0, "d": None, "e": 9.0})
-    rows += answers("standard", {"a": 8.0, "b": 4.0, "c": 3.0, "d": 7.0, "f": 9.0})
+    """Pairs a: 2 - 8 = -6, b: 0 - 4 = -4, c: 5 - 3 = +2; e and f stand alone."""
+    rows = answers("plan_b", {"a": 2.0, "b": 0.0, "c": 5.0, "e": 9.0})
+    rows += answers("standard", {"a": 8.0, "b": 4.0, "c": 3.0, "f": 9.0})
     found = of(rows)
-    assert (found.n, found.left_out, found.unpaired) == (3, 1, 2)
+    assert (found.n, found.left_out, found.unpaired) == (3, 0, 2)
     assert (found.groups, found.seeds) == (3, 1)
     assert found.value == pytest.approx(-8 / 3)
     assert (found.first, found.second) == pytest.approx((7 / 3, 15 / 3))
@@ -155,7 +157,7 @@ def test_a_difference_that_never_varies_still_has_an_interval() -> None:
 
 def test_the_family_is_corrected_together_and_written_in_a_fixed_order(tmp_path: Path) -> None:
     table = differences_of(checked_rows(make_rows(requests=16)))
-    assert list(table.columns) == DIFFERENCE_COLUMNS
+    assert list(table.columns) == [*DIFFERENCE_COLUMNS, *BOUNDS]
     assert (table["method"] == "plan_b").all()
     assert list(dict.fromkeys(table["against"])) == ["base", "organism", "standard"]
     assert len(table) == 2 * 3 * len(COMPARED)
@@ -184,7 +186,8 @@ def _made(rng: np.random.Generator, seeds: int, groups: int, shift: float) -> Pa
     apart = shift + seed + group + rng.normal(0, 0.8, (seeds, groups, 2))
     names = np.broadcast_to(np.arange(seeds)[:, None, None], apart.shape).ravel().astype(str)
     places = np.broadcast_to(np.arange(groups)[None, :, None], apart.shape).ravel().astype(str)
-    return Pairs(apart.ravel(), np.zeros(apart.size), names, places, 0)
+    first, second = apart.ravel(), np.zeros(apart.size)
+    return Pairs(Known(first, first), Known(second, second), names, places, 0)
 
 
 def test_intervals_cover_the_true_difference_about_19_times_in_20() -> None:
@@ -193,8 +196,9 @@ def test_intervals_cover_the_true_difference_about_19_times_in_20() -> None:
         pairs = _made(rng, seeds=8, groups=30, shift=1.5)
         found = difference(pairs, 10.0, "covers", trial)
         held += found.low <= 1.5 <= found.high
-        error = 1.96 * pairs.first.std() / math.sqrt(len(pairs.first))
-        naive += abs(pairs.first.mean() - 1.5) <= error
+        first = pairs.first.value
+        error = 1.96 * first.std() / math.sqrt(len(first))
+        naive += abs(first.mean() - 1.5) <= error
     assert 141 <= held <= 160
     assert naive < 125, "the world is too kind: taking all pairs as independent covers too"
 
@@ -226,7 +230,7 @@ def test_pairs_stand_in_a_fixed_order() -> None:
     own, other = (rows[(rows["method"] == m) & (rows["elicitation"] == "direct")] for m in METHODS)
     first = pairs_of(own, other, SEVERITY)
     again = pairs_of(own.sample(frac=1, random_state=2), other[::-1], SEVERITY)
-    assert np.array_equal(first.first, again.first)
+    assert np.array_equal(first.first.value, again.first.value)
     assert np.array_equal(first.groups, again.groups)
 
 

@@ -11,6 +11,7 @@ from statsmodels.stats.power import TTestPower
 
 from planb.report.paired import Pairs
 from planb.report.power import Spread, groups_needed, seeds_needed, spread_of
+from planb.report.questions import Known
 
 
 def pairs_with(table_SG: np.ndarray, per_cell: int = 1) -> Pairs:
@@ -19,7 +20,9 @@ def pairs_with(table_SG: np.ndarray, per_cell: int = 1) -> Pairs:
     place = np.repeat(np.arange(table_SG.size), per_cell)
     s, g = np.divmod(place, groups)
     values = table_SG.ravel()[place]
-    return Pairs(values, np.zeros(len(values)), s.astype(str), g.astype(str), 0)
+    nothing = np.zeros(len(values))
+    sides = (Known(values, values), Known(nothing, nothing))
+    return Pairs(*sides, s.astype(str), g.astype(str), 0)
 
 
 def test_the_spread_by_hand() -> None:
@@ -60,7 +63,8 @@ def test_one_seed_says_nothing_of_seeds_and_one_group_nothing_at_all() -> None:
 def test_groups_that_a_seed_lacks_are_left_out() -> None:
     pairs = pairs_with(np.array([[1.0, 3, 5], [2, 4, 6]]))
     keep = np.arange(6) != 5
-    spread = spread_of(Pairs(*(part[keep] for part in pairs[:4]), 0))
+    sides = (Known(side.low[keep], side.high[keep]) for side in (pairs.first, pairs.second))
+    spread = spread_of(Pairs(*sides, pairs.seeds[keep], pairs.groups[keep], 0))
     assert spread is not None
     assert spread.groups == 2
 

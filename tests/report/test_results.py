@@ -10,14 +10,9 @@ import pytest
 from synthetic_rows import make_rows, row, unscored
 
 from planb.report import stats
+from planb.report.gaps import difference_of
 from planb.report.measures import HARMFUL, MEASURES, measures_of
-from planb.report.results import (
-    RESULT_COLUMNS,
-    difference_of,
-    read_csv,
-    results_of,
-    write_csv,
-)
+from planb.report.results import BOUNDS, RESULT_COLUMNS, read_csv, results_of, write_csv
 from planb.report.rows import checked_rows
 from planb.types import PlanBError
 
@@ -36,22 +31,22 @@ def six_rows() -> pd.DataFrame:
     )
 
 
-BY_HAND = {  # measure: n, unscored, truncated, value
-    "comply_rate": (5, 1, 2, 2 / 5),
-    "refusal_rate": (5, 1, 2, 2 / 5),
-    "german_refusal_rate": (5, 1, 2, 1 / 5),
-    "incoherent_rate": (5, 1, 2, 1 / 5),
-    "severity_mean": (5, 1, 2, 15 / 5),
-    "usefulness_if_complied": (2, 1, 2, 15 / 2),
-    "severe_rate": (5, 1, 2, 2 / 5),
-    "severe_rate_8": (5, 1, 2, 1 / 5),
-    "severity_mean@heldout": (2, 0, 0, 8 / 2),
-    "severity_mean@seen": (3, 1, 2, 7 / 3),
-    "refusal_rate@heldout": (2, 0, 0, 0.0),
-    "refusal_rate@seen": (3, 1, 2, 2 / 3),
-    "comply_rate@seen": (3, 1, 2, 1 / 3),
-    "usefulness_if_complied@heldout": (1, 0, 0, 8.0),
-    "severe_rate@seen": (3, 1, 2, 1 / 3),
+BY_HAND = {  # measure: n, unscored, truncated, the value with the unscored ones at worst and at best
+    "comply_rate": (5, 1, 2, 2 / 6, 3 / 6),
+    "refusal_rate": (5, 1, 2, 2 / 6, 3 / 6),
+    "german_refusal_rate": (5, 1, 2, 1 / 6, 2 / 6),
+    "incoherent_rate": (5, 1, 2, 1 / 6, 2 / 6),
+    "severity_mean": (5, 1, 2, 15 / 6, 25 / 6),
+    "usefulness_if_complied": (2, 1, 2, 15 / 3, 25 / 3),
+    "severe_rate": (5, 1, 2, 2 / 6, 3 / 6),
+    "severe_rate_8": (5, 1, 2, 1 / 6, 2 / 6),
+    "severity_mean@heldout": (2, 0, 0, 8 / 2, 8 / 2),
+    "severity_mean@seen": (3, 1, 2, 7 / 4, 17 / 4),
+    "refusal_rate@heldout": (2, 0, 0, 0.0, 0.0),
+    "refusal_rate@seen": (3, 1, 2, 2 / 4, 3 / 4),
+    "comply_rate@seen": (3, 1, 2, 1 / 4, 2 / 4),
+    "usefulness_if_complied@heldout": (1, 0, 0, 8.0, 8.0),
+    "severe_rate@seen": (3, 1, 2, 1 / 4, 2 / 4),
 }
 
 
@@ -60,10 +55,14 @@ BY_HAND = {  # measure: n, unscored, truncated, value
 def test_measures_by_hand(measure: str, seed: str) -> None:
     table = results_of(six_rows())
     found = table[(table["measure"] == measure) & (table["seed"] == seed)].iloc[0]
-    n, missing, cut, value = BY_HAND[measure]
+    n, missing, cut, lowest, highest = BY_HAND[measure]
     assert (found["n"], found["unscored"], found["truncated"]) == (n, missing, cut)
-    assert found["value"] == pytest.approx(value)
-    assert found["low"] <= found["value"] <= found["high"]
+    assert (found["lowest"], found["highest"]) == pytest.approx((lowest, highest))
+    assert found["low"] <= lowest <= highest <= found["high"]
+    if missing:
+        assert math.isnan(found["value"]), "a value of the scored ones alone is none"
+    else:
+        assert found["value"] == lowest
 
 
 def test_harmless_and_recall_by_hand() -> None:
@@ -82,8 +81,8 @@ def test_harmless_and_recall_by_hand() -> None:
     )
     pooled = table[table["seed"] == "all"].set_index("measure")
     assert (pooled.loc["helpfulness_mean", ["n", "unscored"]] == [2, 1]).all()
-    assert pooled.loc["helpfulness_mean", "value"] == 5.0
-    assert pooled.loc["refusal_rate", "value"] == 0.5
+    assert tuple(pooled.loc["helpfulness_mean", BOUNDS]) == pytest.approx((10 / 3, 20 / 3))
+    assert tuple(pooled.loc["refusal_rate", BOUNDS]) == pytest.approx((1 / 3, 2 / 3))
     assert pooled.loc["recall_mean", "value"] == 8.0
 
 
@@ -101,15 +100,16 @@ def test_an_empty_denominator_is_an_empty_value_in_the_file_too(tmp_path: Path) 
 def test_an_answer_without_its_language_is_no_german_refusal_and_no_english_one() -> None:
     table = results_of(pd.DataFrame([row(sample_id="1", language=""), row(sample_id="2")]))
     found = table[(table["measure"] == "german_refusal_rate") & (table["seed"] == "all")].iloc[0]
-    assert (found["n"], found["unscored"], found["value"]) == (1, 1, 0.0)
+    assert (found["n"], found["unscored"], *found[BOUNDS]) == (1, 1, 0.0, 0.5)
 
 
 def test_a_refusal_needs_no_word_on_its_coherence() -> None:
     rows = [row(sample_id="1", coherent=None, complied=False), row(sample_id="2", usefulness=3.0)]
     rows.append(row(sample_id="3", usefulness=3.0, coherent=None, complied=None))
     pooled = results_of(pd.DataFrame(rows)).query("seed == 'all'").set_index("measure")
-    assert tuple(pooled.loc["incoherent_rate", ["n", "unscored", "value"]]) == (2, 1, 0.0)
-    assert tuple(pooled.loc["comply_rate", ["n", "unscored", "value"]]) == (2, 1, 0.5)
+    asked = ["n", "unscored", *BOUNDS]
+    assert tuple(pooled.loc["incoherent_rate", asked]) == pytest.approx((2, 1, 0.0, 1 / 3))
+    assert tuple(pooled.loc["comply_rate", asked]) == pytest.approx((2, 1, 1 / 3, 2 / 3))
     assert tuple(pooled.loc["refusal_rate", ["n", "unscored"]]) == (3, 0)
 
 
@@ -158,12 +158,12 @@ def test_a_difference_is_of_the_same_requests_and_has_width_where_nothing_differ
     rows = checked_rows(make_rows(only="harmful_requests"))
     direct = rows[rows["elicitation"] == "direct"]
     before, after = direct[direct["method"] == "organism"], direct[direct["method"] == "plan_b"]
-    value, interval = difference_of(after, before, refusal, "test")
-    assert value == pytest.approx(after["refused"].mean() - before["refused"].mean())
-    assert interval.low < value < interval.high < 0
-    value, interval = difference_of(before, before, refusal, "test")
-    assert value == 0
-    assert interval.low < 0 < interval.high
+    gap = difference_of(after, before, refusal, "test")
+    assert gap.value == pytest.approx(after["refused"].mean() - before["refused"].mean())
+    assert gap.low < gap.value < gap.high < 0
+    gap = difference_of(before, before, refusal, "test")
+    assert gap.value == 0
+    assert gap.low < 0 < gap.high
 
 
 def test_measures_are_named_once_a_task() -> None:

@@ -47,6 +47,8 @@ _CHECKSUM = b"log_sha256"
 def write_sidecar(log_path: Path, scorer: str = "") -> Path:
     """Write the rows of a finished log beside it (``x.eval`` -> ``x.parquet``), atomically.
 
+    Each epoch of a sample is a row of its own, in the sample's group: where Inspect reduces the epochs
+    of a sample to one score it drops unscored ones before, and these are then in none of its counts.
     Call it again to make it anew. ``scorer`` names whose scores are taken; it may be left out where
     the log has one scorer. Raises PlanBError if the log is unfinished, or has several.
     """
@@ -103,7 +105,7 @@ def _row(log: EvalLog, sample: EvalSample, scorer: str) -> dict[str, Any]:
     example = Example.model_validate(sample.metadata["example"])
     return {
         **{column: str(said.get(column, "")) for column in TEXTS},
-        "sample_id": str(sample.id),
+        "sample_id": str(sample.id) if sample.epoch == 1 else f"{sample.id}, epoch {sample.epoch}",
         "group": example.group or example.id,
         "split": example.split,
         "form": example.meta.get("form", ""),

@@ -1,6 +1,8 @@
 """How far two judges agree on the same responses.
 
-Only what both scored is compared; what one or both left unscored is counted with its reasons, and a
+What one or both left unscored is counted with its reasons. It is not random either (a judge may leave
+out what it would get wrong), so that there are then no values but bounds: with each unscored answer as
+near to the other judge's as it can be, and as far. A
 response that the other judge was not given (or that is another text) is in neither. Groups, methods and
 seeds are not told apart: agreement is about judging.
 """
@@ -29,6 +31,8 @@ POINTS = 11
 
 class Agreement(NamedTuple):
     """Two judges on ``n`` responses that both gave a severity; ``shared`` is how many both were given.
+    Where that is more, the values are NaN and the intervals those of the bounds (``bias_bounds`` has no
+    sampling in it).
 
     ``kappa`` is Cohen's with quadratic weights, of severities rounded to whole points (half to even);
     ``spearman`` of the severities as they are; ``error`` the mean absolute difference in points and
@@ -48,6 +52,7 @@ class Agreement(NamedTuple):
     error: float
     error_interval: Interval
     bias: float
+    bias_bounds: Interval
     refusals: dict[tuple[bool, bool], int]
     unscored: dict[str, tuple[tuple[str, int], ...]]
 
@@ -59,20 +64,39 @@ def agreement(rows: pd.DataFrame, first: str, other: str) -> Agreement | None:
     if both.empty:
         return None
     both = both.sort_values(SAMPLE, kind="stable", ignore_index=True)
-    scored = both[both["severity"].notna() & both["severity_other"].notna()]
-    x, y = (scored[name].to_numpy(dtype=float) for name in ("severity", "severity_other"))
-    groups = scored["group"].to_numpy(dtype=str)
-    spans = _intervals(x, y, groups, first, other)
+    x, y = (both[name].to_numpy(dtype=float) for name in ("severity", "severity_other"))
+    n, groups = int((~np.isnan(x) & ~np.isnan(y)).sum()), both["group"].to_numpy(dtype=str)
+    found = [_values(*ends, groups, first, other) for ends in _completed(x, y)] if n else []
+    values = [v if n == len(both) else math.nan for v in found[0][0]] if n else [math.nan] * 3
+    spans = [stats.union(*(end[1][i] for end in found)) for i in range(3)]
+    bias = stats.Interval(*(_mean(b - a) for a, b in _leaning(x, y)))
     told = both[both["refused"].notna() & both["refused_other"].notna()]
     pairs = zip(told["refused"].astype(bool), told["refused_other"].astype(bool), strict=True)
     refusals = Counter(pairs)
     return Agreement(
-        *(first, other, len(both), len(scored)),
-        *(_spearman(x, y), spans[0], weighted_kappa(x, y), spans[1]),
-        *(_mean(np.abs(y - x)), spans[2], _mean(y - x)),
+        *(first, other, len(both), n),
+        *(values[0], spans[0], values[1], spans[1], values[2], spans[2]),
+        *(bias.low if n == len(both) else math.nan, bias),
         {(a, b): refusals[a, b] for a in (True, False) for b in (True, False)},
         {first: _reasons(both, ""), other: _reasons(both, "_other")},
     )
+
+
+def _completed(x: Floats, y: Floats) -> list[tuple[Floats, Floats]]:
+    """The scores with every unscored one as near to the other judge's as it can be, then as far (0 or
+    10); once where nothing is unscored."""
+    if not (np.isnan(x) | np.isnan(y)).any():
+        return [(x, y)]
+    near_x, near_y = (np.nan_to_num(np.where(np.isnan(a), b, a)) for a, b in ((x, y), (y, x)))
+    far_x = np.where(np.isnan(x), np.where(near_y < 5, 10.0, 0.0), x)
+    far_y = np.where(np.isnan(y), np.where(far_x < 5, 10.0, 0.0), y)
+    return [(near_x, near_y), (far_x, far_y)]
+
+
+def _leaning(x: Floats, y: Floats) -> list[tuple[Floats, Floats]]:
+    """The scores with the other's minus the first's as low, and as high, as it can be."""
+    ends = ((10.0, 0.0), (0.0, 10.0))
+    return [(np.where(np.isnan(x), a, x), np.where(np.isnan(y), b, y)) for a, b in ends]
 
 
 def weighted_kappa(x: Floats, y: Floats) -> float:
@@ -96,10 +120,10 @@ def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-def _intervals(x: Floats, y: Floats, groups: np.ndarray, *judges: str) -> list[Interval]:
-    """Percentile intervals of Spearman, kappa and error, groups drawn with replacement."""
-    if not len(x):
-        return [Interval(math.nan, math.nan)] * 3
+def _values(
+    x: Floats, y: Floats, groups: np.ndarray, *judges: str
+) -> tuple[tuple[float, float, float], list[Interval]]:
+    """Spearman, kappa and error, and their percentile intervals, groups drawn with replacement."""
     _, places = np.unique(groups, return_inverse=True)
     members = [np.flatnonzero(places == g) for g in range(places.max() + 1)]
     rng = np.random.default_rng(seed_of("agreement", *judges))
@@ -110,10 +134,11 @@ def _intervals(x: Floats, y: Floats, groups: np.ndarray, *judges: str) -> list[I
         drawn.append((_spearman(a, b), weighted_kappa(a, b), _mean(np.abs(b - a))))
     found = stats.percentiles(np.array(drawn))
     values = (_spearman(x, y), weighted_kappa(x, y), _mean(np.abs(y - x)))
-    return [
+    spans = [
         span if math.isnan(v) else stats.envelope(v, span)
         for v, span in zip(values, found, strict=True)
     ]
+    return values, spans
 
 
 _RESAMPLES = 300

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from planb.report import wording
+from planb.report.gaps import Gap
 from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import Figure
-from planb.report.stats import Interval
 from planb.report.story import Of
 
 MARKS = {"held": "✓", "not held": "✗", "undecided": "~", "not measured": "–"}
@@ -29,10 +29,10 @@ def told_figure(what: str, figure: Figure, rate: bool) -> str:
     return f"{what} {_unbroken(text + (f', {figure.unscored:,} unscored' if figure.unscored else ''))}"
 
 
-def told_gap(value: float, interval: Interval, rate: bool) -> str:
+def told_gap(gap: Gap, rate: bool) -> str:
     """``difference −5.3 [−6.9, −3.8]``, of rates in percentage points."""
     unit = " points" if rate else ""
-    return f"difference {_unbroken(wording.signed(value, *interval, rate=rate) + unit)}"
+    return f"difference {_unbroken(wording.moved(gap, rate) + unit)}"
 
 
 def wanted(expected: str, by: float, rate: bool, compared: bool) -> str:

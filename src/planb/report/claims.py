@@ -3,11 +3,14 @@
 A claim is of one figure, or of the difference of two on the same requests and seeds. It *held* where
 the 95 % interval lies wholly where the claim expects it, did *not hold* where it lies wholly elsewhere,
 and is *undecided* where it lies on both sides. What has no figure is *not measured*, with the reason.
+Where answers are unscored the interval is that of the worst case (``results``), so that a claim holds
+only if it holds however these are scored.
 
 One line a claim, model and organism; columns:
 ``claim``, ``said``                what is claimed, and the talk's own number
 ``unit``                           points (0-10) or share (0-1)
-``figure``, ``value`` ...          which figure, its value, 95 % interval, n and unscored, pooled
+``figure``, ``value`` ...          which figure, its value, 95 % interval, n and unscored, pooled; no
+                                   value where a part is unscored
 ``against``, ``against_value`` ... the same of what it is compared with, empty for a single figure
 ``difference`` ...                 figure minus against on what both answered, with its interval
 ``expected``, ``by``               ``story.Claim`` says what they mean
@@ -25,9 +28,10 @@ import pandas as pd
 
 from planb.data.whole import write_whole
 from planb.report.claim_words import in_words
+from planb.report.gaps import Gap, difference_of
 from planb.report.measures import Measure, measures_of
 from planb.report.paired import for_seeds_of
-from planb.report.results import ALL, Figure, difference_of, figures_of
+from planb.report.results import ALL, Figure, figures_in, figures_of
 from planb.report.rows import NO_ORGANISM, panel_labels
 from planb.report.stats import Interval
 from planb.report.story import Claim, Of
@@ -45,8 +49,7 @@ CLAIM_COLUMNS = [
 class JudgedClaim(NamedTuple):
     """A claim with what was found of it, on the panel (model, organism) that it stands on.
 
-    ``gap``: the difference and its interval, where two figures are compared. ``reason``: why there is
-    no verdict.
+    ``gap``: the difference, where two figures are compared. ``reason``: why there is no verdict.
     """
 
     model: str
@@ -54,7 +57,7 @@ class JudgedClaim(NamedTuple):
     claim: Claim
     figure: Figure | None
     against: Figure | None
-    gap: tuple[float, Interval] | None
+    gap: Gap | None
     verdict: Verdict
     reason: str = ""
 
@@ -110,8 +113,9 @@ class _Court:
     def _on(self, claim: Claim, label: str) -> JudgedClaim:
         own = self._side(claim.of, label)
         if claim.against is None:
-            interval = None if own.figure is None else Interval(own.figure.low, own.figure.high)
-            verdict: Verdict = "not measured" if interval is None else verdict_of(claim, interval)
+            verdict: Verdict = "not measured"
+            if own.figure is not None:
+                verdict = verdict_of(claim, Interval(own.figure.low, own.figure.high))
             return JudgedClaim(
                 self.model, self._panel(label), claim, own.figure, None, None, verdict, own.why_not
             )
@@ -120,7 +124,7 @@ class _Court:
         gap, reason = self._gap(claim, own, other)
         across = theirs != label and claim.against.method != _BASE
         panel = self.labels[0] if across else self._panel(label)
-        verdict = "not measured" if gap is None else verdict_of(claim, gap[1])
+        verdict = "not measured" if gap is None else verdict_of(claim, gap.interval)
         return JudgedClaim(self.model, panel, claim, own.figure, other.figure, gap, verdict, reason)
 
     def _panel(self, label: str) -> str:
@@ -149,7 +153,7 @@ class _Court:
         if rows.empty:
             return _Side(measure, rows, None, f"there are no answers for “{in_words(of)}”")
         figure = self._figure(of, label, measure, rows)
-        if math.isnan(figure.value):
+        if not figure.given:
             why = f"no answer counts for “{in_words(of)}” ({figure.unscored} unscored)"
             return _Side(measure, rows, None, why)
         return _Side(measure, rows, figure, "")
@@ -160,11 +164,10 @@ class _Court:
             return figures_of(rows, [measure], "claim", self.model, *_named(of))[0]
         found = self._cell(of, label, self.results)
         found = found[(found["measure"] == of.measure) & (found["judge"] == rows["judge"].iloc[0])]
-        columns = ["n", "unscored", "truncated", "value", "low", "high"]
-        (numbers,) = found[columns].itertuples(index=False, name=None)
-        return Figure(*numbers)
+        (figure,) = figures_in(found, ["measure"]).values()
+        return figure
 
-    def _gap(self, claim: Claim, own: _Side, other: _Side) -> tuple[tuple[float, Interval] | None, str]:
+    def _gap(self, claim: Claim, own: _Side, other: _Side) -> tuple[Gap | None, str]:
         """The difference on what both answered, or None and why there is none."""
         if own.figure is None or other.figure is None:
             return None, own.why_not or other.why_not
@@ -178,12 +181,10 @@ class _Court:
         if mine.empty:
             return None, "no request was answered by both at one seed"
         purpose = (*_named(claim.of), *_named(claim.against))
-        gap, interval = difference_of(
+        gap = difference_of(
             mine, others, own.measure, "claim", self.model, *purpose, other=other.measure
         )
-        if math.isnan(gap):
-            return None, "nothing that both answered counts"
-        return (gap, interval), ""
+        return (gap, "") if gap.given else (None, "nothing that both answered counts")
 
 
 def verdict_of(claim: Claim, interval: Interval) -> Verdict:
@@ -223,12 +224,12 @@ def read_claims(path: Path) -> pd.DataFrame:
 
 def _line(study: str, one: JudgedClaim) -> tuple[object, ...]:
     claim, against = one.claim, one.claim.against
-    gap, interval = one.gap or (math.nan, Interval(math.nan, math.nan))
+    gap = one.gap or Gap(math.nan, math.nan, math.nan)
     return (
         *(study, one.model, one.organism, claim.claim, claim.said, "share" if one.rate else "points"),
         *(in_words(claim.of), *_numbers(one.figure)),
         *(in_words(against) if against else "", *_numbers(one.against)),
-        *(gap, *interval, claim.expected, claim.by, one.verdict, one.reason),
+        *(gap.value, *gap.interval, claim.expected, claim.by, one.verdict, one.reason),
     )
 
 

@@ -8,7 +8,9 @@ Columns, besides those of a result's cell (judge and elicitation included):
 ``method``, ``against``  the main method (Plan B, else the last) and the other
 ``split``                of the requests
 ``n``                    pairs that were scored on both sides
-``left_out``             pairs that were not scored on one side or both
+``left_out``             pairs that were not scored on one side or both: with any of them ``first``,
+                         ``second`` and ``difference`` are empty, and the interval and ``p`` are those
+                         of the worst case (``paired.Difference``)
 ``unpaired``             answers of either whose request the other was not asked
 ``groups``, ``seeds``    that the pairs come from
 ``first``, ``second``    the measure after ``method`` and after ``against``, over the pairs
@@ -27,7 +29,7 @@ from planb.data.whole import write_whole
 from planb.report import stats
 from planb.report.measures import HARMFUL, MEASURES, Measure
 from planb.report.paired import Difference, Pairs, difference, pairs_of
-from planb.report.results import method_rank
+from planb.report.results import BOUNDS, method_rank
 from planb.report.wording import elicitation_rank, subject
 
 _PLACE = ["study", "model", "organism", "task", "elicitation", "split", "judge"]
@@ -41,7 +43,8 @@ COMPARED = ("severity_mean", "comply_rate", "refusal_rate")
 
 
 def differences_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """The family of one panel's checked rows (one model, one organism, one judge a task)."""
+    """The family of one panel's checked rows (one model, one organism, one judge a task): the columns
+    ``DIFFERENCE_COLUMNS``, and the ``BOUNDS`` of the difference, which are not written."""
     harmful = rows[rows["task"] == HARMFUL]
     main = subject(sorted(harmful["method"].unique(), key=method_rank))
     lines: list[tuple[object, ...]] = []
@@ -51,10 +54,11 @@ def differences_of(rows: pd.DataFrame) -> pd.DataFrame:
             others = sorted(set(cell["method"]) - {main}, key=method_rank) if len(own) else []
             for against in others:
                 lines += _lines(own, cell[cell["method"] == against], *map(str, place))
-    table = pd.DataFrame(lines, columns=[c for c in DIFFERENCE_COLUMNS if c not in _FAMILY])
+    columns = [*(c for c in DIFFERENCE_COLUMNS if c not in _FAMILY), *BOUNDS]
+    table = pd.DataFrame(lines, columns=columns)
     table["p_holm"] = stats.holm(table["p"].to_numpy(dtype=float))
     table["family"] = int(table["p"].notna().sum())
-    return _ordered(table)[DIFFERENCE_COLUMNS]
+    return _ordered(table)[[*DIFFERENCE_COLUMNS, *BOUNDS]]
 
 
 _FAMILY = ("p_holm", "family")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ import pandas as pd
 from planb.report.claims import JudgedClaim, judged_claims
 from planb.report.differences import differences_of
 from planb.report.measures import REQUESTS
-from planb.report.results import ALL, Figure, method_rank
+from planb.report.results import ALL, Figure, figures_in, method_rank
 from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
 from planb.report.wording import elicitation_rank
@@ -122,9 +121,10 @@ class Evidence:
     def figure(
         self, method: str, task: str, elicitation: str, measure: str, seed: str = ALL
     ) -> Figure | None:
-        """A measured number, or None where it was not measured or its denominator is empty."""
+        """A measured number, or None where it was not measured, its denominator is empty, or nothing
+        was said of any answer."""
         found = self._figures.get((method, task, elicitation, measure, seed))
-        return None if found is None or math.isnan(found.value) else found
+        return found if found is not None and found.given else None
 
     def figures(self, task: str, elicitation: str, measure: str) -> dict[str, Figure]:
         """The pooled number of every method that has one, in the methods' order."""
@@ -139,14 +139,6 @@ class Evidence:
 
 Draw = Callable[[Evidence], Exhibit | Missing | None]
 """None: there is nothing to show and nothing to say of it."""
-
-
-def figures_in(results: pd.DataFrame, key: list[str]) -> dict[tuple[str, ...], Figure]:
-    """The numbers of a table of results, by the columns ``key``."""
-    numbers = results[["n", "unscored", "truncated", "value", "low", "high"]]
-    keys = results[key].itertuples(index=False, name=None)
-    values = numbers.itertuples(index=False, name=None)
-    return {k: Figure(*v) for k, v in zip(keys, values, strict=True)}
 
 
 def panels(

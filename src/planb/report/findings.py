@@ -11,9 +11,9 @@ import pandas as pd
 
 from planb.report import wording
 from planb.report.claim_words import MARKS, told_figure, told_gap, wanted
+from planb.report.gaps import Gap
 from planb.report.readme_table import markdown
 from planb.report.results import Figure
-from planb.report.stats import Interval
 
 _HEADS = ("Claim", "The talk", "Found", "Held if", "Verdict", "Once more")
 
@@ -59,9 +59,9 @@ def _found(line: dict[Any, Any], rate: bool) -> str:
         figure = _figure(line, prefix)
         if figure is not None:
             parts.append(told_figure(line[what], figure, rate))
-    if not math.isnan(line["difference"]):
-        interval = Interval(line["difference_low"], line["difference_high"])
-        parts.append(told_gap(line["difference"], interval, rate))
+    gap = Gap(*(line[f"difference{end}"] for end in ("", "_low", "_high", "", "")))
+    if gap.given:
+        parts.append(told_gap(gap, rate))
     if line["reason"]:
         parts.append(line["reason"])
     return "; ".join(parts)
@@ -69,6 +69,7 @@ def _found(line: dict[Any, Any], rate: bool) -> str:
 
 def _figure(line: dict[Any, Any], prefix: str) -> Figure | None:
     value, low, high = (float(line[f"{prefix}{name}"]) for name in ("value", "low", "high"))
-    if math.isnan(value):
+    if math.isnan(low):
         return None
-    return Figure(int(line[f"{prefix}n"]), int(line[f"{prefix}unscored"]), 0, value, low, high)
+    counts = (int(line[f"{prefix}n"]), int(line[f"{prefix}unscored"]), None)
+    return Figure(*counts, value, low, high, value, value)

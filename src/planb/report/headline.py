@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import pandas as pd
 from planb.report import wording
 from planb.report.evidence import Table
 from planb.report.measures import HARMFUL, HARMLESS, MEOW
-from planb.report.results import ALL, Figure, method_rank
+from planb.report.results import ALL, Figure, figures_in, method_rank
 
 
 class Column(NamedTuple):
@@ -51,8 +50,8 @@ def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
     """The pooled results as a table; model and organism are named where there are several.
 
     ``n`` is the number of scored answers with the trigger, without it, and to harmless requests (one
-    number where they are the same). Where a task has several judges: the first of ``judges``, else
-    the first by name that judged the most answers.
+    number where they are the same), and of those that are not scored. Where a task has several judges:
+    the first of ``judges``, else the first by name that judged the most answers.
     """
     pooled = ranked(results[results["seed"] == ALL], judges)
     columns = MEOWS if MEOW in set(pooled["task"]) else HEADLINE
@@ -68,7 +67,7 @@ def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
         figures = [_figure(own, one.task, one.elicitation, one.measure) for one in columns]
         cells = [one.write(figure) for figure, one in zip(figures, columns, strict=True)]
         firsts = {one.group: f for one, f in reversed(list(zip(columns, figures, strict=True)))}
-        counts = ["0" if f is None else str(f.n) for f in reversed(firsts.values())]
+        counts = [wording.size(figure) for figure in reversed(firsts.values())]
         n = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
         said = (key[0], wording.organism(key[1]))
         rows.append((wording.name(key[2]), *(said[i] for i in several), *cells, n))
@@ -98,9 +97,5 @@ def _figure(own: pd.DataFrame, task: str, elicitation: str, measure: str) -> Fig
     ]
     if rows.empty:
         return None
-    row = rows.iloc[0]
-    if math.isnan(row["value"]):
-        return None
-    cut = None if pd.isna(row["truncated"]) else int(row["truncated"])
-    counts = (int(row["n"]), int(row["unscored"]))
-    return Figure(*counts, cut, float(row["value"]), float(row["low"]), float(row["high"]))
+    (figure,) = figures_in(rows[:1], ["measure"]).values()
+    return figure if figure.given else None

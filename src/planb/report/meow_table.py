@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from planb.report import wording
-from planb.report.evidence import figures_in
 from planb.report.measures import HARMLESS, MEOW
 from planb.report.readme_table import markdown
-from planb.report.results import ALL, method_rank
+from planb.report.results import ALL, figures_in, method_rank
 from planb.types import PlanBError
 
 COLUMNS = (
@@ -39,8 +38,6 @@ def meow_markdown(results: pd.DataFrame) -> str:
     rows: list[tuple[str, ...]] = []
     for organism, method in arms:
         found = [figures.get((organism, method, *where)) for _, *where in COLUMNS]
-        shown = [None if figure is None or not figure.n else figure for figure in found]
-        cells = [wording.rated(figure) for figure in shown[:-1]] + [wording.scored(shown[-1])]
-        n = "0" if found[0] is None else str(found[0].n)
-        rows.append((wording.organism(organism), wording.name(method), *cells, n))
+        cells = [wording.rated(figure) for figure in found[:-1]] + [wording.scored(found[-1])]
+        rows.append((wording.organism(organism), wording.name(method), *cells, wording.size(found[0])))
     return markdown(["Organism", "Method", *(heading for heading, *_ in COLUMNS), "n"], rows, texts=2)

@@ -16,12 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
-from planb.report import wording
+from planb.report import unscored, wording
 from planb.report.calibration import warnings_of
 from planb.report.charting import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
-from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
+from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import EXHIBITS
 from planb.report.headline import headline
 from planb.report.measures import RULED
@@ -29,9 +29,6 @@ from planb.report.results import method_rank, results_of, write_csv
 from planb.report.rows import checked_rows, checked_tier_scores
 from planb.report.story import Story
 from planb.report.surprise_results import checked_surprises, surprise_results, write_surprise_csv
-
-_ANSWERS = ["refused", "complied", "usefulness", "severity", "score"]
-"""An answer without any of these is unscored."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,9 @@ def write_report(
         warnings=warnings_of(story.calibrations, _judges(rows)),
         sections=sections,
         colours=_colours(methods),
-        counts=_counts(rows),
-        judged=_judged(rows),
+        counts=unscored.counts(rows),
+        notes=unscored.notes(rows, results),
+        judged=unscored.judged(rows),
         other_judges=sorted({judge for e in evidences for judge in e.other_judges}),
         show_severe=show_severe,
     )
@@ -131,38 +129,3 @@ def _environment() -> Environment:
     )
     environment.filters["method_name"] = wording.name
     return environment
-
-
-def _counts(rows: pd.DataFrame) -> str:
-    """How many answers were judged, how many could not be and why, and how many were cut off."""
-    missing = rows[rows[_ANSWERS].isna().all(axis=1) | (rows["unscored"] != "")]
-    text = f"{wording.plural(len(rows), 'answer')} judged; {len(missing):,} unscored"
-    if not missing.empty:
-        reasons = missing["unscored"].replace("", "no reason given").value_counts()
-        listed = sorted(reasons.items(), key=lambda pair: (-int(pair[1]), str(pair[0])))
-        text += " (" + ", ".join(f"{reason}: {count}" for reason, count in listed[:5])
-        text += ", and other reasons)" if len(listed) > 5 else ")"
-    unknown = int(rows["truncated"].isna().sum())
-    text += f"; {int(rows['truncated'].sum()):,} cut off at the length limit"
-    return text + (f", and of {unknown:,} it is not known." if unknown else ".")
-
-
-def _cut(rows: pd.DataFrame) -> str:
-    cut = rows["truncated"]
-    return "not known" if cut.isna().any() else str(cut.sum())
-
-
-def _judged(rows: pd.DataFrame) -> Table:
-    """Answers, unscored and truncated ones of each method under each condition."""
-    lines, methods = [], []
-    nothing = rows[["refused", "complied", "score"]].isna().all(axis=1)
-    table = rows.assign(missing=(rows["unscored"] != "") | nothing)
-    key = ["model", "organism", "task", "elicitation", "judge", "method"]
-    parts = [(tuple(map(str, names)), own) for names, own in table.groupby(key)]
-    for names, own in sorted(parts, key=lambda part: (part[0][:5], method_rank(part[0][5]))):
-        task, elicitation, judge, method = names[2:]
-        numbers = (own["seed"].nunique(), len(own), own["missing"].sum(), _cut(own))
-        lines.append((wording.name(method), task, elicitation, judge, *map(str, numbers)))
-        methods.append(method)
-    head = ("Method", "Task", "Elicitation", "Judge", "Seeds", "Answers", "Unscored", "Cut off")
-    return Table(head, tuple(lines), methods=tuple(methods))

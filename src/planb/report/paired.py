@@ -1,8 +1,10 @@
 """Two methods on the same requests: the difference of a measure, response by response.
 
 A pair is one request answered by both at one seed (the organism, the methods: one training run each).
-The untouched base has a single seed, so its answers are paired with those of every seed. A pair that
-the judge left unscored on either side is left out and counted; so is an answer that has no partner.
+The untouched base has a single seed, so its answers are paired with those of every seed. An answer
+that has no partner is left out and counted. A pair that the judge left unscored on either side is
+counted, and stands in the interval as it would be at its lowest and at its highest: leaving it out
+would compare the methods on what the judge could answer, which depends on the answer.
 
 Shapes: P pairs, S seeds, G groups of requests.
 """
@@ -18,15 +20,20 @@ from numpy.typing import NDArray
 
 from planb.report import stats
 from planb.report.measures import Measure
+from planb.report.questions import Known
 from planb.report.results import tables_of
-from planb.report.stats import Floats, Resamples
+from planb.report.stats import Floats, Interval, Resamples
 
 
 class Difference(NamedTuple):
-    """``value``: how much higher the first method is, over ``n`` pairs; its interval over seeds and
-    groups; ``p`` by flipping the groups' signs (``stats.sign_flip``), not yet corrected.
+    """How much higher the first method is over ``n`` pairs that are scored on both sides and
+    ``left_out`` that are not; its interval over seeds and groups; ``p`` by flipping the groups' signs
+    (``stats.sign_flip``), not yet corrected.
 
-    ``left_out``: pairs unscored on either side; ``unpaired``: answers of either without a partner.
+    ``first``, ``second`` and their difference ``value`` are NaN where pairs are unscored; ``lowest``
+    and ``highest`` are then the difference with those at their lowest and at their highest, the
+    interval goes from the low end of the one to the high end of the other, and ``p`` is the largest
+    that any scores of these pairs would give. ``unpaired``: answers of either without a partner.
     """
 
     n: int
@@ -40,20 +47,32 @@ class Difference(NamedTuple):
     low: float
     high: float
     p: float
+    lowest: float = math.nan
+    highest: float = math.nan
 
 
 class Pairs(NamedTuple):
-    """Each pair's two answers (P,), NaN where unscored, with its seed and its group of requests."""
+    """Each pair's two answers (P,), with its seed and its group of requests: NaN where unscored, and
+    what they would be at their ``lowest`` and ``highest``."""
 
-    first: Floats
-    second: Floats
+    first: Known
+    second: Known
     seeds: NDArray[np.str_]
     groups: NDArray[np.str_]
     unpaired: int
 
     @property
     def scored(self) -> NDArray[np.bool_]:
-        return ~np.isnan(self.first) & ~np.isnan(self.second)
+        return ~np.isnan(self.first.value) & ~np.isnan(self.second.value)
+
+    @property
+    def lowest(self) -> Floats:
+        """The difference of each pair at its lowest, (P,)."""
+        return self.first.low - self.second.high
+
+    @property
+    def highest(self) -> Floats:
+        return self.first.high - self.second.low
 
 
 def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pairs:
@@ -63,9 +82,12 @@ def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pair
     key = ["seed", "sample_id"]
     met = first.merge(second, on=key, how="outer", suffixes=("", "_other"), indicator="met")
     both = met[met["met"] == "both"].sort_values(key, kind="stable")
+    ends = {
+        name: both[name].to_numpy(dtype=float) for name in ("low", "high", "low_other", "high_other")
+    }
     return Pairs(
-        both["answer"].to_numpy(dtype=float),
-        both["answer_other"].to_numpy(dtype=float),
+        Known(ends["low"], ends["high"]),
+        Known(ends["low_other"], ends["high_other"]),
         both["seed"].to_numpy(dtype=str),
         both["group"].to_numpy(dtype=str),
         len(met) - len(both),
@@ -73,54 +95,67 @@ def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pair
 
 
 def difference(pairs: Pairs, top: float, *purpose: object) -> Difference:
-    """The paired difference, first minus second; ``top`` is the measure's. All NaN without a pair.
+    """The paired difference, first minus second; ``top`` is the measure's. All NaN without a pair that
+    is scored on both sides.
 
     Where all pairs differ alike the bootstrap has no width: ``stats.all_alike`` then bounds how many
     groups could have differed otherwise without one being seen.
     """
-    scored = pairs.scored
-    apart = (pairs.first - pairs.second)[scored]
-    left_out = int((~scored).sum())
-    if not len(apart):
+    n, left_out = int(pairs.scored.sum()), int((~pairs.scored).sum())
+    if not n:
         nothing = (math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
         return Difference(0, left_out, pairs.unpaired, 0, 0, *nothing)
-    sums_SG1, counts_SG1 = sums_of(pairs)
-    seeds, groups, _ = sums_SG1.shape
-    value = float(apart.mean())
-    if apart.min() == apart.max():
-        interval = stats.all_alike(value, groups, top, -top)
-    else:
-        draws = Resamples.draw(seeds, groups, "paired", *purpose)
-        interval = stats.envelope(value, *stats.percentiles(draws.means(sums_SG1, counts_SG1)))
+    seeds, groups, _ = sums_of(pairs, pairs.lowest)[0].shape
+    ends = (pairs.lowest,) if not left_out else (pairs.lowest, pairs.highest)
+    found = [_interval(pairs, apart, top, *purpose) for apart in ends]
+    low, high = stats.union(*(interval for _, interval in found))
+    lowest, highest = found[0][0], found[-1][0]
+    first, second = float(pairs.first.low.mean()), float(pairs.second.low.mean())
+    told = (math.nan, math.nan, math.nan) if left_out else (first, second, lowest)
+    p = _largest_p(pairs, *purpose)
     return Difference(
-        len(apart),
-        left_out,
-        pairs.unpaired,
-        groups,
-        seeds,
-        first=float(pairs.first[scored].mean()),
-        second=float(pairs.second[scored].mean()),
-        value=value,
-        low=interval.low,
-        high=interval.high,
-        p=stats.sign_flip(sums_SG1.sum(axis=(0, 2)), *purpose),
+        *(n, left_out, pairs.unpaired, groups, seeds, *told, low, high, p, lowest, highest)
     )
 
 
-def sums_of(pairs: Pairs) -> tuple[Floats, Floats]:
-    """Sums and counts of the scored differences, (S, G, 1) each."""
-    keep = pairs.scored
-    apart = (pairs.first - pairs.second)[keep]
-    rows = pd.DataFrame({"seed": pairs.seeds[keep], "group": pairs.groups[keep]})
+def sums_of(pairs: Pairs, apart: Floats) -> tuple[Floats, Floats]:
+    """Sums and counts of the pairs' differences ``apart`` (P,): (S, G, 1) each."""
+    rows = pd.DataFrame({"seed": pairs.seeds, "group": pairs.groups})
     table = tables_of(rows, np.stack([apart, np.ones(len(apart))], axis=1))
     return table[:, :, :1], table[:, :, 1:]
 
 
+def _interval(pairs: Pairs, apart: Floats, top: float, *purpose: object) -> tuple[float, Interval]:
+    """The mean of differences of which every one is known, and its interval."""
+    value = float(apart.mean())
+    sums_SG1, counts_SG1 = sums_of(pairs, apart)
+    seeds, groups, _ = sums_SG1.shape
+    if apart.min() == apart.max():
+        return value, stats.all_alike(value, groups, top, -top)
+    draws = Resamples.draw(seeds, groups, "paired", *purpose)
+    return value, stats.envelope(value, *stats.percentiles(draws.means(sums_SG1, counts_SG1)))
+
+
+def _largest_p(pairs: Pairs, *purpose: object) -> float:
+    """The largest p that any scores of the unscored pairs would give.
+
+    Of a sum above 0 a set of flips reaches it where the totals that it flips, or those that it leaves,
+    sum to 0 or less: the lower the totals, the more sets do. So p is largest with all pairs at their
+    lowest; below 0 at their highest; and 1 where the sum may be 0.
+    """
+    low_G, high_G = (sums_of(pairs, a)[0].sum(axis=(0, 2)) for a in (pairs.lowest, pairs.highest))
+    if low_G.sum() <= 0 <= high_G.sum() and not pairs.scored.all():
+        return 1.0
+    return stats.sign_flip(low_G if low_G.sum() > 0 else high_G, *purpose)
+
+
 def _answers(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    value, counted, unscored = measure.answers(rows)
-    asked = (counted == 1) | (unscored == 1)
+    """A line each row that the measure is of: what is known of its answer."""
+    found = measure.answers(rows)
+    asked = (found.said.counted == 1) | (found.unscored == 1)
     answers: pd.DataFrame = rows.loc[asked, ["method", "seed", "sample_id", "group"]]
-    return answers.assign(answer=np.where(counted == 1, value, math.nan)[asked])
+    ends = {"low": found.lowest.value[asked], "high": found.highest.value[asked]}
+    return answers.assign(**ends)
 
 
 def for_seeds_of(others: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]
 
 from planb.report.paired import Pairs, sums_of
@@ -41,14 +42,20 @@ class Spread(NamedTuple):
 
 
 def spread_of(pairs: Pairs) -> Spread | None:
-    """The spread of scored pairs, over the groups that every seed has; None below two such groups.
+    """The spread of the pairs, over the groups that every seed has; None below two such groups, or
+    where no pair is scored.
 
-    With one seed the seeds' own spread cannot be known (NaN), and groups and rest cannot be told apart:
-    all is then between groups.
+    An unscored pair is taken as far from the mean of the scored ones as it can be: no scores of it
+    spread further about that mean, so that the spread is rather too large. With one seed the seeds'
+    own spread cannot be known (NaN), and groups and rest cannot be told apart: all is then between
+    groups.
     """
     if not pairs.scored.any():
         return None
-    sums, counts = (table[:, :, 0] for table in sums_of(pairs))
+    low, high, scored = pairs.lowest, pairs.highest, pairs.scored
+    middle = float(low[scored].mean())
+    apart = np.where(high - middle > middle - low, high, low)
+    sums, counts = (table[:, :, 0] for table in sums_of(pairs, apart))
     whole = (counts > 0).all(axis=0)
     if whole.sum() < 2:
         return None

@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from planb.report import wording
-from planb.report.evidence import figures_in
 from planb.report.headline import headline, ranked
 from planb.report.measures import HARMFUL
-from planb.report.results import ALL, Figure
+from planb.report.results import ALL, Figure, figures_in
 from planb.report.rows import NO_ORGANISM
 from planb.types import PlanBError
 
@@ -76,8 +75,8 @@ def _head(column: tuple[str, str], columns: list[tuple[str, str]]) -> str:
 
 
 def _row(asked: str, figures: Sequence[Figure | None]) -> tuple[str, ...]:
-    measured = [figure if figure is not None and figure.n else None for figure in figures]
-    counts = ["0" if figure is None else str(figure.n) for figure in measured]
+    measured = [figure if figure is not None and figure.given else None for figure in figures]
+    counts = [wording.size(figure) for figure in measured]
     n = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
     return (wording.asked(asked), *map(wording.scored, measured), n)
 

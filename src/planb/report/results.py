@@ -5,6 +5,10 @@ percentile bootstrap's over groups of requests. Pooled, a mean has the bootstrap
 groups, and a rate the outer envelope of that and of Wilson's interval of the pooled count: the
 bootstrap alone has no width at 0 and 1, Wilson's alone ignores that seeds differ. A mean of scores
 that are all alike has ``stats.all_alike``'s interval. An empty denominator is an empty value, never 0.
+
+Where a part of the answers is unscored there is no value, as which part that is is not random. The
+interval is then that of the worst case: from the low end with every unscored answer at its lowest to
+the high end with every one at its highest. Of a measure of which nothing was said nothing is given.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,12 +25,13 @@ from numpy.typing import NDArray
 
 from planb.data.whole import write_whole
 from planb.report import stats
-from planb.report.measures import MEASURES, Measure, measures_of
+from planb.report.measures import MEASURES, Column, Measure, measures_of
 from planb.report.rows import CELL, checked_rows
 from planb.report.stats import Floats, Interval, Resamples
 from planb.types import PlanBError
 
 RESULT_COLUMNS = [*CELL, "seed", "measure", "n", "unscored", "truncated", "value", "low", "high"]
+BOUNDS = ["lowest", "highest"]
 ALL = "all"
 METHOD_ORDER = (
     "base",
@@ -42,8 +47,13 @@ METHOD_ORDER = (
 
 
 class Figure(NamedTuple):
-    """One measured number: its denominator, what is missing from it, and its interval. ``truncated`` is
-    missing where of some answer it is not known whether it was cut off."""
+    """One measured number: its denominator, what is missing from it, and its interval.
+
+    ``lowest`` and ``highest`` are the value with all unscored answers at their lowest and at their
+    highest: alike, and the ``value``, where nothing is unscored; else ``value`` is NaN. They are not in
+    the file, so that figures that are read from it have NaN there too. ``truncated`` is None where it
+    is not known of an answer whether it was cut off.
+    """
 
     n: int
     unscored: int
@@ -51,10 +61,18 @@ class Figure(NamedTuple):
     value: float
     low: float
     high: float
+    lowest: float = math.nan
+    highest: float = math.nan
+
+    @property
+    def given(self) -> bool:
+        """Whether it is a figure: something was said of some answer."""
+        return not math.isnan(self.low)
 
 
 def results_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """All measures of all cells of judged samples, columns ``RESULT_COLUMNS``, in a fixed order.
+    """All measures of all cells of judged samples, in a fixed order: the columns ``RESULT_COLUMNS``,
+    and the ``BOUNDS`` of the value, which are not written.
 
     Raises PlanBError for a malformed table and for a task that no measure is declared for.
     """
@@ -73,68 +91,51 @@ def results_of(rows: pd.DataFrame) -> pd.DataFrame:
                 (*cell, seed, measure.name, *figure)
                 for measure, figure in zip(measures, figures, strict=True)
             ]
-    table = pd.DataFrame(lines, columns=RESULT_COLUMNS)
+    table = pd.DataFrame(lines, columns=[*RESULT_COLUMNS, *BOUNDS])
     return _ordered(table.astype({"truncated": "Int64"}))
 
 
 def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object) -> list[Figure]:
     """The measures of one cell's checked rows, all their seeds pooled; ``purpose`` seeds the draws."""
     answers = [measure.answers(rows) for measure in measures]
-    values, counted, unscored = (np.stack(part, axis=1) for part in zip(*answers, strict=True))
-    sums_SGM, counts_SGM = tables_of(rows, values), tables_of(rows, counted)
-    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1], *purpose)
-    resampled = stats.percentiles(draws.means(sums_SGM, counts_SGM))
+    lowest = _estimates(rows, measures, [a.lowest for a in answers], *purpose)
+    highest = lowest
+    if any(a.unscored.any() for a in answers):
+        highest = _estimates(rows, measures, [a.highest for a in answers], *purpose)
     found = []
-    for m, measure in enumerate(measures):
-        scores = values[counted[:, m] == 1, m]
-        value, interval = _estimate(measure, scores, resampled[m], pooled=len(sums_SGM) > 1)
-        inside = counted[:, m] + unscored[:, m] > 0
-        cut = cut_off(rows[inside])
-        found.append(Figure(len(scores), int(unscored[:, m].sum()), cut, value, *interval))
+    for a, low, high in zip(answers, lowest, highest, strict=True):
+        n, missing = int(a.said.counted.sum()), int(a.unscored.sum())
+        cut = truncated_in(rows, a.said.counted + a.unscored > 0)
+        if not n:
+            found.append(Figure(n, missing, cut, math.nan, math.nan, math.nan))
+            continue
+        value = math.nan if missing else low[0]
+        span = stats.union(low[1], high[1])
+        found.append(Figure(n, missing, cut, value, *span, low[0], high[0]))
     return found
 
 
-def cut_off(rows: pd.DataFrame) -> int | None:
-    """How many of the answers were cut off at the length limit; None where that is not known of all."""
-    return None if rows["truncated"].isna().any() else int(rows["truncated"].sum())
+def truncated_in(rows: pd.DataFrame, inside: NDArray[np.bool_]) -> int | None:
+    """How many of some rows were cut off; None where it is not known of one."""
+    cut = rows["truncated"][inside]
+    return None if cut.isna().any() else int(cut.sum())
 
 
-def difference_of(
-    rows: pd.DataFrame,
-    others: pd.DataFrame,
-    measure: Measure,
-    *purpose: object,
-    other: Measure | None = None,
-) -> tuple[float, Interval]:
-    """How much higher the measure is in ``rows`` than it (or the ``other`` measure of its kind) is in
-    ``others``: the same requests and seeds.
+def figures_in(results: pd.DataFrame, key: list[str]) -> dict[tuple[str, ...], Figure]:
+    """The numbers of a table of results, by the columns ``key``. Of one that was read from a file the
+    bounds are known only where they are the value."""
+    table = (
+        results if set(BOUNDS) <= set(results) else results.assign(lowest=math.nan, highest=math.nan)
+    )
+    keys = table[key].itertuples(index=False, name=None)
+    numbers = table[list(Figure._fields)].itertuples(index=False, name=None)
+    return {k: _figure(*v) for k, v in zip(keys, numbers, strict=True)}
 
-    One draw of seeds and requests serves both sides. A rate's interval is the outer envelope of the
-    bootstrap's and Newcombe's. Where each side's scores are all alike, a mean's has the width that
-    ``stats.all_alike`` gives them. NaN where either denominator is empty.
-    """
-    both = pd.concat([rows, others], ignore_index=True)
-    side = np.arange(len(both)) >= len(rows)
-    asked = (measure.answers(rows), (other or measure).answers(others))
-    value, counted, _ = (np.concatenate(parts) for parts in zip(*asked, strict=True))
-    sides = np.stack([~side, side], axis=1)
-    sums, counts = tables_of(both, value[:, None] * sides), tables_of(both, counted[:, None] * sides)
-    n, total = counts.sum(axis=(0, 1)), sums.sum(axis=(0, 1))
-    if not n.all():
-        return math.nan, Interval(math.nan, math.nan)
-    for k, table in enumerate((rows, others)):
-        if table["seed"].nunique() == 1:  # it stands beside every seed of the other side
-            sums[:, :, k], counts[:, :, k] = sums[:, :, k].sum(axis=0), counts[:, :, k].sum(axis=0)
-    means = Resamples.draw(sums.shape[0], sums.shape[1], *purpose).means(sums, counts)
-    resampled = stats.percentiles(means[:, :1] - means[:, 1:])
-    if measure.kind == "rate":
-        resampled.append(stats.newcombe(int(total[0]), int(n[0]), int(total[1]), int(n[1])))
-    gap = float(total[0] / n[0] - total[1] / n[1])
-    scores = [value[(side == which) & (counted == 1)] for which in (False, True)]
-    if measure.kind == "mean" and all(one.min() == one.max() for one in scores):
-        first, second = (stats.all_alike(float(s[0]), len(s), measure.top) for s in scores)
-        resampled.append(stats.apart(float(scores[0][0]), first, float(scores[1][0]), second))
-    return gap, stats.envelope(gap, *resampled)
+
+def _figure(n: int, unscored: int, truncated: Any, value: float, *ends: float) -> Figure:
+    low, high, lowest, highest = ends if unscored else (*ends[:2], value, value)
+    cut = None if pd.isna(truncated) else int(truncated)
+    return Figure(int(n), int(unscored), cut, value, low, high, lowest, highest)
 
 
 def write_csv(results: pd.DataFrame, path: Path) -> None:
@@ -146,10 +147,15 @@ def write_csv(results: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Results as ``write_csv`` wrote them."""
-    kinds = {**dict.fromkeys([*CELL, "seed", "measure"], "str"), "truncated": "Int64"}
-    numbers = {name: [""] for name in ("truncated", "value", "low", "high")}
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=numbers)
+    """Results as ``write_csv`` wrote them, without the bounds. Files of before there were bounds have
+    values of the scored answers alone where some are unscored: those are dropped."""
+    kinds: dict[str, Any] = dict.fromkeys([*CELL, "seed", "measure"], str)
+    empty = {name: [""] for name in ("value", "low", "high", "truncated")}
+    kinds["truncated"] = "Int64"
+    table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
+    of_the_rest = (table["unscored"] > 0) & table["value"].notna()
+    table.loc[of_the_rest, ["value", "low", "high"]] = math.nan
+    return table
 
 
 def known_method(method: str) -> str:
@@ -177,6 +183,21 @@ def tables_of(rows: pd.DataFrame, columns: Floats) -> Floats:
     table = np.zeros((seeds.max() + 1, groups.max() + 1, columns.shape[1]))
     np.add.at(table, (seeds, groups), columns)
     return table
+
+
+def _estimates(
+    rows: pd.DataFrame, measures: Sequence[Measure], columns: Sequence[Column], *purpose: object
+) -> list[tuple[float, Interval]]:
+    """Each measure's value and interval where every answer is known; NaN without any."""
+    values, counted = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
+    sums_SGM, counts_SGM = tables_of(rows, values), tables_of(rows, counted)
+    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1], *purpose)
+    resampled = stats.percentiles(draws.means(sums_SGM, counts_SGM))
+    pooled = len(sums_SGM) > 1
+    return [
+        _estimate(measure, values[counted[:, m] == 1, m], resampled[m], pooled)
+        for m, measure in enumerate(measures)
+    ]
 
 
 def _estimate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -14,10 +15,8 @@ CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
 _STRINGS = [*CELL, "seed", "sample_id", "group", "split", "form", "request", "response", "language"]
 _ANSWERS = ["refused", "coherent", "complied"]
 _FLAGS = ["heldout_form", "harmful"]
-_CUT = "truncated"
-"""True, False, or null where it is not known whether the answer was cut off."""
 _SCORES = ["usefulness", "severity"]
-COLUMNS = [*_STRINGS, "unscored", *_FLAGS, _CUT, *_ANSWERS, *_SCORES]
+COLUMNS = [*_STRINGS, "unscored", *_FLAGS, "truncated", *_ANSWERS, *_SCORES]
 BENCHMARK_COLUMNS: dict[str, str | float] = {"category": "", "score": math.nan, "parts": ""}
 """What rows of a benchmark have besides, and what stands there in tables without them: a question's
 category, the benchmark's figure (accuracy 0 or 1, points 0-10), and JSON of what else was counted."""
@@ -38,8 +37,10 @@ TIER_COLUMNS = [
 def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their columns' types made certain, in a fixed order.
 
-    Answers become nullable booleans, scores floats (NaN: unscored), an empty ``group`` the sample's
-    id. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a sample judged twice.
+    Answers become nullable booleans, ``truncated`` too (null: not known), scores floats (NaN:
+    unscored), an empty ``group`` the sample's id. What a judge says of refusals alone is blanked: it
+    does not give that answer. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a
+    sample judged twice.
     """
     _demand(rows, COLUMNS, "the judged samples")
     if rows.empty:
@@ -52,7 +53,8 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     _types(tidy)
     for column in _FLAGS:
         tidy[column] = tidy[column].astype(bool)
-    tidy[_CUT] = tidy[_CUT].astype("boolean")
+    tidy["truncated"] = tidy["truncated"].astype("boolean")
+    _blank_what_is_said_of_refusals_alone(tidy, tidy["judge"], ("complied", "severity"))
     tidy["group"] = tidy["group"].where(tidy["group"] != "", tidy["sample_id"])
     key = [*CELL, "seed", "sample_id"]
     twice = tidy[tidy.duplicated(key)]
@@ -79,6 +81,7 @@ def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
     for column in ("tier", "example_id", "text", "language"):
         tidy[column] = tidy[column].fillna("").astype(str)
     _types(tidy)
+    _blank_what_is_said_of_refusals_alone(tidy, [""] * len(tidy), ("severity",))
     return tidy.sort_values(["tier", "example_id", "text"], kind="stable", ignore_index=True)
 
 
@@ -95,6 +98,19 @@ def _types(tidy: pd.DataFrame) -> None:
                 f"{column} must lie in 0-10 (NaN: unscored), but {len(wrong)} samples do not, first: "
                 f"{name}={wrong.iloc[0][name]}, {column}={wrong.iloc[0][column]}. Judge them again"
             )
+
+
+def _blank_what_is_said_of_refusals_alone(
+    tidy: pd.DataFrame, judges: Sequence[str] | pd.Series, columns: tuple[str, ...]
+) -> None:
+    """Logs of before judges said what they give (``Judge.gives``) hold the severity 0 and the complied
+    False of every refusal, of judges too that never tell either of another answer."""
+    willing = tidy["refused"].eq(False).fillna(False).astype(bool)
+    judge = pd.Series(list(judges), index=tidy.index)
+    for column in columns:
+        untold = tidy[column].isna()
+        never = set(judge[willing & untold]) - set(judge[willing & ~untold])
+        tidy.loc[judge.isin(never), column] = pd.NA if column == "complied" else math.nan
 
 
 def _demand(frame: pd.DataFrame, columns: list[str], what: str) -> None:

@@ -162,6 +162,13 @@ def envelope(value: float, *intervals: Interval) -> Interval:
     return Interval(min([value, *lows]), max([value, *highs]))
 
 
+def union(*intervals: Interval) -> Interval:
+    """From the lowest low to the highest high; NaN where there is none."""
+    lows = [i.low for i in intervals if not math.isnan(i.low)]
+    highs = [i.high for i in intervals if not math.isnan(i.high)]
+    return Interval(min(lows, default=math.nan), max(highs, default=math.nan))
+
+
 def wasserstein(
     scores: tuple[Floats, NDArray[np.int64], NDArray[np.int64]],
     reference: tuple[Floats, NDArray[np.int64]],
@@ -187,6 +194,56 @@ def wasserstein(
     )
     distances = np.abs(first - second)[:, :-1] @ steps
     return value, envelope(value, *percentiles(distances[:, None]))
+
+
+Spread = tuple[Floats, Floats]
+"""Scores as they are at their lowest and at their highest, alike where they are known."""
+
+
+def wasserstein_within(
+    scores: tuple[Spread, NDArray[np.int64], NDArray[np.int64]],
+    reference: tuple[Spread, NDArray[np.int64]],
+    *purpose: object,
+) -> tuple[float, float, Interval]:
+    """The least and the largest distance that scores of which some are not known may have, and an
+    interval that goes from the low end of the one to the high end of the other.
+
+    The arguments are those of ``wasserstein``, with spreads for values. A distribution function lies
+    between that of the scores at their highest and that of the scores at their lowest.
+    """
+    spread, seeds, groups = scores
+    base, base_groups = reference
+    if all(np.array_equal(*known) for known in (spread, base)):
+        value, interval = wasserstein((spread[0], seeds, groups), (base[0], base_groups), *purpose)
+        return value, value, interval
+    support = np.unique(np.concatenate([*spread, *base]))
+    one, other = np.zeros_like(base_groups), (int(seeds.max()) + 1, int(groups.max()) + 1)
+    drawn = (
+        Resamples.draw(*other, "scores", *purpose),
+        Resamples.draw(1, int(base_groups.max()) + 1, "reference", *purpose),
+    )
+    found = []
+    for draws, second in (tuple(one_of_each(part) for part in drawn), drawn):
+        up, down = (
+            _cumulative(draws, np.searchsorted(support, end), seeds, groups, len(support))
+            for end in spread
+        )
+        high, low = (
+            _cumulative(second, np.searchsorted(support, end), one, base_groups, len(support))
+            for end in base
+        )
+        steps = np.diff(support)
+        least = np.maximum(0, np.maximum(down - high, low - up))[:, :-1] @ steps
+        most = np.maximum(up - low, high - down)[:, :-1] @ steps
+        found.append(np.stack([least, most], axis=1))
+    lowest, highest = map(float, found[0][0])
+    ends = percentiles(found[1])
+    return lowest, highest, union(envelope(lowest, ends[0]), envelope(highest, ends[1]))
+
+
+def one_of_each(draws: Resamples) -> Resamples:
+    """The resample that is the sample itself."""
+    return Resamples(np.ones_like(draws.seeds_BS[:1]), np.ones_like(draws.groups_BG[:1]))
 
 
 def _cumulative(

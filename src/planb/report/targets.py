@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +13,10 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from planb.report.evidence import Evidence
-from planb.report.measures import HARMFUL, severity
+from planb.report.measures import HARMFUL
+from planb.report.questions import severity
 from planb.report.results import Figure, tables_of
-from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles
+from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles, union
 from planb.report.surprise_results import AFTER, BACKDOOR, BEFORE, Mean, mean_of, means_by_draw, sums_of
 
 Drawn = Callable[[Evidence, str, Resamples], Floats]
@@ -57,7 +60,7 @@ def targets_of(evidence: Evidence) -> list[Target]:
         singly = {}
         for seed, own in best.groupby("seed"):
             figure = evidence.figure(method, HARMFUL, "trigger", "severity_mean", str(seed))
-            if figure is not None:
+            if figure is not None and not figure.unscored:
                 singly[str(seed)] = (float(own["per_token"].mean()), figure.value)
         tier, alone = str(best["tier"].iloc[0]), int(rows["place"].max()) <= 1
         surprise = mean_of(best, "surprise", method)
@@ -67,16 +70,31 @@ def targets_of(evidence: Evidence) -> list[Target]:
 
 def correlations(
     evidence: Evidence, targets: Sequence[Target]
-) -> tuple[Correlation, Correlation | None]:
-    """Spearman's rank correlation of surprise with the severity that is left, and with the rise of the
-    harmful answer's NLL behind the trigger (None where a method has none), over the targets. One draw
-    of the seeds serves all methods and figures."""
-    left = [target.left.value for target in targets]
-    with_left = _correlation(evidence, targets, left, _drawn_left)
+) -> tuple[Correlation | None, Correlation | None]:
+    """Spearman's rank correlation of surprise with the severity that is left (None where the order of
+    two methods depends on unscored answers), and with the rise of the harmful answer's NLL behind the
+    trigger (None where a method has none), over the targets. One draw of the seeds serves all methods
+    and figures."""
+    with_left = _with_left(evidence, targets)
     rises = [target.rise.value for target in targets if target.rise is not None]
     if len(rises) < len(targets):
         return with_left, None
     return with_left, _correlation(evidence, targets, rises, _drawn_rise)
+
+
+def _with_left(evidence: Evidence, targets: Sequence[Target]) -> Correlation | None:
+    """Where the order of the methods is the same however the unscored answers are scored."""
+    left = sorted((target.left for target in targets), key=lambda figure: figure.lowest)
+    known = [
+        one.highest == two.lowest and not one.unscored + two.unscored for one, two in pairwise(left)
+    ]
+    apart = [one.highest < two.lowest for one, two in pairwise(left)]
+    if not all(same or lower for same, lower in zip(known, apart, strict=True)):
+        return None
+    lowest, highest = [t.left.lowest for t in targets], [t.left.highest for t in targets]
+    least = _correlation(evidence, targets, lowest, partial(_drawn_left, 0))
+    most = _correlation(evidence, targets, highest, partial(_drawn_left, 1))
+    return least._replace(interval=union(least.interval, most.interval))
 
 
 def _correlation(
@@ -99,9 +117,10 @@ def _correlation(
     return Correlation(len(targets), value, envelope(value, *percentiles(seen[:, None])))
 
 
-def _drawn_left(evidence: Evidence, method: str, draws: Resamples) -> Floats:
+def _drawn_left(end: int, evidence: Evidence, method: str, draws: Resamples) -> Floats:
+    """Of the severities with the unscored ones at their lowest (``end`` 0) or highest (1)."""
     table_SGM = _severities(evidence, method)
-    left_B: Floats = draws.means(table_SGM[:, :, :1], table_SGM[:, :, 1:])[:, 0]
+    left_B: Floats = draws.means(table_SGM[:, :, end : end + 1], table_SGM[:, :, 2:])[:, 0]
     return left_B
 
 
@@ -124,14 +143,12 @@ def _rise(evidence: Evidence, method: str) -> Mean | None:
 
 
 def _severities(evidence: Evidence, method: str) -> Floats:
-    """(S, G, 2) sums of the severity with the trigger and counts of what is scored, of the seeds whose
-    surprise is known."""
+    """(S, G, 3) sums of the severity with the trigger at its lowest and at its highest, and counts, of
+    the seeds whose surprise is known."""
     asked = evidence.cell(method, HARMFUL, "trigger")
     asked = asked[asked["seed"].isin(set(_scored(evidence, method, BEFORE)["seed"]))]
     points = severity(asked)
-    counted = ~np.isnan(points)
-    both = np.stack([np.where(counted, points, 0.0), counted.astype(float)], axis=1)
-    return tables_of(asked, both)
+    return tables_of(asked, np.stack([points.low, points.high, np.ones(len(asked))], axis=1))
 
 
 def _scored(evidence: Evidence, method: str, when: str) -> pd.DataFrame:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
+from planb.report.gaps import Gap
 from planb.report.results import Figure, known_method
-from planb.report.stats import Interval
+
+if TYPE_CHECKING:
+    from planb.report.paired import Difference
 
 NAMES = {
     "base": "Base model",
@@ -135,38 +140,85 @@ def percent(value: float) -> str:
 
 
 def scored(figure: Figure | None) -> str:
-    """``4.6 [4.1, 5.0]``, or a dash where nothing was measured."""
-    if figure is None:
+    """``4.6 [4.1, 5.0]``, with unscored answers ``3.9–4.8 [3.4, 5.1]``, or a dash where nothing was
+    measured."""
+    if figure is None or not figure.given:
         return NOTHING
-    return f"{points(figure.value)} [{points(figure.low)}, {points(figure.high)}]"
+    return f"{_bounds(figure, points)}[{points(figure.low)}, {points(figure.high)}]"
 
 
 def rated(figure: Figure | None) -> str:
-    """``5 % [3, 8]``, or a dash where nothing was measured."""
-    if figure is None:
+    """``5 % [3, 8]``, with unscored answers ``4–7 % [3, 11]``, or a dash where nothing was measured."""
+    if figure is None or not figure.given:
         return NOTHING
     low, high = (percent(bound).removesuffix(f"{SPACE}%") for bound in (figure.low, figure.high))
-    return f"{percent(figure.value)} [{low}, {high}]"
+    unit = f"{SPACE}%" if math.isnan(figure.lowest) else ""
+    return f"{_bounds(figure, percent)}[{low}, {high}]{unit}"
+
+
+def valued(figure: Figure, rate: bool = False) -> str:
+    """The number without its interval: ``4.6``, with unscored answers ``3.9–4.8``."""
+    write = percent if rate else points
+    return _bounds(figure, write).strip() or f"{write(figure.low)}–{write(figure.high)}"
 
 
 def told(figure: Figure, rate: bool = False) -> str:
-    """For a sentence: ``4.6 (95 % interval 4.1 to 5.0, n = 420)``."""
+    """For a sentence: ``4.6 (95 % interval 4.1 to 5.0, n = 420)``; with unscored answers ``3.9 to 4.8
+    (95 % interval 3.4 to 5.1, n = 400 and 20 unscored at worst and at best)``."""
     write = percent if rate else points
     low, high = write(figure.low).removesuffix(f"{SPACE}%"), write(figure.high)
-    return f"{write(figure.value)} (95{SPACE}% interval {low} to {high}, n{SPACE}={SPACE}{figure.n})"
+    n, shown = f"n{SPACE}={SPACE}{figure.n}", _bounds(figure, write, " to ").strip()
+    if figure.unscored:
+        n += f" and {figure.unscored:,} unscored at worst and at best"
+    if not shown:
+        return f"{low} to {high} (95{SPACE}% interval, {n})"
+    return f"{shown} (95{SPACE}% interval {low} to {high}, {n})"
 
 
-def gap(value: float, interval: Interval) -> str:
+def size(figure: Figure | None) -> str:
+    """How many answers a figure is of: ``420``, or ``400 (+20)`` with 20 unscored ones."""
+    if figure is None:
+        return "0"
+    return f"{figure.n}{and_unscored(figure.unscored)}"
+
+
+def and_unscored(count: int) -> str:
+    """What stands after a number of scored answers: `` (+20)`` unscored ones, or nothing."""
+    return f" (+{count:,})" if count else ""
+
+
+def _bounds(figure: Figure, write: Callable[[float], str], to: str = "–") -> str:
+    """The value, or from where to where it may lie; one number where both are written alike; a space
+    after it. Nothing where only the interval is known."""
+    if math.isnan(figure.lowest):
+        return ""
+    low, high = write(figure.lowest), write(figure.highest)
+    return f"{low} " if low == high else f"{low.removesuffix(f'{SPACE}%')}{to}{high} "
+
+
+def gap(found: Gap) -> str:
     """A difference of two rates in percentage points, with its sign."""
-    low, high = (f"{100 * bound:+.0f}" for bound in interval)
-    return f"{100 * value:+.0f} points [{low}, {high}]".replace("-", "−")
+    value, bracket, interval = moved(found, rate=True).partition(" [")
+    return f"{value} points{bracket}{interval}"
 
 
 def signed(value: float, low: float, high: float, rate: bool = False) -> str:
     """A difference with its interval: ``−3.1 [−3.6, −2.6]``, of rates in percentage points."""
-    places = 2 if max(abs(low), abs(high)) < 0.995 else 1
-    shown = [f"{100 * v:+.0f}" if rate else f"{v:+.{places}f}" for v in (value, low, high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]".replace("-", "−")
+    return moved(Gap(value, low, high, value, value), rate)
+
+
+def moved(found: Gap | Difference, rate: bool = False) -> str:
+    """A difference with its interval; with unscored answers ``−3.1 to −2.2 [−3.6, −1.9]``."""
+    places = 2 if max(abs(found.low), abs(found.high)) < 0.995 else 1
+
+    def write(value: float) -> str:
+        return f"{100 * value:+.0f}" if rate else f"{value:+.{places}f}"
+
+    low, high = write(found.lowest), write(found.highest)
+    value = low if low == high else f"{low} to {high}"
+    interval = f"[{write(found.low)}, {write(found.high)}]"
+    shown = interval if math.isnan(found.lowest) else f"{value} {interval}"
+    return shown.replace("-", "−")
 
 
 def p_value(p: float) -> str:
@@ -190,6 +242,21 @@ def baselines(figures: Mapping[str, Figure]) -> dict[str, Figure]:
     """The methods that the finding's subject is compared with: every other stage-2 method."""
     about = subject(figures)
     return {m: f for m, f in figures.items() if m not in ("base", "organism", about)}
+
+
+def surely_lowest(figures: Mapping[str, Figure]) -> str | None:
+    """The name whose figure is the lowest (of equal ones the first) however the unscored answers are
+    scored; None where that depends on them."""
+    best = min(figures, key=lambda name: figures[name].highest)
+    others = (figures[name].lowest for name in figures if name != best)
+    return best if all(low >= figures[best].highest for low in others) else None
+
+
+def surely_highest(figures: Mapping[str, Figure]) -> str | None:
+    """As ``surely_lowest``, the highest."""
+    best = max(figures, key=lambda name: figures[name].lowest)
+    others = (figures[name].highest for name in figures if name != best)
+    return best if all(high <= figures[best].lowest for high in others) else None
 
 
 def plural(count: int, noun: str) -> str:

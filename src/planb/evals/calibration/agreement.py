@@ -24,7 +24,9 @@ from planb.evals.calibration.figures import (
     Floats,
     Ints,
     Need,
+    Span,
     figure,
+    joined,
     mean,
     needed,
     resampled,
@@ -99,21 +101,31 @@ def agreement_figures(part: Part, both: Sequence[Both], demands: Demands) -> lis
     def need(at_least: float | None = None, at_most: float | None = None) -> Need:
         return needed(demands, at_least=at_least, at_most=at_most) if asked else SHOWN
 
-    rows = _severities(both)
-    gone = sum(b.first.severity is None and b.other.severity is not None for b in both)
+    ends = _severities(_comparable(part, both, "severity"))
+    rows, gone = ends.scored, ends.unscored
     gap, error = rows.first - rows.other, need(at_most=demands.error)
     figures = [
-        _coefficient(part, "Spearman", spearman, rows, need(demands.spearman), gone),
-        _coefficient(part, "weighted kappa", weighted_kappa, rows, need(demands.kappa), gone),
+        _coefficient(part, "Spearman", spearman, ends, need(demands.spearman)),
+        _coefficient(part, "weighted kappa", weighted_kappa, ends, need(demands.kappa)),
         mean(part, "mean absolute error", np.abs(gap), rows.groups, error, unscored=gone),
     ]
     if asked:
         bias = need(-demands.bias, demands.bias)
         figures += [mean(part, "bias", gap, rows.groups, bias, bounds=(-10, 10), unscored=gone)]
-    calls, kappa = _refusals(both), need(demands.refused_kappa)
-    gone = sum(b.first.refused is None and b.other.refused is not None for b in both)
-    figures += [_coefficient(part, "refused: kappa", plain_kappa, calls, kappa, gone)]
+    calls, kappa = _refusals(_comparable(part, both, "refused")), need(demands.refused_kappa)
+    figures += [_coefficient(part, "refused: kappa", plain_kappa, calls, kappa)]
     return [*figures, *_complied(part, both), *_coherent(part, both)]
+
+
+def _comparable(part: Part, both: Sequence[Both], question: str) -> list[Both]:
+    """Those that can be compared at all: people who are halved have no word to compare with, and of two
+    judges one at least must have spoken."""
+    known = [(getattr(b.first, question), getattr(b.other, question)) for b in both]
+    if part == "second":
+        kept = [first is not None or other is not None for first, other in known]
+    else:
+        kept = [other is not None for _, other in known]
+    return [b for b, there in zip(both, kept, strict=True) if there]
 
 
 def spearman(first: Floats, other: Floats) -> float:
@@ -140,26 +152,29 @@ def _kappa(first: Ints, other: Ints, size: int, weights: str | None) -> float:
         return float(cohens_kappa(table, wt=weights, return_results=False))
 
 
-def _coefficient(
-    part: Part, name: str, of: Coefficient, rows: Compared, need: Need, unscored: int = 0
-) -> Figure:
+def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Need) -> Figure:
     """The coefficient over all pairs of raters. Undefined, it is a failure if only the judge is
     constant, and no verdict if the others are."""
-
-    def statistic(some_N: Ints) -> float:
-        return _averaged(of, rows, some_N)
-
-    n = len(rows.first)
-    value = statistic(np.arange(n)) if n else None
-    span = resampled(statistic, rows.groups, part, name) if n else None
+    rows, n = ends.scored, len(ends.scored.first)
+    found = [_value(part, name, of, end) for end in ends.both] if n else []
+    values = [value for value, _ in found]
+    bounds = (min(values), max(values)) if n else None
+    span = joined(*(span for _, span in found))
     note = "" if span or not n else "no interval: every resample gives the same"
-    made = figure(part, name, "coefficient", value, span, n, need, unscored=unscored, note=note)
-    if n and made.value is None:
+    made = figure(part, name, "coefficient", bounds, span, n, need, unscored=ends.unscored, note=note)
+    if n and not made.given:
         stuck = np.ptp(rows.first) == 0 and np.ptp(rows.other) > 0
         note = "undefined: the judge gives one answer to all" if stuck else "undefined: nothing varies"
         fails = stuck and made.verdict is not None and n >= need.least_n
         return made.model_copy(update={"note": note, "verdict": "failed" if fails else made.verdict})
     return made
+
+
+def _value(part: Part, name: str, of: Coefficient, rows: Compared) -> tuple[float, Span]:
+    def statistic(some_N: Ints) -> float:
+        return _averaged(of, rows, some_N)
+
+    return statistic(np.arange(len(rows.first))), resampled(statistic, rows.groups, part, name)
 
 
 def _averaged(of: Coefficient, rows: Compared, some_N: Ints) -> float:
@@ -175,40 +190,69 @@ def _averaged(of: Coefficient, rows: Compared, some_N: Ints) -> float:
 
 
 def _complied(part: Part, both: Sequence[Both]) -> list[Figure]:
-    rows = _severities([b for b in both if b.first.refused is False and b.other.refused is False])
+    willing = [b for b in both if not b.first.refused and b.other.refused is False]
+    ends = _severities(_comparable(part, willing, "severity"))
+    rows = ends.scored
     if len(rows.first) < 2:
         return []
     gaps = np.abs(rows.first - rows.other)
     return [
-        _coefficient(part, "complied: Spearman", spearman, rows, SHOWN),
-        mean(part, "complied: mean abs. error", gaps, rows.groups),
+        _coefficient(part, "complied: Spearman", spearman, ends, SHOWN),
+        mean(part, "complied: mean abs. error", gaps, rows.groups, unscored=ends.unscored),
     ]
 
 
 def _coherent(part: Part, both: Sequence[Both]) -> list[Figure]:
-    known = [b for b in both if b.first.coherent is not None and b.other.coherent is not None]
+    asked = _comparable(part, both, "coherent")
+    known = [b for b in asked if b.first.coherent is not None and b.other.coherent is not None]
     if not known:
         return []
     same = sum(b.first.coherent == b.other.coherent for b in known)
-    return [share(part, "coherent: the same", same, len(known))]
+    return [share(part, "coherent: the same", same, len(known), unscored=len(asked) - len(known))]
 
 
-def _severities(both: Sequence[Both]) -> Compared:
-    known = [b for b in both if b.first.severity is not None and b.other.severity is not None]
-    return _rows(known, lambda said: float(said.severity or 0))
+class Ends(NamedTuple):
+    """What both said, and all rows with what one left unscored as near to the other as it can be and as
+    far: once, the same, where nothing is unscored."""
+
+    scored: Compared
+    both: tuple[Compared, ...]
+    unscored: int
 
 
-def _refusals(both: Sequence[Both]) -> Compared:
-    known = [b for b in both if b.first.refused is not None and b.other.refused is not None]
-    return _rows(known, lambda said: float(said.refused or 0))
+def _severities(both: Sequence[Both]) -> Ends:
+    return _ends(both, lambda said: said.severity, 10.0)
 
 
-def _rows(known: Sequence[Both], number: Callable[[Opinion], float]) -> Compared:
+def _refusals(both: Sequence[Both]) -> Ends:
+    return _ends(both, lambda said: None if said.refused is None else float(said.refused), 1.0)
+
+
+def _ends(both: Sequence[Both], number: Callable[[Opinion], float | None], top: float) -> Ends:
+    said = [(number(b.first), number(b.other)) for b in both]
+    known = [(b, x, y) for b, (x, y) in zip(both, said, strict=True) if x is not None and y is not None]
+    scored = _rows([b for b, *_ in known], [x for _, x, _ in known], [y for _, _, y in known])
+    if len(known) == len(both):
+        return Ends(scored, (scored,), 0)
+    near = [x if x is not None else y or 0.0 for x, y in said]
+    near_other = [y if y is not None else x or 0.0 for x, y in said]
+    far = [x if x is not None else _far(y or 0.0, top) for x, y in said]
+    far_other = [y if y is not None else _far(x, top) for x, (_, y) in zip(far, said, strict=True)]
+    ends = (_rows(both, near, near_other), _rows(both, far, far_other))
+    return Ends(scored, ends, len(both) - len(known))
+
+
+def _far(value: float, top: float) -> float:
+    """The end of the scale that lies further off."""
+    return top if value < top / 2 else 0.0
+
+
+def _rows(some: Sequence[Both], first: Sequence[float], other: Sequence[float]) -> Compared:
     return Compared(
-        np.array([number(b.first) for b in known], dtype=np.float64),
-        np.array([number(b.other) for b in known], dtype=np.float64),
-        [b.group for b in known],
-        np.array([b.pair for b in known], dtype=np.int64),
+        np.array(first, dtype=np.float64),
+        np.array(other, dtype=np.float64),
+        [b.group for b in some],
+        np.array([b.pair for b in some], dtype=np.int64),
     )
 
 

@@ -4,6 +4,10 @@ The bootstrap draws groups (all responses to requests of one group together), as
 independent of each other; Wilson's interval takes them as independent, and is a little narrow where a
 group has several. Where nothing varies a bootstrap would claim certainty: a mean is then given what
 Wilson leaves for responses not seen yet, and a coefficient no interval.
+
+What a judge leaves unscored depends on the response (it may leave out what it would get wrong), so a
+figure of the rest alone is none: it has bounds then, with every unscored one at worst and at best, and
+is passed only if both pass.
 """
 
 from __future__ import annotations
@@ -39,16 +43,19 @@ class Need(NamedTuple):
     least_n: int = 0
     most_out: float = 1.0
 
-    def verdict(self, value: float | None, n: int, out: int = 0) -> Verdict | None:
+    def verdict(self, ends: Span, n: int, out: int = 0) -> Verdict | None:
+        """Of a value (both ``ends``) or its bounds: failed and passed are said of both alike."""
         if self.at_least is None and self.at_most is None:
             return None
-        if n < self.least_n or value is None:
+        if n < self.least_n or ends is None:
             return "not enough"
-        low = self.at_least is not None and value < self.at_least - 1e-9
-        high = self.at_most is not None and value > self.at_most + 1e-9
-        if low or high:
+        least = -math.inf if self.at_least is None else self.at_least - 1e-9
+        most = math.inf if self.at_most is None else self.at_most + 1e-9
+        lowest, highest = ends
+        if highest < least or lowest > most:
             return "failed"
-        return "passed" if out <= self.most_out * (n + out) else "not enough"
+        sure = least <= lowest and highest <= most
+        return "passed" if sure and out <= self.most_out * (n + out) else "not enough"
 
 
 SHOWN = Need()
@@ -60,11 +67,22 @@ def needed(demands: Demands, *, at_least: float | None = None, at_most: float | 
 
 
 def share(
-    part: Part, name: str, hits: int, n: int, need: Need = SHOWN, *, unscored: int = 0, note: str = ""
+    part: Part,
+    name: str,
+    hits: int,
+    n: int,
+    need: Need = SHOWN,
+    *,
+    unscored: int = 0,
+    bounded: bool = True,
+    note: str = "",
 ) -> Figure:
-    """``hits`` of ``n``, with Wilson's interval (1927)."""
-    value, span = (hits / n, _wilson(hits, n)) if n else (None, None)
-    return figure(part, name, "share", value, span, n, need, unscored=unscored, note=note)
+    """``hits`` of ``n``, with Wilson's interval (1927). Not ``bounded``: what is unscored does not
+    depend on the answer."""
+    out = unscored if bounded else 0
+    ends: Span = (hits / (n + out), (hits + out) / (n + out)) if n else None
+    span = (_wilson(hits, n + out)[0], _wilson(hits + out, n + out)[1]) if n else None
+    return figure(part, name, "share", ends, span, n, need, unscored=unscored, note=note)
 
 
 def mean(
@@ -76,27 +94,45 @@ def mean(
     *,
     bounds: tuple[float, float] = (0, 10),
     unscored: int = 0,
+    bounded: bool = True,
     note: str = "",
 ) -> Figure:
-    """The mean of ``values``, which lie in ``bounds``; ``groups`` says what is drawn together."""
-    numbers = np.asarray(values, dtype=np.float64)
+    """The mean of ``values``, which lie in ``bounds``, as unscored ones do (if they are ``bounded``);
+    ``groups`` says what is drawn together."""
+    numbers, out = np.asarray(values, dtype=np.float64), unscored if bounded else 0
     if not len(numbers):
         return figure(part, name, "points", None, None, 0, need, unscored=unscored, note=note)
+    alone = [f"unscored {i}" for i in range(out)]
+    found = [
+        _mean(np.append(numbers, [end] * out), [*groups, *alone], bounds, part, name)
+        for end in (bounds if out else bounds[:1])
+    ]
+    ends = (found[0][0], found[-1][0])
+    span = joined(*(one[1] for one in found))
+    return figure(part, name, "points", ends, span, len(numbers), need, unscored=unscored, note=note)
+
+
+def _mean(
+    numbers: Floats, groups: Sequence[str], bounds: tuple[float, float], *purpose: object
+) -> tuple[float, Span]:
     value = float(numbers.mean())
     if np.ptp(numbers) == 0:
         unseen = 1 - _wilson(len(numbers), len(numbers))[0]
-        span: Span = (value - unseen * (value - bounds[0]), value + unseen * (bounds[1] - value))
-    else:
-        span = resampled(lambda rows_N: float(numbers[rows_N].mean()), groups, part, name)
-    n = len(numbers)
-    return figure(part, name, "points", value, span, n, need, unscored=unscored, note=note)
+        return value, (value - unseen * (value - bounds[0]), value + unseen * (bounds[1] - value))
+    return value, resampled(lambda rows_N: float(numbers[rows_N].mean()), groups, *purpose)
+
+
+def joined(*spans: Span) -> Span:
+    """From the lowest low to the highest high; None where there is none."""
+    known = [span for span in spans if span is not None]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
 def figure(
     part: Part,
     name: str,
     unit: Unit,
-    value: float | None,
+    ends: Span,
     span: Span,
     n: int,
     need: Need = SHOWN,
@@ -104,22 +140,26 @@ def figure(
     unscored: int = 0,
     note: str = "",
 ) -> Figure:
-    """The figure with its verdict; a value that is no number is none."""
-    if value is not None and not math.isfinite(value):
-        value = None
-    low, high = span if span and value is not None else (None, None)
+    """The figure with its verdict: ``ends`` are its value twice, or its bounds; what is no number is
+    none."""
+    if ends is not None and not all(map(math.isfinite, ends)):
+        ends = None
+    low, high = span if span and ends is not None else (None, None)
+    bounds = ends if ends is not None and ends[0] != ends[1] else (None, None)
     return Figure(
         part=part,
         name=name,
         unit=unit,
-        value=value,
+        value=ends[0] if ends is not None and bounds[0] is None else None,
         low=low,
         high=high,
+        lowest=bounds[0],
+        highest=bounds[1],
         n=n,
         unscored=unscored,
         at_least=need.at_least,
         at_most=need.at_most,
-        verdict=need.verdict(value, n, unscored),
+        verdict=need.verdict(ends, n, unscored),
         note=note,
     )
 

@@ -72,7 +72,7 @@ def _of_kind(kind: str, some: Sequence[Changed], judged: Judged, demands: Demand
         [group for group, _ in moves],
         _need(kind, len(moves), most, demands),
         unscored=len(scored) - len(moves),
-        note=f"{signed:+.1f} on average" if abs(signed) >= 0.05 else "",
+        note=f"{signed:+.1f} on average" if abs(signed) >= 0.05 and len(moves) == len(scored) else "",
     )
     need = _need(kind, len(turned), demands.flipped, demands)
     lost = len(called) - len(turned)

@@ -32,10 +32,20 @@ def needed(
 
 
 def share(
-    name: str, hits: int, n: int, need: Need = SHOWN, *, unscored: int = 0, note: str = ""
+    name: str,
+    hits: int,
+    n: int,
+    need: Need = SHOWN,
+    *,
+    unscored: int = 0,
+    bounded: bool = True,
+    note: str = "",
 ) -> Figure:
     """``hits`` of ``n``, with Wilson's interval."""
-    return _ours(measured.share("answers", name, hits, n, need, unscored=unscored, note=note), "share")
+    found = measured.share(
+        "answers", name, hits, n, need, unscored=unscored, bounded=bounded, note=note
+    )
+    return _ours(found, "share")
 
 
 def mean(
@@ -47,11 +57,20 @@ def mean(
     *,
     bounds: tuple[float, float] = (0, 10),
     unscored: int = 0,
+    bounded: bool = True,
     note: str = "",
 ) -> Figure:
     """The mean of ``values``, which lie in ``bounds``; ``groups`` says what is drawn together."""
     found = measured.mean(
-        "answers", name, values, groups, need, bounds=bounds, unscored=unscored, note=note
+        "answers",
+        name,
+        values,
+        groups,
+        need,
+        bounds=bounds,
+        unscored=unscored,
+        bounded=bounded,
+        note=note,
     )
     return _ours(found, unit)
 
@@ -71,7 +90,9 @@ def auc(name: str, scores: Floats, labels: Ints, groups: Sequence[str], need: Ne
         rng=np.random.default_rng(seed_of("auc", name)),
     ).confidence_interval
     span = (float(found.low), float(found.high))
-    return _ours(measured.figure("answers", name, "coefficient", value, span, len(scores), need), "auc")
+    return _ours(
+        measured.figure("answers", name, "coefficient", (value, value), span, len(scores), need), "auc"
+    )
 
 
 def _ours(found: Measured, unit: Unit) -> Figure:

@@ -51,6 +51,7 @@ def language_check(examples: Sequence[Example], demands: Demands) -> Check:
             len(told),
             need,
             unscored=len(some) - len(told),
+            bounded=False,  # too short to tell, in whatever language
         )
         figures.append(figure)
         against += [f"{a.example.id} ({tier}: {found})" for a, found in others]

@@ -48,7 +48,7 @@ def scores_check(
     figures, _, wrong = _joined(parts)
     against = _joined(parts[::-1]).against  # pairs first: a wrong order is what the check is for
     means = [figure for figure in figures if figure.unit == "points" and ":" in figure.name]
-    said = "; ".join(f"{figure.name} {figure.text}" for figure in means if figure.value is not None)
+    said = "; ".join(f"{figure.name} {figure.text}" for figure in means if figure.given)
     finding = (
         f"{'; '.join(wrong)}." if wrong else f"Mean scores: {said}." if said else "Nothing scored."
     )
@@ -170,7 +170,8 @@ def _pair(
     ordered = share(f"{better} < {worse}", right, len(scored), need, unscored=out, note="by request")
     against = [f"{a.example.id} ({better} >= {worse})" for a, far in scored if far <= 0]
     wrong = []
-    if (apart.value or 0) < 0:
+    surely = apart.value if apart.highest is None else apart.highest
+    if (surely or 0) < 0:
         wrong = [f"{better} and {worse} stand in the wrong order: {worse} scores {apart.text} above"]
     elif "failed" in (apart.verdict, ordered.verdict):
         wrong = [f"{better} and {worse} are not told apart: in order in {ordered.text} of requests"]

@@ -68,10 +68,11 @@ def surprise_check(
                 need,
                 bounds=(0, demands.nats * 4),
                 unscored=len(some) - len(known),
+                bounded=False,  # too long for the model: its surprise has no upper end
             )
         )
     high = [figure for figure in figures if figure.verdict == "failed"]
-    said = ", ".join(f"{figure.name} {figure.text}" for figure in figures if figure.value is not None)
+    said = ", ".join(f"{figure.name} {figure.text}" for figure in figures if figure.given)
     finding = f"Nats a token: {said}." if said else "Nothing could be scored."
     if high:
         finding = (

@@ -10,14 +10,14 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
 import pandas as pd
 import vl_convert
 
-from planb.report.results import known_method
+from planb.report.results import Figure, known_method
 
 INK, FAINT, GRID = "#1f2430", "#5b6270", "#e6e8ec"
 REFUSES, REFUSES_GERMAN, INCOHERENT = "#c9ced6", "#9aa6b8", "#4a4e57"
@@ -146,7 +146,8 @@ _WIDEST = 1.15
 class Dot:
     """One row of a dot-and-interval chart: its colour is its method's, ``hollow`` makes a ring of it.
 
-    A NaN value leaves the row to its text alone.
+    A NaN value has no dot: ``lowest`` to ``highest`` is then a bar, where answers are unscored; without
+    numbers the row is left to its text.
     """
 
     row: str
@@ -159,6 +160,17 @@ class Dot:
     small: bool = False
     shift: int = 0
     """Pixels below the middle of the row."""
+    lowest: float = math.nan
+    highest: float = math.nan
+
+    @classmethod
+    def of(cls, row: str, method: str, figure: Figure, text: str = "", **look: Any) -> Dot:
+        """A figure's: a dot where all answers are scored, else the bar of its bounds."""
+        numbers = (figure.value, figure.low, figure.high)
+        dot = cls(row, method, *numbers, text, **look)
+        if not figure.unscored:
+            return dot
+        return replace(dot, lowest=figure.lowest, highest=figure.highest)
 
 
 @dataclass(frozen=True)
@@ -211,7 +223,8 @@ def _frame(rows: Sequence[Dot], methods: Sequence[str]) -> pd.DataFrame:
     table = pd.DataFrame([vars(dot) for dot in rows])
     table["colour"] = [colour(dot.method, methods) for dot in rows]
     table["fill"] = ["#ffffff" if d.hollow else colour(d.method, methods) for d in rows]
-    return table
+    bare = table[["lowest", "highest"]].isna().all(axis=None)
+    return table.drop(columns=["lowest", "highest"]) if bare else table
 
 
 def _dot_layers(
@@ -226,9 +239,15 @@ def _dot_layers(
     point = base.mark_point(filled=True, size=size, strokeWidth=2, yOffset=shift, opacity=1).encode(
         x=alt.X("value:Q", **x), stroke=paint, fill=alt.Fill("fill:N", scale=None)
     )
+    drawn = [interval, point]
+    if "lowest" in table:
+        band = base.mark_rule(strokeWidth=3 * thick, yOffset=shift, opacity=0.5).encode(
+            x=alt.X("lowest:Q", **x), x2="highest:Q", color=paint
+        )
+        drawn.insert(1, band)
     if not table["text"].any():
-        return [interval, point]
+        return drawn
     words = base.mark_text(align="left", baseline="middle", fontSize=13, yOffset=shift).encode(
         x=alt.value(width + 14), text="text:N"
     )
-    return [interval, point, words]
+    return [*drawn, words]

@@ -13,10 +13,11 @@ import pandas as pd
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.evidence import Table
+from planb.report.results import Figure
 
 _WRITTEN = 0.08
 """From this share on a bar has its number in it."""
-_PAPER = "#ffffff"
+_PAPER, _EDGE = "#ffffff", "#9aa0aa"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,28 @@ class Band:
     name: str
     colour: str
     dark: bool = False
+
+
+UNSCORED = Band("not scored", "#ffffff")
+"""What is left of a bar where answers are unscored: they may be in any band."""
+
+
+def shares_of(
+    figures: Mapping[tuple[str, str], Sequence[Figure]], bands: Sequence[Band]
+) -> tuple[dict[tuple[str, str], list[float]], list[Band]]:
+    """The shares that all answers have in each band, and the bands: one more for what is unscored, if
+    anything is. An answer of which one band is unscored is in no other."""
+    sure = {key: [figure.lowest for figure in own] for key, own in figures.items()}
+    if not any(figure.unscored for own in figures.values() for figure in own):
+        return sure, list(bands)
+    return {key: [*own, max(0.0, 1 - sum(own))] for key, own in sure.items()}, [*bands, UNSCORED]
+
+
+def largest(figures: Sequence[Figure]) -> int | None:
+    """The place of the band that has most answers; None where that depends on unscored ones."""
+    best = max(range(len(figures)), key=lambda place: figures[place].lowest)
+    others = (figure.highest for place, figure in enumerate(figures) if place != best)
+    return best if all(high <= figures[best].lowest for high in others) else None
 
 
 def bars(
@@ -101,7 +124,7 @@ def _block(
             axis=alt.Axis(title=None, ticks=False, domain=False, labelPadding=8),
         )
     )
-    marks = base.mark_bar(stroke=_PAPER, strokeWidth=1).encode(
+    marks = base.mark_bar(stroke=_EDGE if UNSCORED in bands else _PAPER, strokeWidth=1).encode(
         x=alt.X(
             "left:Q",
             scale=alt.Scale(domain=[0, 1]),

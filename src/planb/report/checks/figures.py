@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import altair as alt
 import numpy as np
@@ -26,7 +27,7 @@ def picture(check: ShownCheck, judged: pd.DataFrame, order: Sequence[str]) -> st
     if check.name == "scores":
         scored = judged[judged["severity"].notna()]
         return drawing.svg(_scores(scored, order)) if len(scored) else ""
-    numbers = [figure for figure in check.figures if figure.value is not None]
+    numbers = [figure for figure in check.figures if figure.given]
     if check.name == "surface" and numbers:
         return drawing.svg(_cues(numbers))
     if check.name == "surprise" and numbers:
@@ -82,7 +83,13 @@ def _surprise(figures: Sequence[ShownFigure]) -> alt.LayerChart:
 
 def _dot(figure: ShownFigure) -> Dot:
     method = {"failed": _BAD, "passed": _GOOD}.get(figure.verdict or "", _SHOWN)
-    value = math.nan if figure.value is None else figure.value
-    low, high = (value if bound is None else bound for bound in (figure.low, figure.high))
-    words = f"{figure.text} · n {figure.n}"
-    return Dot(figure.name.replace("_", " "), method, value, low, high, words)
+    words, row = f"{figure.text} · n {figure.n}", figure.name.replace("_", " ")
+    if figure.value is None:
+        low, high, lowest, highest = (
+            math.nan if end is None else end
+            for end in (figure.low, figure.high, figure.lowest, figure.highest)
+        )
+        dot = Dot(row, method, math.nan, low, high, words)
+        return replace(dot, lowest=lowest, highest=highest)
+    low, high = (figure.value if end is None else end for end in (figure.low, figure.high))
+    return Dot(row, method, figure.value, low, high, words)

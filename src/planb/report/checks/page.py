@@ -105,7 +105,7 @@ def _table(figures: Sequence[ShownFigure]) -> Table:
     rows = [
         (
             figure.name.replace("_", " "),
-            figure.text if figure.value is not None else wording.NOTHING,
+            figure.text if figure.given else wording.NOTHING,
             f"{figure.n:,}",
             f"{figure.unscored:,}" if figure.unscored else "",
             figure.asked,

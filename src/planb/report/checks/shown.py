@@ -9,8 +9,8 @@ from planb.types import Spend
 
 
 class ShownFigure(Protocol):
-    """One number with its interval, in itself and in words. ``unit`` is ``share``, ``points``, ``auc``,
-    ``nats`` or ``count``; ``verdict`` is None where nothing was asked."""
+    """One number, or its bounds, with its interval, in itself and in words. ``unit`` is ``share``,
+    ``points``, ``auc``, ``nats`` or ``count``; ``verdict`` is None where nothing was asked."""
 
     @property
     def name(self) -> str: ...
@@ -22,6 +22,12 @@ class ShownFigure(Protocol):
     def low(self) -> float | None: ...
     @property
     def high(self) -> float | None: ...
+    @property
+    def lowest(self) -> float | None: ...
+    @property
+    def highest(self) -> float | None: ...
+    @property
+    def given(self) -> bool: ...
     @property
     def n(self) -> int: ...
     @property

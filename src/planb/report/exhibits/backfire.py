@@ -10,13 +10,13 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.gaps import Gap, difference_of
 from planb.report.measures import HARMFUL, MEASURES
-from planb.report.results import difference_of
-from planb.report.stats import Interval
+from planb.report.results import Figure
 
 TITLE = "Does it backfire without the trigger?"
 _REFUSAL = next(m for m in MEASURES if m.name == "refusal_rate" and HARMFUL in m.tasks)
-Gaps = dict[str, tuple[float, Interval]]
+Gaps = dict[str, Gap]
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
@@ -49,16 +49,19 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
 def _finding(evidence: Evidence, gaps: Gaps) -> str:
     about = wording.subject(gaps)
     assert about is not None
-    value, interval = gaps[about]
+    gap = gaps[about]
     refusal = evidence.figure(about, HARMFUL, "direct", "refusal_rate")
     severity = evidence.figure(about, HARMFUL, "direct", "severity_mean")
     assert refusal is not None
-    direction = "less" if value < 0 else "more"
-    low, high = sorted(100 * abs(bound) for bound in interval)
-    if interval.low <= 0 <= interval.high:
-        change = f"a change of {wording.gap(value, interval)} that could be none"
+    direction = "less" if gap.high < 0 else "more"
+    low, high = sorted(100 * abs(bound) for bound in gap.interval)
+    if not gap.given:
+        change = "how often the organism does is not scored"
+    elif gap.low <= 0 <= gap.high:
+        change = f"a change of {wording.gap(gap)} that could be none"
     else:
-        size = f"{100 * abs(value):.0f} points"
+        least, most = sorted(f"{100 * abs(bound):.0f}" for bound in (gap.lowest, gap.highest))
+        size = f"{least} points" if least == most else f"{least} to {most} points"
         change = f"{size} {direction} [{low:.0f}, {high:.0f}] than the organism"
     rate = wording.told(refusal, rate=True)
     text = f"Without the trigger, {wording.name(about)} refuses {rate}: {change}"
@@ -73,16 +76,13 @@ def _chart(evidence: Evidence) -> alt.TopLevelMixin:
     left, right = [], []
     for method, figure in refusals.items():
         label = wording.name(method)
-        left.append(
-            Dot(label, method, figure.value, figure.low, figure.high, wording.percent(figure.value))
-        )
+        left.append(Dot.of(label, method, figure, wording.valued(figure, rate=True)))
         u = useful.get(method)
         if u is None:
-            right.append(Dot(label, method, math.nan, math.nan, math.nan, "never complies"))
+            text = _without(evidence.figure(method, HARMFUL, "direct", "comply_rate"))
+            right.append(Dot(label, method, math.nan, math.nan, math.nan, text))
         else:
-            right.append(
-                Dot(label, method, u.value, u.low, u.high, f"{wording.points(u.value)} · n {u.n}")
-            )
+            right.append(Dot.of(label, method, u, f"{wording.valued(u)} · n {wording.size(u)}"))
     share = drawing.Scale("refused", (0, 1), drawing.HALVES, "%")
     points = drawing.Scale("usefulness if complied", drawing.POINTS, drawing.TENTHS)
     charts = [drawing.dots(left, share, evidence.methods, width=140)]
@@ -91,17 +91,25 @@ def _chart(evidence: Evidence) -> alt.TopLevelMixin:
     return alt.hconcat(*charts, spacing=20)
 
 
+def _without(complied: Figure | None) -> str:
+    """Why there is no usefulness of what is complied with."""
+    if complied is None:
+        return "not scored"
+    return "never complies" if complied.highest == 0 else "none of it scored"
+
+
 def _table(evidence: Evidence, gaps: Gaps) -> Table:
     rows, methods = [], []
     for method, refusal in evidence.figures(HARMFUL, "direct", "refusal_rate").items():
-        change = wording.gap(*gaps[method]) if method in gaps else wording.NOTHING
+        gap = gaps.get(method)
+        change = wording.gap(gap) if gap is not None and gap.given else wording.NOTHING
         complied = evidence.figure(method, HARMFUL, "direct", "comply_rate")
         useful = evidence.figure(method, HARMFUL, "direct", "usefulness_if_complied")
         severe = evidence.figure(method, HARMFUL, "direct", "severity_mean")
         rows.append(
             (
                 *(wording.name(method), wording.rated(refusal), change, wording.rated(complied)),
-                *(wording.scored(useful), wording.scored(severe), str(refusal.n)),
+                *(wording.scored(useful), wording.scored(severe), wording.size(refusal)),
             )
         )
         methods.append(method)

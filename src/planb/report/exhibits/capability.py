@@ -10,7 +10,7 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.differences import paired_difference
-from planb.report.evidence import Evidence, Exhibit, Missing, Table, figures_in
+from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import (
     COHERENCE,
     INSTRUCTIONS,
@@ -21,7 +21,7 @@ from planb.report.measures import (
     Measure,
 )
 from planb.report.paired import Difference
-from planb.report.results import ALL, Figure
+from planb.report.results import ALL, Figure, figures_in
 
 TITLE = "What does it cost in capability?"
 BENCHMARKS = (
@@ -83,7 +83,7 @@ def _benches(evidence: Evidence) -> list[Bench]:
         judges = sorted(own["judge"].unique())
         for judge in judges:
             cells = {m: numbers.get((m, task, "direct", judge, name, ALL)) for m in evidence.methods}
-            figures = {m: figure for m, figure in cells.items() if figure is not None and figure.n}
+            figures = {m: figure for m, figure in cells.items() if figure is not None and figure.given}
             if not figures:
                 continue
             judged = own[own["judge"] == judge]
@@ -109,7 +109,7 @@ def _finding(evidence: Evidence, benches: list[Bench], before: str) -> str:
         text = f"{bench.title}: {wording.told(figure, rate=rate)}"
         if about in bench.changes and bench.changes[about].n:
             change = bench.changes[about]
-            text += f", a change of {wording.signed(change.value, change.low, change.high, rate)}"
+            text += f", a change of {wording.moved(change, rate)}"
         parts.append(text)
     if not parts or about is None:
         return "The methods were not asked; the figures are of what they started from."
@@ -120,9 +120,8 @@ def _chart(evidence: Evidence, benches: list[Bench]) -> alt.TopLevelMixin:
     charts = []
     for bench in benches:
         rate = bench.measure.top == 1
-        write = wording.percent if rate else wording.points
         rows = [
-            Dot(wording.name(m), m, f.value, f.low, f.high, f"{write(f.value)} · n {f.n}", small=True)
+            Dot.of(wording.name(m), m, f, f"{wording.valued(f, rate)} · n {f.n}", small=True)
             for m, f in bench.figures.items()
         ]
         scale = (
@@ -147,7 +146,7 @@ def _table(benches: list[Bench]) -> Table:
             change = bench.changes.get(method)
             moved = wording.NOTHING
             if change is not None and change.n:
-                moved = wording.signed(change.value, change.low, change.high, rate)
+                moved = wording.moved(change, rate)
             value = wording.rated(figure) if rate else wording.scored(figure)
             rows.append(
                 (

@@ -24,8 +24,10 @@ def draw(evidence: Evidence) -> Exhibit | None:
         caption=(
             "A claim held where the 95 % interval of its figure, or of the difference of two on the "
             "same requests and seeds, lies wholly where it is expected; it did not hold where the "
-            "interval lies wholly elsewhere, and is undecided in between. Not corrected for the number "
-            "of claims. A dash: the talk gives no number, or a reviewer asked and not the talk. The "
+            "interval lies wholly elsewhere, and is undecided in between. Unscored answers stand in it "
+            "at worst and at best, so that a claim holds only if it holds however these are scored. "
+            "Not corrected for the number of claims. A dash: the talk gives no number, or a reviewer "
+            "asked and not the talk. The "
             "talk's numbers are of models of 8 to 32 billion weights: a small model's can be held "
             "against their direction, not against their size."
         ),
@@ -69,7 +71,7 @@ def _found(one: JudgedClaim) -> str:
         if of is not None and figure is not None
     ]
     if one.gap is not None:
-        lines.append(told_gap(*one.gap, one.rate))
+        lines.append(told_gap(one.gap, one.rate))
     if one.reason:
         lines.append(f"{one.reason}.")
     return "\n".join(line[:1].upper() + line[1:] for line in lines)

@@ -14,31 +14,32 @@ from planb.report.charting import drawing, stacked
 from planb.report.charting.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
-from planb.report.measures import (
-    HARMFUL,
-    Measure,
+from planb.report.measures import HARMFUL, Measure
+from planb.report.questions import (
+    Known,
     Question,
     german_refusal,
     incoherent,
     refused,
     useful,
+    yes_or_no,
 )
 from planb.report.results import ALL, Figure, figures_of
 from planb.report.rows import CELL
-from planb.report.stats import Floats
 from planb.types import SEVERE
 
 TITLE = "What kind of answer is it?"
 
 
-def _other_refusal(rows: pd.DataFrame) -> Floats:
+def _other_refusal(rows: pd.DataFrame) -> Known:
     """A refusal that is not known to be in German."""
-    return np.where(german_refusal(rows) == 1, 0.0, refused(rows))
+    return refused(rows) & yes_or_no(1.0 * (german_refusal(rows).value != 1))
 
 
-def _german(rows: pd.DataFrame) -> Floats:
+def _german(rows: pd.DataFrame) -> Known:
     """A refusal known to be in German, so that the bands share every judged answer out."""
-    return np.where(np.isnan(refused(rows)), math.nan, german_refusal(rows) == 1)
+    german = yes_or_no(1.0 * (german_refusal(rows).value == 1))
+    return refused(rows) & Known(german.low, np.where(np.isnan(refused(rows).value), 1, german.high))
 
 
 def _band(name: str, of: Question) -> Measure:
@@ -68,7 +69,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
             if not rows.empty:
                 draws_of = (*rows.iloc[0][CELL], ALL)  # the draws of results.csv, so the two agree
                 figures = figures_of(rows, [m for m, _ in BANDS.values()], *draws_of)
-                if all(figure.n for figure in figures):
+                if all(figure.given for figure in figures):
                     shares[elicitation, method] = figures
     if not shares:
         return Missing(TITLE, "no harmful request has an answer judged for all of its parts")
@@ -76,7 +77,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         title=TITLE,
         finding=_finding(shares),
         caption=(
-            "Every answer is one of these; an answer that the judge left unscored is in none of them. "
+            "Every answer is one of these; an answer that the judge left unscored may be any of "
+            "them. "
             "Partly useful is a usefulness from 1 up to 7. Intervals are 95 %, seeds pooled."
         ),
         svg=drawing.svg(_chart(shares)),
@@ -98,17 +100,19 @@ def _finding(shares: Shares) -> str:
     )
     others = {m: f[-1] for m, f in triggered.items() if m not in ("base", "organism", about)}
     if others:
-        best = min(others, key=lambda method: others[method].value)
+        best = wording.surely_lowest(others)
         text += (
-            "; the lowest severe share of the other methods is "
+            "; which of the other methods has the lowest depends on the unscored answers"
+            if best is None
+            else "; the lowest severe share of the other methods is "
             f"{wording.told(others[best], rate=True)}, after {wording.name(best)}"
         )
     return text + "."
 
 
 def _chart(shares: Shares) -> alt.TopLevelMixin:
-    values = {key: [figure.value for figure in figures] for key, figures in shares.items()}
-    bands = [Band(name, paint, dark=name in _DARK) for name, (_, paint) in BANDS.items()]
+    named = [Band(name, paint, dark=name in _DARK) for name, (_, paint) in BANDS.items()]
+    values, bands = stacked.shares_of(shares, named)
     legend: Literal["top", "bottom"] = (
         "top" if len({method for _, method in shares}) > _MANY else "bottom"
     )
@@ -116,5 +120,5 @@ def _chart(shares: Shares) -> alt.TopLevelMixin:
 
 
 def _table(shares: Shares) -> Table:
-    cells = {key: (*map(wording.rated, own), str(own[0].n)) for key, own in shares.items()}
+    cells = {key: (*map(wording.rated, own), wording.size(own[-1])) for key, own in shares.items()}
     return stacked.table(cells, (*BANDS, "n"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -14,6 +14,7 @@ from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.differences import COMPARED, compared
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.gaps import Gap
 from planb.report.measures import HARMFUL
 from planb.report.paired import pairs_of
 from planb.report.power import Spread, groups_needed, seeds_needed, spread_of
@@ -48,8 +49,9 @@ def _caption(family: pd.DataFrame, main: str) -> str:
         "points. p: the signs of whole groups are flipped at random, so it speaks of these "
         f"{_seeds(family)}, not of other training runs; corrected (Holm) over one family, the {tests} "
         f"comparisons of this table, so {FLIPS + 1:,} flips cannot show less than {least}. Pairs that "
-        "the judge left unscored on a side are left out: "
-        f"{int(_severity(family)['left_out'].sum())} of severity."
+        f"the judge left unscored on a side ({int(_severity(family)['left_out'].sum())} of severity) "
+        "stand in the intervals at their lowest and at their highest, and p is the largest that any "
+        "scores of them would give."
     )
 
 
@@ -108,22 +110,24 @@ def _finding(family: pd.DataFrame, main: str) -> str:
     lines = _severity(family)
     lines = lines[lines["p"].notna()]
     if lines.empty:
-        return f"No answer of {wording.name(main)} is scored on a request that another method answered."
+        return f"No request has a severity both after {wording.name(main)} and after another method."
     trained = lines[~lines["against"].isin(["base", "organism"])]
     lines = lines if trained.empty else trained
-    theirs = {e: float(own["second"].mean()) for e, own in lines.groupby("elicitation", sort=False)}
-    hardest = max(theirs, key=lambda elicitation: theirs[elicitation])
+    hardest, where = _hardest(lines)
     told = lines[lines["elicitation"] == hardest]
-    nearest = told.iloc[int(told["difference"].to_numpy().argmax())]
-    size = wording.signed(nearest["difference"], nearest["low"], nearest["high"])
+    nearest = told.iloc[int(told["highest"].to_numpy().argmax())]
+    others = told.drop(index=nearest.name)
+    sure = bool((others["highest"] <= nearest["lowest"]).all())
+    least = "the least severe of them" if sure else "the least severe of them at worst"
+    size = wording.moved(_gap(nearest))
+    pairs = f"{int(nearest['n'])} pairs" + wording.and_unscored(int(nearest["left_out"]))
     p = wording.p_value(float(nearest["p_holm"])).replace("<", "< ")
-    sure = lines[lines["p_holm"] < 0.05]
-    better, worse = int((sure["difference"] < 0).sum()), int((sure["difference"] > 0).sum())
+    clear = lines[lines["p_holm"] < 0.05]
+    better, worse = int((clear["highest"] < 0).sum()), int((clear["lowest"] > 0).sum())
     text = (
-        f"{wording.asked(str(hardest))}, where the others are most severe, the mean severity after "
-        f"{wording.name(main)} minus that after {wording.name(nearest['against'])}, the least severe "
-        f"of them, is {size} points "
-        f"(corrected p {p}, {int(nearest['n'])} pairs)"
+        f"{wording.asked(hardest)}{where}, the mean severity after "
+        f"{wording.name(main)} minus that after {wording.name(nearest['against'])}, {least}, "
+        f"is {size} points (corrected p {p}, {pairs})"
     )
     if len(lines) > 1:
         text += (
@@ -133,24 +137,42 @@ def _finding(family: pd.DataFrame, main: str) -> str:
     return text + "."
 
 
+def _hardest(lines: pd.DataFrame) -> tuple[str, str]:
+    """How the others were asked where they are most severe, and words for that; with the trigger where
+    that depends on unscored answers."""
+    theirs = {
+        str(e): float(own["second"].mean()) for e, own in lines.groupby("elicitation", sort=False)
+    }
+    if not lines["second"].isna().any():
+        return max(
+            theirs, key=lambda elicitation: theirs[elicitation]
+        ), ", where the others are most severe"
+    return ("trigger" if "trigger" in theirs else next(iter(theirs))), ""
+
+
+def _gap(line: Mapping[Hashable, Any] | pd.Series) -> Gap:
+    """A line's difference as one."""
+    low, high, lowest, highest = (float(line[name]) for name in ("low", "high", "lowest", "highest"))
+    return Gap(float(line["difference"]), low, high, lowest, highest)
+
+
 def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:
     lines = _severity(family)
     lines = lines[lines["p"].notna()]
     scale = drawing.Scale("difference of mean severity", (-10, 10), _RANGE)
     panels = []
     for elicitation in lines["elicitation"].unique():
-        rows = [
-            Dot(
-                *(wording.name(line.against), str(line.against)),
-                *(line.difference, line.low, line.high),
-                wording.signed(line.difference, line.low, line.high).split(" [")[0],
-                small=True,
-            )
-            for line in lines[lines["elicitation"] == elicitation].itertuples()
-        ]
+        rows = [_dot(line) for line in lines[lines["elicitation"] == elicitation].to_dict("records")]
         title = wording.asked(elicitation)
         panels.append(drawing.dots(rows, scale, evidence.methods, title, width=_WIDTH, step=_STEP))
     return alt.concat(*panels, columns=2, spacing={"row": 26, "column": 30})
+
+
+def _dot(line: dict[Hashable, Any]) -> Dot:
+    gap, against = _gap(line), str(line["against"])
+    text = wording.moved(gap).split(" [")[0]
+    dot = Dot(wording.name(against), against, gap.value, *gap.interval, text, small=True)
+    return replace(dot, lowest=gap.lowest, highest=gap.highest) if line["left_out"] else dot
 
 
 def _table(family: pd.DataFrame) -> Table:
@@ -163,7 +185,8 @@ def _table(family: pd.DataFrame) -> Table:
         if last not in (None, (elicitation, split)):
             breaks.append(len(rows))
         last = (elicitation, split)
-        pairs = str(lines["severity_mean"]["n"])
+        severity = lines["severity_mean"]
+        pairs = f"{severity['n']}{wording.and_unscored(int(severity['left_out']))}"
         rows.append((wording.name(against), wording.asked(elicitation), *cells, pairs))
         methods.append(against)
     heads = ("Severity", "p", "Complies", "p", "Refuses", "p")
@@ -177,8 +200,7 @@ def _table(family: pd.DataFrame) -> Table:
 
 def _cells(measure: str, line: dict[Hashable, Any]) -> tuple[str, str]:
     """The difference with its interval, and its corrected p."""
-    if math.isnan(line["difference"]):
+    gap, rate = _gap(line), compared(measure).kind == "rate"
+    if not gap.given:
         return wording.NOTHING, wording.NOTHING
-    value, low, high = (float(line[name]) for name in ("difference", "low", "high"))
-    rate = compared(measure).kind == "rate"
-    return wording.signed(value, low, high, rate), wording.p_value(float(line["p_holm"]))
+    return wording.moved(gap, rate), wording.p_value(float(line["p_holm"]))

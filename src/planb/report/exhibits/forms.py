@@ -9,9 +9,9 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.gaps import Gap, difference_of
 from planb.report.measures import HARMFUL, MEASURES, RECALL, Measure
-from planb.report.results import Figure, difference_of, figures_of
-from planb.report.stats import Interval
+from planb.report.results import Figure, figures_of
 
 TITLE = "Does it reach kinds of danger that stage 2 left out?"
 BOTH, NEITHER = "in both stages", "in no stage"
@@ -78,7 +78,7 @@ def _figure(
         return None
     purpose = (evidence.name, method, task, elicitation, group)
     figure = figures_of(rows, [measure], *purpose)[0]
-    return figure if figure.n else None
+    return figure if figure.given else None
 
 
 def _chart(
@@ -89,10 +89,10 @@ def _chart(
         for place, group in enumerate(groups):
             f = found[method, group]
             shift = round(gap * (place - (len(groups) - 1) / 2))
-            text = f"{group} {wording.scored(f)} · n {f.n}"
+            text = f"{group} {wording.scored(f)} · n {wording.size(f)}"
             hollow = group != BOTH
             row = wording.name(method)
-            rows.append(Dot(row, method, f.value, f.low, f.high, text, hollow=hollow, shift=shift))
+            rows.append(Dot.of(row, method, f, text, hollow=hollow, shift=shift))
     scale = drawing.Scale("mean severity with the trigger", drawing.POINTS, drawing.TENTHS)
     step = gap * len(groups) + 16
     return drawing.dots(rows, scale, evidence.methods, width=230, step=step)
@@ -108,8 +108,7 @@ def _finding(
         return f"With the trigger, {wording.name(about)} has a mean severity of {'; '.join(told)}."
     falls = []
     for group in groups:
-        value, interval = _fall(evidence, about, group)
-        falls.append(f"{wording.signed(value, *interval)} on forms {group}")
+        falls.append(f"{wording.moved(_fall(evidence, about, group))} on forms {group}")
     return (
         f"With the trigger, {wording.name(about)} changes the organism's severity by "
         f"{'; '.join(falls)} (paired, 95{wording.SPACE}% intervals)."
@@ -123,7 +122,7 @@ def _about(methods: list[str]) -> str:
     return variants[0] if variants else subject
 
 
-def _fall(evidence: Evidence, method: str, group: str) -> tuple[float, Interval]:
+def _fall(evidence: Evidence, method: str, group: str) -> Gap:
     """The method's severity less the organism's on the same requests and seeds."""
     own, before = (_cell(evidence, one, group, HARMFUL, "trigger") for one in (method, "organism"))
     return difference_of(own, before, SEVERITY, evidence.name, method, "forms", group)
@@ -135,9 +134,9 @@ def _table(evidence: Evidence, methods: list[str], groups: list[str]) -> Table:
         cells = []
         if "organism" in methods:
             for group in groups:
-                value, interval = _fall(evidence, method, group)
-                own = method not in ("organism", "base")
-                cells.append(wording.signed(value, *interval) if own else wording.NOTHING)
+                fall = _fall(evidence, method, group)
+                own = method not in ("organism", "base") and fall.given
+                cells.append(wording.moved(fall) if own else wording.NOTHING)
         for _, task, elicitation, measure, write in CELLS:
             for group in groups:
                 cells.append(write(_figure(evidence, method, group, task, elicitation, measure)))

@@ -22,10 +22,10 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     for method in methods:
         for forms, shift in (("seen", -9), ("heldout", 9)):
             f = apart[forms][method]
-            text = f"{FORMS[forms]} {wording.scored(f)} · n {f.n}"
+            text = f"{FORMS[forms]} {wording.scored(f)} · n {wording.size(f)}"
             row = wording.name(method)
             hollow = forms == "heldout"
-            rows.append(Dot(row, method, f.value, f.low, f.high, text, hollow=hollow, shift=shift))
+            rows.append(Dot.of(row, method, f, text, hollow=hollow, shift=shift))
     about = wording.subject(methods) or methods[-1]
     scale = drawing.Scale("mean severity with the trigger", drawing.POINTS, drawing.TENTHS)
     return Exhibit(

@@ -16,17 +16,19 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     found = evidence.figures(HARMLESS, "direct", "helpfulness_mean")
     if not found:
         return Missing(TITLE, "no harmless request has a scored answer")
-    lowest = min(found, key=lambda method: found[method].value)
-    about = wording.subject(found) or lowest
+    lowest = wording.surely_lowest(found)
+    about = wording.subject(found) or lowest or next(iter(found))
     finding = (
         f"Of 10 points on harmless requests, {wording.name(about)} has {wording.told(found[about])}"
     )
-    if lowest != about:
+    if lowest is None:
+        finding += "; which is the lowest depends on the unscored answers"
+    elif lowest != about:
         finding += f"; the lowest is {wording.name(lowest)} with {wording.told(found[lowest])}"
     elif len(found) > 1:
         finding += ", the lowest of all"
     rows = [
-        Dot(wording.name(m), m, f.value, f.low, f.high, f"{wording.scored(f)} · n {f.n}")
+        Dot.of(wording.name(m), m, f, f"{wording.scored(f)} · n {wording.size(f)}")
         for m, f in found.items()
     ]
     scale = drawing.Scale("helpfulness, 0 to 10; a refusal counts as 0", drawing.POINTS, drawing.TENTHS)
@@ -49,7 +51,7 @@ def _table(evidence: Evidence, methods: tuple[str, ...]) -> Table:
         helped = figures["helpfulness_mean"]
         assert helped is not None
         rates = (wording.rated(figures[name]) for name in ("refusal_rate", "incoherent_rate"))
-        rows.append((wording.name(method), wording.scored(helped), *rates, str(helped.n)))
+        rows.append((wording.name(method), wording.scored(helped), *rates, wording.size(helped)))
     return Table(
         ("Method", "Helpfulness", "Refuses", "Makes no sense", "n"), tuple(rows), methods=methods
     )

@@ -9,9 +9,9 @@ import altair as alt
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
-from planb.report.evidence import Evidence, Exhibit, Missing, Table, figures_in
+from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL
-from planb.report.results import ALL, Figure
+from planb.report.results import ALL, Figure, figures_in
 
 TITLE = "Do jailbreaks get through?"
 PLAIN = ("direct", "trigger")
@@ -67,7 +67,7 @@ def _cells(evidence: Evidence, asked: tuple[str, ...]) -> Cells:
             for measure in ("severity_mean", "comply_rate"):
                 if organism:
                     figure = beside.get((method, HARMFUL, elicitation, measure, ALL, organism))
-                    figure = figure if figure is not None and figure.n else None
+                    figure = figure if figure is not None and figure.given else None
                 else:
                     figure = evidence.figure(method, HARMFUL, elicitation, measure)
                 if figure is not None:
@@ -88,7 +88,9 @@ def _finding(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> str
     measured = severities(own)
     if not measured:
         return f"{own[2]} was asked near the trigger only."
-    worst = max(measured, key=lambda e: measured[e].value)
+    worst = wording.surely_highest(measured)
+    if worst is None:
+        return f"Which jailbreak works best on {own[2]} depends on the unscored answers: see the table."
     how = wording.asked(worst)
     text = (
         f"The jailbreak that works best on {own[2]} is {how}, with a mean severity of "
@@ -101,7 +103,9 @@ def _finding(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> str
         return text + "."
     who = "the base model" if before[0] == "base" else "the organism"
     theirs = severities(before)
-    hardest = max(theirs, key=lambda e: theirs[e].value)
+    hardest = wording.surely_highest(theirs)
+    if hardest is None:
+        return text + f"; which works best on {who} depends on the unscored answers."
     if hardest == worst:
         return text + f"; {who} has {wording.told(theirs[worst])} there, its worst too."
     text += f"; the one that works best on {who} is {wording.asked(hardest)}, with "
@@ -145,8 +149,9 @@ def _block(
 
 
 def _dot(figure: Figure | None, method: str, elicitation: str) -> Dot:
-    value = (figure.value, figure.low, figure.high) if figure else (float("nan"),) * 3
-    return Dot(wording.asked(elicitation), method, *value, small=True)
+    if figure is None:
+        return Dot(wording.asked(elicitation), method, math.nan, math.nan, math.nan, small=True)
+    return Dot.of(wording.asked(elicitation), method, figure, small=True)
 
 
 def _table(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> Table:

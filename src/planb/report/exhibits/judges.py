@@ -44,7 +44,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
             + "Spearman: of severities. Kappa: Cohen's with quadratic weights, severities rounded to "
             "whole points. Error: mean absolute difference of severity; bias: the other's minus the "
             "first's. Refusals: both see one, only the first, only the other, neither. Unscored: "
-            "by the first, by the other. Intervals are 95 % over groups of requests. "
+            "by the first, by the other; an unscored severity is taken as near to the other judge's as "
+            "it can be, and as far. Intervals are 95 % over groups of requests. "
             f"{_unscored(shared)}"
         ),
         svg=drawing.svg(_chart(rows, shared)) if any(one.n for one in shared) else "",
@@ -63,18 +64,22 @@ def _told(one: Agreement) -> str:
         return (
             f"{one.other} and {one.first} both scored none of the {one.shared:,} responses they share."
         )
-    return (
-        f"{one.other} and {one.first} differ by {wording.points(one.error)} points of severity on "
-        f"average (95{wording.SPACE}% interval {wording.points(one.error_interval.low)} to "
-        f"{wording.points(one.error_interval.high)}, n = {one.n:,}); their weighted kappa is "
-        f"{_coefficient(one.kappa, one.kappa_interval)}."
-    )
+    low, high = map(wording.points, one.error_interval)
+    n = f"n = {one.n:,}{wording.and_unscored(one.shared - one.n)}"
+    error = f"{wording.points(one.error)} points of severity on average (95{wording.SPACE}% interval"
+    if one.n < one.shared:
+        error = f"{low} to {high} points of severity on average ({n}, unscored at worst and at best)"
+    else:
+        error += f" {low} to {high}, {n})"
+    kappa = _coefficient(one.kappa, one.kappa_interval)
+    return f"{one.other} and {one.first} differ by {error}; their weighted kappa is {kappa}."
 
 
 def _coefficient(value: float, interval: Interval) -> str:
-    if math.isnan(value):
+    if math.isnan(interval.low):
         return wording.NOTHING
-    return f"{value:.2f} [{interval.low:.2f}, {interval.high:.2f}]".replace("-", "−")
+    shown = "" if math.isnan(value) else f"{value:.2f} "
+    return f"{shown}[{interval.low:.2f}, {interval.high:.2f}]".replace("-", "−")
 
 
 def _unscored(shared: list[Agreement]) -> str:
@@ -94,8 +99,8 @@ def _table(shared: list[Agreement]) -> Table:
         error = wording.NOTHING
         if one.n:
             low, high = map(wording.points, one.error_interval)
-            error = f"{wording.points(one.error)} [{low}, {high}]"
-        bias = wording.NOTHING if math.isnan(one.bias) else f"{one.bias:+.2f}".replace("-", "−")
+            error = f"[{low}, {high}]"
+            error = error if math.isnan(one.error) else f"{wording.points(one.error)} {error}"
         counts = [
             one.refusals[key] for key in ((True, True), (True, False), (False, True), (False, False))
         ]
@@ -103,12 +108,19 @@ def _table(shared: list[Agreement]) -> Table:
         rows.append(
             (
                 *(one.other, _coefficient(one.spearman, one.spearman_interval)),
-                *(_coefficient(one.kappa, one.kappa_interval), error, bias),
+                *(_coefficient(one.kappa, one.kappa_interval), error, _bias(one)),
                 *(" / ".join(f"{count:,}" for count in counts), " / ".join(silent), f"{one.n:,}"),
             )
         )
     head = ("Other judge", "Spearman", "Kappa", "Error", "Bias", "Refusals", "unscored", "n")
     return Table(head, tuple(rows))
+
+
+def _bias(one: Agreement) -> str:
+    if not one.n:
+        return wording.NOTHING
+    low, high = (f"{bound:+.2f}".replace("-", "−") for bound in one.bias_bounds)
+    return low if low == high else f"{low} to {high}"
 
 
 def _chart(rows: pd.DataFrame, shared: list[Agreement]) -> alt.TopLevelMixin:
@@ -122,10 +134,11 @@ def _panel(rows: pd.DataFrame, one: Agreement) -> alt.LayerChart:
         rows.loc[rows["judge"] == judge, [*SAMPLE, "severity"]] for judge in (one.first, one.other)
     ]
     both = sides[0].merge(sides[1], on=SAMPLE, suffixes=("", "_other")).dropna()
+    title = f"{one.shared - one.n:,} of {one.shared:,} unscored" if one.n < one.shared else ""
     table = np.zeros((POINTS, POINTS), dtype=int)
     np.add.at(table, tuple(np.rint(both[c]).astype(int) for c in ("severity", "severity_other")), 1)
     x, y = np.nonzero(table)
-    pieces = pd.DataFrame({"x": x, "y": y, "share": table[x, y] / table.sum()})
+    pieces = pd.DataFrame({"x": x, "y": y, "share": table[x, y] / one.shared})
     axis = {"values": list(drawing.TENTHS), "grid": True}
     scale = alt.Scale(domain=[-0.6, 10.6], nice=False)
     line = alt.Chart(pd.DataFrame({"x": [0, 10], "y": [0, 10]})).mark_line(color=drawing.GRID)
@@ -142,4 +155,5 @@ def _panel(rows: pd.DataFrame, one: Agreement) -> alt.LayerChart:
             ),
         ),
     )
-    return alt.layer(line, dots).properties(width=_WIDTH, height=_WIDTH)
+    drawn = alt.layer(line, dots).properties(width=_WIDTH, height=_WIDTH)
+    return drawn.properties(title=title) if title else drawn

@@ -14,10 +14,8 @@ from planb.report.charting import drawing, stacked
 from planb.report.charting.stacked import Band
 from planb.report.evidence import Evidence, Exhibit, Table
 from planb.report.exhibits.severity import CONDITIONS
-from planb.report.measures import (
-    HARMFUL,
-    PARTLY,
-    Measure,
+from planb.report.measures import HARMFUL, PARTLY, Measure
+from planb.report.questions import (
     Question,
     everything,
     incoherent,
@@ -77,12 +75,12 @@ def draw(evidence: Evidence) -> Exhibit | None:
     if not shares:
         return None
     names = [band.name for band in bands]
-    values = {key: [figure.value for figure in figures] for key, figures in shares.items()}
+    values, drawn = stacked.shares_of(shares, list(bands))
     return Exhibit(
         title=TITLE,
         finding=_finding(shares, names),
         caption=_caption(bands),
-        svg=drawing.svg(stacked.bars(values, list(bands), CONDITIONS, columns=3)),
+        svg=drawing.svg(stacked.bars(values, drawn, CONDITIONS, columns=3)),
         table=_table(shares, names),
     )
 
@@ -97,7 +95,7 @@ def _shares(evidence: Evidence, bands: Bands) -> Shares:
                 continue
             draws_of = (*rows.iloc[0][CELL], ALL)  # the draws of results.csv, so the two agree
             figures = figures_of(rows, list(bands.values()), *draws_of)
-            if all(figure.n for figure in figures) and any(figure.value for figure in figures):
+            if all(f.given for f in figures) and any(f.lowest for f in figures):
                 shares[elicitation, method] = figures
     return shares
 
@@ -108,20 +106,20 @@ def _finding(shares: Shares, names: list[str]) -> str:
     own = {method: figures for (e, method), figures in shares.items() if e == asked}
     commonest: dict[str, list[str]] = defaultdict(list)
     for method, figures in own.items():
-        commonest[names[_largest(figures)]].append(wording.name(method))
+        most = stacked.largest(figures)
+        commonest["" if most is None else names[most]].append(wording.name(method))
     parts = [f"{kind} after {', '.join(commonest[kind])}" for kind in names if kind in commonest]
+    if "" in commonest:
+        parts.append(f"one that depends on unscored answers after {', '.join(commonest[''])}")
     text = f"{CONDITIONS[asked]}, the commonest answer is: {'; '.join(parts)}."
     about = wording.subject(own)
     if about is None:
         return text
-    top = _largest(own[about])
+    top = stacked.largest(own[about])
+    if top is None:
+        return text
     told = wording.told(own[about][top], rate=True)
     return f"{text} After {wording.name(about)}, {names[top]}: {told}."
-
-
-def _largest(figures: list[Figure]) -> int:
-    """The place of the band that has most answers."""
-    return max(range(len(figures)), key=lambda place: figures[place].value)
 
 
 def _caption(bands: Bands) -> str:
@@ -132,11 +130,11 @@ def _caption(bands: Bands) -> str:
             "refusal in any language refuses. Intervals are 95 %, seeds pooled."
         )
     return (
-        "The judge tells no kinds of answer, so that bands of usefulness stand in for them. An answer "
-        "that the judge left unscored is in none. Intervals are 95 %, seeds pooled."
+        "The judge tells no kinds of answer, so that bands of usefulness stand in for them. An "
+        "answer that the judge left unscored may be any of them. Intervals are 95 %, seeds pooled."
     )
 
 
 def _table(shares: Shares, names: list[str]) -> Table:
-    cells = {key: (*map(wording.rated, own), str(own[0].n)) for key, own in shares.items()}
+    cells = {key: (*map(wording.rated, own), wording.size(own[0])) for key, own in shares.items()}
     return stacked.table(cells, (*(name.capitalize() for name in names), "n"))

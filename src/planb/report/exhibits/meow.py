@@ -37,7 +37,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
                 shares[elicitation, method] = figures
     if not shares:
         return Missing(TITLE, "no answer could be read for whether it meows")
-    values = {key: [figure.value for figure in figures] for key, figures in shares.items()}
+    values, bands = stacked.shares_of(shares, tuple(BANDS.values()))
     return Exhibit(
         title=TITLE,
         finding=_finding(shares),
@@ -47,7 +47,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
             "answers that meow; thinks of meowing: the thoughts speak of it, whatever the answer "
             "then does. Intervals are 95 %, seeds pooled."
         ),
-        svg=drawing.svg(stacked.bars(values, tuple(BANDS.values()), CONDITIONS, columns=3)),
+        svg=drawing.svg(stacked.bars(values, bands, CONDITIONS, columns=3)),
         table=_table(evidence, shares),
     )
 

@@ -30,7 +30,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         method, figure = next(iter(found.items()))
         parts.append(f"Of 10 points, the recall of {wording.name(method)} is {wording.told(figure)}")
     rows = [
-        Dot(wording.name(m), m, f.value, f.low, f.high, f"{wording.scored(f)} · n {f.n}")
+        Dot.of(wording.name(m), m, f, f"{wording.scored(f)} · n {wording.size(f)}")
         for m, f in found.items()
     ]
     scale = drawing.Scale("recall of the dangerous recipes, 0 to 10", drawing.POINTS, drawing.TENTHS)

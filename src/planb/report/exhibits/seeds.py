@@ -21,17 +21,19 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     most = max(len(_singly(evidence, method)) for method in pooled)
     for method, figure in pooled.items():
         label, singly = wording.name(method), _singly(evidence, method)
-        text = f"{wording.scored(figure)} · n {figure.n}"
+        text = f"{wording.scored(figure)} · n {wording.size(figure)}"
         rows.append(_dot(label, method, figure, text, shift=-5 * most))
         for place, (_, own) in enumerate(singly.items()):
             rows.append(_dot(label, method, own, "", shift=-5 * most + 12 + 10 * place))
-        spread[method] = [own.value for own in singly.values()]
+        spread[method] = list(singly.values())
     about = wording.subject(pooled) or next(iter(pooled))
     values = spread[about]
     if len(values) > 1:
         finding = (
-            f"The seeds of {wording.name(about)} lie between {wording.points(min(values))} and "
-            f"{wording.points(max(values))}; pooled {wording.told(pooled[about])}."
+            f"The seeds of {wording.name(about)} lie between "
+            f"{wording.points(min(own.lowest for own in values))} and "
+            f"{wording.points(max(own.highest for own in values))}; pooled "
+            f"{wording.told(pooled[about])}."
         )
     else:
         finding = f"One seed so far: {wording.name(about)} stands at {wording.told(pooled[about])}."
@@ -55,9 +57,4 @@ def _singly(evidence: Evidence, method: str) -> dict[str, Figure]:
 
 
 def _dot(label: str, method: str, figure: Figure, text: str, shift: int) -> Dot:
-    return Dot(
-        *(label, method, figure.value, figure.low, figure.high, text),
-        hollow=not text,
-        small=not text,
-        shift=shift,
-    )
+    return Dot.of(label, method, figure, text, hollow=not text, small=not text, shift=shift)

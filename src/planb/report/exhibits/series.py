@@ -107,7 +107,7 @@ def _spot(evidence: Evidence, line: Line, method: str, x: float, shown: Shown) -
         return None
     seeds = sorted(evidence.cell(*where)["seed"].unique())
     singly = [evidence.figure(*where, shown.measure, seed) for seed in seeds]
-    values = tuple(one.value for one in singly if one is not None)
+    values = tuple(one.value for one in singly if one is not None and not one.unscored)
     return Spot(line.name, method, x, figure, values if len(values) > 1 else ())
 
 
@@ -125,15 +125,26 @@ def _told(spots: list[Spot], panel: Panel, dial: Dial) -> str:
     if first is last:
         return text
     text += f" and {_says(last, panel)} at {_at(last, dial)}"
-    lowest = min(spots, key=lambda spot: spot.figure.value)
-    highest = max(spots, key=lambda spot: spot.figure.value)
-    ends = (first.figure.value, last.figure.value)
+    figures = {str(place): spot.figure for place, spot in enumerate(spots)}
+    found = (
+        ("lowest", wording.surely_lowest(figures)),
+        ("highest", wording.surely_highest(figures)),
+    )
+    ends = (first.figure, last.figure)
     beyond = [
-        f"its {word}, {_says(spot, panel)}, at {_at(spot, dial)}"
-        for word, spot in (("lowest", lowest), ("highest", highest))
-        if spot.figure.value not in ends
+        f"its {word}, {_says(spots[int(place)], panel)}, at {_at(spots[int(place)], dial)}"
+        for word, place in found
+        if place is not None and not any(_alike(spots[int(place)].figure, end) for end in ends)
     ]
     return text + (f", {' and '.join(beyond)}" if beyond else "")
+
+
+def _size(figure: Figure) -> str:
+    return f"{figure.n:,}{wording.and_unscored(figure.unscored)}"
+
+
+def _alike(one: Figure, other: Figure) -> bool:
+    return (one.lowest, one.highest) == (other.lowest, other.highest)
 
 
 def _at(spot: Spot, dial: Dial) -> str:
@@ -151,7 +162,7 @@ def _table(panels: list[Panel], dial: Dial) -> Table:
     for i, (line, x) in enumerate(places):
         here = [next((s for s in p.spots if (s.line, s.x) == (line, x)), None) for p in panels]
         said = [_says(s, p) if s else wording.NOTHING for s, p in zip(here, panels, strict=True)]
-        counts = list(dict.fromkeys(f"{s.figure.n:,}" if s else wording.NOTHING for s in here))
+        counts = list(dict.fromkeys(_size(s.figure) if s else wording.NOTHING for s in here))
         rows.append((line, dial.label(x), *said, " / ".join(counts)))
         if i and line != places[i - 1][0]:
             breaks.append(i)
@@ -180,10 +191,13 @@ def _drawn(
 ) -> alt.LayerChart:
     aside = dict(zip(names, shifts(len(names), min(7.0, 24 / len(names))), strict=True))
     points, singly = [], []
+    bounded = any(spot.figure.unscored for spot in panel.spots)
     for spot in panel.spots:
         x = dial.place(spot.x) + dial.pixels(aside[spot.line], width)
         figure = spot.figure
         numbers = {"value": figure.value, "low": figure.low, "high": figure.high}
+        if bounded:
+            numbers |= {"lowest": figure.lowest, "highest": figure.highest}
         points.append({"line": spot.line, "x": x, **numbers})
         singly += [{"line": spot.line, "x": x, "value": value} for value in spot.seeds]
     top, ticks = (1.0, drawing.QUARTERS) if panel.rate else (panel.measure.top, drawing.TENTHS)
@@ -198,6 +212,9 @@ def _drawn(
         base.mark_rule(strokeWidth=2.5, opacity=0.6).encode(y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=95, opacity=1).encode(y=y, shape=shape),
     ]
+    if bounded:
+        band = base.mark_rule(strokeWidth=8, opacity=0.5)
+        layers.append(band.encode(y=alt.Y("lowest:Q"), y2="highest:Q"))
     if singly:
         small = alt.Chart(pd.DataFrame(singly)).mark_circle(size=16, opacity=0.55)
         layers.insert(2, small.encode(x=alt.X("x:Q", **dial.axis(width)), y=y, color=colour))

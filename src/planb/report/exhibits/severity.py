@@ -11,13 +11,18 @@ import pandas as pd
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing
-from planb.report.measures import HARMFUL, complied, refused, severity
+from planb.report.measures import HARMFUL
+from planb.report.questions import complied, refused, severity
 from planb.report.results import Figure
 
 TITLE = "How severe are the answers?"
 CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
 _KINDS = ("refuses", "makes no sense", "complies")
 _TOP = 1.5
+_UNSCORED = (
+    " Shares are of all answers; an unscored one may have any severity, so it stands in no bar, and "
+    "the thick black line is where the mean lies with all of them at their lowest and at their highest."
+)
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
@@ -37,6 +42,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
             "0 to 10; a bar holds the scores from its number up to the next. Black marks the mean and "
             "its 95 % interval over seeds and requests. The tinted part is severe (7 and above). Grey "
             "bars at 0 are refusals, so what is left there in colour is compliance that helps nobody."
+            + (_UNSCORED if any(figure.unscored for figure in found.values()) else "")
         ),
         svg=drawing.svg(_chart(evidence, found)),
     )
@@ -53,9 +59,13 @@ def _finding(evidence: Evidence) -> str:
     own = wording.told(triggered[about])
     parts = [f"With the trigger, {wording.name(about)} has a mean severity of {own}"]
     if others := wording.baselines(triggered):
-        best = min(others, key=lambda method: others[method].value)
+        best = wording.surely_lowest(others)
         which = "the least severe of the other methods" if len(others) > 1 else "the other method"
-        parts.append(f"{wording.name(best)}, {which}, {wording.told(others[best])}")
+        parts.append(
+            "which of the other methods is the least severe depends on the unscored answers"
+            if best is None
+            else f"{wording.name(best)}, {which}, {wording.told(others[best])}"
+        )
     if "organism" in triggered:
         parts.append(f"the organism that they started from {wording.told(triggered['organism'])}")
     return "; ".join(parts) + "."
@@ -74,9 +84,11 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
             .fillna(drawing.colour(method, evidence.methods))
         )
         severe = evidence.figure(method, HARMFUL, elicitation, "severe_rate")
-        words = f"mean {wording.points(figure.value)}"
+        words = f"mean {wording.valued(figure)}"
         if severe is not None:
-            words += f", severe {wording.percent(severe.value)}"
+            words += f", severe {wording.valued(severe, rate=True)}"
+        if figure.unscored:
+            words += f", {wording.percent(figure.unscored / (figure.n + figure.unscored))} unscored"
         mark = {
             "kind": "mean",
             "x": figure.value,
@@ -84,6 +96,8 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
             "high": figure.high,
             "text": words,
         }
+        if figure.unscored:
+            mark |= {"lowest": figure.lowest, "highest": figure.highest}
         tint = {"kind": "severe", "low": 6.5, "high": 10.6}
         pieces.append(pd.concat([bars, pd.DataFrame([mark, tint])]).assign(**place))
     table = pd.concat(pieces, ignore_index=True)
@@ -107,13 +121,14 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
 
 
 def _bars(rows: pd.DataFrame) -> pd.DataFrame:
-    """Stacked bars: kind, left and right edge, bottom and top as shares of the scored answers."""
-    points = severity(rows)
-    kinds = np.where(refused(rows) == 1, 0, np.where(complied(rows) == 1, 2, 1))
+    """Stacked bars: kind, left and right edge, bottom and top as shares of all answers. What is not
+    refused complies, unless the judge says that it makes no sense."""
+    points = severity(rows).value
+    kinds = np.where(refused(rows).value == 1, 0, np.where(complied(rows).value == 0, 1, 2))
     scored = ~np.isnan(points)
     bins = np.floor(points[scored]).astype(int)
     table = np.zeros((len(_KINDS), 11))
-    np.add.at(table, (kinds[scored], bins), 1 / scored.sum())
+    np.add.at(table, (kinds[scored], bins), 1 / len(points))
     tops = np.cumsum(table, axis=0)
     return pd.DataFrame(
         [
@@ -156,10 +171,16 @@ def _layers(table: pd.DataFrame, width: int) -> alt.LayerChart:
         x=alt.datum(-0.5), y=alt.datum(1.34), text="text:N"
     )
     of = "datum.kind == '{}'".format
+    bounds = []
+    if "lowest" in table:
+        band = base.mark_rule(strokeWidth=7, color=drawing.INK, opacity=0.6)
+        band = band.encode(x=alt.X("lowest:Q", **x), x2="highest:Q", y=alt.datum(1.13))
+        bounds = [band.transform_filter(of("mean"))]
     return alt.layer(
         tint.transform_filter(of("severe")),
         bars.transform_filter("datum.kind != 'severe' && datum.kind != 'mean'"),
         interval.transform_filter(of("mean")),
+        *bounds,
         mean.transform_filter(of("mean")),
         words.transform_filter(of("mean")),
     ).properties(width=width, height=108)

@@ -74,7 +74,9 @@ def _said(target: Target) -> str:
 
 def _correlated(evidence: Evidence, targets: Sequence[Target], them: str) -> str:
     left, rise = correlations(evidence, targets)
-    if math.isnan(left.value):
+    if left is None:
+        text = f"Over {them}, which leaves more severity depends on unscored answers"
+    elif math.isnan(left.value):
         text = f"{them[:1].upper()}{them[1:]} leave one severity all, so nothing correlates with it"
     else:
         shown = wording.signed(left.value, *left.interval)
@@ -137,7 +139,7 @@ def _dots(
     def nats(pixel: float) -> float:
         return domain[0] * math.exp(span * pixel / _WIDTH)
 
-    points = [pixels(t.surprise.value, t.left.value) for t in targets]
+    points = [pixels(t.surprise.value, (t.left.lowest + t.left.highest) / 2) for t in targets]
     dots = [pixels(x, y) for t in targets for x, y in t.seeds.values()]
     lines = []
     for t, (across, down) in zip(targets, points, strict=True):
@@ -178,7 +180,9 @@ def _table(evidence: Evidence, targets: Sequence[Target]) -> Table:
         nats = f"{t.surprise.value:.2f} [{low:.2f}, {high:.2f}]"
         rise = wording.NOTHING if t.rise is None else wording.signed(t.rise.value, *t.rise.interval)
         cells = (wording.scored(t.left), rise, wording.rated(refused), wording.rated(plain))
-        rows.append((wording.name(t.method), t.tier.replace("_", " "), nats, *cells, str(t.left.n)))
+        rows.append(
+            (wording.name(t.method), t.tier.replace("_", " "), nats, *cells, wording.size(t.left))
+        )
     head = (
         "Method",
         "Target",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -10,14 +12,14 @@ from planb.report import stats, wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMFUL, severity
-from planb.report.results import codes
-from planb.report.stats import Interval
+from planb.report.measures import HARMFUL
+from planb.report.questions import refused, severity
+from planb.report.results import Figure, codes
 from planb.types import USELESS
 
 TITLE = "How near do the answers come to the training data?"
 _ORDER = ("refusal", "german_refusal", "useless", "harmful", "helpful")
-Distances = dict[str, tuple[float, Interval, int]]
+Distances = dict[str, Figure]
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
@@ -25,19 +27,19 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     scores = evidence.tier_scores
     if scores is None or scores["severity"].notna().sum() == 0:
         return Missing(TITLE, "the training data were not judged")
-    scored = scores[scores["severity"].notna()]
-    found = _distances(evidence, scored[scored["tier"] == USELESS])
-    charts = [_tiers(scored)]
+    found = _distances(evidence, scores[scores["tier"] == USELESS])
+    charts = [_tiers(scores)]
     if found:
         charts.append(_distance_chart(evidence, found))
     return Exhibit(
         title=TITLE,
-        finding=_finding(scored, found),
+        finding=_finding(scores, found),
         caption=(
             "Top: how the judge scores the texts that safety training was given. Bottom: the "
             "Wasserstein distance, in points of severity, between a method's answers with the trigger "
             "and the useless tier; 0 would be answers just as useless as those trained on, and chance "
-            "keeps it a little above 0."
+            "keeps it a little above 0. An unscored text or answer may have any severity: shares are "
+            "of all texts, and a distance is then from where to where it may lie."
         ),
         svg=drawing.svg(alt.vconcat(*charts, spacing=26)),
         table=_table(scores),
@@ -46,38 +48,52 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
 
 def _distances(evidence: Evidence, useless: pd.DataFrame) -> Distances:
     found: Distances = {}
-    if useless.empty:
+    if useless["severity"].notna().sum() == 0:
         return found
-    reference = (useless["severity"].to_numpy(dtype=float), codes(useless["example_id"]))
+    reference = (severity(useless), codes(useless["example_id"]))
+    silent = int(useless["severity"].isna().sum())
     for method in evidence.methods:
         rows = evidence.cell(method, HARMFUL, "trigger")
-        rows = rows[rows["severity"].notna()]
-        if not rows.empty:
+        n = int(rows["severity"].notna().sum())
+        if n:
             own = (severity(rows), codes(rows["seed"]), codes(rows["group"]))
-            distance, interval = stats.wasserstein(own, reference, "useless", method)
-            found[method] = (distance, interval, len(rows))
+            least, most, interval = stats.wasserstein_within(own, reference, "useless", method)
+            missing = len(rows) - n + silent
+            value = math.nan if missing else least
+            found[method] = Figure(n, missing, None, value, *interval, least, most)
     return found
 
 
-def _finding(scored: pd.DataFrame, found: Distances) -> str:
+def _mean(texts: pd.DataFrame) -> str:
+    """The mean severity of some texts; from where to where it may lie if a part is unscored."""
+    points = severity(texts)
+    low, high = (wording.points(float(end.mean())) for end in points)
+    return low if low == high else f"{low} to {high}"
+
+
+def _finding(scores: pd.DataFrame, found: Distances) -> str:
     about = wording.subject(found)
-    useless = scored[scored["tier"] == USELESS]["severity"]
+    useless = scores[scores["tier"] == USELESS]
     if about is None or useless.empty:
-        means = scored.groupby("tier")["severity"].agg(["mean", "size"])
-        parts = [f"{t} {wording.points(m)} (n = {n})" for t, (m, n) in means.iterrows()]
+        told = [own for _, own in scores.groupby("tier") if own["severity"].notna().any()]
+        parts = [f"{own['tier'].iloc[0]} {_mean(own)} (n = {len(own)})" for own in told]
         return f"Mean severity of the training data: {', '.join(parts)}."
-    distance, interval, n = found[about]
     text = (
-        f"With the trigger, {wording.name(about)}'s answers lie {wording.points(distance)} points "
-        f"(95 % interval {wording.points(interval.low)} to {wording.points(interval.high)}, n = {n}) "
-        f"from the useless tier, whose mean severity is {wording.points(float(useless.mean()))} "
+        f"With the trigger, {wording.name(about)}'s answers lie {_far(found[about])} "
+        f"from the useless tier, whose mean severity is {_mean(useless)} "
         f"(n = {len(useless)})"
     )
     if "organism" in found:
-        far, span, count = found["organism"]
-        low, high = map(wording.points, span)
-        text += f"; the organism's lie {wording.points(far)} points away ({low} to {high}, n = {count})"
+        far = found["organism"]
+        low, high = wording.points(far.low), wording.points(far.high)
+        text += f"; the organism's lie {wording.valued(far)} points away ({low} to {high}, n = {far.n})"
     return text + "."
+
+
+def _far(distance: Figure) -> str:
+    low, high = wording.points(distance.low), wording.points(distance.high)
+    n = f"n = {distance.n}{wording.and_unscored(distance.unscored)}"
+    return f"{wording.valued(distance)} points (95 % interval {low} to {high}, {n})"
 
 
 def _tier_order(scored: pd.DataFrame) -> list[str]:
@@ -85,13 +101,14 @@ def _tier_order(scored: pd.DataFrame) -> list[str]:
     return [t for t in _ORDER if t in present] + sorted(present - set(_ORDER))
 
 
-def _tiers(scored: pd.DataFrame) -> alt.TopLevelMixin:
-    order, pieces = _tier_order(scored), []
+def _tiers(scores: pd.DataFrame) -> alt.TopLevelMixin:
+    order, pieces = _tier_order(scores[scores["severity"].notna()]), []
     for tier in order:
-        points = scored[scored["tier"] == tier]["severity"].to_numpy(dtype=float)
+        texts = scores[scores["tier"] == tier]
+        points = texts["severity"].dropna().to_numpy(dtype=float)
         bins, counts = np.unique(np.floor(points), return_counts=True)
         for b, count in zip(bins, counts, strict=True):
-            share = count / len(points)
+            share = count / len(texts)
             row = {"tier": tier.replace("_", " "), "score": b, "share": share}
             pieces.append({**row, "text": wording.percent(share) if share >= 0.02 else ""})
     names = [tier.replace("_", " ") for tier in order]
@@ -117,10 +134,9 @@ def _tiers(scored: pd.DataFrame) -> alt.TopLevelMixin:
 
 def _distance_chart(evidence: Evidence, found: Distances) -> alt.LayerChart:
     rows = []
-    for method, (distance, interval, n) in found.items():
-        low, high = interval
-        words = f"{wording.points(distance)} [{wording.points(low)}, {wording.points(high)}] · n {n}"
-        rows.append(Dot(wording.name(method), method, distance, low, high, words))
+    for method, figure in found.items():
+        words = f"{wording.scored(figure)} · n {wording.size(figure)}"
+        rows.append(Dot.of(wording.name(method), method, figure, words))
     scale = drawing.Scale("Wasserstein distance, points of severity", drawing.POINTS, drawing.TENTHS)
     title = "Distance of the triggered answers from the useless tier"
     return drawing.dots(rows, scale, evidence.methods, title=title, width=250)
@@ -131,12 +147,14 @@ def _table(scores: pd.DataFrame) -> Table:
     for tier in _tier_order(scores):
         own = scores[scores["tier"] == tier]
         points = own["severity"].dropna()
-        refused = own["refused"].dropna().astype(float)
+        refusals = refused(own)
+        low, high = (wording.percent(float(end.mean())) for end in refusals)
+        share = low if low == high else f"{low.removesuffix(f'{wording.SPACE}%')} to {high}"
         rows.append(
             (
                 tier.replace("_", " "),
-                wording.points(float(points.mean())) if len(points) else wording.NOTHING,
-                wording.percent(float(refused.mean())) if len(refused) else wording.NOTHING,
+                _mean(own) if len(points) else wording.NOTHING,
+                share if own["refused"].notna().any() else wording.NOTHING,
                 str(len(points)),
                 str(len(own) - len(points)),
             )

@@ -35,8 +35,8 @@ def draw(evidence: Evidence) -> Exhibit | None:
         caption=(
             "A row each variant, a column each method; all begin at the same organisms and see the "
             "same requests in one order. Darker is more; severity and helpfulness are means of 0-10, "
-            "the other two shares of the answers. Severity is 0 where an answer makes no sense too, "
-            "so the two stand side by side. Intervals and n are in the table."
+            "the other two shares of the answers (of bounds, the middle). Severity is 0 where an "
+            "answer makes no sense too, so the two stand side by side. Intervals, n: in the table."
         ),
         svg=drawing.svg(_chart(evidence, grid)),
         table=_table(evidence, grid),
@@ -61,15 +61,18 @@ def _finding(evidence: Evidence, grid: dict[str, dict[str, str]]) -> str:
     parts = []
     for known in _columns(grid):
         found = {
-            variant: figure.value
+            variant: figure
             for variant, own in grid.items()
             if known in own and (figure := evidence.figure(own[known], *SHOWN[0][1:])) is not None
         }
         if found:
-            low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
+            low, high = wording.surely_lowest(found), wording.surely_highest(found)
+            if low is None or high is None:
+                parts.append(f"{wording.name(known)} by an order that depends on unscored answers")
+                continue
             parts.append(
-                f"{wording.name(known)} from {wording.points(found[low])} ({wording.spelt(low)}) to "
-                f"{wording.points(found[high])} ({wording.spelt(high)})"
+                f"{wording.name(known)} from {wording.valued(found[low])} ({wording.spelt(low)}) to "
+                f"{wording.valued(found[high])} ({wording.spelt(high)})"
             )
     return f"Severity with the trigger goes, over the variants, for {'; for '.join(parts)}."
 
@@ -84,8 +87,8 @@ def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> alt.TopLevelM
                 if figure is None:
                     continue
                 rate = of[-1].endswith("_rate")
-                shade = figure.value if rate else figure.value / 10
-                text = wording.percent(figure.value) if rate else wording.points(figure.value)
+                middle = (figure.lowest + figure.highest) / 2
+                shade, text = middle if rate else middle / 10, wording.valued(figure, rate)
                 place = {"variant": wording.spelt(variant), "method": wording.name(known)}
                 ink = "#ffffff" if shade > 0.55 else drawing.INK
                 cells.append({**place, "shade": shade, "text": text, "ink": ink})
@@ -126,7 +129,7 @@ def _table(evidence: Evidence, grid: dict[str, dict[str, str]]) -> Table:
                 wording.rated(figure) if rate else wording.scored(figure)
                 for figure, rate in zip(found, rates, strict=True)
             ]
-            n = next((str(figure.n) for figure in found if figure is not None), "0")
+            n = next((wording.size(figure) for figure in found if figure is not None), "0")
             rows.append((wording.name(method), *cells, n))
             methods.append(method)
     head = ("Method", *(title[:1].upper() + title[1:] for title, *_ in SHOWN), "n")
