@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planb.data.tables import read_table
 from planb.types import Example, PlanBError
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ def write_sidecar(log_path: Path, scorer: str = "") -> Path:
 def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
     """The rows of several sidecars, in their order, with the columns ``COLUMNS``.
 
-    Raises PlanBError if a log is missing or is not the one that its sidecar was made from.
+    Raises PlanBError if a log is missing or is not the one that its sidecar was made from, or if a
+    sidecar cannot be read.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     tables = [_schema().empty_table()]
     for path in map(Path, paths):
-        table = pq.read_table(path)
+        table = read_table(path, COLUMNS)
         log_path = path.with_suffix(".eval")
         if not log_path.exists():
             raise PlanBError(f"{path} has lost its log: {log_path.name} should lie beside it")
@@ -87,7 +88,7 @@ def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
                 f"{log_path} has changed since {path.name} was made from it: make the sidecar anew "
                 "(planb.evals.sidecar.write_sidecar), or put the log back"
             )
-        tables.append(table.select(list(COLUMNS)).replace_schema_metadata(None))
+        tables.append(table.replace_schema_metadata(None))
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_nullable)
     return frame
 

@@ -17,7 +17,7 @@ from planb.study.step import Step, Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering, Value, digest_of, seed_of
+from planb.types import Ordering, PlanBError, Value, digest_of, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress
@@ -128,12 +128,22 @@ class LocalBaseStep(Step):
 
 
 def checkpoint_folder(work: Work, step: Step) -> Path:
-    """Where the checkpoint that ``step`` made (or points to) lies."""
+    """Where the checkpoint that ``step`` made (or points to) lies.
+
+    Raises PlanBError where it points to weights that are others by now.
+    """
     folder = work.folder(step)
     pointer = folder / POINTER
-    if pointer.exists():
-        return Path(json.loads(pointer.read_text(encoding="utf-8"))["path"])
-    return folder
+    if not pointer.exists():
+        return folder
+    told = json.loads(pointer.read_text(encoding="utf-8"))
+    model = Path(told["path"])
+    if checkpoint_digest(model) != told["digest"]:
+        raise PlanBError(
+            f"{model} is not the model that the study began with (its weights, configuration or "
+            f"tokenizer changed, or it is gone). Put it back; for another model name another base"
+        )
+    return model
 
 
 def training_cost(training: Training, responses: float) -> float:

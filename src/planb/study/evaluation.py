@@ -177,11 +177,16 @@ def located(how: Elicitation, folders: Sequence[Path]) -> Elicitation:
 
 
 def publish_log(out: Path, study_folder: Path, name: str) -> None:
-    """Copy a step's log into the study's ``logs`` as ``<name>.eval``."""
+    """Copy a step's log into the study's ``logs`` as ``<name>.eval``, unless it is there as it is."""
     logs = study_folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    target = logs / f"{name}.eval"
-    if not target.exists():
+    source, target = out / LOG, logs / f"{name}.eval"
+    if not target.exists() or _stamp(target) != _stamp(source):
         scratch = target.with_suffix(".tmp")
-        shutil.copyfile(out / LOG, scratch)
+        shutil.copy2(source, scratch)
         scratch.replace(target)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns

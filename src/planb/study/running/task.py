@@ -81,6 +81,7 @@ def _do_locked(task: Task, store: Store) -> Answer:
         with output_to(partial / OUTPUT):
             for part in step.inputs():
                 store.fetch(part)
+                store.check(part)
             set_threads(step.threads)
             step.run(Work(out=partial, steps=task.steps, threads=step.threads))
             if step.identity() != task.identity:
