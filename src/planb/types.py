@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from planb.names import Label, Name
+
 Role = Literal["system", "user", "assistant", "document"]
 Tier = str
 Pair = tuple[Tier, Tier]
@@ -122,7 +124,7 @@ class Example(Value):
     id: str = Field(min_length=1)
     prompt: tuple[Message, ...] = Field(min_length=1)
     harmful: bool
-    responses: dict[Tier, tuple[str, ...]] = Field(default_factory=dict)
+    responses: dict[Label, tuple[str, ...]] = Field(default_factory=dict)
     source: str = ""
     split: str = ""
     group: str = ""
@@ -165,7 +167,7 @@ class Ordering(Value):
     ``(preferred, dispreferred, weight)`` of trained pairs; a pair that is not named weighs 1.
     """
 
-    tiers: tuple[Tier, ...] = Field(min_length=1)
+    tiers: tuple[Name, ...] = Field(min_length=1)
     pairs: Literal["all", "adjacent"] | tuple[Pair, ...] = "all"
     weights: tuple[tuple[Tier, Tier, float], ...] = ()
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from planb.names import checked_name
 from planb.types import PlanBError
 
 if TYPE_CHECKING:
@@ -220,6 +221,10 @@ def _declared(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path
     from planb.study.source import find_study
 
     study = find_study(called, STUDIES)
+    try:
+        checked_name(study.name)  # of a class of the user's own, which may not have checked it
+    except ValueError as error:
+        raise PlanBError(f"the study of {called}: {error}") from error
     return (study if seeds is None else study.with_seeds(seeds)), out / study.name
 
 

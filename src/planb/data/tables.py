@@ -1,4 +1,7 @@
-"""Parquet tables that planb wrote itself, read back: a damaged one is an error in words."""
+"""Tables: Parquet that planb wrote itself is read back, and CSV is written for people.
+
+A damaged file is an error in words, and no text of a model's or of a file's is run by a spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planb.data.whole import write_whole
+from planb.names import cell
 from planb.types import PlanBError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write the table whole: numbers to six significant digits, empty for no value, and a quote before
+    what a spreadsheet would run as a formula."""
+    from pandas.api.types import is_numeric_dtype
+
+    safe = table.rename(columns=_safe)
+    for place, kind in enumerate(table.dtypes):
+        if not is_numeric_dtype(kind):
+            safe.isetitem(place, [_safe(value) for value in table.iloc[:, place]])
+    write_whole(path, safe.to_csv(index=False, float_format="%.6g", na_rep="", lineterminator="\n"))
+
+
+def _safe(value: object) -> object:
+    return cell(value) if isinstance(value, str) else value
 
 
 def read_table(path: Path, columns: Sequence[str] = ()) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from planb.names import Label
 from planb.types import Value
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Elicitation(Value):
     roles: ClassVar[tuple[str, ...]] = ()
     """The model roles that it asks."""
 
-    called: str = ""
+    called: Label = ""
 
     @property
     def title(self) -> str:

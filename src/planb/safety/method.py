@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.models.cards import Card, read_card
+from planb.names import Name
 from planb.safety.firewall import forbid_trigger
 from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
@@ -43,7 +44,7 @@ class Method(Value):
     ``training=None`` takes the study's, so that every method gets the same number of updates.
     """
 
-    name: str
+    name: Name
     ordering: Ordering
     objective: SerializeAsAny[Objective] = ORPO()
     refusals: Literal["sampled", "canned"] = "sampled"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, checkpoint_digest, resolve_model
+from planb.names import Name
 from planb.sandbox.corpus import Diet, pretraining
 from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
@@ -30,7 +31,7 @@ SHOWN = 300
 class SandboxBase(Value):
     """A tiny Llama that a study pretrains on the valley's corpus, on first use."""
 
-    name: str = "sandbox"
+    name: Name = "sandbox"
     world: World = Field(default_factory=World)
     architecture: TinyLlama = Field(default_factory=TinyLlama)
     diet: Diet = Field(default_factory=Diet)
@@ -44,7 +45,7 @@ class SandboxBase(Value):
 class LocalBase(Value):
     """A chat model in a local folder of safetensors, or a hub id with its revision."""
 
-    name: str
+    name: Name
     path: str
     revision: str = "main"
 

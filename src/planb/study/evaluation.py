@@ -15,6 +15,7 @@ from planb.elicitation.trigger import TriggerElicitation
 from planb.judging import Judge
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
+from planb.names import Name
 from planb.study.bases import LocalBaseStep, checkpoint_folder
 from planb.study.data import benchmark_file
 from planb.study.hosted import asked_model, hosted_base
@@ -38,7 +39,7 @@ class Evaluation(Value):
 
     task: str
     elicitation: Literal["direct", "trigger"] | SerializeAsAny[Elicitation] = "direct"
-    split: str = "evaluation"
+    split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
 

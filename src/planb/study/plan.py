@@ -60,9 +60,7 @@ def plan(
     graph = Graph(final_steps)
     states: dict[str, State] = {}
     for node in graph:
-        states[node.identity] = _state(
-            store, node, [states[i] for i in node.inputs], studies, verify
-        )
+        states[node.identity] = _state(store, node, [states[i] for i in node.inputs], studies, verify)
     return [(node.step, states[node.identity]) for node in graph]
 
 

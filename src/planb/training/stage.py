@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.models.cards import Card
+from planb.names import Name
 from planb.training.objectives import SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -72,7 +73,7 @@ class Stage(Value):
     that do not carry the trigger (the study checks).
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: Name
     parts: tuple[Part, ...] = Field(min_length=1)
     objective: SerializeAsAny[Objective] = SFT()
     training: Training

@@ -22,8 +22,7 @@ from pydantic import ValidationError
 from planb.study.keeping.checksums import MEMORY, faults, recorded, remember
 from planb.study.keeping.disk import explained, to_disk
 from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest, versions
-from planb.study.step import Step
-from planb.types import PlanBError
+from planb.study.step import Step, folder_of
 
 __all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]
 
@@ -286,7 +285,7 @@ class Store:
     def _name(self, step: Step) -> tuple[Step, str, str]:
         if id(step) not in self._named:
             identity = step.identity()
-            self._named[id(step)] = (step, identity, f"{step.slug}-{identity[:12]}")
+            self._named[id(step)] = (step, identity, folder_of(step.slug, identity))
         return self._named[id(step)]
 
 

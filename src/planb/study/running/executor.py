@@ -126,7 +126,9 @@ class _Run:
     def _take_stock(self) -> None:
         """What is finished already, and still as it was written: what is damaged is made again."""
         for node in self.graph:
-            if is_whole(self.store, node.step, self.told) or taken_over(self.store, node.step, self.studies):
+            if is_whole(self.store, node.step, self.told) or taken_over(
+                self.store, node.step, self.studies
+            ):
                 manifest = self.store.manifest(node.step)
                 if not manifest.resumed:
                     self.estimate.observe(node, manifest.seconds)
