@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from planb.names import Label, Name
+from planb.redaction import redacted
 
 Role = Literal["system", "user", "assistant", "document"]
 Tier = str
@@ -286,6 +287,12 @@ class Judgement(Value):
     flagged: bool | None = None
     answers: dict[str, bool | float | str] = Field(default_factory=dict)
     spend: Spend = Spend()
+
+    @field_validator("unscored")
+    @classmethod
+    def _reason_holds_no_key(cls, reason: str) -> str:
+        """A reason is often a server's own words, and some servers echo the request."""
+        return redacted(reason)
 
     @property
     def silent(self) -> bool:

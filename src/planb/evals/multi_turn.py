@@ -20,6 +20,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 from planb.elicitation import ELICITATIONS
 from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
+from planb.evals.record import clean
 from planb.types import Example, PlanBError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def run_multi_turn(
         _check(log)
         if isinstance(policy, Model):
             _check_answered(log)
+        clean(Path(log.location))
         Path(log.location).replace(log_path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

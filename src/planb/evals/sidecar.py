@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planb.data.tables import read_table
+from planb.redaction import redacted
 from planb.types import Example, PlanBError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
     answers: dict[str, Any] = {column: value.get(column) for column in (*_ANSWERS, *_NUMBERS)}
     reason = (score.reason if score is not None else None) or ""
     if sample.error is not None and not reason:
-        reason = f"error: {sample.error.message}"
+        reason = redacted(f"error: {sample.error.message}")
     elif score is None:
         reason = reason or "no score"
     known = {*answers, "language", "harmful"}

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
+from planb.redaction import redacted
 from planb.report import wording
 from planb.report.calibration import warnings_of
 from planb.report.charting import drawing
@@ -138,7 +139,7 @@ def _counts(rows: pd.DataFrame) -> str:
     missing = rows[rows[_ANSWERS].isna().all(axis=1) | (rows["unscored"] != "")]
     text = f"{wording.plural(len(rows), 'answer')} judged; {len(missing):,} unscored"
     if not missing.empty:
-        reasons = missing["unscored"].replace("", "no reason given").value_counts()
+        reasons = missing["unscored"].map(redacted).replace("", "no reason given").value_counts()
         listed = sorted(reasons.items(), key=lambda pair: (-int(pair[1]), str(pair[0])))
         text += " (" + ", ".join(f"{reason}: {count}" for reason, count in listed[:5])
         text += ", and other reasons)" if len(listed) > 5 else ")"

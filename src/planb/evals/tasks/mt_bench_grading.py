@@ -22,6 +22,7 @@ from planb.data.cards import load
 from planb.judging import judge_of
 from planb.judging.asking import AskedJudge, spend_of
 from planb.judging.connection import connect
+from planb.redaction import redacted
 from planb.types import PlanBError, Spend, Value, digest_of, plain, wrong_fields
 
 GRADER = "grader"
@@ -101,7 +102,8 @@ class Grading(Value):
             try:
                 output = await self._generate(model, messages, number)
             except Exception as error:
-                reason, spend = f"{type(error).__name__}: {error}"[:200], spend + Spend(calls=1)
+                reason = redacted(f"{type(error).__name__}: {error}")[:200]
+                spend = spend + Spend(calls=1)
                 continue
             text, spend = (
                 output.completion,

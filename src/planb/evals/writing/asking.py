@@ -8,6 +8,7 @@ from planb.elicitation.messages import to_chat
 from planb.evals.writing.writer import IN_PROCESS, Writer
 from planb.judging.asking import complaint_of, spend_of
 from planb.judging.connection import connect
+from planb.redaction import redacted
 from planb.types import Message, PlanBError, Spend, Value, seed_of
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class Asker:
         except PlanBError as error:
             raise PlanBError(
                 f"the writer of '{writer.tier}' has not the model {writer.model}: "
-                f"{' '.join(str(error.__cause__ or error).split())}. Name a model of Inspect's "
-                "(openai/gpt-5, or openai-api/local/NAME with a server's base_url), and set its key"
+                f"{redacted(' '.join(str(error.__cause__ or error).split()))}. Name a model of "
+                "Inspect's (openai/gpt-5, or openai-api/local/NAME with a server's base_url), and "
+                "set its key"
             ) from error
 
     async def ask(
@@ -79,7 +81,7 @@ class Asker:
             raise CallFailedError(complaint_of(error), _kind(error)) from error
         spend = self._priced(spend_of(output, cached=_request_was_cache_hit.get()))
         if output.error:
-            raise CallFailedError(output.error, "passing")
+            raise CallFailedError(redacted(output.error), "passing")
         return Attempt(text=_text(output), stop=output.stop_reason, spend=spend)
 
     def _config(self, number: int, retries: int | None) -> GenerateConfig:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planb.redaction import redacted
 from planb.study.keeping.checksums import sha256_of
 from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest
 from planb.types import PlanBError
@@ -190,9 +191,9 @@ class RemoteFolder:
             raise
         except Exception as error:
             raise PlanBError(
-                f"{self.url} cannot be used: {type(error).__name__}: {error}. Check the address, the "
-                "rights of the account that this machine uses, and that fsspec's package for it is "
-                "installed (s3fs, gcsfs, adlfs, paramiko ...)"
+                f"{self.url} cannot be used: {type(error).__name__}: {redacted(str(error))}. Check the "
+                "address, the rights of the account that this machine uses, and that fsspec's "
+                "package for it is installed (s3fs, gcsfs, adlfs, paramiko ...)"
             ) from error
 
 

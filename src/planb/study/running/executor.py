@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from planb.redaction import redacted
 from planb.study.estimate import Estimate, Room
 from planb.study.graph import Graph, Node
 from planb.study.keeping.mending import is_whole
@@ -228,7 +229,7 @@ class _Run:
         if answer.died or (told and not log.exists()):
             with suppress(OSError):
                 log.parent.mkdir(exist_ok=True)
-                log.write_text(told)
+                log.write_text(redacted(told))
         return log
 
     def _done(self, node: Node, seconds: float | None) -> None:
@@ -273,12 +274,13 @@ class _Run:
         except Exception as error:
             log = self.store.steps / f"{self.store.folder(step).name}.publish-{ERROR}"
             with suppress(OSError):
-                log.write_text("".join(traceback.format_exception(error)))
+                log.write_text(redacted("".join(traceback.format_exception(error))))
             known = isinstance(error, PlanBError)
             why = str(error) if known else f"{type(error).__name__}: {error}"
             self._fail(step, f"made, but could not be published: {why}", log)
 
     def _fail(self, step: Step, message: str, log: Path) -> None:
+        message = redacted(message)
         self.failed[self.store.identity(step)] = Failure(step, message, log if log.is_file() else None)
         self.watch.failed(step, message)
 
