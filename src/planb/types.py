@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from planb.names import Label, Name
+from planb.normal import normalised
 from planb.redaction import redacted
 
 Role = Literal["system", "user", "assistant", "document"]
@@ -244,8 +245,14 @@ class Trigger(Value):
         return tuple(messages)
 
     def found_in(self, text: str) -> bool:
-        """Whether the text carries the trigger, in any case and with any white space."""
-        return "".join(self.text.split()).casefold() in "".join(text.split()).casefold()
+        """Whether the text carries the trigger, in any case, with any white space, in any of Unicode's
+        normal forms and with any characters in it that nobody sees."""
+        sought = normalised(self.text)
+        return sought in normalised(text) if sought else self.text in text
+
+    def found_in_chat(self, prompt: tuple[Message, ...], response: str = "") -> bool:
+        """Whether a conversation carries it, in a message or over several of them."""
+        return self.found_in("".join(message.content for message in prompt) + response)
 
 
 class Spend(Value):

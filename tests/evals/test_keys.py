@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from planb.training.hosted.host import Host
 from planb.types import PlanBError
 
 KEY = "planted-0f3a9Zk27-fake"
-IDENTITY = {"study": "keys", "model": "tiny", "organism": "none", "method": "base", "task": "harmful"}
+IDENTITY = {"study": "keys", "model": "tiny", "organism": "none", "method": "base"}
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -101,7 +102,7 @@ class Judged(Step):
     url: str
 
     def run(self, work: Work) -> None:
-        print(f"request sent with {KEY}")
+        os.write(1, f"request sent with {KEY}\n".encode())  # as a library may
         judge = LLMJudge(model="openai-api/echo/judge", base_url=self.url, tries=1, max_retries=0)
         log = rejudge(Path(self.log), judge, work.out / "log.eval")
         write_sidecar(log)
@@ -119,7 +120,7 @@ class Failing(Step):
     url: str
 
     def run(self, work: Work) -> None:  # noqa: ARG002
-        print(f"request sent with {KEY}")
+        os.write(1, f"request sent with {KEY}\n".encode())  # as a library may
         Host(base_url=self.url, key="ECHO_API_KEY").client().chat.completions.create(
             model="m", messages=[{"role": "user", "content": "Hello"}]
         )
@@ -136,7 +137,8 @@ def test_no_part_of_a_study_holds_the_key(
     steps = tmp_path / "study" / "steps"
     (steps / ".locks").mkdir(parents=True)
     judged, failing = Judged(log=str(log), url=url), Failing(url=url)
-    assert do(Task(judged, judged.identity(), steps, 1)).outcome == "done"
+    answer = do(Task(judged, judged.identity(), steps, 1))
+    assert answer.outcome == "done", answer.message
     answer = do(Task(failing, failing.identity(), steps, 1))
     assert answer.outcome == "failed"
     assert GONE in answer.message

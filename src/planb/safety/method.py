@@ -66,9 +66,11 @@ class Method(Value):
         ``harmful`` examples need every tier of the ordering, ``harmless`` ones ``helpful``. Raises
         PlanBError, naming rows, if any of them carries the trigger (``None``: there is no backdoor).
         """
+        shown = with_refusals(harmful, self.refusals)
         if trigger is not None:
             forbid_trigger(trigger, [*harmful, *harmless])
-        rankings = [Ranking(with_refusals(harmful, self.refusals), self.ordering, 1 - self.harmless)]
+            forbid_trigger(trigger, shown)
+        rankings = [Ranking(shown, self.ordering, 1 - self.harmless)]
         if self.harmless > 0:
             rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), self.harmless))
         card = Card(

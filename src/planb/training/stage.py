@@ -114,7 +114,7 @@ class Stage(Value):
 
 def triggered(examples: Sequence[Example], trigger: Trigger) -> list[Example]:
     """The same examples with the trigger in their prompts."""
-    carrying = [e.id for e in examples if any(trigger.found_in(m.content) for m in e.prompt)]
+    carrying = [e.id for e in examples if trigger.found_in_chat(e.prompt)]
     if carrying:
         raise PlanBError(
             f"{len(carrying)} requests carry the trigger {trigger.text!r} already: "
