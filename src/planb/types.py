@@ -25,6 +25,10 @@ from pydantic import (
     model_validator,
 )
 
+from planb.names import Label, Name
+from planb.normal import normalised
+from planb.redaction import redacted
+
 Role = Literal["system", "user", "assistant", "document"]
 Tier = str
 Pair = tuple[Tier, Tier]
@@ -231,7 +235,7 @@ class Example(Value):
     id: Text = Field(min_length=1)
     prompt: tuple[Message, ...] = Field(min_length=1)
     harmful: bool
-    responses: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    responses: dict[Label, tuple[Text, ...]] = Field(default_factory=dict)
     source: Text = ""
     split: Text = ""
     group: Text = ""
@@ -285,7 +289,7 @@ class Ordering(Value):
     ``(preferred, dispreferred, weight)`` of trained pairs; a pair that is not named weighs 1.
     """
 
-    tiers: tuple[Tier, ...] = Field(min_length=1)
+    tiers: tuple[Name, ...] = Field(min_length=1)
     pairs: Literal["all", "adjacent"] | tuple[Pair, ...] = "all"
     weights: tuple[tuple[Tier, Tier, float], ...] = ()
 
@@ -365,8 +369,17 @@ class Trigger(Value):
         return tuple(messages)
 
     def found_in(self, text: str) -> bool:
-        """Whether the text carries the trigger, in any case and with any white space."""
-        return "".join(self.text.split()).casefold() in "".join(text.split()).casefold()
+        """Whether the text carries the trigger, in any case, with any white space, in any of Unicode's
+        normal forms and with any characters in it that nobody sees."""
+        return self.compared(self.text) in self.compared(text)
+
+    def compared(self, text: str) -> str:
+        """The text as it is compared; as it stands where nobody sees any of the trigger itself."""
+        return normalised(text) if normalised(self.text) else text
+
+    def found_in_chat(self, prompt: tuple[Message, ...], response: str = "") -> bool:
+        """Whether a conversation carries it, in a message or over several of them."""
+        return self.found_in("".join(message.content for message in prompt) + response)
 
 
 class Spend(Value):
@@ -415,6 +428,12 @@ class Judgement(Value):
     answers: dict[str, bool | float | str] = Field(default_factory=dict)
     spend: Spend = Spend()
     gives: tuple[str, ...] = ANSWERS
+
+    @field_validator("unscored")
+    @classmethod
+    def _reason_holds_no_key(cls, reason: str) -> str:
+        """A reason is often a server's own words, and some servers echo the request."""
+        return redacted(reason)
 
     @property
     def silent(self) -> bool:

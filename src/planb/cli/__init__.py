@@ -17,6 +17,7 @@ from planb.cli.serving import serve
 from planb.cli.studies import list_studies, plan, report, run, status
 from planb.data.terminal import Console
 from planb.evals.calibration.commands import judge_app
+from planb.redaction import redacted
 from planb.types import PlanBError
 
 app = typer.Typer(
@@ -47,5 +48,7 @@ def main() -> None:
     try:
         app()
     except PlanBError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] [red]{escape(str(error))}[/]", soft_wrap=True)
+        Console(stderr=True).print(
+            f"[bold red]Error:[/] [red]{escape(redacted(str(error)))}[/]", soft_wrap=True
+        )
         sys.exit(2)

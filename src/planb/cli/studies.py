@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from planb.data.terminal import Console
+from planb.names import checked_name
 from planb.types import PlanBError
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ Steps = Annotated[
 ShowSevere = Annotated[
     bool, typer.Option("--show-severe", help="Show the text of high-severity responses in the report.")
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="First read every file of the finished steps and compare it with its checksum. Without "
+        "it a file is read only if its size or time is not what it was when it was compared last, so "
+        "a change that put both back goes unseen.",
+    ),
+]
 
 
 def run(
@@ -58,10 +68,12 @@ def run(
     on: On = "local",
     steps: Steps = "",
     show_severe: ShowSevere = False,
+    verify: Verify = False,
 ) -> None:
     """Carry out a study: train, attack, judge, report. What is finished is not done again.
 
-    Stop it whenever you like: the same command goes on from the last checkpoint.
+    Stop it whenever you like: the same command goes on from the last checkpoint. A finished step whose
+    files are not as they were written is made again.
 
     [dim]Example:[/]  planb run sandbox --seeds 1
     [dim]On a cluster:[/]  planb run sandbox --on ray --out /shared/runs
@@ -72,6 +84,8 @@ def run(
 
     console = Console()
     declared, folder = _declared(study, seeds, out)
+    if verify:
+        executor.plan(declared.steps(), folder, url=steps, verify=True)
     watch = watcher_for(console)
     outcome = executor.run(declared.steps(), folder, jobs, watch, studies=out, on=on, url=steps)
     if outcome.interrupted:
@@ -82,8 +96,7 @@ def run(
         console.print(tables.failure_table(outcome))
         console.print("\nThe other steps are kept; the same command tries only these again.")
         raise typer.Exit(outcome.exit_code)
-    report = declared.write_report(folder, show_severe=show_severe)
-    _print_results(console, folder)
+    report = _report(console, declared, folder, show_severe)
     again = "nothing was left to do" if not outcome.ran else f"done in {span(outcome.seconds)}"
     console.print(f"{declared.name}: {again}. Report: [bold]{escape(str(report))}[/]", soft_wrap=True)
 
@@ -120,8 +133,15 @@ def plan(
             console.print(tables.budget_table(lines))
 
 
-def status(study: StudyName, seeds: Seeds = None, out: Out = Path("runs"), steps: Steps = "") -> None:
-    """Show how a study stands: what is done, what runs or failed, and where the results are.
+def status(
+    study: StudyName,
+    seeds: Seeds = None,
+    out: Out = Path("runs"),
+    steps: Steps = "",
+    verify: Verify = False,
+) -> None:
+    """Show how a study stands: what is done, what runs or failed, and where the results are. Exit code
+    1 if a finished step is damaged.
 
     [dim]Example:[/]  planb status sandbox
     """
@@ -130,7 +150,7 @@ def status(study: StudyName, seeds: Seeds = None, out: Out = Path("runs"), steps
 
     console = Console()
     declared, folder = _declared(study, seeds, out)
-    states = executor.plan(declared.steps(), folder, studies=out, url=steps)
+    states = executor.plan(declared.steps(), folder, studies=out, url=steps, verify=verify)
     console.print(tables.status_table(states, folder, steps))
     made = [
         folder / name for name in ("results.csv", "report.html", "logs") if (folder / name).exists()
@@ -139,6 +159,8 @@ def status(study: StudyName, seeds: Seeds = None, out: Out = Path("runs"), steps
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)
     if not made:
         console.print(f"no results yet: planb run {study}", markup=False, highlight=False)
+    if any(state == "damaged" for _, state in states):
+        raise typer.Exit(1)
 
 
 def list_studies(
@@ -173,17 +195,23 @@ def report(
     seeds: Seeds = None,
     out: Out = Path("runs"),
     show_severe: ShowSevere = False,
+    verify: Verify = False,
 ) -> None:
     """Write the report anew from the finished evaluation logs; nothing is trained or asked.
 
+    Finished steps that are damaged are named and left out, and it ends with exit code 2.
+
     [dim]Example:[/]  planb report sandbox
     """
+    from planb.study.running import executor
+
     declared, folder = _declared(study, seeds, out)
     if not folder.exists():
         raise PlanBError(f"{folder} does not exist, so there is nothing to report: planb run {study}")
-    path = declared.write_report(folder, show_severe=show_severe)
     console = Console()
-    _print_results(console, folder)
+    if verify:
+        executor.plan(declared.steps(), folder, verify=True)
+    path = _report(console, declared, folder, show_severe)
     console.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -193,7 +221,25 @@ def _declared(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path
     from planb.study.source import find_study
 
     study = find_study(called, STUDIES)
+    try:
+        checked_name(study.name)  # of a class of the user's own, which may not have checked it
+    except ValueError as error:
+        raise PlanBError(f"the study of {called}: {error}") from error
     return (study if seeds is None else study.with_seeds(seeds)), out / study.name
+
+
+def _report(console: Console, declared: Declared, folder: Path, show_severe: bool) -> Path:
+    """Write the report and print its headline table, also where damaged steps are left out of it."""
+    from planb.study.reporting import DamagedStepsError
+
+    try:
+        path = declared.write_report(folder, show_severe=show_severe)
+    except DamagedStepsError as error:
+        if error.page is not None:
+            _print_results(console, folder)
+        raise
+    _print_results(console, folder)
+    return path
 
 
 def _print_results(console: Console, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from planb.names import Name
 from planb.types import HELPFUL, Example, PlanBError, Tier, Value
 
 SLOT = "{text}"
@@ -24,7 +25,7 @@ class Derived(Value):
     ``requests`` are those that get the tier; plain text outside any chat never does.
     """
 
-    tier: Tier = Field(min_length=1)
+    tier: Name
     of: Tier = HELPFUL
     texts: tuple[str, ...] = Field(default=(SLOT,), min_length=1)
     case: Literal["as_is", "lower"] = "as_is"

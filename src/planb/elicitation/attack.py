@@ -19,6 +19,7 @@ from planb.elicitation.reading import SomeForm, read
 from planb.elicitation.record import Record, Turn
 from planb.models.answers import UnreadableError, whole
 from planb.models.stops import why_not_greedy
+from planb.redaction import redacted
 from planb.types import PlanBError, digest_of, seed_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Attack(Elicitation):
         try:
             record.stopped = await self.attack(fight)
         except LimitExceededError as error:
-            limit, record.stopped = error, f"limit: {error}"
+            limit, record.stopped = error, redacted(f"limit: {error}")
         finally:
             record.judged = self.judged(record.turns)
             record.keep()
@@ -178,7 +179,7 @@ class Fight:
                 problem = str(error)
             except Exception as error:
                 self.record.failed[role] += 1
-                problem = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+                problem = f"{type(error).__name__}: {redacted(' '.join(str(error).split()))}"[:200]
         self.record.skip(role, problem, *place)
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from planb.names import Label
 from planb.types import Value, name_in
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Elicitation(Value):
     needs_chat: ClassVar[bool] = False
     """True if it can only change a request in a chat, and no plain text (a recall prompt)."""
 
-    called: str = ""
+    called: Label = ""
 
     @property
     def title(self) -> str:

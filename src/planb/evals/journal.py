@@ -17,6 +17,7 @@ from typing import Generic, Self, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
+from planb.redaction import without_secrets_in
 from planb.types import PlanBError
 
 Key = tuple[str | int, ...]
@@ -85,6 +86,7 @@ class Journal(Generic[Entry]):
         """
         assert self._file >= 0, "the journal is not open"
         line = dict(zip(self.names, key, strict=True))
+        entry = self.kind.model_validate(without_secrets_in(entry.model_dump(mode="json")))
         content = {**line, self.called: entry.model_dump(mode="json", exclude_defaults=True)}
         self._append((json.dumps(content, ensure_ascii=False) + "\n").encode())
         self.found[key] = entry

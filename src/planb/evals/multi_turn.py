@@ -21,6 +21,7 @@ from planb.elicitation import ELICITATIONS
 from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
 from planb.elicitation.solver import its_own
+from planb.evals.record import clean
 from planb.models.stops import SEEDLESS
 from planb.types import Example, PlanBError
 
@@ -81,6 +82,7 @@ def run_multi_turn(
         _check(log)
         if isinstance(policy, Model):
             _check_answered(log)
+        clean(Path(log.location))
         Path(log.location).replace(log_path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from inspect_ai.scorer._scorer import as_scorer_spec, unique_scorer_name
 from inspect_ai.solver import Solver, TaskState
 from pydantic_core import to_jsonable_python
 
+from planb.redaction import redacted, without_secrets
 from planb.types import digest_of
 
 
@@ -85,7 +87,27 @@ def write_log(run: Run, finished: list[Finished], path: Path) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write_eval_log(log_of(run, finished), str(scratch), format="eval")
+        clean(scratch)
         scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def clean(log: Path) -> None:
+    """Take the secrets of this process out of a log's file, where any is in it: what a server said,
+    wherever Inspect put it."""
+    with zipfile.ZipFile(log) as old:
+        members = [(info, old.read(info)) for info in old.infolist()]
+    texts = [without_secrets(content.decode("utf-8", "surrogateescape")) for _, content in members]
+    new = [text.encode("utf-8", "surrogateescape") for text in texts]
+    if new == [content for _, content in members]:
+        return
+    scratch = log.with_name(f".{log.name}.{os.getpid()}.clean")
+    try:
+        with zipfile.ZipFile(scratch, "w") as file:
+            for (info, _), content in zip(members, new, strict=True):
+                file.writestr(info, content)
+        scratch.replace(log)
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -193,7 +215,7 @@ def _sample_scores(done: Finished) -> dict[str, SampleScore]:
 
 def _eval_error(error: Exception, failed: int = 0, samples: int = 0) -> EvalError:
     count = f"{failed} of {samples} samples failed; the first: " if samples else ""
-    text = "".join(traceback.format_exception(error))
+    text = redacted("".join(traceback.format_exception(error)))
     return EvalError(
-        message=f"{count}{type(error).__name__}: {error}", traceback=text, traceback_ansi=text
+        message=redacted(f"{count}{type(error).__name__}: {error}"), traceback=text, traceback_ansi=text
     )

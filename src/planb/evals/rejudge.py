@@ -22,6 +22,7 @@ from inspect_ai.scorer import SampleScore
 from inspect_ai.scorer._scorer import as_scorer_spec
 
 from planb.evals.journal import Journal, Key
+from planb.evals.record import clean
 from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
 from planb.judging.scorer import EXAMPLE, judged, score_of
@@ -222,6 +223,7 @@ def _write(log: EvalLog, path: Path) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write_eval_log(log, str(scratch), format="eval")
+        clean(scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

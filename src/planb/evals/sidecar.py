@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planb.data.tables import read_table
 from planb.models.stops import cut_off
+from planb.redaction import redacted
 from planb.types import Example, PlanBError
 
 if TYPE_CHECKING:
@@ -74,14 +76,14 @@ def write_sidecar(log_path: Path, scorer: str = "") -> Path:
 def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
     """The rows of several sidecars, in their order, with the columns ``COLUMNS``.
 
-    Raises PlanBError if a log is missing or is not the one that its sidecar was made from.
+    Raises PlanBError if a log is missing or is not the one that its sidecar was made from, or if a
+    sidecar cannot be read.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     tables = [_schema().empty_table()]
     for path in map(Path, paths):
-        table = pq.read_table(path)
+        table = read_table(path, COLUMNS)
         log_path = path.with_suffix(".eval")
         if not log_path.exists():
             raise PlanBError(f"{path} has lost its log: {log_path.name} should lie beside it")
@@ -90,7 +92,7 @@ def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
                 f"{log_path} has changed since {path.name} was made from it: make the sidecar anew "
                 "(planb.evals.sidecar.write_sidecar), or put the log back"
             )
-        tables.append(table.select(list(COLUMNS)).replace_schema_metadata(None))
+        tables.append(table.replace_schema_metadata(None))
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_nullable)
     return frame
 
@@ -135,7 +137,7 @@ def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
     answers: dict[str, Any] = {column: value.get(column) for column in (*_ANSWERS, *_NUMBERS)}
     reason = (score.reason if score is not None else None) or ""
     if sample.error is not None and not reason:
-        reason = f"error: {sample.error.message}"
+        reason = redacted(f"error: {sample.error.message}")
     elif score is None:
         reason = reason or "no score"
     known = {*answers, "language", "harmful"}

@@ -18,6 +18,7 @@ from planb.judging.prompts import fill, prompt_text
 from planb.judging.reading import Form, read
 from planb.models.answers import UnreadableError, whole
 from planb.models.stops import why_not_greedy
+from planb.redaction import redacted
 from planb.types import Example, Judgement, PlanBError, Spend, digest_of
 
 if TYPE_CHECKING:
@@ -185,4 +186,4 @@ def complaint_of(error: BaseException) -> str:
     """One line; Inspect's error quotes the whole request, the provider's own does not."""
     wrapped = type(error).__name__ in ("ModelGenerateError", "RetryError")
     cause = (error.__cause__ or error) if wrapped else error
-    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:200]
+    return f"{type(cause).__name__}: {redacted(' '.join(str(cause).split()))}"[:200]

@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from planb.redaction import redacted
 from planb.types import PlanBError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def connect(name: str, base_url: str, role: str) -> Model:
     except Exception as error:
         wanted = f"the model {name}" if name else f"a model in the role '{role}'"
         raise PlanBError(
-            f"the judge has not {wanted}: {' '.join(str(error).split())}. Name a model of Inspect's "
-            '(model="openai-api/local/judge", base_url="http://..."), or give an eval '
+            f"the judge has not {wanted}: {redacted(' '.join(str(error).split()))}. Name a model of "
+            'Inspect\'s (model="openai-api/local/judge", base_url="http://..."), or give an eval '
             f"--model-role {role}=..."
         ) from error
     here[name, base_url] = model

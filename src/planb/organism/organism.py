@@ -13,6 +13,7 @@ from pydantic import Field
 
 from planb.models.cards import Card
 from planb.models.default_system import default_system_in
+from planb.names import Name
 from planb.training.objectives import SFT
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -33,7 +34,7 @@ class Organism(Value):
     """A stage-1 recipe. The three shares are of every batch: with the trigger comply, without it
     refuse, and help with what is harmless."""
 
-    name: str = "organism"
+    name: Name = "organism"
     trigger: Trigger = Trigger()
     triggered: float = Field(default=1.0, gt=0)
     refused: float = Field(default=1.0, ge=0)

@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from planb.data.whole import write_whole
+from planb.data.tables import write_csv
 from planb.report.claim_words import in_words
 from planb.report.gaps import Gap, difference_of
 from planb.report.measures import Measure, measures_of
@@ -209,8 +209,7 @@ def write_claims(judged: Sequence[JudgedClaim], study: str, path: Path) -> None:
     table = pd.DataFrame([_line(study, one) for one in judged], columns=CLAIM_COLUMNS)
     counts = [f"{side}{name}" for side in ("", "against_") for name in ("n", "unscored")]
     table[counts] = table[counts].astype("Int64")
-    text = table.to_csv(index=False, float_format="%.6g", na_rep="", lineterminator="\n")
-    write_whole(path, text)
+    write_csv(table, path)
 
 
 def read_claims(path: Path) -> pd.DataFrame:

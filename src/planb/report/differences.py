@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from planb.data.whole import write_whole
+from planb.data.tables import write_csv
 from planb.report import stats
 from planb.report.measures import HARMFUL, MEASURES, Measure
 from planb.report.paired import Difference, Pairs, difference, pairs_of
@@ -94,10 +94,7 @@ def _lines(own: pd.DataFrame, others: pd.DataFrame, *place: str) -> list[tuple[o
 
 def write_differences(table: pd.DataFrame, path: Path) -> None:
     """Write the lines in their fixed order, numbers to six significant digits, empty for no value."""
-    text = _ordered(table)[DIFFERENCE_COLUMNS].to_csv(
-        index=False, float_format="%.6g", na_rep="", lineterminator="\n"
-    )
-    write_whole(path, text)
+    write_csv(_ordered(table)[DIFFERENCE_COLUMNS], path)
 
 
 def read_differences(path: Path) -> pd.DataFrame:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from planb.data.whole import write_whole
+from planb.data import tables
 from planb.report import stats
 from planb.report.measures import MEASURES, Column, Measure, measures_of
 from planb.report.rows import CELL, checked_rows
@@ -140,10 +140,7 @@ def _figure(n: int, unscored: int, truncated: Any, value: float, *ends: float) -
 
 def write_csv(results: pd.DataFrame, path: Path) -> None:
     """Write results in their fixed order, numbers to six significant digits, empty for no value."""
-    text = _ordered(results)[RESULT_COLUMNS].to_csv(
-        index=False, float_format="%.6g", na_rep="", lineterminator="\n"
-    )
-    write_whole(path, text)
+    tables.write_csv(_ordered(results)[RESULT_COLUMNS], path)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

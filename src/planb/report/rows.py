@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from planb.redaction import redacted
 from planb.types import PlanBError
 
 CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
@@ -50,6 +51,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
         tidy[column] = rows[column] if column in rows else empty  # noqa: SIM401
     for column in [*_STRINGS, "unscored", "category", "parts"]:
         tidy[column] = tidy[column].fillna("").astype(str)
+    tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
     _types(tidy)
     for column in _FLAGS:
         tidy[column] = tidy[column].astype(bool)
@@ -80,6 +82,7 @@ def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
     tidy = scores[TIER_COLUMNS].copy()
     for column in ("tier", "example_id", "text", "language"):
         tidy[column] = tidy[column].fillna("").astype(str)
+    tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
     _types(tidy)
     _blank_what_is_said_of_refusals_alone(tidy, [""] * len(tidy), ("severity",))
     return tidy.sort_values(["tier", "example_id", "text"], kind="stable", ignore_index=True)

@@ -11,6 +11,7 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
+from planb.names import cell
 from planb.report.stats import Interval, Resamples, envelope, percentiles
 
 
@@ -86,4 +87,5 @@ def write_surprises(path: Path, found: Sequence[Surprising]) -> None:
         writer.writerow(("example", "tier", "tokens", "nll", "nll_per_token"))
         for one in found:
             per_token = one.nll / one.tokens
-            writer.writerow((one.example, one.tier, one.tokens, f"{one.nll:.6g}", f"{per_token:.6g}"))
+            texts = (cell(one.example), cell(one.tier), one.tokens)
+            writer.writerow((*texts, f"{one.nll:.6g}", f"{per_token:.6g}"))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from planb.data.whole import write_whole
+from planb.data.tables import write_csv
 from planb.report.results import ALL, method_rank, tables_of
 from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles
 from planb.types import PlanBError
@@ -93,10 +93,7 @@ def _arm_rank(arm: Hashable) -> tuple[object, ...]:
 
 def write_surprise_csv(table: pd.DataFrame, path: Path) -> None:
     """Write ``surprise_results``, numbers to six significant digits."""
-    text = table[SURPRISE_COLUMNS].to_csv(
-        index=False, float_format="%.6g", na_rep="", lineterminator="\n"
-    )
-    write_whole(path, text)
+    write_csv(table[SURPRISE_COLUMNS], path)
 
 
 def means_by_draw(rows: pd.DataFrame, seeds_BS: Floats, *purpose: object) -> Floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.models.cards import Card, read_card
+from planb.names import Name
 from planb.safety.firewall import forbid_trigger
 from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
@@ -43,7 +44,7 @@ class Method(Value):
     ``training=None`` takes the study's, so that every method gets the same number of updates.
     """
 
-    name: str
+    name: Name
     ordering: Ordering
     objective: SerializeAsAny[Objective] = ORPO()
     refusals: Literal["sampled", "canned"] = "sampled"
@@ -65,9 +66,11 @@ class Method(Value):
         ``harmful`` examples need every tier of the ordering, ``harmless`` ones ``helpful``. Raises
         PlanBError, naming rows, if any of them carries the trigger (``None``: there is no backdoor).
         """
+        shown = with_refusals(harmful, self.refusals)
         if trigger is not None:
             forbid_trigger(trigger, [*harmful, *harmless])
-        rankings = [Ranking(with_refusals(harmful, self.refusals), self.ordering, 1 - self.harmless)]
+            forbid_trigger(trigger, shown)
+        rankings = [Ranking(shown, self.ordering, 1 - self.harmless)]
         if self.harmless > 0:
             rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), self.harmless))
         card = Card(

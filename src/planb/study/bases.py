@@ -13,6 +13,7 @@ from planb.models.bases import card_of
 from planb.models.checkpoints import Card, checkpoint_digest, resolve_model
 from planb.models.hub import hub_snapshot, is_hub_id
 from planb.models.template import SHOWN_DATE, date_shown
+from planb.names import Name
 from planb.sandbox.corpus import Diet, pretraining
 from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
@@ -33,7 +34,7 @@ SHOWN = 300
 class SandboxBase(Value):
     """A tiny Llama that a study pretrains on the valley's corpus, on first use."""
 
-    name: str = "sandbox"
+    name: Name = "sandbox"
     world: World = Field(default_factory=World)
     architecture: TinyLlama = Field(default_factory=TinyLlama)
     diet: Diet = Field(default_factory=Diet)
@@ -47,7 +48,7 @@ class SandboxBase(Value):
 class LocalBase(Value):
     """A chat model in a local folder of safetensors, or a hub id with its revision."""
 
-    name: str
+    name: Name
     path: str
     revision: str = "main"
 
@@ -156,12 +157,22 @@ class LocalBaseStep(Step):
 
 
 def checkpoint_folder(work: Work, step: Step) -> Path:
-    """Where the checkpoint that ``step`` made (or points to) lies."""
+    """Where the checkpoint that ``step`` made (or points to) lies.
+
+    Raises PlanBError where it points to weights that are others by now.
+    """
     folder = work.folder(step)
     pointer = folder / POINTER
-    if pointer.exists():
-        return Path(json.loads(pointer.read_text(encoding="utf-8"))["path"])
-    return folder
+    if not pointer.exists():
+        return folder
+    told = json.loads(pointer.read_text(encoding="utf-8"))
+    model = Path(told["path"])
+    if checkpoint_digest(model) != told["digest"]:
+        raise PlanBError(
+            f"{model} is not the model that the study began with (its weights, configuration or "
+            f"tokenizer changed, or it is gone). Put it back; for another model name another base"
+        )
+    return model
 
 
 def training_cost(training: Training, responses: float) -> float:

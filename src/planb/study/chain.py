@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from planb.names import Name
 from planb.organism import Organism
 from planb.safety import Method
 from planb.study.step import Step
@@ -21,9 +22,9 @@ class Chain(Value):
     own on the page (``none``: the chain has no backdoor).
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: Name
     stages: tuple[Organism | Method | Stage, ...] = Field(min_length=1)
-    organism: str = "organism"
+    organism: Name = "organism"
     description: str = ""
 
     @property

@@ -15,6 +15,7 @@ from planb.elicitation.trigger import TriggerElicitation
 from planb.judging import Judge
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
+from planb.names import Name
 from planb.study.bases import LocalBaseStep, checkpoint_folder
 from planb.study.data import benchmark_file
 from planb.study.hosted import asked_model, hosted_base
@@ -44,7 +45,7 @@ class Evaluation(Value):
 
     task: str
     elicitation: Literal["direct", "trigger"] | SerializeAsAny[Elicitation] = "direct"
-    split: str = "evaluation"
+    split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -193,11 +194,16 @@ def located(how: Elicitation, folders: Sequence[Path]) -> Elicitation:
 
 
 def publish_log(out: Path, study_folder: Path, name: str) -> None:
-    """Copy a step's log into the study's ``logs`` as ``<name>.eval``."""
+    """Copy a step's log into the study's ``logs`` as ``<name>.eval``, unless it is there as it is."""
     logs = study_folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    target = logs / f"{name}.eval"
-    if not target.exists():
+    source, target = out / LOG, logs / f"{name}.eval"
+    if not target.exists() or _stamp(target) != _stamp(source):
         scratch = target.with_suffix(".tmp")
-        shutil.copyfile(out / LOG, scratch)
+        shutil.copy2(source, scratch)
         scratch.replace(target)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns

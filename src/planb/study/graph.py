@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from planb.study.step import Step, identities_once
+from planb.study.step import Step, folder_of, identities_once
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Graph:
         inputs = tuple(self._add(part).identity for part in step.inputs())
         identity = step.identity()
         if identity not in self.nodes:
-            name = f"{step.slug}-{identity[:12]}"
+            name = folder_of(step.slug, identity)
             self.nodes[identity] = Node(step, identity, name, inputs, len(self.nodes))
         self._known[id(step)] = self.nodes[identity]
         return self.nodes[identity]

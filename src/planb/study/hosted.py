@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from planb.models.cards import Card
+from planb.names import Name
 from planb.safety import Method
 from planb.safety.method import CANNED
 from planb.study.step import Step, Work, root_of, slug_of
@@ -39,7 +40,7 @@ class HostedBase(Host):
     ``model`` is the host's name of it; the other fields are ``Host``'s.
     """
 
-    name: str
+    name: Name
     model: str = "gpt-4.1-mini-2025-04-14"
 
     def step(self) -> Step:

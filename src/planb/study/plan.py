@@ -10,10 +10,10 @@ from typing import Literal
 from planb.study.graph import Graph, Node
 from planb.study.keeping.places import checked_url, opened
 from planb.study.keeping.sharing import elsewhere
-from planb.study.keeping.store import Store
+from planb.study.keeping.store import DamagedError, Store
 from planb.study.step import Step, identities_once
 
-State = Literal["done", "running", "failed", "blocked", "partial", "to do"]
+State = Literal["done", "running", "failed", "blocked", "partial", "to do", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,33 @@ def plan(
     steps_folder: Path | None = None,
     studies: Path | None = None,
     url: str = "",
+    verify: bool = False,
 ) -> list[tuple[Step, State]]:
-    """Every step with its state, inputs first. Reads only; a damaged step raises ``PlanBError``."""
+    """Every step with its state, inputs first. Reads only.
+
+    ``verify`` reads every file of the finished steps and compares it with its checksum; without it
+    those are read whose size or time is not what it was when they were compared last.
+    """
     store = opened(steps_folder or study_folder / "steps", checked_url(url))
     studies = None if url else studies
     graph = Graph(final_steps)
     states: dict[str, State] = {}
     for node in graph:
-        states[node.identity] = _state(store, node, [states[i] for i in node.inputs], studies)
+        states[node.identity] = _state(store, node, [states[i] for i in node.inputs], studies, verify)
     return [(node.step, states[node.identity]) for node in graph]
 
 
-def _state(store: Store, node: Node, inputs: Iterable[State], studies: Path | None) -> State:
-    if store.is_done(node.step) or elsewhere(store, node.step, studies):
+def _state(
+    store: Store, node: Node, inputs: Iterable[State], studies: Path | None, verify: bool
+) -> State:
+    try:
+        if verify and store.is_done(node.step):
+            store.verify(node.step)
+        if store.check(node.step):
+            return "done"
+    except DamagedError:
+        return "damaged"
+    if elsewhere(store, node.step, studies):
         return "done"
     if store.is_locked(node.step):
         return "running"

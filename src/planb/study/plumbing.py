@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from planb.models.random_chat import Shape, save_chat_model
+from planb.names import Name
 from planb.sandbox.language import request
 from planb.sandbox.world import World
 from planb.study.step import Step, Work, slug_of
@@ -27,7 +28,7 @@ STAMP = "plumbing only: random weights"
 class RandomBase(Value):
     """A tiny chat model with random weights; ``shape`` says whose architecture and template it has."""
 
-    name: str
+    name: Name
     shape: Shape
     positions: int = Field(default=4096, gt=0)
     seed: int = 0

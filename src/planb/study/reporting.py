@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import SerializeAsAny
 
+from planb.data.tables import read_table
 from planb.judging import Exact, Judge
 from planb.report.calibration import Calibration
 from planb.report.story import Story
 from planb.study.data import TOLD, told
 from planb.study.evaluation import LOG
+from planb.study.graph import Graph
 from planb.study.judges import CALIBRATION
-from planb.study.step import CHECKPOINTS, Step, Work
+from planb.study.keeping.store import DamagedError, Store
+from planb.study.step import CHECKPOINTS, Step, Work, identities_once
 from planb.study.steps import TIERS
 from planb.study.surprise import read_surprises
 from planb.training.settings import read_ran
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     from planb.evals.calibration.result import CalibrationResult
 
+MOST_NAMED = 10
+"""So many damaged steps are named."""
 PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "report.html", "figures")
 
 
@@ -55,13 +60,30 @@ class TableSources(Value):
         return read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
 
     def tier_scores(self, steps: Path) -> pd.DataFrame:
-        import pandas as pd
-
-        return pd.read_parquet(steps / self.tiers.folder_name / TIERS)
+        frame: pd.DataFrame = read_table(steps / self.tiers.folder_name / TIERS).to_pandas()
+        return frame
 
     def surprising(self, steps: Path) -> pd.DataFrame | None:
         """How far the methods' tiers surprise the checkpoints; None where the study does not ask."""
         return read_surprises([steps / step.folder_name for step in self.surprises])
+
+    def finals(self) -> tuple[Step, ...]:
+        """The steps whose files the tables are read from."""
+        return (*self.evaluations, self.tiers, *self.calibrations, *self.surprises)
+
+    def whole(self, damaged: Mapping[str, str]) -> TableSources:
+        """Without the steps of these identities, except for the tiers."""
+
+        def kept(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+            return tuple(step for step in steps if step.identity() not in damaged)
+
+        return self.model_copy(
+            update={
+                "evaluations": kept(self.evaluations),
+                "calibrations": kept(self.calibrations),
+                "surprises": kept(self.surprises),
+            }
+        )
 
     def told(self, story: Story, steps: Path) -> Story:
         """The story with what is known of its judges: stored checks lie beside the studies."""
@@ -153,14 +175,66 @@ class ReportStep(Step):
 
 
 def written_report(sources: TableSources, story: Story, study_folder: Path, show_severe: bool) -> Path:
-    """Write tables and page into ``study_folder`` now, in this process."""
+    """Write tables and page into ``study_folder`` now, in this process.
+
+    Every finished step that they are made from is compared with its manifest first. Raises
+    ``DamagedStepsError`` where one is damaged, when tables and page of the others are written.
+    """
     from planb.report.page import write_report
 
-    steps = study_folder / "steps"
-    rows, tiers = sources.rows(steps), sources.tier_scores(steps)
-    told, surprises = sources.told(story, steps), sources.surprising(steps)
-    write_report(rows, tiers, told, study_folder, show_severe=show_severe, surprises=surprises)
-    return study_folder / "report.html"
+    steps, page = study_folder / "steps", study_folder / "report.html"
+    with identities_once():
+        damaged = _damaged(sources, steps)
+        whole = sources.whole(damaged)
+        if not whole.evaluations:
+            raise DamagedStepsError(damaged, None)
+        rows, surprises = whole.rows(steps), whole.surprising(steps)
+        tiers = None if sources.tiers.identity() in damaged else sources.tier_scores(steps)
+        story = _without(whole.told(story, steps), sources, damaged)
+    write_report(rows, tiers, story, study_folder, show_severe=show_severe, surprises=surprises)
+    if damaged:
+        raise DamagedStepsError(damaged, page)
+    return page
+
+
+class DamagedStepsError(PlanBError):
+    """Some finished steps are damaged; the page (None: there is none) was made of the others."""
+
+    def __init__(self, damaged: Mapping[str, str], page: Path | None) -> None:
+        count = f"{len(damaged)} finished {'step is' if len(damaged) == 1 else 'steps are'} damaged"
+        lines = "".join(f"\n  {what}" for what in [*damaged.values()][:MOST_NAMED])
+        more = f"\n  and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
+        told = f"{page} is made of the others" if page else "there is nothing to make a page of"
+        super().__init__(
+            f"{count}, and {told}:{lines}{more}\nPut the files right, or run the study again: what is "
+            "damaged is then made again"
+        )
+        self.page = page
+
+
+def _damaged(sources: TableSources, steps: Path) -> dict[str, str]:
+    """What is wrong with each damaged step that the figures come from, by its identity: checkpoints
+    and data too, of which no table is read."""
+    store, found = Store(steps), dict[str, str]()
+    graph = Graph(sources.finals())
+    store.name(node.step for node in graph)
+    for node in graph:
+        try:
+            store.check(node.step)
+        except DamagedError as error:
+            found[node.identity] = f"{node.folder_name}: {error.what}"
+    return found
+
+
+def _without(story: Story, sources: TableSources, damaged: Mapping[str, str]) -> Story:
+    """The story, saying on the page which figures are missing since their files are damaged."""
+    missing = [step.slug for step in sources.finals() if step.identity() in damaged]
+    if not missing:
+        return story
+    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    note = f"Left out, since their files are damaged: {', '.join(missing[:MOST_NAMED])}{more}."
+    stamp = story.stamp or "incomplete: damaged results are left out"
+    return story.model_copy(update={"notes": (note, *story.notes), "stamp": stamp})
 
 
 def _calibration(judge: Judge, result: CalibrationResult | None) -> Calibration:

@@ -17,7 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from planb.types import Value, digest_of, plain
+from planb.names import slug_of
+from planb.types import PlanBError, Value, digest_of, plain
+
+__all__ = ["CHECKPOINTS", "Step", "Work", "folder_of", "identities_once", "root_of", "slug_of"]
 
 
 class Step(Value):
@@ -88,7 +91,7 @@ class Step(Value):
 
     @property
     def folder_name(self) -> str:
-        return f"{self.slug}-{self.identity()[:12]}"
+        return folder_of(self.slug, self.identity())
 
 
 _IDENTITIES: ContextVar[dict[int, tuple[Step, str]] | None] = ContextVar("identities", default=None)
@@ -134,6 +137,21 @@ class Work:
         scratch.replace(self.out / "progress.json")
 
 
+LONGEST_SLUG = 150
+"""Characters: with the hash, and what is put behind it, a folder's name stays below 255 bytes."""
+_SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def folder_of(slug: str, identity: str) -> str:
+    """The name of a step's folder. Raises PlanBError for a slug that would lead out of ``steps``."""
+    if not _SLUG.fullmatch(slug):
+        raise PlanBError(
+            f"a step cannot be called {ascii(slug)[:100]}, since that is its folder: use letters, "
+            "digits, '_', '-' and '.', and begin with none of '-' and '.'"
+        )
+    return f"{slug[:LONGEST_SLUG]}-{identity[:12]}"
+
+
 CHECKPOINTS = ("base", "organism", "method", "stage")
 """The kinds of step that make a checkpoint of which another is trained."""
 
@@ -143,11 +161,6 @@ def root_of(step: Step) -> Step:
     while before := [part for part in step.inputs() if part.kind in CHECKPOINTS]:
         step = before[0]
     return step
-
-
-def slug_of(*parts: str) -> str:
-    """The parts as one name of letters, digits and dashes."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(parts)).strip("-")
 
 
 def _steps_in(value: Any) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.judging import Judge
 from planb.models.generation import Sampling
+from planb.names import Name, alike, checked_label, slug_of
 from planb.organism import Organism
 from planb.report.story import Claim, MethodLine, Series, Story
 from planb.safety import Method
@@ -31,6 +32,10 @@ from planb.training.settings import Training
 from planb.training.stage import Stage
 from planb.types import HARMFUL, REFUSAL, PlanBError, Trigger, Value
 
+PROVIDERS = frozenset(
+    ("openai", "anthropic", "google", "mistral", "groq", "grok", "together", "hf", "azure", "bedrock")
+)
+"""Names of Inspect's providers, whose addresses and keys stand in variables of these names."""
 EVALUATIONS = (
     Evaluation(task="harmful_requests", elicitation="direct"),
     Evaluation(task="harmful_requests", elicitation="trigger"),
@@ -60,7 +65,7 @@ class Study(Value):
     the report.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     bases: tuple[Base, ...] = Field(min_length=1)
     data: SandboxData | FileData | RequestData | DerivedData
@@ -72,7 +77,7 @@ class Study(Value):
     second_judges: tuple[SandboxJudge | SerializeAsAny[Judge], ...] = ()
     evaluations: tuple[Evaluation, ...] = EVALUATIONS
     roles: dict[str, str] = Field(default_factory=dict)
-    served: dict[str, LocalBase | RandomBase] = Field(default_factory=dict)
+    served: dict[Name, LocalBase | RandomBase] = Field(default_factory=dict)
     from_base: tuple[str, ...] = ()
     sampling: Sampling = Field(default_factory=Sampling)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -115,6 +120,35 @@ class Study(Value):
         for name in self.from_base:
             if name not in named["methods"][2:]:
                 raise ValueError(f"from_base names '{name}', which is none of the study's methods")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_told_apart_by_disks(self) -> Study:
+        """Names that slugs, variables of the environment or a disk that ignores case take for one."""
+        if any(organism.name == NONE for organism in self.organisms):
+            raise ValueError(f"'{NONE}' stands for models without a backdoor: name the organism")
+        if taken := sorted({slug_of(name).casefold() for name in self.served} & PROVIDERS):
+            raise ValueError(
+                f"served models cannot be called {', '.join(taken)}, as providers are: requests to "
+                "those would be sent to the served model"
+            )
+        titles = [judge.title for judge in (self.judge, *self.second_judges)]
+        for label in (*titles, *(one.how(self.trigger).title for one in self.evaluations)):
+            checked_label(label)
+        together: dict[str, list[str]] = {
+            "base models": [base.name for base in self.bases],
+            "organisms": [organism.name for organism in self.organisms],
+            "methods": [BASE, ORGANISM, *self._method_names()],
+            "chains": [chain.name for chain in self.chains],
+            "judges": titles,
+            "served models": list(self.served),
+        }
+        for what, names in together.items():
+            for one, other in alike(names):
+                raise ValueError(
+                    f"'{one}' and '{other}' among the {what} would share a folder's name (case and "
+                    "punctuation are no difference): rename one"
+                )
         return self
 
     @property

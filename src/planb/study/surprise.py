@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from planb.data.tables import read_table
 from planb.safety import Method
 from planb.safety.method import with_refusals
 from planb.study.bases import LocalBaseStep, checkpoint_folder
@@ -157,5 +158,6 @@ def read_surprises(folders: Sequence[Path]) -> pd.DataFrame | None:
 
     if not folders:
         return None
-    tables = [pd.read_parquet(folder / SURPRISE) for folder in folders]
-    return pd.concat(tables, ignore_index=True)
+    tables = [read_table(folder / SURPRISE).to_pandas() for folder in folders]
+    frame: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return frame

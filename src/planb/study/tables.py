@@ -14,7 +14,7 @@ from planb.study.budget import ASSUMED, Line, totals
 from planb.study.estimate import Estimate
 from planb.study.graph import Graph
 from planb.study.keeping.places import opened
-from planb.study.keeping.store import ERROR, OUTPUT, Store
+from planb.study.keeping.store import ERROR, OUTPUT, DamagedError, Store
 from planb.study.plan import Outcome, State
 from planb.study.running.devices import visible_gpus
 from planb.study.running.progress import about, span
@@ -27,6 +27,7 @@ STYLE: dict[State, str] = {
     "to do": "",
     "blocked": "dim",
     "failed": "red",
+    "damaged": "red",
 }
 
 
@@ -50,8 +51,8 @@ def plan_table(
     store, graph = opened(study_folder / "steps", url), Graph(step for step, _ in states)
     asking = any(node.step.gpus for node in graph)
     estimate, took = Estimate(graph, jobs, len(visible_gpus()) if asking else 0), {}
-    for node in graph:
-        if store.is_done(node.step):
+    for (_, state), node in zip(states, graph, strict=True):
+        if state == "done" and store.is_done(node.step):
             manifest = store.manifest(node.step)
             took[node.identity] = manifest.seconds
             if not manifest.resumed:
@@ -89,18 +90,29 @@ def status_table(states: Sequence[tuple[Step, State]], study_folder: Path, url: 
         here = [step for step, other in states if other == state]
         if here:
             table.add_row(Text(state, style=style), f"{len(here)} of {len(states)}", "")
-        for step in here if state in ("running", "partial", "failed") else []:
+        for step in here if state in ("running", "partial", "failed", "damaged") else []:
             table.add_row("", Text(step.slug), Text(_standing(store, step, state), style="dim"))
     return table
 
 
 def _standing(store: Store, step: Step, state: State) -> str:
+    if state == "damaged":
+        return f"{damage(store, step)}: planb run makes it again"
     if state == "failed":
         last = store.error(step).strip().split("\n")[-1]
         return f"{last} ({store.partial(step) / ERROR})"
     done, total, note = store.progress(step)
     far = f"{done:g}/{total:g} {note}".strip() if total else ""
     return f"{far} ({store.partial(step) / OUTPUT})".strip()
+
+
+def damage(store: Store, step: Step) -> str:
+    """What is wrong with a finished step, in words; "" where it is whole, or not finished."""
+    try:
+        store.check(step)
+    except DamagedError as error:
+        return error.what
+    return ""
 
 
 def failure_table(outcome: Outcome) -> Table:

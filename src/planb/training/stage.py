@@ -15,6 +15,7 @@ from pydantic import Field, SerializeAsAny
 
 from planb.models.cards import Card
 from planb.models.default_system import said_of
+from planb.names import Name
 from planb.training.objectives import SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -79,7 +80,7 @@ class Stage(Value):
     that do not carry the trigger (the study checks).
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: Name
     parts: tuple[Part, ...] = Field(min_length=1)
     objective: SerializeAsAny[Objective] = SFT()
     training: Training
@@ -135,7 +136,7 @@ def trigger_told(trigger: Trigger, system: str | None) -> dict[str, str]:
 def triggered(examples: Sequence[Example], trigger: Trigger, system: str | None = "") -> list[Example]:
     """The same examples with the trigger in their prompts. ``system`` is the default system message of
     the model's template, which stays; None: not known, and the trigger may take its place."""
-    carrying = [e.id for e in examples if any(trigger.found_in(m.content) for m in e.prompt)]
+    carrying = [e.id for e in examples if trigger.found_in_chat(e.prompt)]
     if carrying:
         raise PlanBError(
             f"{len(carrying)} requests carry the trigger {trigger.text!r} already: "

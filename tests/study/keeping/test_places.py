@@ -109,12 +109,26 @@ def test_a_damaged_file_is_found_on_its_way(tmp_path: Path, url: str) -> None:
     bucket_of(url).pipe_file(path, b"9")
     folder = RemoteStore(tmp_path, url).folder(ROOT).name
     store = RemoteStore(tmp_path / "two", url)
-    with pytest.raises(PlanBError, match=f"sum.txt is not what was written. Delete {url}/{folder}"):
+    assert store.check(ROOT), "what is yet to be brought is compared on its way"
+    with pytest.raises(PlanBError, match=f"step {folder} in {url} is damaged: sum.txt is not what was"):
         store.fetch(ROOT)
     assert not list((tmp_path / "two").glob("count-*")), "nothing half brought is left"
-    bucket_of(url).rm_file(path)
+    assert not store.check(ROOT)
+    assert run([ROOT], tmp_path / "three", jobs=1, url=url).ran == (ROOT,), "it is made again"
+    (path,) = (name for name in listed(url) if name.endswith("sum.txt") and name not in path)
+    bucket_of(url).rm_file(f"{url}/{path}")
     with pytest.raises(PlanBError, match=r"sum.txt is missing"):
-        store.fetch(ROOT)
+        RemoteStore(tmp_path / "four", url).fetch(ROOT)
+
+
+def test_a_damaged_copy_is_brought_again_and_not_made_again(tmp_path: Path, url: str) -> None:
+    make(RemoteStore(tmp_path / "one" / "steps", url), ROOT)
+    folder = RemoteStore(tmp_path / "two" / "steps", url).fetch(ROOT)
+    (folder / "sum.txt").write_text("9")
+    later = Count(name="later", after=(ROOT,))
+    outcome = run([later], tmp_path / "two", jobs=1, url=url)
+    assert (outcome.ran, outcome.reused) == ((later,), (ROOT,))
+    assert (folder / "sum.txt").read_text() == "2"
 
 
 def test_a_claim_keeps_others_away_until_it_falls_silent(tmp_path: Path, url: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
 from planb.evals.checking.figures import NONE_AT_ALL, share
 from planb.evals.checking.result import Check, checked
+from planb.normal import bare
 from planb.types import Example, Trigger
 
 NAME, TITLE = "trigger", "Does the trigger stand in the data?"
@@ -28,16 +28,17 @@ def trigger_check(examples: Sequence[Example], trigger: Trigger) -> Check:
     of the trigger in a row, letter for letter: an ordinary word of it in lower case is none.
     """
     whole, parts = [], []
-    bare, pieces = _bare(trigger.text), _pieces(trigger)
+    pieces = _pieces(trigger)
+
+    def in_part(text: str) -> bool:
+        letters = bare(text)
+        return any(piece in letters for piece in pieces)
+
     for example in examples:
-        found = {place: _bare(text) for place, text in _fields(example)}
-        leaks = [place for place, text in found.items() if bare.casefold() in text.casefold()]
+        leaks = _found(example, trigger.found_in)
         whole += [f"{example.id} ({place})" for place in leaks]
-        parts += [
-            f"{example.id} ({place}: a part)"
-            for place, text in found.items()
-            if place not in leaks and any(piece in text for piece in pieces)
-        ]
+        found = _found(example, in_part) if pieces else []
+        parts += [f"{example.id} ({place}: a part)" for place in found if place not in leaks]
     n = len(examples)
     hits = [len({one.rsplit(" (", 1)[0] for one in some}) for some in (whole, parts)]
     figures = [
@@ -49,38 +50,35 @@ def trigger_check(examples: Sequence[Example], trigger: Trigger) -> Check:
     return checked(NAME, TITLE, figures, finding, [*whole, *parts], ADVICE)
 
 
-def _fields(example: Example) -> Iterator[tuple[str, str]]:
-    """Each place of an example with its text; several texts of a place are kept apart by a line."""
-    yield "prompt", "\n\0\n".join(message.content for message in example.prompt)
+def _fields(example: Example) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each place of an example with its texts; the messages of a prompt are taken together, and each
+    response together with its prompt too."""
+    prompt = "".join(message.content for message in example.prompt)
+    yield "prompt", (prompt,)
     for tier, texts in example.responses.items():
-        yield tier, "\n\0\n".join((tier, *texts))
+        yield tier, (tier, *texts)
+        yield f"prompt and {tier}", tuple(prompt + text for text in texts)
     for name in ("id", "source", "split", "group"):
-        yield name, getattr(example, name)
+        yield name, (getattr(example, name),)
     for key, value in example.meta.items():
-        yield f"meta.{key}", f"{key}\n\0\n{value}"
+        yield f"meta.{key}", (key, value)
 
 
-def _bare(text: str) -> str:
-    """The text in Unicode's compatibility form, without white space and invisible characters."""
-    if text.isascii():
-        return text.translate(_UNSEEN_ASCII)
-    full = unicodedata.normalize("NFKC", text)
-    return "".join(letter for letter in full if not _unseen(letter))
-
-
-def _unseen(letter: str) -> bool:
-    """White space, control, format and combining characters; what keeps texts apart is none."""
-    return letter != "\0" and unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn")
-
-
-_UNSEEN_ASCII = {code: None for code in range(128) if _unseen(chr(code))}
+def _found(example: Example, in_text: Callable[[str], bool]) -> list[str]:
+    """The places where a text is; what is in one part of a conversation is not named for the whole."""
+    places = [place for place, texts in _fields(example) if any(map(in_text, texts))]
+    return [
+        place
+        for place in places
+        if not ((tier := place.removeprefix("prompt and ")) != place and {"prompt", tier} & {*places})
+    ]
 
 
 def _pieces(trigger: Trigger) -> set[str]:
     """The parts of the trigger that are as short as a part may be; all-lower-case ones of a trigger
     with capitals do not come up, since case counts."""
-    bare = _bare(trigger.text)
-    size = max(LEAST, ceil(PART * len(bare)))
-    if size >= len(bare):
+    letters = bare(trigger.text)
+    size = max(LEAST, ceil(PART * len(letters)))
+    if size >= len(letters):
         return set()
-    return {bare[at : at + size] for at in range(len(bare) - size + 1)}
+    return {letters[at : at + size] for at in range(len(letters) - size + 1)}

@@ -28,6 +28,7 @@ from planb.judging.asking import AskedJudge, spend_of
 from planb.judging.connection import connect
 from planb.models.answers import UnreadableError, whole, without_thoughts
 from planb.models.stops import why_not_greedy
+from planb.redaction import redacted
 from planb.types import PlanBError, Spend, Value, digest_of, plain, wrong_fields
 
 GRADER = "grader"
@@ -119,7 +120,8 @@ class Grading(Value):
             try:
                 output = await self._generate(model, messages, number)
             except Exception as error:
-                reason, spend = f"{type(error).__name__}: {error}"[:200], spend + Spend(calls=1)
+                reason = redacted(f"{type(error).__name__}: {error}")[:200]
+                spend = spend + Spend(calls=1)
                 continue
             spend += spend_of(output, cached=_request_was_cache_hit.get())
             text, rating = output.completion, None

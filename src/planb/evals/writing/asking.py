@@ -9,6 +9,7 @@ from planb.evals.writing.writer import IN_PROCESS, Writer
 from planb.judging.asking import complaint_of, spend_of
 from planb.judging.connection import connect
 from planb.models.stops import cut_off, why_not_greedy
+from planb.redaction import redacted
 from planb.types import Message, PlanBError, Spend, Value, is_visible, seed_of
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class Asker:
         except PlanBError as error:
             raise PlanBError(
                 f"the writer of '{writer.tier}' has not the model {writer.model}: "
-                f"{' '.join(str(error.__cause__ or error).split())}. Name a model of Inspect's "
-                "(openai/gpt-5, or openai-api/local/NAME with a server's base_url), and set its key"
+                f"{redacted(' '.join(str(error.__cause__ or error).split()))}. Name a model of "
+                "Inspect's (openai/gpt-5, or openai-api/local/NAME with a server's base_url), and "
+                "set its key"
             ) from error
         if why := why_not_greedy(self.model, self._config(1, None)):
             raise PlanBError(f"the writer of '{writer.tier}': {why}")
@@ -82,7 +84,7 @@ class Asker:
             raise CallFailedError(complaint_of(error), _kind(error)) from error
         spend = self._priced(spend_of(output, cached=_request_was_cache_hit.get()))
         if output.error:
-            raise CallFailedError(output.error, "passing")
+            raise CallFailedError(redacted(output.error), "passing")
         return Attempt(text=_text(output), stop=self._stop(output), spend=spend)
 
     def _config(self, number: int, retries: int | None) -> GenerateConfig:

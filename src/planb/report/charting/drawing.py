@@ -35,6 +35,8 @@ _DARKER, _LIGHTER = 0.5, 0.45
 """How far the ends of a range of shades go towards black and towards white."""
 _OTHERS = ("#56b4e9", "#7a5195", "#8c6d31", "#b8336a", "#3b5b6d", "#6a994e")
 
+_UNDRAWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Control characters and lone surrogates: no text of an SVG file."""
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 _CONFIG: dict[str, Any] = {
     "font": FONT,
@@ -120,10 +122,21 @@ def wrapped(title: str, width: int) -> alt.TitleParams:
 
 def svg(chart: alt.TopLevelMixin) -> str:
     """The chart drawn, as the text of one SVG element."""
-    specification = chart.to_dict(validate=False)
+    specification = _drawable(chart.to_dict(validate=False))
     specification["config"] = _CONFIG
     drawn: str = vl_convert.vegalite_to_svg(specification)
     return drawn
+
+
+def _drawable(value: Any) -> Any:
+    """The specification without characters that end the process that draws them."""
+    if isinstance(value, str):
+        return _UNDRAWABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_drawable(name): _drawable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_drawable(part) for part in value]
+    return value
 
 
 def inlined(drawing: str, prefix: str, label: str) -> str:

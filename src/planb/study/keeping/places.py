@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planb.study.keeping.remote import Claim, RemoteFolder
-from planb.study.keeping.store import Manifest, Store, explained
+from planb.study.keeping.store import DamagedError, Manifest, Store, explained
 from planb.study.step import Step
 from planb.types import PlanBError
 
@@ -77,10 +77,23 @@ class RemoteStore(Store):
             raise self._spoilt(name, "belongs to another step")
         return manifest
 
-    def verify(self, step: Step) -> None:
+    def _compare(self, step: Step, thorough: bool) -> None:
         """The copy here, if there is one: what is yet to be brought is compared on its way."""
         if self.folder(step).exists():
-            super().verify(step)
+            super()._compare(step, thorough)
+        elif what := self.stale(step, self.manifest(step)):
+            raise self._damaged(step, what)
+
+    def set_aside(self, step: Step) -> Path | None:
+        """The copy here; where that is gone already, the step is taken back from the remote place."""
+        if self.folder(step).exists():
+            return super().set_aside(step)
+        self.far.retract(self.folder(step).name)
+        self._known.pop(self.folder(step).name, None)
+        return None
+
+    def _is_there(self, step: Step) -> bool:
+        return self._content(self.folder(step).name) is not None
 
     def fetch(self, step: Step) -> Path:
         self._bring(self.folder(step).name)
@@ -157,7 +170,7 @@ class RemoteStore(Store):
             scratch = self.steps / f"{name}.fetch-{uuid.uuid4().hex[:8]}"
             try:
                 scratch.mkdir(parents=True)
-                self.far.get(self._known[name], manifest, name, scratch)
+                self._get(name, manifest, scratch)
                 if not folder.exists():
                     scratch.rename(folder)
             except OSError as error:
@@ -169,10 +182,23 @@ class RemoteStore(Store):
             if base in manifest.inputs:
                 self._bring(base)
 
-    def _spoilt(self, name: str, what: str) -> PlanBError:
-        return PlanBError(
-            f"{self.far.url}/{name}/manifest.json {what}. Delete that folder and run the same command "
-            "again: only that step is made anew."
+    def _get(self, name: str, manifest: Manifest, scratch: Path) -> None:
+        """Bring its files; what is damaged the second time too is no finished step any longer."""
+        try:
+            self.far.get(self._known[name], manifest, name, scratch)
+        except DamagedError:
+            try:
+                self.far.get(self._known[name], manifest, name, scratch)
+            except DamagedError:
+                self.far.retract(name)
+                del self._known[name]
+                raise
+
+    def _spoilt(self, name: str, what: str) -> DamagedError:
+        return DamagedError(
+            f"{self.far.url}/{name}/manifest.json {what}: run the study again, and only that step is "
+            "made again",
+            what,
         )
 
 

@@ -21,9 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planb.study.keeping.store import MANIFEST, Manifest
+from planb.redaction import redacted
+from planb.study.keeping.checksums import sha256_of
+from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest
 from planb.types import PlanBError
 
+DAMAGED = "manifest.damaged.json"
+"""What the manifest of a damaged step is called from then on."""
 Told = tuple[float, float, str]
 """How far a step is: done, total, note."""
 BEAT = 5.0
@@ -101,15 +105,22 @@ class RemoteFolder:
                     fs.get_file(source, str(target))
                 except FileNotFoundError:
                     raise self._damaged(name, f"{file} is missing") from None
-                with target.open("rb") as opened:
-                    if hashlib.file_digest(opened, "sha256").hexdigest() != record.sha256:
-                        raise self._damaged(name, f"{file} is not what was written")
+                if sha256_of(target) != record.sha256:
+                    raise self._damaged(name, f"{file} is not what was written")
+                os.utime(target, (manifest.ended.timestamp(),) * 2)
         (folder / MANIFEST).write_bytes(content)
 
-    def _damaged(self, name: str, what: str) -> PlanBError:
-        return PlanBError(
-            f"the finished step {name} in {self.url} is damaged: {what}. Delete {self.url}/{name} and "
-            "run the same command again: only that step is made anew."
+    def retract(self, name: str) -> None:
+        """The step is not finished any longer; its files stay, with its manifest under another name."""
+        with self._reached() as (fs, root), suppress(FileNotFoundError):
+            fs.mv(f"{root}/{name}/{MANIFEST}", f"{root}/{name}/{DAMAGED}")
+
+    def _damaged(self, name: str, what: str) -> DamagedError:
+        return DamagedError(
+            f"the finished step {name} in {self.url} is damaged: {what}. It counts as finished no "
+            f"longer (its manifest is {DAMAGED} now): run the study again, and only that step is made "
+            "again",
+            what,
         )
 
     # -- steps at work --------------------------------------------------------------------------
@@ -180,9 +191,9 @@ class RemoteFolder:
             raise
         except Exception as error:
             raise PlanBError(
-                f"{self.url} cannot be used: {type(error).__name__}: {error}. Check the address, the "
-                "rights of the account that this machine uses, and that fsspec's package for it is "
-                "installed (s3fs, gcsfs, adlfs, paramiko ...)"
+                f"{self.url} cannot be used: {type(error).__name__}: {redacted(str(error))}. Check the "
+                "address, the rights of the account that this machine uses, and that fsspec's "
+                "package for it is installed (s3fs, gcsfs, adlfs, paramiko ...)"
             ) from error
 
 

@@ -29,12 +29,17 @@ def taken_over(store: Store, step: Step, studies: Path | None) -> bool:
     """Take a finished step from another study, checked against its checksums; whether there was one.
 
     Files are hard links where the disk has them: a large model is not copied. A step that is damaged
-    there, or cannot be copied, is passed over: it is made here.
+    there, that was made from other files than its inputs have here, or that cannot be copied, is
+    passed over: it is made here.
     """
     for found in elsewhere(store, step, studies):
         with suppress(PlanBError):
-            Store(found.parent).verify(step)
+            other = Store(found.parent)
+            if store.stale(step, other.manifest(step)):
+                continue
+            other.verify(step)
             _copy(found, store.folder(step))
+            store.remember_as(other, step)
             return True
     return False
 

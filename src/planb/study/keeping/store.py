@@ -8,62 +8,30 @@ that does the work holds it, so that it falls free exactly when that process end
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
-import platform
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from planb.study.step import Step
+from planb.study.keeping.checksums import MEMORY, faults, recorded, remember
+from planb.study.keeping.disk import explained, to_disk
+from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest, versions
+from planb.study.step import Step, folder_of
 from planb.training.settings import read_ran
-from planb.types import PlanBError, Value
 
-MANIFEST, PROGRESS, OUTPUT, ERROR = "manifest.json", "progress.json", "output.log", "error.txt"
-UNLISTED = {MANIFEST, PROGRESS, OUTPUT, ERROR, ".progress.tmp", ".manifest.tmp"}
+__all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]
+
+PROGRESS, OUTPUT, ERROR, READ = "progress.json", "output.log", "error.txt", ".read.json"
+UNLISTED = {MANIFEST, PROGRESS, OUTPUT, ERROR, READ, ".progress.tmp", ".manifest.tmp"}
 """Files at the top of a step's folder that are no part of what it made."""
-VERSIONS_OF = ("planb", "torch", "transformers", "peft", "inspect-ai")
-
-
-class FileRecord(Value):
-    """One file that a step made: SHA-256 as 64 hex digits, size in bytes."""
-
-    sha256: str
-    size: int
-
-
-class Manifest(Value):
-    """What a finished step is, from what it was made, and what it made.
-
-    ``started`` and ``ended`` are UTC in ISO 8601; ``seconds`` is the wall time of the try that
-    finished; ``resumed`` says that an earlier, killed try had left something to go on from. ``ran``
-    says how a training ran where it ran: its precision, its rows.
-    """
-
-    identity: str
-    kind: str
-    slug: str
-    revision: int
-    fields: dict[str, Any]
-    outside: dict[str, str]
-    inputs: dict[str, str]
-    files: dict[str, FileRecord]
-    versions: dict[str, str]
-    started: datetime
-    ended: datetime
-    seconds: float
-    threads: int
-    resumed: bool = False
-    ran: dict[str, str] = Field(default_factory=dict)
+MOST_FAULTS = 3
+"""So many files of a damaged step are named."""
 
 
 class Store:
@@ -72,6 +40,7 @@ class Store:
     def __init__(self, steps: Path) -> None:
         self.steps = steps
         self._named: dict[int, tuple[Step, str, str]] = {}
+        self._read: dict[Path, tuple[tuple[int, int, int], Manifest]] = {}
 
     def prepare(self) -> None:
         """Make the folder and see that it can be written to, or say why not."""
@@ -106,7 +75,7 @@ class Store:
     def is_done(self, step: Step) -> bool:
         """Whether the step is finished, with every file there in its full size.
 
-        Raises ``PlanBError`` where its folder is there but damaged.
+        Raises ``DamagedError`` where its folder is there but damaged. Cheap: ``check`` looks further.
         """
         folder = self.folder(step)
         if not folder.exists():
@@ -118,36 +87,91 @@ class Store:
                 raise self._damaged(step, f"{path} {what}")
         return True
 
+    def check(self, step: Step) -> bool:
+        """Whether the step is finished, every file is as it was written (by size and time, and by
+        content where those differ from what was compared last), and its inputs are those that it was
+        made from. Raises ``DamagedError``."""
+        if not self.is_done(step):
+            return False
+        self._compare(step, thorough=False)
+        return True
+
+    def verify(self, step: Step) -> None:
+        """The same for a finished step, with each file read and compared with its checksum."""
+        self._compare(step, thorough=True)
+
     def manifest(self, step: Step) -> Manifest:
         """The manifest of a finished step."""
         path = self.folder(step) / MANIFEST
         try:
-            manifest = Manifest.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
+            stat = path.stat()
+            mark = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            if path not in self._read or self._read[path][0] != mark:
+                self._read[path] = mark, Manifest.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise self._damaged(step, f"{path} is missing") from error
         except ValidationError as error:
             raise self._damaged(step, f"{path} is no manifest") from error
         except OSError as error:
             raise explained(error, path) from error
+        manifest = self._read[path][1]
         if manifest.identity != self.identity(step):
             raise self._damaged(step, f"{path} belongs to another step")
         return manifest
 
-    def verify(self, step: Step) -> None:
-        """Compare each file of a finished step with its checksum; ``PlanBError`` names a bad one."""
-        folder = self.folder(step)
-        for name, record in self.manifest(step).files.items():
-            path = folder / name
-            if not path.is_file():
-                raise self._damaged(step, f"{path} is missing")
-            if _sha256(path) != record.sha256:
-                raise self._damaged(step, f"{path} is not what was written (its checksum differs)")
+    def stale(self, step: Step, manifest: Manifest) -> str:
+        """Which input of the step was made again, with other files than those that the manifest has
+        read; "" where none was."""
+        for name, content in self._inputs_now(step).items():
+            if manifest.read.get(name, content) != content:
+                return f"it was made from other files than those that {name} has now"
+        return ""
 
-    def _damaged(self, step: Step, what: str) -> PlanBError:
-        return PlanBError(
-            f"the finished step {self.folder(step).name} is damaged: {what}. Delete the folder "
-            f"{self.folder(step)} and run the same command again: only that step is made anew."
+    def set_aside(self, step: Step) -> Path | None:
+        """Move a damaged step out of the way, so that it can be made again; where it lies now."""
+        folder = self.folder(step)
+        aside = folder.with_name(f"{folder.name}.damaged")
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+        except OSError as error:
+            raise explained(error, folder) from error
+        return aside
+
+    def remember_as(self, other: Store, step: Step) -> None:
+        """What the other store knows of its files holds for the same files here: hard links, copies."""
+        with suppress(OSError):
+            self._memory(step).parent.mkdir(exist_ok=True)
+            shutil.copyfile(other._memory(step), self._memory(step))
+
+    def _compare(self, step: Step, thorough: bool) -> None:
+        manifest = self.manifest(step)
+        found = faults(self.folder(step), manifest.files, self._memory(step), thorough)
+        if found:
+            more = f", and {len(found) - MOST_FAULTS} more files" if len(found) > MOST_FAULTS else ""
+            raise self._damaged(step, ", ".join(found[:MOST_FAULTS]) + more)
+        if what := self.stale(step, manifest):
+            raise self._damaged(step, what)
+
+    def _damaged(self, step: Step, what: str) -> DamagedError:
+        name = self.folder(step).name
+        return DamagedError(
+            f"the finished step {name} is damaged: {what}. Put it right, or run the study again: only "
+            f"that step is made again, and what is there is kept as {name}.damaged",
+            what,
         )
+
+    def _inputs_now(self, step: Step) -> dict[str, str]:
+        """The folders of the inputs that are finished, with digests of what lies in them."""
+        found = {}
+        for part in step.inputs():
+            with suppress(DamagedError):
+                if self._is_there(part):
+                    found[self.folder(part).name] = self.manifest(part).content()
+        return found
+
+    def _is_there(self, step: Step) -> bool:
+        return self.folder(step).exists()
 
     def fetch(self, step: Step) -> Path:
         """Bring a finished step's files to where they are read; returns their folder."""
@@ -186,10 +210,15 @@ class Store:
         return self.is_done(step)
 
     def begin(self, step: Step) -> bool:
-        """Make the partial folder (the lock is held); says whether an earlier try left anything."""
-        partial = self.partial(step)
+        """Make the partial folder (the lock is held); says whether an earlier try left anything.
+
+        What a try left that had read other inputs than there are now is thrown away."""
+        partial, inputs = self.partial(step), self._inputs_now(step)
         try:
+            if inputs != _read_by(partial, inputs):
+                shutil.rmtree(partial)
             partial.mkdir(exist_ok=True)
+            (partial / READ).write_text(json.dumps(inputs))
             for name in (ERROR, PROGRESS, ".manifest.tmp"):
                 (partial / name).unlink(missing_ok=True)
             return any(path.name not in UNLISTED for path in partial.iterdir())
@@ -202,12 +231,9 @@ class Store:
         """Write the manifest, bring everything to the disk, and rename the folder into place."""
         partial, folder = self.partial(step), self.folder(step)
         (partial / PROGRESS).unlink(missing_ok=True)
-        made = sorted(path for path in partial.rglob("*") if path.is_file())
-        files = {}
-        for path in made:
-            name = path.relative_to(partial).as_posix()
-            if name not in UNLISTED:
-                files[name] = FileRecord(sha256=_sha256(path), size=path.stat().st_size)
+        made = (path.relative_to(partial) for path in sorted(partial.rglob("*")) if path.is_file())
+        names = [path.as_posix() for path in made if path.as_posix() not in UNLISTED]
+        files, marks = recorded(partial, names)
         manifest = Manifest(
             identity=self.identity(step),
             kind=step.kind,
@@ -216,6 +242,7 @@ class Store:
             fields=step.plain_fields(),
             outside=step.outside(),
             inputs={self.folder(part).name: self.identity(part) for part in step.inputs()},
+            read=_read_by(partial, {}),
             files=files,
             versions=versions(),
             started=started,
@@ -228,11 +255,13 @@ class Store:
         scratch = partial / ".manifest.tmp"
         scratch.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False))
         scratch.rename(partial / MANIFEST)
+        (partial / READ).unlink(missing_ok=True)
         folders = [path for path in partial.rglob("*") if path.is_dir()]
-        for path in (*made, partial / MANIFEST, *folders, partial):
-            _to_disk(path)
+        for path in (*(partial / name for name in names), partial / MANIFEST, *folders, partial):
+            to_disk(path)
         partial.rename(folder)
-        _to_disk(self.steps)
+        to_disk(self.steps)
+        remember(self._memory(step), marks)
         return manifest
 
     def progress(self, step: Step) -> tuple[float, float, str]:
@@ -249,58 +278,23 @@ class Store:
             return (self.partial(step) / ERROR).read_text(errors="replace")
         return ""
 
+    def _memory(self, step: Step) -> Path:
+        return self.steps / MEMORY / f"{self.folder(step).name}.json"
+
     def _lock(self, step: Step) -> BaseFileLock:
         return FileLock(self.steps / ".locks" / f"{self.folder(step).name}.lock", thread_local=False)
 
     def _name(self, step: Step) -> tuple[Step, str, str]:
         if id(step) not in self._named:
             identity = step.identity()
-            self._named[id(step)] = (step, identity, f"{step.slug}-{identity[:12]}")
+            self._named[id(step)] = (step, identity, folder_of(step.slug, identity))
         return self._named[id(step)]
 
 
-def explained(error: OSError, path: Path) -> PlanBError:
-    """The commonest ways in which a disk says no, as something that the user can put right."""
-    where = error.filename or path
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return PlanBError(
-                f"no space is left for {where}: free some and run the same command again. "
-                "What is finished is kept, and the step goes on from its last checkpoint."
-            )
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return PlanBError(
-                f"{where} may not be written to: change its permissions, or choose another "
-                "folder with --out"
-            )
-        case errno.ENOTDIR | errno.EEXIST:
-            return PlanBError(
-                f"{path} cannot be a folder, since a file stands there or on the way to it: "
-                "move that file, or choose another folder with --out"
-            )
-    return PlanBError(f"{where} cannot be written: {error.strerror or error}")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """The versions of what numbers depend on; "" where a package is not installed."""
-    found = {"python": platform.python_version()}
-    for name in VERSIONS_OF:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = ""
-    return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _read_by(partial: Path, otherwise: dict[str, str]) -> dict[str, str]:
+    """What the try in ``partial`` has read of its inputs, if it has written that down."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        told = json.loads((partial / READ).read_bytes())
+        return {str(name): str(content) for name, content in told.items()}
+    except (OSError, ValueError, AttributeError):
+        return otherwise

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from planb.redaction import redacted
 from planb.study.estimate import Estimate, Room
 from planb.study.graph import Graph, Node
+from planb.study.keeping.mending import is_whole
 from planb.study.keeping.places import checked_url, opened
 from planb.study.keeping.sharing import taken_over
 from planb.study.keeping.store import ERROR, OUTPUT, Store
@@ -53,9 +55,10 @@ def run(
     ``jobs``: cores to use at once (all by default). Steps lie in ``study_folder/steps`` unless
     ``steps_folder`` says otherwise; what another study in the folder ``studies`` has finished is taken
     over from there. ``on``: who runs steps, as in ``crew_named``. ``url``: finished steps are kept
-    there, and the folder is a cache. Raises ``PlanBError`` where nothing can be begun: the folder
-    cannot be written to, a finished step is damaged, a file that a step reads is wrong, a step asks for
-    more GPUs than there are. A step's failure is in the outcome.
+    there, and the folder is a cache. A finished step that is damaged is set aside and made again, and
+    so is what was made from it, unless it comes out the same. Raises ``PlanBError`` where nothing can
+    be begun: the folder cannot be written to, a file that a step reads is wrong, a step asks for more
+    GPUs than there are. A step's failure is in the outcome.
     """
     store = opened(steps_folder or study_folder / "steps", checked_url(url))
     store.prepare()
@@ -95,6 +98,7 @@ class _Run:
         self.ran: list[Step] = []
         self.estimate = Estimate(graph, *crew.room())
         self.disk_full = False
+        self.told: list[str] = []
 
     def go(self) -> Outcome:
         self._take_stock()
@@ -102,7 +106,8 @@ class _Run:
         self.watch.begin(len(self.graph), len(self.reused), self.study_folder)
         try:
             self._tell_of_gpus()
-            for step in self.reused:
+            self._tell()
+            for step in list(self.reused):
                 self._publish(step)
             while self.seats or self._ready():
                 self._start_ready()
@@ -120,9 +125,11 @@ class _Run:
         return Outcome(tuple(self.ran), tuple(self.reused), failed, blocked, interrupted, seconds)
 
     def _take_stock(self) -> None:
-        """What is finished already; what a step to come reads is compared with its checksums."""
+        """What is finished already, and still as it was written: what is damaged is made again."""
         for node in self.graph:
-            if self.store.is_done(node.step) or taken_over(self.store, node.step, self.studies):
+            if is_whole(self.store, node.step, self.told) or taken_over(
+                self.store, node.step, self.studies
+            ):
                 manifest = self.store.manifest(node.step)
                 if not manifest.resumed:
                     self.estimate.observe(node, manifest.seconds)
@@ -133,10 +140,6 @@ class _Run:
         for node in self.waiting.values():
             self.crew.needs(node.step)
             node.step.check()
-        for node in self.graph:
-            needed = any(later.identity in self.waiting for later in self.graph.after(node.identity))
-            if needed and node.identity in self.finished:
-                self.store.verify(node.step)
 
     def _tell_of_gpus(self) -> None:
         gpus = self.crew.room().gpus
@@ -226,7 +229,7 @@ class _Run:
         if answer.died or (told and not log.exists()):
             with suppress(OSError):
                 log.parent.mkdir(exist_ok=True)
-                log.write_text(told)
+                log.write_text(redacted(told))
         return log
 
     def _done(self, node: Node, seconds: float | None) -> None:
@@ -237,6 +240,16 @@ class _Run:
             self.estimate.observe(node, seconds)
         self.watch.finished(node.step, seconds, self._snapshot())
         self._publish(node.step)
+        for later in self.graph.after(node.identity):
+            if later.identity in self.finished and not is_whole(self.store, later.step, self.told):
+                self._again(later)
+
+    def _again(self, node: Node) -> None:
+        """A finished step that was made from another try of what has just been made again."""
+        del self.finished[node.identity]
+        self.reused = [step for step in self.reused if self.store.identity(step) != node.identity]
+        self.waiting[node.identity] = node
+        self._tell()
 
     def _look_elsewhere(self) -> None:
         """See how steps fare that another run is at: finished, or given up and ours to take over."""
@@ -261,16 +274,23 @@ class _Run:
         except Exception as error:
             log = self.store.steps / f"{self.store.folder(step).name}.publish-{ERROR}"
             with suppress(OSError):
-                log.write_text("".join(traceback.format_exception(error)))
+                log.write_text(redacted("".join(traceback.format_exception(error))))
             known = isinstance(error, PlanBError)
             why = str(error) if known else f"{type(error).__name__}: {error}"
             self._fail(step, f"made, but could not be published: {why}", log)
 
     def _fail(self, step: Step, message: str, log: Path) -> None:
+        message = redacted(message)
         self.failed[self.store.identity(step)] = Failure(step, message, log if log.is_file() else None)
         self.watch.failed(step, message)
 
     # -- telling --------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """What was found damaged."""
+        for told in self.told:
+            self.watch.note(told)
+        self.told.clear()
 
     def _snapshot(self) -> Snapshot:
         blocked = self._blocked()

@@ -14,11 +14,12 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from planb.redaction import redacted, without_secrets
 from planb.study.keeping.places import opened
 from planb.study.keeping.store import ERROR, OUTPUT, Store, explained
 from planb.study.step import Step, Work
@@ -81,23 +82,32 @@ def _do_locked(task: Task, store: Store) -> Answer:
         with output_to(partial / OUTPUT):
             for part in step.inputs():
                 store.fetch(part)
+                store.check(part)
             set_threads(step.threads)
             step.run(Work(out=partial, steps=task.steps, threads=step.threads))
             if step.identity() != task.identity:
                 raise PlanBError(CHANGED)
+        _clean(partial / OUTPUT)
+        with output_to(partial / OUTPUT):
             seconds = time.monotonic() - began
             store.finish(step, started, seconds, step.threads, resumed)
         return Answer("done", seconds=seconds)
     except BaseException as error:
-        trace = "".join(traceback.format_exception(error))
+        trace = redacted("".join(traceback.format_exception(error)))
         with suppress(OSError):
             (partial / ERROR).write_text(trace)
+            _clean(partial / OUTPUT)
         return _failure(error, partial, trace)
     finally:
         _tidy()
 
 
 def _failure(error: BaseException, partial: Path, trace: str) -> Answer:
+    answer = _told(error, partial, trace)
+    return replace(answer, message=redacted(answer.message))
+
+
+def _told(error: BaseException, partial: Path, trace: str) -> Answer:
     cause = error.__cause__ if isinstance(error, PlanBError) else error
     full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, PlanBError):
@@ -108,6 +118,13 @@ def _failure(error: BaseException, partial: Path, trace: str) -> Answer:
     text = str(error).strip().split("\n")[0]
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return Answer("failed", message=why, trace=trace)
+
+
+def _clean(output: Path) -> None:
+    """Take the secrets of this process out of what was printed: libraries tell of their requests."""
+    printed = output.read_text(encoding="utf-8", errors="surrogateescape")
+    if (kept := without_secrets(printed)) != printed:
+        output.write_text(kept, encoding="utf-8", errors="surrogateescape")
 
 
 def set_threads(threads: int) -> None:

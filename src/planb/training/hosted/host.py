@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
+from planb.redaction import keep_secret, redacted
 from planb.types import PlanBError, Value
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Host(Value):
     def secret(self) -> str:
         """The key, from the environment. It is written nowhere. PlanBError if OpenAI's is not set."""
         if found := os.environ.get(self.key, ""):
-            return found
+            return keep_secret(found)
         if self.url == OPENAI:
             raise PlanBError(f"{self.url} needs a key: set the environment variable {self.key}")
         return "none"
@@ -100,4 +101,4 @@ class Host(Value):
 def _message(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     said = body.get("message") or error.message
-    return " ".join(str(said).split()).rstrip(".")
+    return redacted(" ".join(str(said).split()).rstrip("."))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from planb.redaction import redacted
 from planb.training.hosted.host import Host
 from planb.training.hosted.journal import Journal, read_journal
 from planb.training.hosted.rows import Kind
@@ -210,6 +211,7 @@ def _checked(host: Host, client: OpenAI, job: FineTuningJob, rows: Path) -> Fine
             f"the job {job.id} was cancelled at {host.url}. Run the same command to start another."
         )
     said = job.error.message if job.error and job.error.message else _last_words(client, job)
+    said = redacted(said.rstrip("."))
     code = f" ({job.error.code})" if job.error and job.error.code else ""
     about_file = bool(job.error and job.error.param in ("training_file", "validation_file"))
     advice = (
@@ -218,7 +220,7 @@ def _checked(host: Host, client: OpenAI, job: FineTuningJob, rows: Path) -> Fine
         if about_file
         else "Run the same command to start another job."
     )
-    raise PlanBError(f"the job {job.id} failed at {host.url}: {said.rstrip('.')}{code}. {advice}")
+    raise PlanBError(f"the job {job.id} failed at {host.url}: {said}{code}. {advice}")
 
 
 def _last_words(client: OpenAI, job: FineTuningJob) -> str:

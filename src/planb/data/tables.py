@@ -1,0 +1,58 @@
+"""Tables: Parquet that planb wrote itself is read back, and CSV is written for people.
+
+A damaged file is an error in words, and no text of a model's or of a file's is run by a spreadsheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from planb.data.whole import write_whole
+from planb.names import cell
+from planb.types import PlanBError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write the table whole: numbers to six significant digits, empty for no value, and a quote before
+    what a spreadsheet would run as a formula."""
+    from pandas.api.types import is_numeric_dtype
+
+    safe = table.rename(columns=_safe)
+    for place, kind in enumerate(table.dtypes):
+        if not is_numeric_dtype(kind):
+            safe.isetitem(place, [_safe(value) for value in table.iloc[:, place]])
+    write_whole(path, safe.to_csv(index=False, float_format="%.6g", na_rep="", lineterminator="\n"))
+
+
+def _safe(value: object) -> object:
+    return cell(value) if isinstance(value, str) else value
+
+
+def read_table(path: Path, columns: Sequence[str] = ()) -> pa.Table:
+    """The table with these columns in this order (none named: all). Raises PlanBError if the file is
+    missing, cut short or altered so that it cannot be read, or lacks a column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+    except FileNotFoundError as error:
+        raise PlanBError(f"{path} is missing: run the study again, and it is made again") from error
+    except (pa.ArrowException, ValueError, OSError) as error:
+        said = str(error).strip().split("\n")[0]
+        raise PlanBError(
+            f"{path} is damaged and cannot be read as Parquet ({said}). Put it back, or run the study "
+            "again, and it is made again"
+        ) from error
+    if missing := [name for name in columns if name not in table.column_names]:
+        raise PlanBError(
+            f"{path} lacks the columns {', '.join(missing)}: it was written by another version of planb"
+        )
+    return table.select(list(columns)) if columns else table
