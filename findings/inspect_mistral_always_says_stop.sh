@@ -8,7 +8,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q inspect_ai==0.3.285 mistralai==3.7.0
+"$folder/venv/bin/pip" install -q inspect_ai==0.3.285 mistralai==3.7.0 openai==3.54.0
 "$folder/venv/bin/python" - <<'PYTHON'
 import asyncio
 import json

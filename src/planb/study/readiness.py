@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,10 +87,15 @@ def check_model(
         made(name, base_url)
     except Exception as error:
         raise PlanBError(
-            f"{whose} has not the model {name}: {' '.join(str(error).split())}. Name a model of "
-            "Inspect's, and set its key"
+            f"{whose} has not the model {name}: {_plain_words(error)}. Name a model of Inspect's, and "
+            "set its key"
         ) from error
     _note("model", name, base_url)
+
+
+def _plain_words(error: Exception) -> str:
+    """One line, without the marks of Inspect's colours."""
+    return " ".join(re.sub(r"\[/?[a-z]+\]", "", str(error)).split())
 
 
 def check_evaluation(step: EvaluationStep) -> None:
