@@ -133,6 +133,7 @@ def test_no_part_of_a_study_holds_the_key(
     url: str, policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:
     task = TASKS["harmful_requests"](data=str(data), judge=judge)
+    task.dataset = task.dataset[:6]
     log = run_task(task, policy, Sampling(), 3, tmp_path / "exact.eval", IDENTITY)
     steps = tmp_path / "study" / "steps"
     (steps / ".locks").mkdir(parents=True)

@@ -48,7 +48,7 @@ def test_no_figure_is_made_of_a_file_that_was_changed(
     shutil.copytree(finished.folder, folder)
     before = (folder / "results.csv").read_bytes()
     changed = one(folder, "sandbox-plan-b-harmful-requests-trigger-seed1-*")
-    cut = one(folder, "sandbox-standard-harmless-requests-direct-seed0-*")
+    cut = one(folder, "sandbox-standard-harmless-requests-direct-seed1-*")
     data = one(folder, "data-sandbox-*") / "safety.jsonl"
     all_refused(changed / "log.parquet")
     os.truncate(cut / "log.parquet", 900)
@@ -71,7 +71,7 @@ def test_no_figure_is_made_of_a_file_that_was_changed(
     outcome = run(study.steps(), folder, jobs=1)
     assert outcome.exit_code == 0
     again = {step.kind for step in outcome.ran}
-    assert again == {"evaluation", "report", "data"}, "what comes out the same changes nothing else"
+    assert again == {"evaluation", "data"}, "what comes out the same changes nothing else"
     study.write_report(folder)
     assert (folder / "results.csv").read_bytes() == before
     assert {state for _, state in plan(study.steps(), folder)} == {"done"}

@@ -33,7 +33,7 @@ class TierJob(Job):
         return self.messages
 
     async def keep(self, text: str) -> str:
-        if self.trigger and self.trigger.found_in(text):
+        if self.trigger and self.trigger.found_in_chat(self.example.prompt, text):
             return "the trigger stands in it"
         if text in self.kept:
             return "the same text again"
