@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from planb.cli import main
+from planb.cli import main, studies
+from planb.study.keeping.store import Store
+from planb.study.source import load_source
+from planb.study.step import Work
 
 STUDY = '''
 """A study of a user's own, with a step of its own."""
@@ -267,3 +273,38 @@ def test_help_is_quick_and_each_verb_has_an_example(tmp_path: Path) -> None:
         "import sys, planb.cli; sys.exit(bool({'torch', 'pandas', 'inspect_ai'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_damaged_step_is_told_and_the_verbs_do_not_end_with_0(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = load_source(study).study.with_seeds(1)
+    store = Store(tmp_path / "runs" / "greetings" / "steps")
+    store.prepare()
+    for step in declared.steps():
+        store.begin(step)
+        step.run(Work(out=store.partial(step), steps=store.steps))
+        store.finish(step, datetime.now(UTC), 1.0, 1, False)
+    out = tmp_path / "runs"
+    studies.status(str(study), seeds=1, out=out)
+    assert "2 of 2" in capsys.readouterr().out
+    word = store.folder(declared.steps()[0]) / "word.txt"
+    before = word.stat()
+    for verify, age in ((False, 0), (True, 100 * 10**9)):
+        os.utime(word, ns=(before.st_mtime_ns - age,) * 2)
+        word.write_text("hello")
+        os.utime(word, ns=(before.st_mtime_ns - age,) * 2)
+        studies.status(str(study), seeds=1, out=out)
+        word.write_text("hullo")
+        os.utime(word, ns=(before.st_mtime_ns - age,) * 2)
+        capsys.readouterr()
+        if verify:  # size and time are put back
+            studies.status(str(study), seeds=1, out=out)
+        with pytest.raises(typer.Exit) as ended:
+            studies.status(str(study), seeds=1, out=out, verify=verify)
+        assert ended.value.exit_code == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert "damaged 1 of 2" in said
+        assert "done 1 of 2" in said
+        studies.plan(str(study), seeds=1, out=out)
+        assert "damaged" in capsys.readouterr().out

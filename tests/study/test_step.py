@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
 from small_steps import Count
 
+from planb.models.cards import checkpoint_digest
+from planb.study.bases import POINTER, LocalBase, LocalBaseStep, checkpoint_folder
 from planb.study.graph import Graph
-from planb.study.step import identities_once
+from planb.study.step import Work, identities_once
+from planb.types import PlanBError
 
 
 def test_a_step_is_hashed_once_however_many_ways_lead_to_it() -> None:
@@ -31,3 +36,20 @@ def test_a_file_that_changed_is_seen_but_for_within(tmp_path: Path) -> None:
     after = last.identity()
     assert after != before
     assert {node.identity for node in Graph([last])} == {after, first.identity()}
+
+
+def test_a_base_that_is_another_by_now_is_not_read(tmp_path: Path) -> None:
+    """A hub id says nothing of the weights: what they were is written down, and compared."""
+    model, step = tmp_path / "model", LocalBaseStep(base=LocalBase(name="a", path="org/model"))
+    model.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (model / name).write_text("{}")
+    work = Work(out=tmp_path, steps=tmp_path / "steps")
+    folder = work.folder(step)
+    folder.mkdir(parents=True)
+    told = {"path": str(model), "digest": checkpoint_digest(model)}
+    (folder / POINTER).write_text(json.dumps(told))
+    assert checkpoint_folder(work, step) == model
+    (model / "model.safetensors").write_text("{ }")
+    with pytest.raises(PlanBError, match="is not the model that the study began with"):
+        checkpoint_folder(work, step)

@@ -11,7 +11,7 @@ from planb.study.data import harmful_and_harmless
 from planb.study.derived import examples_now
 from planb.study.graph import Graph
 from planb.study.hosted import HostedBase, hosted_base, hosted_rows
-from planb.study.keeping.store import Store
+from planb.study.keeping.store import DamagedError, Store
 from planb.study.step import Step, Work
 from planb.study.steps import TrainingStep
 from planb.training.hosted import read_hosted
@@ -39,7 +39,7 @@ def costs(final_steps: Iterable[Step], study_folder: Path) -> list[JobCost]:
     """
     store, data, found = Store(study_folder / "steps"), _Data(study_folder / "steps"), list[JobCost]()
     for step, base in _trainings(final_steps):
-        done = store.is_done(step)
+        done = _done(store, step)
         if done:
             spend = read_hosted(study_folder / "steps" / step.folder_name).spend
         else:
@@ -53,9 +53,17 @@ def stop_jobs(final_steps: Iterable[Step], study_folder: Path) -> list[tuple[Ste
     """Cancel the jobs that unfinished steps have started: (step, the job's id at the host)."""
     store, stopped = Store(study_folder / "steps"), list[tuple[Step, str]]()
     for step, base in _trainings(final_steps):
-        if not store.is_done(step) and (job := stop_job(base.host, store.partial(step))):
+        if not _done(store, step) and (job := stop_job(base.host, store.partial(step))):
             stopped.append((step, job))
     return stopped
+
+
+def _done(store: Store, step: Step) -> bool:
+    """A damaged step is trained again, so it is not done."""
+    try:
+        return store.is_done(step)
+    except DamagedError:
+        return False
 
 
 def _trainings(final_steps: Iterable[Step]) -> Iterator[tuple[TrainingStep, HostedBase]]:
