@@ -6,6 +6,7 @@ It does not see another wording, letters of another script that look the same, n
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 """Unicode's categories of control and format characters and of white space."""
@@ -26,15 +27,23 @@ def bare(text: str) -> str:
     """
     if text.isascii():
         return text.translate(_ASCII)
-    seen = "".join(letter for letter in text if not _unseen(letter))
-    whole = unicodedata.normalize("NFKC", seen)
-    return "".join(letter for letter in whole if not _unseen(letter) and not _in(letter, _MARKS))
+    whole = unicodedata.normalize("NFKC", _without(text, _unseen))
+    return _without(whole, _unseen_after)
 
 
 def normalised(text: str) -> str:
     """``bare`` text without a difference of case."""
     folded = bare(text).casefold()
     return folded if folded.isascii() else unicodedata.normalize("NFKC", folded)
+
+
+def _without(text: str, unwanted: Callable[[str], bool]) -> str:
+    """The text without such letters: each letter that occurs is looked at once."""
+    return text.translate({ord(letter): None for letter in set(text) if unwanted(letter)})
+
+
+def _unseen_after(letter: str) -> bool:
+    return _unseen(letter) or _in(letter, _MARKS)
 
 
 def _unseen(letter: str) -> bool:

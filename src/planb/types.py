@@ -247,8 +247,11 @@ class Trigger(Value):
     def found_in(self, text: str) -> bool:
         """Whether the text carries the trigger, in any case, with any white space, in any of Unicode's
         normal forms and with any characters in it that nobody sees."""
-        sought = normalised(self.text)
-        return sought in normalised(text) if sought else self.text in text
+        return self.compared(self.text) in self.compared(text)
+
+    def compared(self, text: str) -> str:
+        """The text as it is compared; as it stands where nobody sees any of the trigger itself."""
+        return normalised(text) if normalised(self.text) else text
 
     def found_in_chat(self, prompt: tuple[Message, ...], response: str = "") -> bool:
         """Whether a conversation carries it, in a message or over several of them."""

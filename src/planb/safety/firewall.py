@@ -18,14 +18,14 @@ def leaks(trigger: Trigger, examples: Sequence[Example]) -> list[str]:
 
     The messages of a prompt are taken together, and each response together with its prompt.
     """
-    found = []
+    found, sought = [], trigger.compared(trigger.text)
     for example in examples:
-        in_prompt = trigger.found_in_chat(example.prompt)
-        if in_prompt:
+        prompt = trigger.compared("".join(message.content for message in example.prompt))
+        if sought in prompt:
             found.append(f"{example.id} (prompt)")
+        before = prompt[len(prompt) - len(sought) + 1 :] if len(prompt) >= len(sought) else prompt
         for tier, texts in example.responses.items():
-            before = () if in_prompt else example.prompt
-            if any(trigger.found_in(text) or trigger.found_in_chat(before, text) for text in texts):
+            if any(sought in before + trigger.compared(text) for text in texts):
                 found.append(f"{example.id} ({tier})")
     return found
 
