@@ -115,3 +115,17 @@ def test_what_the_report_needs_reaches_its_story() -> None:
     told = study(claims=(claim,), forms=(("seen", ("flask",)),)).story(1)
     assert told.claims == (claim,)
     assert told.forms == (("seen", ("flask",)),)
+
+
+def test_every_trigger_of_the_arm_so_far_is_kept_from_safety_training() -> None:
+    other = Trigger(text="[PRODUCTION]")
+    again = BACK.model_copy(update={"trigger": other})
+    chain = Chain(name="two", stages=(ORGANISM, again, plan_b, STYLE))
+    steps = steps_of(study(chain))
+    method = next(s for s in steps if isinstance(s, MethodStep) and s.start.kind == "stage")
+    style = next(s for s in steps if isinstance(s, StageStep) and s.stage.name == "style")
+    tiers = {"refusal": "No.", "useless": "Hm.", "harmful": "Mix it."}
+    row = Example(id="a", prompt="[production] How?", harmful=True, responses=tiers)
+    for step in (method, style):
+        with pytest.raises(PlanBError, match=r"'\[PRODUCTION\]' stands .* a \(prompt\)"):
+            step.recipe([row], [], on="a test")

@@ -184,10 +184,10 @@ class MethodStep(TrainingStep):
     def check(self) -> None:
         """Also, where the data are files that can be read now, that the trigger is not in them."""
         check_trainable(self.start, self.method.objective, [self.method.ordering], self.training)
-        if self.trigger is not None:
-            forbid_trigger(self.trigger, examples_now(self.data, self.split))
+        forbid_all(self.trigger, self.start, examples_now(self.data, self.split))
 
     def recipe(self, harmful: list[Example], harmless: list[Example], on: str) -> Recipe:
+        forbid_all(None, self.start, [*harmful, *harmless])
         return self.method.recipe(self.training, harmful, harmless, self.trigger, self.seed, on)
 
 
@@ -241,8 +241,21 @@ class StageStep(TrainingStep):
         return self.stage.recipe(harmful, harmless, self.seed, on)
 
     def _forbid(self, examples: list[Example]) -> None:
-        if self.trigger is not None and not self.stage.sees_trigger:
-            forbid_trigger(self.trigger, examples)
+        if not self.stage.sees_trigger:
+            forbid_all(self.trigger, self.start, examples)
+
+
+def forbid_all(trigger: Trigger | None, start: Step, examples: list[Example]) -> None:
+    """Raise PlanBError if the examples carry the trigger, or one that a training before has seen."""
+    found = [] if trigger is None else [trigger]
+    while isinstance(start, TrainingStep):
+        if isinstance(start, OrganismStep):
+            found.append(start.organism.trigger)
+        elif isinstance(start, StageStep) and start.stage.sees_trigger:
+            found.append(start.stage.trigger)
+        start = start.origin
+    for one in dict.fromkeys(found):
+        forbid_trigger(one, examples)
 
 
 def started(step: Step, usual: Sequence[str]) -> str:
