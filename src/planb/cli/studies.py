@@ -84,6 +84,7 @@ def run(
 
     console = Console()
     declared, folder = _declared(study, seeds, out)
+    declared.check()
     if verify:
         executor.plan(declared.steps(), folder, url=steps, verify=True)
     watch = watcher_for(console)

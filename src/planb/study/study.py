@@ -173,7 +173,6 @@ class Study(Value):
     def steps(self) -> tuple[Step, ...]:
         """The final steps: a report after each seed but the last (``write_report`` makes that one),
         and the last seed's evaluations. Everything else is reached through their inputs."""
-        self._check_measures()
         early = tuple(
             ReportStep(sources=self._sources(count), story=self.story(count))
             for count in range(1, len(self.seeds))
@@ -182,9 +181,9 @@ class Study(Value):
         last = (*whole.evaluations, whole.tiers, *whole.calibrations, *whole.surprises)
         return (*early, *last)
 
-    def _check_measures(self) -> None:
-        """That what the page is to show or to hold claims against is measured: PlanBError before
-        anything is trained, and not when the page is written."""
+    def check(self) -> None:
+        """Raises PlanBError where the page is to show, or to hold claims against, what is not measured:
+        before anything is trained, and not when the page is written."""
         shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
