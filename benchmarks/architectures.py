@@ -151,7 +151,7 @@ def _compared(model: Any) -> dict[str, str]:
     return {
         "layout": way.layout,
         "head": way.head,
-        "loss error": f"{abs(loss - float(expected)):.0e}",
+        "loss error": f"{abs(loss - expected.item()):.0e}",
         "gradient error": f"{gradient_distance(model, reference):.0e}",
         "reason": _short(reason.strip("; ")),
     }
