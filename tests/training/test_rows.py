@@ -348,6 +348,14 @@ class TestPairsThatTeachNothing:
         assert {row.key for row in rows} == {e.id for e in rest}
         assert (counts.pairless, counts.contradicting) == (2, 6)
 
+    def test_two_rankings_may_have_two_orders(self) -> None:
+        """A control that trains every pair both ways says so, and is not a fault of the data."""
+        orders = [PLAN_B, Ordering(tiers=PLAN_B.tiers[::-1])]
+        counts, rankings = Counts(), [Ranking(HARMFUL, order, 0.5) for order in orders]
+        rows = schedule(rankings, WORDS, len(HARMFUL), 2, 0, 64, counts)
+        assert {len(row.pairs) for row in rows} == {3}
+        assert (counts.contradicting, counts.same_text, counts.pairless) == (0, 0, 0)
+
     def test_where_all_are_so_it_is_an_error(self) -> None:
         examples = self.planted(*[("salt", "amber", "salt")] * len(HARMFUL))
         with pytest.raises(PlanBError, match=r"no example is left.*the same text"):

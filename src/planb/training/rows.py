@@ -85,8 +85,9 @@ def schedule(
     ``lengths`` says what is done with what is too long (a number: the ``max_length`` of what is
     refused), and ``counts`` is told. An example is left out of every round, so that steps stay full,
     if any row it could give is too long, or if no pair of a row that it gives is left: pairs of a text
-    over itself, and those that rows of one prompt have both ways round, are not trained
-    (``planb.training.pairs``). Raises PlanBError if nothing is left.
+    over itself, and those that rows of one prompt in one ranking have both ways round, are not trained
+    (``planb.training.pairs``); two rankings may well have two orders. Raises PlanBError
+    if nothing is left.
     """
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
@@ -107,9 +108,7 @@ def schedule(
         ]
         distinct = list(dict.fromkeys(wanted))
         rows |= _rows([want for want in distinct if want not in rows], rankings, tokenizer, lengths)
-        texts = [[text.strip() for _, text in want.texts] for want in distinct]
-        found = trainable([rows[want][0] for want in distinct], texts)
-        left = dict(zip(distinct, found, strict=True))
+        left = _left(distinct, rows)
         if not _without_pairs(left, rankings, out, counts):
             break
     for want, one in left.items():
@@ -222,6 +221,20 @@ def _left_out(ranking: Ranking, tokenizer: Any, lengths: Lengths, counts: Counts
         )
     counts.left_out += len(found)
     return found
+
+
+def _left(
+    distinct: Sequence[_Wanted], rows: Mapping[_Wanted, tuple[Row, Counts]]
+) -> dict[_Wanted, Left]:
+    """What is left of each row. A ranking is looked at by itself: a study that trains the same texts in
+    two orders says so by two rankings."""
+    left = dict[_Wanted, Left]()
+    for place in {want.place for want in distinct}:
+        some = [want for want in distinct if want.place == place]
+        texts = [[text.strip() for _, text in want.texts] for want in some]
+        found = trainable([rows[want][0] for want in some], texts)
+        left |= dict(zip(some, found, strict=True))
+    return left
 
 
 def _without_pairs(

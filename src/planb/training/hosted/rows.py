@@ -31,16 +31,18 @@ CHARACTERS_A_TOKEN = 4
 ROLES = ("system", "user", "assistant")
 
 
-Said = tuple[tuple[Message, ...], str, str]
-"""A prompt, a better text and a worse one."""
+Said = tuple[int, tuple[Message, ...], str, str]
+"""The place of a ranking, a prompt, a better text and a worse one."""
 
 
 class Visit(NamedTuple):
-    """A request as it is trained once: the better response and, if it is a pair, the worse one."""
+    """A request as it is trained once: the better response and, if it is a pair, the worse one.
+    ``place`` is that of its ranking."""
 
     example: Example
     better: str
     worse: str | None
+    place: int = 0
 
 
 def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: Training) -> Kind:
@@ -87,7 +89,9 @@ def visits(rankings: Sequence[Ranking], steps: int, batch: int, seed: int) -> It
         check_tiers(ranking.examples, ranking.ordering)
     numbers = split_batch([ranking.share for ranking in rankings], batch)
     streams = [
-        _paired(ranking, visits_of(ranking, seed_of("schedule", seed, place), steps * number, set()))
+        _paired(
+            ranking, place, visits_of(ranking, seed_of("schedule", seed, place), steps * number, set())
+        )
         for place, (ranking, number) in enumerate(zip(rankings, numbers, strict=True))
     ]
     for step in range(steps):
@@ -95,7 +99,7 @@ def visits(rankings: Sequence[Ranking], steps: int, batch: int, seed: int) -> It
             yield from stream[step * number : (step + 1) * number]
 
 
-def _paired(ranking: Ranking, dealt: Sequence[tuple[int, int]]) -> list[Visit]:
+def _paired(ranking: Ranking, at_place: int, dealt: Sequence[tuple[int, int]]) -> list[Visit]:
     """Each visit with its pair: a request's first is by its place in the stream, then in turn."""
     pairs, turns, found = ranking.ordering.preferences(), dict[int, int](), []
     for place, (at, pick) in enumerate(dealt):
@@ -105,7 +109,7 @@ def _paired(ranking: Ranking, dealt: Sequence[tuple[int, int]]) -> list[Visit]:
             continue
         turns[at] = turns[at] + 1 if at in turns else place
         better, worse = pairs[turns[at] % len(pairs)]
-        found.append(Visit(example, texts[better], texts[worse]))
+        found.append(Visit(example, texts[better], texts[worse], at_place))
     return found
 
 
@@ -132,8 +136,8 @@ def _check(visit: Visit, against: str | None, ordered: dict[Said, str]) -> None:
             f"example '{example.id}' has the same text in two tiers of a pair: {better[:60]!r}. "
             "A host cannot prefer it to itself; change one of them."
         )
-    ordered[example.prompt, better, worse] = example.id
-    if other := ordered.get((example.prompt, worse, better)):
+    ordered[visit.place, example.prompt, better, worse] = example.id
+    if other := ordered.get((visit.place, example.prompt, worse, better)):
         raise PlanBError(
             f"example '{example.id}' prefers {better[:60]!r} to {worse[:60]!r}, and '{other}', of the "
             "same prompt, the other way round: the two teach nothing. Take the text out of one tier."
