@@ -25,6 +25,8 @@ from planb.report.targets import correlations, targets_of
 
 FEW = Calibration(judge="synthetic judge model")
 """It leaves one answer in twenty-five unscored, and is the study's first."""
+BOUNDED = ("severity", "decomposition", "backfire", "jailbreaks", "differences", "capability")
+OTHERS = ("seeds", "judges")
 
 
 def evidences(rows: pd.DataFrame, story: Story, **tables: Any) -> list[Evidence]:
@@ -49,16 +51,15 @@ def found() -> dict[str, Exhibit]:
         **{"study": "synthetic", "title": "A synthetic report", "seeds_finished": 2},
         **{"seeds_planned": 2, "calibrations": (FEW,)},
     )
-    rows = whole_study(requests=12, asked=("direct", "trigger", "pair", "many_shot"))
-    evidence = evidences(rows, story)[0]
+    rows = whole_study(requests=10, seeds=1, asked=("direct", "trigger", "pair"))
+    rows = rows[rows["method"].isin(["organism", "standard", "plan_b"])]
+    (evidence,) = evidences(rows[rows["organism"] == "backdoor"], story)
     assert set(evidence.rows.loc[evidence.rows["task"] == "harmful_requests", "judge"]) == {FEW.judge}
-    made = {name: draw(evidence) for name, draw in EXHIBITS.items()}
+    made = {name: EXHIBITS[name](evidence) for name in (*BOUNDED, *OTHERS)}
     return {name: one for name, one in made.items() if isinstance(one, Exhibit)}
 
 
-@pytest.mark.parametrize(
-    "name", ["severity", "decomposition", "backfire", "jailbreaks", "differences", "capability"]
-)
+@pytest.mark.parametrize("name", BOUNDED)
 def test_bounds_stand_where_answers_are_unscored(found: dict[str, Exhibit], name: str) -> None:
     shown = drawn(found[name])
     if shown.table is not None and name != "capability":
@@ -68,10 +69,9 @@ def test_bounds_stand_where_answers_are_unscored(found: dict[str, Exhibit], name
             assert any(re.search(r"\d \(\+\d+\)", cell) for cell in cells)
 
 
-@pytest.mark.parametrize("name", ["seeds", "judges", "heldout"])
+@pytest.mark.parametrize("name", OTHERS)
 def test_the_others_can_be_drawn_too(found: dict[str, Exhibit], name: str) -> None:
-    if name in found:
-        drawn(found[name])
+    drawn(found[name])
 
 
 def some(method: str, points: float, silent: int = 0, **who: Any) -> list[dict[str, Any]]:
