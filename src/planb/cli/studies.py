@@ -81,10 +81,12 @@ def run(
     from planb.study import tables
     from planb.study.running import executor
     from planb.study.running.progress import span, watcher_for
+    from planb.study.study import Study
 
     console = Console()
     declared, folder = _declared(study, seeds, out)
-    declared.check()
+    if isinstance(declared, Study):
+        declared.check()
     if verify:
         executor.plan(declared.steps(), folder, url=steps, verify=True)
     watch = watcher_for(console)
