@@ -82,7 +82,6 @@ def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
     tidy = scores[TIER_COLUMNS].copy()
     for column in ("tier", "example_id", "text", "language"):
         tidy[column] = tidy[column].fillna("").astype(str)
-    tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
     _types(tidy)
     _blank_what_is_said_of_refusals_alone(tidy, [""] * len(tidy), ("severity",))
     return tidy.sort_values(["tier", "example_id", "text"], kind="stable", ignore_index=True)
