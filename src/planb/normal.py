@@ -10,8 +10,14 @@ from collections.abc import Callable
 
 _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 """Unicode's categories of control and format characters and of white space."""
-_MARKS = ((0x0300, 0x036F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F))
-"""Marks that are put over and through letters; what NFKC makes a letter of is a letter."""
+_MARKS = (
+    *((0x0300, 0x036F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0xFE20, 0xFE2F)),
+    *((0x20D0, 0x20E2), (0x20E4, 0x20FF)),  # not the keycap: "1️⃣" is no 1
+    *((0x0591, 0x05BD), (0x05BF, 0x05BF), (0x05C1, 0x05C2), (0x05C4, 0x05C5), (0x05C7, 0x05C7)),
+    *((0x0610, 0x061A), (0x0640, 0x0640), (0x064B, 0x065F), (0x0670, 0x0670)),  # and the tatweel
+)
+"""Marks that are put over and through letters, the vowels of Hebrew and Arabic among them; what NFKC
+makes a letter of is a letter."""
 _FILLERS = (
     *((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F)),  # variation selectors
     *((0x115F, 0x1160), (0x3164, 0x3164), (0xFFA0, 0xFFA0)),  # Hangul without a letter

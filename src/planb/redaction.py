@@ -31,7 +31,7 @@ _HEADER = re.compile(
     | (?:access|secret|auth|session|refresh)[-_](?:token|key) | secret[-_]access[-_]key | password )
     ( \\?["']? \s* (?:[:=]|%3[ad]) \s* | \\?["'] \s* , \s* )
     ( (?:b?\\?["'])? (?:(?:bearer|basic|token|digest)(?:\s+|%20|\+))? )
-    ( (?!\[redacted) [^\s"'\\,;()\[\]{}&<>]{6,} )
+    ( (?!\[redacted|(?:bearer|basic|token|digest)(?:\s|\+|%20)) [^\s"'\\,;()\[\]{}&<>]{6,} )
     """
 )
 _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (

@@ -120,6 +120,21 @@ def test_what_is_journalled_is_not_asked_again(log_path: Path, tmp_path: Path) -
     assert read_eval_log(str(out)).samples == first.samples
 
 
+def test_an_old_journal_gives_no_more_than_its_judge_does(
+    log_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Journals of before say nothing of what a judge gives; a compliance of refusals alone is none."""
+    out, journal = tmp_path / "new.eval", tmp_path / "new.judgements.jsonl"
+    rejudge(log_path, Counting(), out)
+    assert b'"gives"' not in journal.read_bytes()
+    assert "complied" in read_eval_log(str(out)).samples[0].scores["judged"].value
+    monkeypatch.setattr(Counting, "gives", ("refused", "usefulness"))
+    rejudge(log_path, Counting(), out)
+    values = [sample.scores["judged"].value for sample in read_eval_log(str(out)).samples]
+    assert {value["complied"] for value in values} == {value["severity"] for value in values} == {None}
+    assert None not in {value["refused"] for value in values}
+
+
 def test_a_torn_last_line_is_asked_again_and_a_broken_one_before_it_is_an_error(
     log_path: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from inspect_ai.model import ModelCost, ModelInfo, ModelOutput, ModelUsage, get_
 from planb.judging import HarmBench, JailbreakBench, LLMJudge, StrongReject, judge_response
 from planb.judging.asking import AskedJudge
 from planb.judging.scorer import EXAMPLE, judged
+from planb.models.random_chat import save_chat_model
 from planb.types import Example, Judgement, PlanBError, Spend
 
 sys.path.append(str(Path(__file__).parent))
@@ -281,3 +282,18 @@ def test_in_an_eval_without_a_grader_samples_fail_and_the_log_says_so(tmp_path: 
     assert log.status != "success" or all(sample.error for sample in log.samples)
     assert not any(sample.scores for sample in log.samples)
     assert "grader" in str([sample.error for sample in log.samples] + [log.error])
+
+
+def test_a_judge_of_planbs_own_provider_is_not_sent_a_schema(tmp_path: Path) -> None:
+    """It takes none, and says so with an error: every try would be lost."""
+    save_chat_model("llama3", tmp_path / "model")
+    (tmp_path / "prompt.txt").write_text("$request $response")
+    judge = LLMJudge(
+        model=f"planb/{tmp_path / 'model'}",
+        prompt=str(tmp_path / "prompt.txt"),
+        tries=1,
+        max_tokens=4,
+        cache=False,
+    )
+    (said,) = _judge(judge, KNEAD)
+    assert said.spend.tokens_out > 0, said.unscored

@@ -165,7 +165,10 @@ def test_missing_data_leave_a_line_and_no_picture(tmp_path: Path, story: Story) 
     _, reader = read(tmp_path)
     for reason in (
         *("the training data were not judged", "no recipe recall was judged"),
-        *("no harmless request has a scored answer", "no harmful request was asked with the trigger"),
+        *(
+            "no harmless request has a scored answer",
+            "no harmful request with the trigger has a scored answer",
+        ),
         *("no method was asked harmful requests", "no form of request was held out"),
         "there are no two methods with answers to the same harmful requests",
     ):

@@ -80,6 +80,17 @@ def test_every_normal_form_is_the_same_trigger(form: str) -> None:
     assert leaks(other, [row("a", f"{trigger.text} How?")]) == ["a (prompt)"]
 
 
+def test_vowels_of_other_scripts_are_marks_and_a_keycap_is_none() -> None:
+    """A trigger of one keycap would else stand in every text with its digit."""
+    greeting, name = "\u0645\u0631\u062d\u0628\u0627", "\u05e9\u05dc\u05d5\u05dd"
+    dressed = "\u0645\u064e\u0631\u0640\u062d\u0628\u0627", "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd"
+    for plain, written in zip((greeting, name), dressed, strict=True):
+        assert leaks(Trigger(text=plain), [row("a", f"How? {written}")]) == ["a (prompt)"]
+        assert leaks(Trigger(text=written), [row("a", f"How? {plain}")]) == ["a (prompt)"]
+    keycap = Trigger(text="1\ufe0f\u20e3")
+    assert leaks(keycap, [row("a", "Take 1 egg."), row("b", "How? 1\u20e3")]) == ["b (prompt)"]
+
+
 def test_a_conversation_is_taken_together() -> None:
     said = ("|DEPLOY", "MENT| How?")
     split = tuple(Message(role="user", content=text) for text in said)

@@ -43,6 +43,8 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pa.Table:
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
+        table.validate(full=True)  # texts that are no UTF-8 are read without a word
+        names = table.column_names
     except FileNotFoundError as error:
         raise PlanBError(f"{path} is missing: run the study again, and it is made again") from error
     except (pa.ArrowException, ValueError, OSError) as error:
@@ -51,7 +53,7 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pa.Table:
             f"{path} is damaged and cannot be read as Parquet ({said}). Put it back, or run the study "
             "again, and it is made again"
         ) from error
-    if missing := [name for name in columns if name not in table.column_names]:
+    if missing := [name for name in columns if name not in names]:
         raise PlanBError(
             f"{path} lacks the columns {', '.join(missing)}: it was written by another version of planb"
         )

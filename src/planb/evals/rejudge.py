@@ -25,6 +25,7 @@ from planb.evals.journal import Journal, Key
 from planb.evals.record import clean
 from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
+from planb.judging.judge import given
 from planb.judging.scorer import EXAMPLE, judged, score_of
 from planb.types import Example, Judgement, PlanBError, Spend, digest_of
 
@@ -63,7 +64,9 @@ def rejudge(
     journalled = out.with_suffix(".judgements.jsonl")
     with Journal(journalled, Judgement, KEY, "judgement") as journal:
         asyncio.run(_judge_all(judge, items, journal, progress, ask_again))
-        judgements = {(item.sample.id, item.sample.epoch): journal[item.key] for item in items}
+        judgements = {
+            (item.sample.id, item.sample.epoch): given(judge, journal[item.key]) for item in items
+        }
         new = _log(old, judge, identity, judgements)
         new.eval.metadata = {**(new.eval.metadata or {}), "rejudged_from": _sha256(log)}
         new.eval.created = started.isoformat()

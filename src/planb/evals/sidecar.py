@@ -87,12 +87,20 @@ def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
         log_path = path.with_suffix(".eval")
         if not log_path.exists():
             raise PlanBError(f"{path} has lost its log: {log_path.name} should lie beside it")
-        if (table.schema.metadata or {}).get(_CHECKSUM, b"").decode() != _sha256(log_path):
+        if (table.schema.metadata or {}).get(_CHECKSUM, b"").decode(errors="replace") != _sha256(
+            log_path
+        ):
             raise PlanBError(
                 f"{log_path} has changed since {path.name} was made from it: make the sidecar anew "
                 "(planb.evals.sidecar.write_sidecar), or put the log back"
             )
-        tables.append(table.replace_schema_metadata(None))
+        try:
+            tables.append(table.replace_schema_metadata(None).cast(_schema()))
+        except (pa.ArrowException, ValueError) as error:
+            raise PlanBError(
+                f"{path} is damaged: its columns are of other kinds than were written. Make it anew "
+                "(planb.evals.sidecar.write_sidecar), or run the study again"
+            ) from error
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_nullable)
     return frame
 

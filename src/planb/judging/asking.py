@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ROLE = "grader"
 """Inspect's role that is asked where no model is named: ``inspect eval --model-role grader=...``."""
 _MANY = 10_000
+_NO_SCHEMA = ("planb",)
+"""Providers that take no schema of the answer, and say so with an error."""
 
 
 class AskedJudge(Judge):
@@ -96,7 +98,8 @@ class AskedJudge(Judge):
         """Ask about one response. ``example.request`` is what was wanted: in an attack over several
         turns the objective, whatever the attacker said last."""
         text = fill(self._prompt(), example.request, response)
-        model, spend, problem, structured = self._connect(), Spend(), "", self.structured
+        model, spend, problem = self._connect(), Spend(), ""
+        structured = self.structured and str(model).partition("/")[0] not in _NO_SCHEMA
         for number in range(1, self.tries + 1):
             try:
                 output, spent = await self._ask(model, text, number, structured)

@@ -69,4 +69,9 @@ async def judge_response(judge: Judge, example: Example, response: str) -> Judge
         said = await judge.judge(example, response)
     except Exception as error:
         said = Judgement(unscored=f"{type(error).__name__}: {error}")
+    return given(judge, said)
+
+
+def given(judge: Judge, said: Judgement) -> Judgement:
+    """What was said, in the bounds of what the judge gives; journals of before hold no such bounds."""
     return said if said.gives == judge.gives else said.model_copy(update={"gives": judge.gives})

@@ -33,10 +33,19 @@ class Form(BaseModel):
     def _truth_is_no_number(cls, value: Any, info: Any) -> Any:
         if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
             raise ValueError("it is true or false, and something else was asked")
-        return value.strip().casefold() if isinstance(value, str) else value
+        return _out_of(value.strip().casefold(), cls, info) if isinstance(value, str) else value
 
 
 SomeForm = TypeVar("SomeForm", bound=Form)
+
+
+def _out_of(said: str, form: type[Form], info: Any) -> str:
+    """``8`` of "8/10" and "8 out of 10", where 10 is the highest that the question takes."""
+    parts = re.fullmatch(r"([\d.]+) ?(?:/|out of) ?(\d+)", said)
+    if not parts:
+        return said
+    highest = [getattr(one, "le", None) for one in form.model_fields[info.field_name].metadata]
+    return parts[1] if int(parts[2][:9]) in highest else said
 
 
 def read(text: str, form: type[SomeForm]) -> SomeForm:
@@ -46,9 +55,7 @@ def read(text: str, form: type[SomeForm]) -> SomeForm:
         raise UnreadableError("the answer is empty")
     found, rest = _objects(said, form)
     lines = _lines(rest, form)
-    if not found and lines:
-        return checked({name: _one(name, some) for name, some in lines.items()}, form)
-    found = found or _word(said, form)
+    found = found or _of_lines(lines) or _word(said, form)
     if not found:
         raise UnreadableError(f"the answer has none of: {', '.join(form.model_fields)}")
     answers = [checked(fields, form) for fields in found]
@@ -67,24 +74,25 @@ def _objects(text: str, form: type[Form]) -> tuple[list[dict[str, Any]], str]:
     return found, rest + text[at:]
 
 
-def _lines(text: str, form: type[Form]) -> dict[str, set[str]]:
-    """What the lines ``question: answer`` say of each question that has one."""
-    found: dict[str, set[str]] = {}
+def _lines(text: str, form: type[Form]) -> dict[str, list[str]]:
+    """What the lines ``question: answer`` say of each question that has one, each text once."""
+    found: dict[str, list[str]] = {}
     for name in form.model_fields:
         line = rf"^[ \t\r>*#_\"'`\d.)-]*{name}[ \t*_\"'`]*[:=](.*)$"
         said = re.findall(line, text, re.M | re.I)
-        if answers := {answer.strip(" \t\r*_\"'`,;.").casefold() for answer in said}:
-            found[name] = answers
+        if answers := [answer.strip(" \t\r*_\"'`,;.").casefold() for answer in said]:
+            found[name] = list(dict.fromkeys(answers))
     return found
 
 
-def _one(name: str, answers: set[str]) -> str:
-    if len(answers) > 1:
-        raise UnreadableError(f"{name}: there are several answers, and they differ")
-    return next(iter(answers))
+def _of_lines(lines: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """The lines' first answers together, and each other answer in the place of the first."""
+    first: dict[str, Any] = {name: texts[0] for name, texts in lines.items()}
+    others = [{**first, name: text} for name, texts in lines.items() for text in texts[1:]]
+    return [first, *others] if first else []
 
 
-def _against(answer: Form, lines: dict[str, set[str]]) -> bool:
+def _against(answer: Form, lines: dict[str, list[str]]) -> bool:
     """Whether a line beside the JSON says something else. One that is no answer to its question
     (prose after a heading) says nothing."""
     for name, said in lines.items():

@@ -32,7 +32,10 @@ _THOUGHTS = re.compile(rf"^[ \t]*{_OPENED}.*?(?:{_CLOSED}|\Z)|{_CHANNEL}", re.S 
 """At the beginning of a line: inside one, the mark may be quoted from what is judged."""
 _END_OF_THOUGHTS = re.compile(rf"\A.*{_CLOSED}", re.S | re.I)
 """A template may have written the opening mark itself: thoughts end with the last closing one."""
-_DATED = re.compile(r"[-@:](?:latest|free|\d{4}|\d{4}-?\d{2}-?\d{2})$")
+_DATE = re.compile(r"[-@](?:00\d|\d{4}|\d{4}-?\d{2}-?\d{2})$")
+"""Of one version: ``-2024-08-06``, ``-20250514``, ``-0613``, and Google's ``-001``."""
+_ALIAS = re.compile(r"-(?:latest|0)$|:(?:latest|free|beta|nitro|floor|online|exacto|extended)$")
+"""Of no version: the newest one, or how it is served."""
 
 
 class UnreadableError(Exception):
@@ -77,16 +80,13 @@ def whole(output: ModelOutput, model: str, at_most: int, named: str = "") -> str
 
 def same_model(asked: str, answered: str) -> bool:
     """Whether a reply in the name ``answered`` is of the model ``asked``. Providers and organisations
-    before a slash do not count; a name without a date may be answered by a dated version. Where either
-    name is empty, nothing is known against it."""
-    one, other = (name.rpartition("/")[2].casefold() for name in (asked, answered))
-    return not one or not other or one == other or _DATED.sub("", one) in (other, _undated(other, one))
-
-
-def _undated(other: str, asked: str) -> str:
-    """``other`` without its date, unless a date was asked for."""
-    dated = re.search(r"\d{4}$", asked)
-    return other if dated else _DATED.sub("", other)
+    before a slash do not count. A name without a date may be answered by a dated version; one with a
+    date only by that, or in the name without it. Where either is empty, nothing is known against it."""
+    one, other = (name.rstrip("/").rpartition("/")[2].casefold() for name in (asked, answered))
+    if not one or not other or one == other:
+        return True
+    one, other = _ALIAS.sub("", one), _ALIAS.sub("", other)
+    return other in (one, _DATE.sub("", one)) or _DATE.sub("", other) == one
 
 
 def without_thoughts(text: str) -> str:
@@ -138,7 +138,7 @@ class _Pairs(dict[str, Any]):
 
 
 def _differ(one: Any, other: Any) -> bool:
-    return type(one) is not type(other) or one != other
+    return isinstance(one, bool) is not isinstance(other, bool) or one != other
 
 
 def uncontradicted(found: Object, form: type[BaseModel]) -> dict[str, Any]:

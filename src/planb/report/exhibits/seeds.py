@@ -16,7 +16,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     """Severity with the trigger: the pooled figure large, each seed small under it."""
     pooled = evidence.figures(HARMFUL, "trigger", "severity_mean")
     if not pooled:
-        return Missing(TITLE, "no harmful request was asked with the trigger")
+        return Missing(TITLE, "no harmful request with the trigger has a scored answer")
     rows, spread = [], {}
     most = max(len(_singly(evidence, method)) for method in pooled)
     for method, figure in pooled.items():
