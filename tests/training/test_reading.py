@@ -428,7 +428,6 @@ ERRORS: dict[str, tuple[Any, str]] = {
         {"chosen": [user("a"), assistant("b")], "rejected": [user("c"), assistant("b")]},
         "share no beginning",
     ),
-    "the same twice": ({"chosen": "abc", "rejected": "abc"}, "the same text"),
     "text and messages": ({"chosen": "abc", "rejected": [assistant("b")]}, "both be text"),
     "an empty answer": ({"prompt": "a", "chosen": "b", "rejected": " \n"}, "'rejected' is empty"),
     "a number": ({"prompt": "a", "completion": 3}, "'completion' is a int"),

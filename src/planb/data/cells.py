@@ -186,8 +186,6 @@ def shared_beginning(one: Any, two: Any) -> int:
         one, two = messages_of("chosen", one), messages_of("rejected", two)
     elif not (isinstance(one, str) and isinstance(two, str)):
         raise BadRowError("chosen and rejected must both be text or both be messages")
-    elif one == two:
-        raise BadRowError("chosen and rejected are the same text: it does not say where a prompt ends")
     shortest = min(len(one), len(two))
     cut = next((at for at in range(shortest) if one[at] != two[at]), None)
     if cut is None:
