@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import datasets
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, PrefixTuningConfig
 from tiny_models import WORLD, fresh, naive_log_probs, saved
 from transformers import AutoModelForCausalLM, TrainingArguments
 
@@ -212,6 +213,16 @@ class TestArguments:
         assert told["max_length"] == 2048
         with pytest.raises(PlanBError, match="layout 'rows' is none of auto, packed, separate"):
             config(layout="rows")
+
+    def test_a_prefix_is_a_part_of_the_reference(self, llama: str, config: Config) -> None:
+        """It is not the identity at its start: the reference is the model with it."""
+        prefix = PrefixTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
+        made = config(objective="dpo", max_steps=1)
+        trainer = RankedPreferenceTrainer(
+            llama, made, Dataset.from_list(MESSAGES), WORDS, peft_config=prefix
+        )
+        trainer.train()
+        assert losses(trainer)[0] == pytest.approx(math.log(2), abs=1e-6)
 
     def test_without_a_tokenizer_it_says_so(self, config: Config) -> None:
         with pytest.raises(PlanBError, match="give the trainer the model's tokenizer"):

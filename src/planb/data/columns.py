@@ -111,7 +111,7 @@ class UnreadColumnsError(BadRowError):
 def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> None:
     """Count in ``ignored`` what of the row is known to be harmless and is not of planb's own columns.
 
-    Raises UnreadColumnsError, naming the columns, for all others that are not ``used`` and say anything.
+    Raises UnreadColumnsError, naming them, for all others that are not ``used`` and say anything.
     """
     refused = dict[str, list[str]]()
     for name, value in row.items():
@@ -124,7 +124,8 @@ def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> Non
     if refused:
         told = "; ".join(f"{_some(names)} ({why})" for why, names in refused.items())
         raise UnreadColumnsError(
-            f"it has columns that are not read: {told}. {TAKE_OUT}", [name for name in row if name in used]
+            f"it has columns that are not read: {told}. {TAKE_OUT}",
+            [name for name in row if name in used],
         )
 
 

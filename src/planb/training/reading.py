@@ -321,4 +321,6 @@ def _how_to_take_out(error: BadRowError) -> str:
     """What to call to be rid of columns, where some are to be taken out."""
     if not isinstance(error, UnreadColumnsError):
         return ""
-    return f": dataset.remove_columns([...]), or dataset.select_columns({error.read}) keeps what is read"
+    return (
+        f": dataset.remove_columns([...]), or dataset.select_columns({error.read}) keeps what is read"
+    )

@@ -130,7 +130,7 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
                             "rows as eval_dataset when the trainer is made"
                         )
                     with self.accelerator.autocast():  # as the policy will be run
-                        dataset.rows = with_references(causal_lm(self.model), dataset.rows, *run)
+                        dataset.rows = with_references(self.model, dataset.rows, *run)
         return self.way
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
