@@ -101,11 +101,11 @@ _WHY = {name: why for why, names in REFUSED.items() for name in names}
 
 
 class UnreadColumnsError(BadRowError):
-    """A row has columns that are not read; ``read`` are those that are."""
+    """A row has columns that are not read: ``unread``; ``read`` are those that are."""
 
-    def __init__(self, said: str, read: Sequence[str]) -> None:
+    def __init__(self, said: str, unread: Sequence[str], read: Sequence[str]) -> None:
         super().__init__(said)
-        self.read = list(read)
+        self.unread, self.read = list(unread), list(read)
 
 
 def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> None:
@@ -123,10 +123,9 @@ def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> Non
             ignored[name] += 1
     if refused:
         told = "; ".join(f"{_some(names)} ({why})" for why, names in refused.items())
-        raise UnreadColumnsError(
-            f"it has columns that are not read: {told}. {TAKE_OUT}",
-            [name for name in row if name in used],
-        )
+        unread = [name for names in refused.values() for name in names]
+        said = f"it has columns that are not read: {told}. {TAKE_OUT}"
+        raise UnreadColumnsError(said, unread, [name for name in row if name in used])
 
 
 def _some(names: list[str]) -> str:
