@@ -27,10 +27,12 @@ class Made:
         return list(self.before)
 
 
-def trained(steps: Path, name: str, before: tuple[Made, ...] = (), **told: str) -> Made:
+def trained(
+    steps: Path, name: str, before: tuple[Made, ...] = (), kind: str = "stage", **told: str
+) -> Made:
     (steps / name).mkdir()
     (steps / name / RAN).write_text(json.dumps({"precision": "fp32", **told}))
-    return Made(name, before=before)
+    return Made(name, kind, before)
 
 
 def page(steps: Path, *last: Made) -> dict[str, str]:
@@ -53,6 +55,15 @@ def test_where_all_weights_were_trained_nothing_more_is_said(tmp_path: Path) -> 
     both = trained(tmp_path, "one", trained=ALL_WEIGHTS), trained(tmp_path, "two")
     assert list(page(tmp_path, *both)) == ["Training precision"]
     assert page(tmp_path, Made("hosted")) == {}
+
+
+def test_unlike_precisions_are_a_fault_within_one_stage_only(tmp_path: Path) -> None:
+    """A study may say bf16 of stage 1 and fp32 of stage 2: all of its arms are alike."""
+    organism = trained(tmp_path, "organism", kind="organism", precision="bf16")
+    arms = [trained(tmp_path, name, (organism,), kind="method") for name in ("standard", "plan_b")]
+    assert page(tmp_path, *arms)["Training precision"] == "bf16: 1 training; fp32: 2 trainings"
+    other = trained(tmp_path, "german", (organism,), kind="method", precision="bf16")
+    assert "do not compare like with like" in page(tmp_path, *arms, other)["Training precision"]
 
 
 def test_a_balancing_loss_is_among_the_settings() -> None:

@@ -16,7 +16,7 @@ import datasets
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, PrefixTuningConfig
+from peft import AdaLoraConfig, LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
 from tiny_models import WORLD, fresh, naive_log_probs, saved
 from transformers import AutoModelForCausalLM, TrainingArguments
 
@@ -213,6 +213,16 @@ class TestArguments:
         assert told["max_length"] == 2048
         with pytest.raises(PlanBError, match="layout 'rows' is none of auto, packed, separate"):
             config(layout="rows")
+
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_adalora_is_refused(self, config: Config, wrapped: bool) -> None:
+        """Its loss and its schedule of ranks would be left out without a word."""
+        ada = AdaLoraConfig(total_step=9, target_modules=["q_proj"], task_type="CAUSAL_LM")
+        model = get_peft_model(fresh("llama"), ada) if wrapped else fresh("llama")
+        with pytest.raises(PlanBError, match=r"AdaLoRA's orthogonality loss .* take LoraConfig"):
+            RankedPreferenceTrainer(
+                model, config(), MESSAGES, WORDS, peft_config=None if wrapped else ada
+            )
 
     def test_a_prefix_is_a_part_of_the_reference(self, llama: str, config: Config) -> None:
         """It is not the identity at its start: the reference is the model with it."""

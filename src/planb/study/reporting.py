@@ -111,13 +111,15 @@ def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str
             if step.kind in CHECKPOINTS and step.folder_name not in trained:
                 trained[step.folder_name] = step
                 waiting.append(step)
-    ran = [told for name in trained if (told := read_ran(steps / name))]
+    ran = {name: told for name in trained if (told := read_ran(steps / name))}
     if not ran:
         return []
-    counts = Counter(one.get("precision", "not recorded") for one in ran)
-    mixed = ". Trainings in different precisions do not compare like with like" * (len(counts) > 1)
+    used = [(trained[name].kind, told.get("precision", "not recorded")) for name, told in ran.items()]
+    counts = Counter(precision for _, precision in used)
+    unlike = len(set(used)) > len({kind for kind, _ in used})  # two stages may have two, by the study
+    mixed = ". Trainings of one stage in different precisions do not compare like with like" * unlike
     found = [("Training precision", _counted(counts) + mixed)]
-    weights = Counter(one["trained"] for one in ran if "trained" in one)
+    weights = Counter(one["trained"] for one in ran.values() if "trained" in one)
     if set(weights) - {ALL_WEIGHTS}:
         found.append(("Trained weights", _counted(weights)))
     return found
