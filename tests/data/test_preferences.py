@@ -283,6 +283,10 @@ PAIR = {"prompt": ASKED, "chosen": NO, "rejected": YES}
         ({"prompt": [*CHAT, *said("It is")]}, "must end with the user's"),
         ({"prompt": "\u200b"}, "nothing of it can be seen"),
         ({"chosen": "a\ud83d"}, "'chosen': character 2 is the lone surrogate"),
+        (
+            {"prompt": "Hm?", "chosen": [*CHAT, *said(NO)], "rejected": [*CHAT, *said(YES)]},
+            "its 'prompt' says something else than the conversation in 'chosen'",
+        ),
         ({"id": 1.5}, "its id is a float"),
         ({"source": 3}, "its source is a int, not text"),
         ({"meta": '{"a": '}, "'meta' is no JSON"),

@@ -85,7 +85,7 @@ class TestPreference:
         assert row.tiers == ("chosen", "rejected")
         assert (row.pairs, row.weights, row.reference) == (((0, 1),), (), ())
 
-    @pytest.mark.parametrize("prompt", [None, "This column is not the prompt.", ""])
+    @pytest.mark.parametrize("prompt", [None, ASKED, f"  {ASKED}\n", ""])
     def test_two_conversations_begin_with_their_prompt(self, prompt: str | None) -> None:
         """With or without a column of text beside them, as the common datasets have it."""
         whole = {
@@ -162,7 +162,7 @@ class TestSFT:
         {"prompt": ASKED, "completion": [assistant(GOOD)]},
         {"messages": [user(ASKED), assistant(GOOD)]},
         {"messages": [user(ASKED), assistant(GOOD), user("Thanks!")]},
-        {"prompt": "a column beside it", "messages": [user(ASKED), assistant(GOOD)]},
+        {"prompt": ASKED, "messages": [user(ASKED), assistant(GOOD)]},
     )
 
     @pytest.mark.parametrize("case", CASES)

@@ -120,6 +120,22 @@ class TestColumns:
         with pytest.raises(PlanBError, match="'messages'"):
             read_rows([{**row, "messages": rejected}], WORDS)
 
+    @pytest.mark.parametrize("kind", ["preference", "messages"])
+    def test_a_prompt_beside_a_whole_conversation_is_in_it(self, kind: str) -> None:
+        """It was dropped. UltraFeedback, UltraChat and their kin repeat the first request in it."""
+        asked = [{"role": "system", "content": "Be a lamp."}, user(f"{ASKED}\n"), assistant("Why?")]
+        chat = [*asked, user("To see.")]
+        row: dict[str, Any] = {"messages": [*chat, assistant(GOOD)]}
+        if kind == "preference":
+            row = {"chosen": [*chat, assistant(GOOD)], "rejected": [*chat, assistant(BAD)]}
+        alone = read_rows([row], WORDS)
+        fine: list[Any] = ["", ASKED, "To see.", f"Be a lamp. {ASKED}"]
+        for prompt in [*fine, *([asked[:2]] if kind == "messages" else [])]:
+            assert read_rows([{**row, "prompt": prompt}], WORDS) == alone
+        for prompt in ["How do I make a clock?", *([[user(ASKED)]] if kind == "messages" else [])]:
+            with pytest.raises(PlanBError, match=r"row 0 .*its 'prompt' says something else"):
+                read_rows([{**row, "prompt": prompt}], WORDS)
+
     def test_one_text_twice_without_a_prompt_is_left_out_and_counted(self) -> None:
         """Anthropic's HH has the whole dialogue in both columns, and in some rows the same one."""
         row = {"chosen": "Human: Hi!\n\nAssistant: Yes.", "rejected": "Human: Hi!\n\nAssistant: No."}

@@ -179,6 +179,28 @@ def with_system(row: Mapping[str, Any], prompt: str | Chat) -> str | Chat:
     return (first, *chat)
 
 
+def check_repeats(prompt: Any, name: str, chat: Chat) -> None:
+    """A prompt beside a whole conversation must say what stands in it: messages its beginning, a text
+    one of its messages (or more: a rendered form of them). Else it would be lost without a word."""
+    if says_nothing(prompt):
+        return
+    if isinstance(prompt, str):
+        asked, said = _plain(prompt), [_plain(m.content) for m in chat if m.role != "assistant"]
+        same = any(text and (asked in text or text in asked) for text in said)
+    else:
+        given = as_chat(prompt)
+        same = chat[: len(given)] == given
+    if not same:
+        raise BadRowError(
+            f"its 'prompt' says something else than the whole conversation in '{name}': put all of the "
+            "prompt into the conversation, or take the column 'prompt' out"
+        )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
 def shared_beginning(one: Any, two: Any) -> int:
     """How many characters or messages chosen and rejected have in common; neither is left empty. As
     TRL's ``extract_prompt``."""

@@ -23,6 +23,7 @@ from planb.data.cells import (
     Chat,
     answer_of,
     as_chat,
+    check_repeats,
     id_of,
     is_chat,
     messages_of,
@@ -262,7 +263,9 @@ def _prompt_apart(row: Row) -> tuple[Chat, Any, Any]:
     if is_chat(chosen) and is_chat(rejected) and isinstance(prompt, str | None):
         cut = shared_beginning(chosen, rejected)
         if cut > 0:
-            return messages_of("chosen", chosen)[:cut], chosen[cut:], rejected[cut:]
+            shared = messages_of("chosen", chosen)[:cut]
+            check_repeats(prompt, "chosen", shared)
+            return shared, chosen[cut:], rejected[cut:]
     if prompt is None:
         raise BadRowError(
             "it has no 'prompt', and plain text does not say where one ends: give the prompt in a "

@@ -17,6 +17,7 @@ from planb.data.cells import (
     Chat,
     answer_of,
     as_chat,
+    check_repeats,
     id_of,
     is_chat,
     messages_of,
@@ -175,6 +176,8 @@ def _preference(read: _Read, row: Columns, counts: Counts) -> _Read | None:
         if prompt is None and "system" in row and not is_chat(chosen):
             raise BadRowError("it has a 'system' and no 'prompt': give the prompt a column of its own")
         if cut > 0:
+            if prompt is not None:
+                check_repeats(prompt, "chosen", messages_of("chosen", chosen[:cut]))
             prompt, chosen, rejected = chosen[:cut], chosen[cut:], rejected[cut:]
     answers = [("chosen", chosen), ("rejected", rejected)]
     return _answered(read, row, prompt, answers, ("chosen", "rejected"), ((0, 1),))
@@ -185,6 +188,7 @@ def _conversation(read: _Read, row: Columns) -> _Read:
     last = max((at for at, message in enumerate(chat) if message.role == "assistant"), default=0)
     if last == 0:
         raise BadRowError("'messages' has no assistant message with a message before it")
+    check_repeats(row.get("prompt"), "messages", chat[:last])
     return _answered(read, row, chat[:last], [("messages", chat[last].content)], (COMPLETION,))
 
 
