@@ -432,6 +432,10 @@ ERRORS: dict[str, tuple[Any, str]] = {
     "an empty answer": ({"prompt": "a", "chosen": "b", "rejected": " \n"}, "'rejected' is empty"),
     "a number": ({"prompt": "a", "completion": 3}, "'completion' is a int"),
     "an empty prompt": ({"prompt": "", "completion": "b"}, "its prompt has no token"),
+    "ShareGPT's names": (
+        {"messages": [{"from": "human", "value": "a"}]},
+        r"message 0 .*'role'.*as its 'content' \(it has from, value\)",
+    ),
     "a strange role": ({"messages": [{"role": "narrator", "content": "a"}]}, "message 0 .*'role'"),
     "no text": (
         {"messages": [user("a"), {"role": "assistant", "content": None}]},

@@ -39,6 +39,11 @@ def messages_of(name: str, value: Any) -> Chat:
     """The messages of a column. A message has a role, a text, and nothing else that says anything: a
     tool call, a thought, a weight would be lost without a word."""
     if not is_chat(value):
+        first = value[0] if isinstance(value, list | tuple) and value else None
+        if isinstance(first, Mapping):  # ShareGPT's: {"from": "human", "value": "..."}
+            keys = ", ".join(str(key)[:40] for key in [*first][:5])
+            needs = _needs(f"message 0 (from 0) of '{name}'")
+            raise BadRowError(f"{needs} (it has {keys})")
         raise BadRowError(f"'{name}' is a {type(value).__name__}, neither text nor messages")
     return tuple(_message(name, at, part) for at, part in enumerate(value))
 
