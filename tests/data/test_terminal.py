@@ -69,8 +69,10 @@ HOSTILE = {"id": OBEYED, "prompt": "Hi!", "harmful": True, "source": OBEYED, "sp
 def test_the_data_commands_show_what_files_say(
     tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    same = {**HOSTILE, "responses": {OBEYED: "No.", "harmful": "No. "}}
+    same = {**HOSTILE, "responses": {"refusal": "No.", "harmful": "No. "}}
     (tmp_path / "good.jsonl").write_text(json.dumps(same) + "\n")
+    tier = {**HOSTILE, "responses": {OBEYED: "No."}}
+    (tmp_path / "tier.jsonl").write_text(json.dumps(tier) + "\n")
     (tmp_path / "bad.jsonl").write_text(json.dumps({**HOSTILE, OBEYED: 1}) + "\n")
     pair = {"prompt": "Hi!", "chosen": "No.", "rejected": "Yes.", OBEYED: 1}
     (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
@@ -80,6 +82,7 @@ def test_the_data_commands_show_what_files_say(
     for words, code in (
         (("validate", "good.jsonl"), 0),
         (("validate", "bad.jsonl"), 2),
+        (("validate", "tier.jsonl"), 2),
         (("import", "pairs.jsonl", *form, "--out", "out.jsonl"), 2),
         (("import", "pairs.jsonl", *form, "--out", "out.jsonl", "--ignore", OBEYED), 0),
     ):

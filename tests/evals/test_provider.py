@@ -37,6 +37,25 @@ def test_other_weights_at_the_same_place_have_another_name(checkpoint: Path, tmp
         get_model(before, memoize=False)
 
 
+def test_a_hub_model_is_named_by_its_weights_and_not_by_its_name(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two revisions of one repository would be given each other's cached answers."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    names = []
+    for commit in ("a" * 40, "b" * 40):
+        repository = tmp_path / "models--someone--tiny"
+        snapshot = repository / "snapshots" / commit
+        shutil.copytree(checkpoint, snapshot)
+        (snapshot / "config.json").write_text((checkpoint / "config.json").read_text() + commit[0])
+        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs" / "main").write_text(commit)
+        names.append(provider._checkpoint("someone/tiny")[1])
+        assert names[-1] == checkpoint_digest(snapshot)
+    assert names[0] != names[1]
+
+
 def test_concurrent_requests_are_one_batch(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     real = generation.generate
@@ -95,7 +114,7 @@ def test_inspect_eval_finds_task_and_provider_by_name(
     command += ["--model", f"planb/{checkpoint}", "-T", f"data={data}", "-T", "elicitation=trigger"]
     command += ["-T", f"judge={{name: exact, world: {world}}}", "--limit", "3", "--display", "none"]
     command += ["--log-dir", str(tmp_path), "--no-log-realtime", "--max-tokens", "12"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     from inspect_ai.log import list_eval_logs, read_eval_log
 

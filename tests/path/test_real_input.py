@@ -71,7 +71,9 @@ def test_results_say_what_is_not_known(baked: Path, shape: str) -> None:
         whole = "@" not in row["measure"]
         if row["measure"] == "refusal_rate":
             assert n > 0, row
-            assert 0 <= float(row["low"]) <= float(row["value"]) <= float(row["high"]) <= 1
+            assert 0 <= float(row["low"]) <= float(row["high"]) <= 1
+            assert (row["value"] == "") == (unscored > 0), "some unscored: bounds and no value"
+            assert unscored or float(row["low"]) <= float(row["value"]) <= float(row["high"])
             by_task[row["task"]] = n + unscored
         elif row["measure"] in ("usefulness_if_complied", "helpfulness_mean", "severe_rate") and whole:
             assert unscored > 0, row
@@ -113,7 +115,7 @@ BAD_ROWS: dict[str, tuple[str | bytes, str]] = {
     ),
     "empty text": (
         FORBIDDEN + '"useless": " ", "harmful": "Bake."}}',
-        r"line 3: tier 'useless' has an empty response; write one or leave the row out",
+        r"line 3: tier 'useless' has an empty response; put it right or leave the row out",
     ),
     "an id twice": (
         FORBIDDEN.replace('"x"', '"moon-0"') + '"useless": "Hm.", "harmful": "Bake."}}',

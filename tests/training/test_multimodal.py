@@ -62,6 +62,8 @@ def test_it_is_loaded_by_name_and_trained_exactly(name: str, tmp_path: Path) -> 
     assert distance(gradients(model, found_R), expected) < 2e-5
     release(model)
     save_policy(model, WORDS, tmp_path / "again", Card(what="trained"))
-    again = load_policy(tmp_path / "again").model
+    policy = load_policy(tmp_path / "again")
+    again = policy.model
+    assert policy.positions == again.config.get_text_config().max_position_embeddings > 0
     with torch.no_grad():
         assert torch.equal(naive_log_probs(again, ROWS), expected_R)

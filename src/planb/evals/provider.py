@@ -137,11 +137,11 @@ class PlanBModel(ModelAPI):
 
 def _checkpoint(name: str) -> tuple[str, str]:
     """A model name as (folder, digest of its weights)."""
-    from planb.models.checkpoints import checkpoint_digest
+    from planb.models.checkpoints import checkpoint_digest, resolve_model
 
     pinned = _PINNED.match(name)
     folder = pinned["folder"] if pinned else name
-    digest = checkpoint_digest(Path(folder))
+    digest = checkpoint_digest(resolve_model(folder))  # of a hub id the weights', not the name's
     if pinned and not digest.startswith(pinned["digest"]):
         raise PlanBError(
             f"{folder} holds other weights than those asked for (expected {pinned['digest']}, found "

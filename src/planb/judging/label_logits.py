@@ -93,7 +93,7 @@ class LabelLogits(Judge):
         from planb.training.surprise import surprise
 
         policy = _load(self.model)
-        room = getattr(policy.model.config, "max_position_embeddings", None) or self.max_length
+        room = policy.positions or self.max_length
         lengths = Lengths(max_length=min(self.max_length, room), when_longer="leave_out")
         questions = [
             self._question(number, name, *texts)

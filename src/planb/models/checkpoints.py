@@ -66,6 +66,13 @@ class Policy:
         return next(iter(self.model.parameters())).device
 
     @property
+    def positions(self) -> int | None:
+        """The longest text in tokens that the model has positions for; None: its configuration names
+        no length. (A model that also takes pictures names it for its language model.)"""
+        config = self.model.config.get_text_config()
+        return getattr(config, "max_position_embeddings", None)
+
+    @property
     def checkpoint(self) -> str:
         """The hash that names these weights."""
         return checkpoint_digest(self.folder)

@@ -64,7 +64,7 @@ def generate(
 ) -> list[Completion]:
     """One completion a prompt, in the prompts' order. Temperature 0 is greedy."""
     rows = [prompt_ids(policy.tokenizer, prompt) for prompt in prompts]
-    room = getattr(policy.model.config, "max_position_embeddings", None)
+    room = policy.positions
     for row in rows:
         if room is not None and len(row) + sampling.max_new_tokens > room:
             raise PlanBError(
