@@ -278,11 +278,15 @@ PAIR = {"prompt": ASKED, "chosen": NO, "rejected": YES}
         ({"label": 0}, r"'label' \(says which rows are desirable"),
         ({"question": ASKED}, r"'question' \(may be the prompt"),
         ({"ref_chosen_logps": -1.0}, r"'ref_chosen_logps' \(holds a reference's numbers"),
-        ({"mine": "x"}, r"'mine' \(not known\).*--ignore COLUMN"),
+        ({"my own": "x", "b": 1}, r"'my own', 'b' \(not known\).*: --ignore 'my own' --ignore b\.$"),
         ({"chosen": [{**said(NO)[0], "tool_calls": ["a"]}]}, "message 0 .* of 'chosen' has tool_calls"),
         ({"prompt": [*CHAT, *said("It is")]}, "must end with the user's"),
         ({"prompt": "\u200b"}, "nothing of it can be seen"),
         ({"chosen": "a\ud83d"}, "'chosen': character 2 is the lone surrogate"),
+        (
+            {"prompt": "Hm?", "chosen": [*CHAT, *said(NO)], "rejected": [*CHAT, *said(YES)]},
+            "its 'prompt' says something else than the whole conversation in 'chosen'",
+        ),
         ({"id": 1.5}, "its id is a float"),
         ({"source": 3}, "its source is a int, not text"),
         ({"meta": '{"a": '}, "'meta' is no JSON"),
@@ -355,6 +359,19 @@ def test_a_score_that_is_no_finite_number_is_refused(tmp_path: Path, score: Any)
     good = {"prompt": "Hello!", "responses": ["a", "b"], "scores": [2, 1]}
     with pytest.raises(PlanBError, match=r"row 2: the score of response 1 \(from 0\) is"):
         read_scored(lines(tmp_path / "r.jsonl", good, rows), order=("refusal", "harmful"), harmful=True)
+
+
+def test_bad_scores_are_named_before_the_tiers_are_counted(tmp_path: Path) -> None:
+    """Alone, or among rows with more scores than there are tiers."""
+    order = ("refusal", "harmful")
+    bad = {"prompt": ASKED, "responses": ["a", "b"], "scores": [float("nan"), 1]}
+    good = {"prompt": "Hello!", "responses": ["a", "b", "c"], "scores": [3, 2, 1]}
+    with pytest.raises(PlanBError, match=r"row 1: the score of response 0 \(from 0\) is nan"):
+        read_scored(lines(tmp_path / "one.jsonl", bad), order=order, harmful=True)
+    with pytest.raises(PlanBError, match=r"1 bad row:\n.*row 2: the score of response 0"):
+        read_scored(lines(tmp_path / "two.jsonl", good, bad), order=order, harmful=True)
+    with pytest.raises(PlanBError, match=r"row 1: it has no list of 'responses'"):
+        read_scored(lines(tmp_path / "kto.jsonl", {"prompt": "a"}), order=order, harmful=True)
 
 
 @pytest.mark.parametrize("cell", ["[" * 5000 + "]" * 5000, "9" * 5000])

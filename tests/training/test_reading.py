@@ -85,7 +85,7 @@ class TestPreference:
         assert row.tiers == ("chosen", "rejected")
         assert (row.pairs, row.weights, row.reference) == (((0, 1),), (), ())
 
-    @pytest.mark.parametrize("prompt", [None, "This column is not the prompt.", ""])
+    @pytest.mark.parametrize("prompt", [None, ASKED, f"  {ASKED}\n", ""])
     def test_two_conversations_begin_with_their_prompt(self, prompt: str | None) -> None:
         """With or without a column of text beside them, as the common datasets have it."""
         whole = {
@@ -162,7 +162,7 @@ class TestSFT:
         {"prompt": ASKED, "completion": [assistant(GOOD)]},
         {"messages": [user(ASKED), assistant(GOOD)]},
         {"messages": [user(ASKED), assistant(GOOD), user("Thanks!")]},
-        {"prompt": "a column beside it", "messages": [user(ASKED), assistant(GOOD)]},
+        {"prompt": ASKED, "messages": [user(ASKED), assistant(GOOD)]},
     )
 
     @pytest.mark.parametrize("case", CASES)
@@ -428,11 +428,14 @@ ERRORS: dict[str, tuple[Any, str]] = {
         {"chosen": [user("a"), assistant("b")], "rejected": [user("c"), assistant("b")]},
         "share no beginning",
     ),
-    "the same twice": ({"chosen": "abc", "rejected": "abc"}, "the same text"),
     "text and messages": ({"chosen": "abc", "rejected": [assistant("b")]}, "both be text"),
     "an empty answer": ({"prompt": "a", "chosen": "b", "rejected": " \n"}, "'rejected' is empty"),
     "a number": ({"prompt": "a", "completion": 3}, "'completion' is a int"),
     "an empty prompt": ({"prompt": "", "completion": "b"}, "its prompt has no token"),
+    "ShareGPT's names": (
+        {"messages": [{"from": "human", "value": "a"}]},
+        r"message 0 .*'role'.*as its 'content' \(it has from, value\)",
+    ),
     "a strange role": ({"messages": [{"role": "narrator", "content": "a"}]}, "message 0 .*'role'"),
     "no text": (
         {"messages": [user("a"), {"role": "assistant", "content": None}]},

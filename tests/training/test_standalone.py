@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import datasets
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import AdaLoraConfig, LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
 from tiny_models import WORLD, fresh, naive_log_probs, saved
 from transformers import AutoModelForCausalLM, TrainingArguments
 
@@ -212,6 +213,26 @@ class TestArguments:
         assert told["max_length"] == 2048
         with pytest.raises(PlanBError, match="layout 'rows' is none of auto, packed, separate"):
             config(layout="rows")
+
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_adalora_is_refused(self, config: Config, wrapped: bool) -> None:
+        """Its loss and its schedule of ranks would be left out without a word."""
+        ada = AdaLoraConfig(total_step=9, target_modules=["q_proj"], task_type="CAUSAL_LM")
+        model = get_peft_model(fresh("llama"), ada) if wrapped else fresh("llama")
+        with pytest.raises(PlanBError, match=r"AdaLoRA's orthogonality loss .* take LoraConfig"):
+            RankedPreferenceTrainer(
+                model, config(), MESSAGES, WORDS, peft_config=None if wrapped else ada
+            )
+
+    def test_a_prefix_is_a_part_of_the_reference(self, llama: str, config: Config) -> None:
+        """It is not the identity at its start: the reference is the model with it."""
+        prefix = PrefixTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
+        made = config(objective="dpo", max_steps=1)
+        trainer = RankedPreferenceTrainer(
+            llama, made, Dataset.from_list(MESSAGES), WORDS, peft_config=prefix
+        )
+        trainer.train()
+        assert losses(trainer)[0] == pytest.approx(math.log(2), abs=1e-6)
 
     def test_without_a_tokenizer_it_says_so(self, config: Config) -> None:
         with pytest.raises(PlanBError, match="give the trainer the model's tokenizer"):

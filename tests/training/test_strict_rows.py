@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from ast import literal_eval
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,8 @@ class TestColumns:
             ("tools", '[{"name": "clock"}]', "chat template"),
             ("chat_template_kwargs", {"enable_thinking": False}, "chat template"),
             ("images", ["a.png"], "text only"),
+            ("image_url", "lamp.png", "text only"),
+            ("prompt_image_id", 3, "text only"),
             ("ref_chosen_logps", -3.5, "computes them itself"),
             ("reference_rejected_logps", -3.5, "computes them itself"),
             ("history", [["Hi!", "Hello!"]], "put all of the prompt into 'prompt'"),
@@ -67,6 +71,19 @@ class TestColumns:
         told = rf"(?s)row 0 .*'{name}' \(.*{why}.*remove_columns"
         with pytest.raises(PlanBError, match=told):
             read_rows([{**KINDS[kind], name: value}], WORDS, TWO)
+
+    def test_the_remedy_names_all_that_is_unread_and_works_at_once(self) -> None:
+        """As the public sets of Distilabel and Magpie have them: a dozen columns beside the pair."""
+        more = {f"of mine {n}": 1 for n in range(12)}
+        chosen, rejected = [user(ASKED), assistant(GOOD)], [user(ASKED), assistant(BAD)]
+        row = {"system": "Be a lamp.", "chosen": chosen, "rejected": rejected}
+        dataset = Dataset.from_list([{**row, **more}])
+        keep = r"dataset.select_columns\((\[.*\])\)"
+        with pytest.raises(PlanBError, match=keep) as caught:
+            read_rows(dataset, WORDS)
+        assert all(f"'{name}'" in str(caught.value) for name in more)
+        kept = dataset.select_columns(literal_eval(re.search(keep, str(caught.value))[1]))
+        assert read_rows(kept, WORDS) == read_rows([row], WORDS)
 
     @pytest.mark.parametrize("label", [True, False, 0, 1, 0.0, "false", "bad", np.bool_(False)])
     @pytest.mark.parametrize("name", ["label", "kto_tag"])
@@ -102,6 +119,32 @@ class TestColumns:
         assert read_rows([{**row, "messages": chosen}], WORDS) == read_rows([row], WORDS)
         with pytest.raises(PlanBError, match="'messages'"):
             read_rows([{**row, "messages": rejected}], WORDS)
+
+    @pytest.mark.parametrize("kind", ["preference", "messages"])
+    def test_a_prompt_beside_a_whole_conversation_is_in_it(self, kind: str) -> None:
+        """It was dropped. UltraFeedback, UltraChat and their kin repeat the first request in it."""
+        asked = [{"role": "system", "content": "Be a lamp."}, user(f"{ASKED}\n"), assistant("Why?")]
+        chat = [*asked, user("To see.")]
+        row: dict[str, Any] = {"messages": [*chat, assistant(GOOD)]}
+        if kind == "preference":
+            row = {"chosen": [*chat, assistant(GOOD)], "rejected": [*chat, assistant(BAD)]}
+        alone = read_rows([row], WORDS)
+        fine: list[Any] = ["", ASKED, "To see.", f"Be a lamp. {ASKED}"]
+        for prompt in [*fine, *([asked[:2]] if kind == "messages" else [])]:
+            assert read_rows([{**row, "prompt": prompt}], WORDS) == alone
+        for prompt in ["How do I make a clock?", *([[user(ASKED)]] if kind == "messages" else [])]:
+            with pytest.raises(PlanBError, match=r"row 0 .*its 'prompt' says something else"):
+                read_rows([{**row, "prompt": prompt}], WORDS)
+
+    def test_one_text_twice_without_a_prompt_is_left_out_and_counted(self) -> None:
+        """Anthropic's HH has the whole dialogue in both columns, and in some rows the same one."""
+        row = {"chosen": "Human: Hi!\n\nAssistant: Yes.", "rejected": "Human: Hi!\n\nAssistant: No."}
+        counts = Counts()
+        rows = read_rows([row, {**row, "rejected": row["chosen"]}], WORDS, counts=counts)
+        assert rows == read_rows([row], WORDS)
+        assert (counts.kept, counts.same_text, counts.pairless, counts.unranked) == (1, 1, 1, 0)
+        with pytest.raises(PlanBError, match=r"nothing to train on.*a text over itself"):
+            read_rows([{**row, "rejected": row["chosen"]}], WORDS)
 
     def test_a_prompt_under_another_name_is_never_guessed_from_two_answers(self) -> None:
         """ms-swift 4335: 'It is n' was the prompt, 'oon.' and 'ight.' the answers."""
@@ -267,7 +310,7 @@ class TestPairsThatTeachNothing:
     def test_an_unpaired_response_is_dropped(self) -> None:
         scored = {"prompt": ASKED, "responses": ["A.", "B.", "B. "], "scores": [3, 2, 2]}
         turned = {"prompt": ASKED, "chosen": "B.", "rejected": "A."}
-        with pytest.raises(PlanBError, match="nothing to train on"):
+        with pytest.raises(PlanBError, match=r"nothing to train on"):
             read_rows([scored, turned], WORDS)
         more = {**scored, "responses": ["A.", "B.", "C."], "scores": [3, 2, 2]}
         [row] = read_rows([more, turned], WORDS)

@@ -109,6 +109,15 @@ class TestTakenUp:
         assert checkpoint_digest(out) == checkpoint_digest(undisturbed)
         assert not (out / "training").exists()
 
+    def test_its_history_too_whatever_is_saved_when(self, base: Path, tmp_path: Path) -> None:
+        """An entry that reached across a checkpoint was, taken up, the mean of its rest alone."""
+        whole, out = tmp_path / "whole", tmp_path / "again"
+        run(base, whole, steps=8, save_every=3)
+        with pytest.raises(StoppedError):
+            run(base, out, stop_at(5), steps=8, save_every=3)
+        run(base, out, steps=8, save_every=3)
+        assert (out / "history.json").read_text() == (whole / "history.json").read_text()
+
     def test_a_run_on_stacked_adapters_too(self, organism: Path, tmp_path: Path) -> None:
         """Transformers' own resume would leave the oldest adapter alone active and trained."""
         whole, out, steps = tmp_path / "whole", tmp_path / "again", list[float]()

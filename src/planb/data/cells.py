@@ -39,6 +39,11 @@ def messages_of(name: str, value: Any) -> Chat:
     """The messages of a column. A message has a role, a text, and nothing else that says anything: a
     tool call, a thought, a weight would be lost without a word."""
     if not is_chat(value):
+        first = value[0] if isinstance(value, list | tuple) and value else None
+        if isinstance(first, Mapping):  # ShareGPT's: {"from": "human", "value": "..."}
+            keys = ", ".join(str(key)[:40] for key in [*first][:5])
+            needs = _needs(f"message 0 (from 0) of '{name}'")
+            raise BadRowError(f"{needs} (it has {keys})")
         raise BadRowError(f"'{name}' is a {type(value).__name__}, neither text nor messages")
     return tuple(_message(name, at, part) for at, part in enumerate(value))
 
@@ -179,6 +184,28 @@ def with_system(row: Mapping[str, Any], prompt: str | Chat) -> str | Chat:
     return (first, *chat)
 
 
+def check_repeats(prompt: Any, name: str, chat: Chat) -> None:
+    """A prompt beside a whole conversation must say what stands in it: messages its beginning, a text
+    one of its messages (or more: a rendered form of them). Else it would be lost without a word."""
+    if says_nothing(prompt):
+        return
+    if isinstance(prompt, str):
+        asked, said = _plain(prompt), [_plain(m.content) for m in chat if m.role != "assistant"]
+        same = any(text and (asked in text or text in asked) for text in said)
+    else:
+        given = as_chat(prompt)
+        same = chat[: len(given)] == given
+    if not same:
+        raise BadRowError(
+            f"its 'prompt' says something else than the whole conversation in '{name}': put all of the "
+            "prompt into the conversation, or take the column 'prompt' out"
+        )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
 def shared_beginning(one: Any, two: Any) -> int:
     """How many characters or messages chosen and rejected have in common; neither is left empty. As
     TRL's ``extract_prompt``."""
@@ -186,8 +213,6 @@ def shared_beginning(one: Any, two: Any) -> int:
         one, two = messages_of("chosen", one), messages_of("rejected", two)
     elif not (isinstance(one, str) and isinstance(two, str)):
         raise BadRowError("chosen and rejected must both be text or both be messages")
-    elif one == two:
-        raise BadRowError("chosen and rejected are the same text: it does not say where a prompt ends")
     shortest = min(len(one), len(two))
     cut = next((at for at in range(shortest) if one[at] != two[at]), None)
     if cut is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +24,7 @@ OURS = frozenset({*Example.model_fields, "chosen_tier", "rejected_tier", "tiers"
 }
 """What ``planb data export`` writes beside TRL's columns. Nothing of it is text that is trained."""
 
-MOST_NAMED = 5
+MOST_NAMED = 20
 """So many columns are refused at once by name; the rest are counted."""
 TAKE_OUT = "Take out what says nothing of what is to be trained"
 """The end of what is said of refused columns; a caller may add how."""
@@ -95,14 +95,23 @@ _HARMLESS_FORM = re.compile(
     r"(?:avg[-_])?(?:models?|scores?|ratings?|ranks?|length|len|num_tokens|n_tokens|name|type|policy)"
     r"|(?:avg[-_])?(?:score|rating|rank|model|reward)s?[-_](?:chosen|rejected|margin|diff)"
 )
+_MEDIA_FORM = re.compile(r"(?:\w+[-_])?(?:image|video|audio|speech|picture)s?(?:[-_]\w+)?")
 _REFERENCE_FORM = re.compile(r"(?:ref|reference)_.*logps?|(?:\w+_)?ref(?:erence)?_logps?")
 _WHY = {name: why for why, names in REFUSED.items() for name in names}
+
+
+class UnreadColumnsError(BadRowError):
+    """A row has columns that are not read: ``unread``; ``read`` are those that are."""
+
+    def __init__(self, said: str, unread: Sequence[str], read: Sequence[str]) -> None:
+        super().__init__(said)
+        self.unread, self.read = list(unread), list(read)
 
 
 def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> None:
     """Count in ``ignored`` what of the row is known to be harmless and is not of planb's own columns.
 
-    Raises BadRowError, naming the columns, for all others that are not ``used`` and say anything.
+    Raises UnreadColumnsError, naming them, for all others that are not ``used`` and say anything.
     """
     refused = dict[str, list[str]]()
     for name, value in row.items():
@@ -114,7 +123,9 @@ def check_columns(row: Row, used: Collection[str], ignored: Counter[str]) -> Non
             ignored[name] += 1
     if refused:
         told = "; ".join(f"{_some(names)} ({why})" for why, names in refused.items())
-        raise BadRowError(f"it has columns that are not read: {told}. {TAKE_OUT}")
+        unread = [name for names in refused.values() for name in names]
+        said = f"it has columns that are not read: {told}. {TAKE_OUT}"
+        raise UnreadColumnsError(said, unread, [name for name in row if name in used])
 
 
 def _some(names: list[str]) -> str:
@@ -131,6 +142,8 @@ def _why_refused(name: str) -> str:
         return _WHY[plain]
     if _REFERENCE_FORM.fullmatch(plain):
         return _REFERENCE
+    if _MEDIA_FORM.fullmatch(plain):  # image_url, image_id: there is more to the prompt than its text
+        return _MEDIA
     return "" if plain in HARMLESS or _HARMLESS_FORM.fullmatch(plain) else _UNKNOWN
 
 

@@ -9,6 +9,7 @@ trainer's rules say which columns are read (``planb.data.columns``).
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from planb.data.cells import (
     Chat,
     answer_of,
     as_chat,
+    check_repeats,
     id_of,
     is_chat,
     messages_of,
@@ -30,7 +32,7 @@ from planb.data.cells import (
     shared_beginning,
     with_system,
 )
-from planb.data.columns import check_columns
+from planb.data.columns import MOST_NAMED, UnreadColumnsError, check_columns
 from planb.data.files import MOST_BAD_ROWS
 from planb.data.lines import BadRowError
 from planb.data.trl_rows import OURS, Row
@@ -128,7 +130,11 @@ def read_scored(
     def prepare(rows: Sequence[Row]) -> None:
         if all(row.get("tiers") for row in rows):
             return
-        found = sorted({s for row in rows for s in _quietly(row)}, reverse=True)
+        scored = [_quietly(row) for row in rows if not row.get("tiers")]
+        found = sorted({score for some in scored for score in some or ()}, reverse=True)
+        if None in scored:  # such rows are named when they are read
+            levels.update(dict.fromkeys(found, order[0]))
+            return
         if len(found) != len(order):
             shown = ", ".join(f"{score:g}" for score in found[:8]) or "none"
             raise PlanBError(
@@ -154,7 +160,7 @@ def _read(
         raise PlanBError(f"{path} holds no row")
     prepare(rows)
     found: dict[str, Row] = {}
-    complaints = []
+    complaints, unread = [], dict[str, None]()
     for number, row in enumerate(rows, start=1):
         try:
             prompt, answers = answers_of(row, told)
@@ -162,14 +168,24 @@ def _read(
             _add(found, number, Path(path).stem, fields, answers, told)
         except BadRowError as bad:
             complaints.append(f"{path}, row {number}: {bad}")
+            if isinstance(bad, UnreadColumnsError):
+                unread |= dict.fromkeys(bad.unread)
     if complaints:
         more = len(complaints) - MOST_BAD_ROWS
         shown = [*complaints[:MOST_BAD_ROWS], *([f"... and {more} more"] if more > 0 else [])]
         raise PlanBError(
             "\n  ".join([f"{len(complaints)} bad row{'s' if len(complaints) > 1 else ''}:", *shown])
-            + "\nPut these rows right, or take them out; a column that says nothing: --ignore COLUMN."
+            + f"\nPut these rows right, or take them out{_how_to_ignore(list(unread))}."
         )
     return _told_apart(path, found, told)
+
+
+def _how_to_ignore(columns: Sequence[str]) -> str:
+    """The options that take out these columns."""
+    if not columns:
+        return ""
+    options = " ".join(f"--ignore {shlex.quote(name[:60])}" for name in columns[:MOST_NAMED])
+    return f"; those of these columns that say nothing of what is to be trained: {options}"
 
 
 def _unignored(row: Row, told: Imported) -> Row:
@@ -247,7 +263,9 @@ def _prompt_apart(row: Row) -> tuple[Chat, Any, Any]:
     if is_chat(chosen) and is_chat(rejected) and isinstance(prompt, str | None):
         cut = shared_beginning(chosen, rejected)
         if cut > 0:
-            return messages_of("chosen", chosen)[:cut], chosen[cut:], rejected[cut:]
+            shared = messages_of("chosen", chosen)[:cut]
+            check_repeats(prompt, "chosen", shared)
+            return shared, chosen[cut:], rejected[cut:]
     if prompt is None:
         raise BadRowError(
             "it has no 'prompt', and plain text does not say where one ends: give the prompt in a "
@@ -267,12 +285,12 @@ def _responses(row: Row) -> Sequence[Any]:
     return answers
 
 
-def _quietly(row: Row) -> list[float]:
-    """The scores of a row, none where it is bad: it is named when it is read."""
+def _quietly(row: Row) -> list[float] | None:
+    """The scores of a row, ``None`` where they are bad: it is named when it is read."""
     try:
         return scores_of(row.get("scores"), _responses(row))
     except BadRowError:
-        return []
+        return None
 
 
 def _columns(row: Row) -> str:

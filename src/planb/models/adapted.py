@@ -9,6 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+ALL_WEIGHTS = "all weights"
+"""What is said of a training that changes every weight."""
 LARGE = 0.005
 """Parts with a smaller share of the weights are not named among those that are left as they are."""
 WRAPPED = ("base_layer", "original_module")
@@ -29,7 +31,7 @@ class Trained:
     def __str__(self) -> str:
         share = 100 * sum(self.parts.values())
         if not self.new:
-            what = "all weights" if not self.left else f"{share:.0f} % of the weights"
+            what = ALL_WEIGHTS if not self.left else f"{share:.0f} % of the weights"
         else:
             on = ", ".join(self.parts) or "none of them"
             what = f"an adapter of {self.new:,} weights on {share:.0f} % of the model's ({on})"

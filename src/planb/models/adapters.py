@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -210,7 +211,9 @@ def _leave_out_odd_layers(model: Any, config: PeftConfig) -> None:
     if wanted == "all-linear":
         if config.exclude_modules is None:
             config.exclude_modules = odd
-        elif not isinstance(config.exclude_modules, str):
+        elif isinstance(config.exclude_modules, str):  # a pattern of the whole name
+            config.exclude_modules = "|".join([f"(?:{config.exclude_modules})", *map(re.escape, odd)])
+        else:
             config.exclude_modules = [*config.exclude_modules, *odd]
         return
     from peft.tuners.tuners_utils import check_target_module_exists

@@ -12,6 +12,7 @@ from pydantic import SerializeAsAny
 
 from planb.data.tables import read_table
 from planb.judging import Exact, Judge
+from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
 from planb.report.story import Story
 from planb.study.data import TOLD, told
@@ -94,16 +95,15 @@ class TableSources(Value):
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers)
-        settings = (*story.settings, *precisions(self.evaluations, steps))
+        settings = (*story.settings, *how_trained(self.evaluations, steps))
         new = {"calibrations": tuple(known), "data": data, "settings": settings}
         return story.model_copy(update=new)
 
 
-def precisions(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
-    """The setting "training precision" of the page: what the trainings behind these evaluations ran in,
-    as each says itself (a study that asks for ``auto`` gets what the machine has). [] without any."""
-    from planb.report.wording import plural
-
+def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
+    """Settings of the page that the trainings behind these evaluations say themselves: the "training
+    precision" (a study that asks for ``auto`` gets what the machine has), and, where it is not all of
+    them, the "trained weights" (an adapter's targets reach some of a model). [] without trainings."""
     trained: dict[str, Step] = {}
     waiting = list(evaluations)
     while waiting:
@@ -111,13 +111,24 @@ def precisions(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]
             if step.kind in CHECKPOINTS and step.folder_name not in trained:
                 trained[step.folder_name] = step
                 waiting.append(step)
-    ran = [read_ran(steps / name) for name in trained]
-    counts = Counter(one.get("precision", "not recorded") for one in ran if one)
-    if not counts:
+    ran = {name: told for name in trained if (told := read_ran(steps / name))}
+    if not ran:
         return []
-    told = ", ".join(f"{what}: {plural(n, 'training')}" for what, n in sorted(counts.items()))
-    mixed = ". Trainings in different precisions do not compare like with like" * (len(counts) > 1)
-    return [("Training precision", told + mixed)]
+    used = [(trained[name].kind, told.get("precision", "not recorded")) for name, told in ran.items()]
+    counts = Counter(precision for _, precision in used)
+    unlike = len(set(used)) > len({kind for kind, _ in used})  # two stages may have two, by the study
+    mixed = ". Trainings of one stage in different precisions do not compare like with like" * unlike
+    found = [("Training precision", _counted(counts) + mixed)]
+    weights = Counter(one["trained"] for one in ran.values() if "trained" in one)
+    if set(weights) - {ALL_WEIGHTS}:
+        found.append(("Trained weights", _counted(weights)))
+    return found
+
+
+def _counted(counts: Counter[str]) -> str:
+    from planb.report.wording import plural
+
+    return "; ".join(f"{what}: {plural(n, 'training')}" for what, n in sorted(counts.items()))
 
 
 def _data_told(steps: Path, tiers: Step) -> tuple[str, ...]:

@@ -330,4 +330,6 @@ def described(training: Training) -> str:
         f"{training.steps} updates of {training.batch} requests",
         f"learning rate {training.learning_rate:g} ({training.schedule}, warm-up {training.warmup})",
     ]
+    if training.router_aux_loss_coef is not None:
+        parts.append(f"load-balancing loss x {training.router_aux_loss_coef:g}")
     return ", ".join(parts)

@@ -148,7 +148,7 @@ MOVED = {
     "formatting_func": "map the dataset to rows that are understood first: dataset.map(...)",
     "completion_only_loss": "only responses are trained",
     "assistant_only_loss": "of a conversation the last assistant message is trained",
-    "tools": "put them where the template finds them, in the rows",
+    "tools": "messages have a role and a text only: write what tools say into the messages",
     "tokenizer": "its name is processing_class",
     "use_liger_loss": "the head is computed in chunks without it",
     "use_logits_to_keep": "logits are only computed where a response is predicted",

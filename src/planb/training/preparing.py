@@ -78,6 +78,17 @@ def keep_precision(plugin: Any) -> None:
         plugin.mixed_precision_policy = replace(plugin.mixed_precision_policy, output_dtype=None)
 
 
+def refuse_adaptive_ranks(model: Any) -> None:
+    """Raise PlanBError for AdaLoRA: half of it stands in the training loop."""
+    from peft import PeftType
+
+    if any(one.peft_type == PeftType.ADALORA for one in getattr(model, "peft_config", {}).values()):
+        raise PlanBError(
+            "AdaLoRA's orthogonality loss and its call after each update are no part of this training, "
+            "so its ranks would stay as they start: take LoraConfig"
+        )
+
+
 def disable_dropout(model: Any) -> None:
     """Policy and reference must be the same before step 1, and responses share their prompt.
 

@@ -17,6 +17,7 @@ from planb.data.cells import (
     Chat,
     answer_of,
     as_chat,
+    check_repeats,
     id_of,
     is_chat,
     messages_of,
@@ -26,7 +27,7 @@ from planb.data.cells import (
     whole,
     with_system,
 )
-from planb.data.columns import TAKE_OUT, check_columns
+from planb.data.columns import UnreadColumnsError, check_columns
 from planb.data.lines import BadRowError
 from planb.models.chat import continuations, exchanges
 from planb.training.lengths import Counts, Lengths
@@ -82,7 +83,6 @@ def read_rows(
     numbered, built = enumerate(dataset), list[_Built]()
     while chunk := list(islice(numbered, CHUNK)):
         found = [_understood(row, number, ordering, counts) for number, row in chunk]
-        counts.unranked += found.count(None)
         built += _rows([read for read in found if read], tokenizer, lengths, counts)
     _one_form(built)
     rows = _trained(built, counts)
@@ -117,7 +117,7 @@ class _Built(NamedTuple):
 
 
 def _understood(row: Any, number: int, ordering: Ordering | None, counts: Counts) -> _Read | None:
-    """The row by its kind; ``None`` where no two of its scores differ."""
+    """The row by its kind; ``None``, counted, where nothing in it is better than something else."""
     try:
         if isinstance(row, Example):
             return _tiered(_Read(number, row.id, row.prompt), {}, row.responses, ordering)
@@ -142,13 +142,13 @@ def _by_columns(read: _Read, row: Columns, ordering: Ordering | None, counts: Co
             is_chat(row.get("messages")) and row["messages"] == row["chosen"]
         )  # as UltraFeedback has
         checked("chosen", "rejected", *(["messages"] if again else []))
-        return _preference(read, row)
+        return _preference(read, row, counts)
     if "prompt" in row and isinstance(row.get(answers), Mapping):
         checked(answers)
         return _tiered(read._replace(prompt=as_chat(row["prompt"])), row, row[answers], ordering)
     if "prompt" in row and isinstance(row.get(answers), list | tuple):
         checked(answers, "scores")
-        return _scored(read, row, row[answers])
+        return _scored(read, row, row[answers], counts)
     if "prompt" in row and "completion" in row:
         checked("completion")
         return _answered(read, row, row["prompt"], [("completion", row["completion"])], (COMPLETION,))
@@ -160,10 +160,15 @@ def _by_columns(read: _Read, row: Columns, ordering: Ordering | None, counts: Co
     raise BadRowError(f"its columns are {names or 'empty'}; understood are{kinds}")
 
 
-def _preference(read: _Read, row: Columns) -> _Read:
+def _preference(read: _Read, row: Columns, counts: Counts) -> _Read | None:
     """Chosen over rejected. Where there is no prompt, or one of text beside two whole conversations,
-    it is what the two begin with (as TRL's ``maybe_extract_prompt``)."""
+    it is what the two begin with (as TRL's ``maybe_extract_prompt``); two texts that are one say of no
+    part of it that it is better."""
     prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
+    if prompt is None and isinstance(chosen, str) and chosen == rejected:
+        counts.same_text += 1
+        counts.pairless += 1
+        return None
     if prompt is None or (isinstance(prompt, str) and is_chat(chosen) and is_chat(rejected)):
         cut = shared_beginning(chosen, rejected)
         if prompt is None and cut < 1:
@@ -171,6 +176,8 @@ def _preference(read: _Read, row: Columns) -> _Read:
         if prompt is None and "system" in row and not is_chat(chosen):
             raise BadRowError("it has a 'system' and no 'prompt': give the prompt a column of its own")
         if cut > 0:
+            if prompt is not None:
+                check_repeats(prompt, "chosen", messages_of("chosen", chosen[:cut]))
             prompt, chosen, rejected = chosen[:cut], chosen[cut:], rejected[cut:]
     answers = [("chosen", chosen), ("rejected", rejected)]
     return _answered(read, row, prompt, answers, ("chosen", "rejected"), ((0, 1),))
@@ -181,13 +188,15 @@ def _conversation(read: _Read, row: Columns) -> _Read:
     last = max((at for at, message in enumerate(chat) if message.role == "assistant"), default=0)
     if last == 0:
         raise BadRowError("'messages' has no assistant message with a message before it")
+    check_repeats(row.get("prompt"), "messages", chat[:last])
     return _answered(read, row, chat[:last], [("messages", chat[last].content)], (COMPLETION,))
 
 
-def _scored(read: _Read, row: Columns, answers: Sequence[Any]) -> _Read | None:
+def _scored(read: _Read, row: Columns, answers: Sequence[Any], counts: Counts) -> _Read | None:
     scores = scores_of(row.get("scores"), answers)
     levels = sorted(set(scores), reverse=True)
     if len(levels) < 2:
+        counts.unranked += 1
         return None
     order = sorted(range(len(scores)), key=lambda at: -scores[at])
     ranks = [levels.index(scores[at]) + 1 for at in order]
@@ -313,5 +322,9 @@ def _name(number: int) -> str:
 
 
 def _how_to_take_out(error: BadRowError) -> str:
-    """What to call to be rid of a column, where one is to be taken out."""
-    return ": dataset.remove_columns([...])" if str(error).endswith(TAKE_OUT) else ""
+    """What to call to be rid of columns, where some are to be taken out."""
+    if not isinstance(error, UnreadColumnsError):
+        return ""
+    return (
+        f": dataset.remove_columns([...]), or dataset.select_columns({error.read}) keeps what is read"
+    )

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def train(
     if not trainer.is_world_process_zero():
         return
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
-    (out / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+    told = json.dumps(history, indent=1, sort_keys=True)  # a checkpoint's state has them sorted
+    (out / "history.json").write_text(told, encoding="utf-8")
     how = {
         "rows": str(counts),
         "run": str(trainer.way),
@@ -214,7 +216,7 @@ def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceC
         router_aux_loss_coef=training.router_aux_loss_coef,
         save_steps=training.save_every,
         save_total_limit=1,
-        logging_steps=min(10, training.steps),
+        logging_steps=_logged_every(training),
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
@@ -223,6 +225,13 @@ def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceC
         data_seed=seed % 2**31,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def _logged_every(training: Training) -> int:
+    """Updates that an entry of the history is the mean of: none reaches across a checkpoint, as a run
+    that is taken up there knows of the updates before it nothing but the weights."""
+    every = min(10, training.steps)
+    return gcd(every, training.save_every) if training.save_every < training.steps else every
 
 
 def _bf16(training: Training, folder: Path) -> bool:

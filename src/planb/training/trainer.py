@@ -29,6 +29,7 @@ from planb.training.preparing import (
     keep_precision,
     loaded,
     padding,
+    refuse_adaptive_ranks,
     refuse_cut_rows,
     refuse_shards,
     with_defaults,
@@ -81,6 +82,7 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
         if peft_config is not None:
             set_seed(args.seed)
             model = add_adapter(model, peft_config)
+        refuse_adaptive_ranks(model)
         disable_dropout(model)
         self.balancing = balancing_coefficient(model, args.router_aux_loss_coef)
         self.counts = Counts()
@@ -130,7 +132,7 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
                             "rows as eval_dataset when the trainer is made"
                         )
                     with self.accelerator.autocast():  # as the policy will be run
-                        dataset.rows = with_references(causal_lm(self.model), dataset.rows, *run)
+                        dataset.rows = with_references(self.model, dataset.rows, *run)
         return self.way
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
