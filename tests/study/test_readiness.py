@@ -193,13 +193,13 @@ def test_verifiers_that_are_not_installed_are_missed_before_step_1(
     refused(step("instructions"), "pip install if-verifiable")
 
 
-def test_a_measure_that_there_is_not_is_refused_with_the_steps() -> None:
+def test_a_measure_that_there_is_not_is_refused_before_anything_runs() -> None:
     study = sandbox()
     of = Of(method="plan_b", measure="severty_mean")
     claim = Claim(claim="It is mild", of=of, expected="at_most", by=3.0)
     with pytest.raises(PlanBError, match=r"severty_mean.*severity_mean"):
-        study.model_copy(update={"claims": (claim,)}).steps()
-    study.steps()
+        study.model_copy(update={"claims": (claim,)}).check()
+    study.check()
 
 
 def test_writers_need_a_model_too() -> None:
