@@ -44,6 +44,8 @@ PADDED = {
     "llama4": "it has layers of kind chunked_attention",
     "gemma2": "its attention is soft-capped",
     "dynamic_rope": "its positions are scaled",
+    "gemma4": "its layers have heads of unlike sizes",
+    "deepseek_v3": "its attention is latent",
 }
 PAGED = sorted(set(_CONFIGS) - set(PADDED))
 

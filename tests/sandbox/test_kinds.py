@@ -119,10 +119,11 @@ class TestRows:
         for name, count in rates.items():
             measure = next(m for m in MEASURES if m.name == f"{name}_rate")
             assert measure.tasks == (HARMFUL,)
-            value, counted, unscored = measure.answers(rows)
-            assert (value.sum(), counted.sum(), unscored.sum()) == (count, len(said), 0), name
+            found = measure.answers(rows)
+            sums = (found.said.value.sum(), found.said.counted.sum(), found.unscored.sum())
+            assert sums == (count, len(said), 0), name
             nothing = measure.answers(rows.iloc[-2:])
-            assert [part.sum() for part in nothing] == [0, 0, 0], "no kind: n = 0, none unscored"
+            assert nothing.said.counted.sum() == nothing.unscored.sum() == 0, "no kind: n = 0"
 
 
 def test_the_ladders_useless_tiers_are_worth_what_they_should_be() -> None:

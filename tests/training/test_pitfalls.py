@@ -18,7 +18,6 @@ from tiny_models import WORLD, fresh, saved
 from planb import PlanBError, RankedPreferenceTrainer, surprise
 from planb.models.checkpoints import Card, load_policy
 from planb.sandbox.tokenizer import tokenizer
-from planb.training import precision
 from planb.training.lengths import Lengths
 from planb.training.objectives import DPO, SFT
 from planb.training.preparing import disable_dropout
@@ -71,7 +70,6 @@ def test_the_policy_is_given_back_after_bf16_too(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(precision, "cpu_gain", lambda: 2.0)
     policy = load_policy(base)
     training = Training(steps=2, batch=2, learning_rate=1e-2, precision="bf16")
     train(policy, [Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, tmp_path, Card(what="x"))
@@ -120,7 +118,12 @@ class TestArguments:
             RankedPreferenceTrainer(fresh("llama"), config(), processing_class=WORDS, **given)
 
     def test_rows_that_are_streamed(self, config: Config) -> None:
-        made = RankedPreferenceTrainer(fresh("llama"), config(), DATA.to_iterable_dataset(), WORDS)
+        """Nobody knows whether a stream ends: the error says how to take what is wanted of it."""
+        stream = DATA.to_iterable_dataset()
+        with pytest.raises(PlanBError, match=r"without a length.*list\(stream.take\(1000\)\)"):
+            RankedPreferenceTrainer(fresh("llama"), config(), stream, WORDS)
+        taken = list(stream.take(1000))
+        made = RankedPreferenceTrainer(fresh("llama"), config(), taken, WORDS)
         assert len(made.train_dataset) == 4
 
     def test_other_trainers_arguments_are_refused(self, tmp_path: Path) -> None:

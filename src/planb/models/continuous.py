@@ -48,6 +48,11 @@ def why_padded(policy: Policy) -> str | None:
         return f"it has layers of kind {', '.join(sorted(kinds - LAYERS))}"
     if getattr(config, "attn_logit_softcapping", None) is not None:
         return "its attention is soft-capped"
+    heads = {size for m in model.modules() if isinstance(size := vars(m).get("head_dim"), int)}
+    if len(heads) > 1:
+        return "its layers have heads of unlike sizes"
+    if getattr(config, "kv_lora_rank", None):
+        return "its attention is latent, with values narrower than keys"
     if rope.get("rope_type") in ROPES:
         return "its positions are scaled by the length of the longest text"
     if turn_end(policy.tokenizer).plain:
