@@ -73,14 +73,15 @@ class TestLogProbs:
             assert torch.allclose(one, two, atol=5e-6, rtol=1e-5)
 
     def test_by_finite_differences(self) -> None:
-        """Inputs of 64 bits; the softmax is of 32, so the steps are large."""
+        """Inputs of 64 bits; the softmax is of 32, so the steps are large. Twice the same product may differ
+        in its last digit, by where its numbers lie in memory (seen with SSE alone)."""
         h, w, b, targets = (t.detach().double() for t in inputs(5, 3, 4))
         wrt = [t.requires_grad_() for t in (h, w, b)]
 
         def run(*wrt: torch.Tensor) -> torch.Tensor:
             return head.log_probs(*wrt, targets.long(), 0.7, 1.5)
 
-        assert torch.autograd.gradcheck(run, wrt, eps=1e-2, atol=1e-3, rtol=1e-2)
+        assert torch.autograd.gradcheck(run, wrt, eps=1e-2, atol=1e-3, rtol=1e-2, nondet_tol=1e-6)
 
     def test_a_gradient_can_be_asked_for_twice(self) -> None:
         h, w, b, targets = inputs()
