@@ -73,8 +73,8 @@ class TestLogProbs:
             assert torch.allclose(one, two, atol=5e-6, rtol=1e-5)
 
     def test_by_finite_differences(self) -> None:
-        """Inputs of 64 bits; the softmax is of 32, so the steps are large. Twice the same product may differ
-        in its last digit, by where its numbers lie in memory (seen with SSE alone)."""
+        """Inputs of 64 bits; the softmax is of 32, so the steps are large. The same product twice may
+        differ in its last digit, by where its numbers lie in memory (seen with SSE alone)."""
         h, w, b, targets = (t.detach().double() for t in inputs(5, 3, 4))
         wrt = [t.requires_grad_() for t in (h, w, b)]
 
