@@ -93,7 +93,7 @@ def test_names_that_a_disk_takes_for_one() -> None:
 
 
 def test_the_declared_studies_have_such_names() -> None:
-    for declare in STUDIES.values():
+    for _, declare in STUDIES.items():
         Study.model_validate(dict(declare()))
 
 
