@@ -182,7 +182,9 @@ def test_a_file_with_the_name_of_another_module_gets_a_number(tmp_path: Path) ->
     names = [load_source(own(tmp_path / at / "my_loss.py")).__name__ for at in ("a", "b", "c")]
     assert names == ["my_loss", "my_loss_2", "my_loss_3"]
     assert load_source(own(tmp_path / "json.py")).__name__ == "json_2"
-    assert load_source(own(tmp_path / "d" / "this.py")).__name__ == "this_2", "not imported, but importable"
+    assert load_source(own(tmp_path / "d" / "this.py")).__name__ == "this_2", (
+        "not imported, but importable"
+    )
     assert load_source(own(tmp_path / "my-loss.v2.py")).__name__ == "my_loss_v2"
 
 

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from planb.types import PlanBError, Value, wrong_fields
+from planb.types import PlanBError, Value, no_value, wrong_fields
 
 Entry = TypeVar("Entry", covariant=True)
 Kind = TypeVar("Kind", bound=Value)
@@ -252,4 +252,6 @@ def _place(error: Exception, path: Path) -> str:
 
 
 def _what(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return no_value(error)
     return str(error) if isinstance(error, PlanBError) else f"{type(error).__name__}: {error}"

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from planb.catalogue import Catalogue, load_source
 from planb.study.budget import Line
 from planb.study.step import Step
-from planb.types import PlanBError
+from planb.types import PlanBError, made_again
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ def find_study(called: str, table: Catalogue[Callable[[], Declared]]) -> Declare
 
     Raises ``PlanBError`` that lists the names, or says what is wrong with the file.
     """
-    if called.endswith(".py") or "/" in called or Path(called).exists():
+    if called not in table and (called.endswith(".py") or "/" in called or Path(called).exists()):
         module = load_source(called)
         if "study" not in vars(module):
             raise PlanBError(f"{called} defines no `study`: end it with `study = Study(...)`")
@@ -49,4 +49,7 @@ def find_study(called: str, table: Catalogue[Callable[[], Declared]]) -> Declare
     if not isinstance(study, Declared):
         kind = "the class itself" if isinstance(study, type) else f"a {type(study).__name__}"
         raise PlanBError(f"the `study` of {called} is {kind}, and must be a Study value")
-    return study
+    try:
+        return made_again(study)  # type: ignore[no-any-return]
+    except PlanBError as error:
+        raise PlanBError(f"the `study` of {called}: {error}") from error
