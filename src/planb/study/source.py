@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
-from planb.study.budget import Line
-from planb.study.step import Step
+from planb.study.planning.budget import Line
+from planb.study.steps.step import Step
 from planb.types import PlanBError
 
 _LOADED: dict[str, Path] = {}
