@@ -64,7 +64,7 @@ class EvaluationStep(Step):
 
     ``roles`` names the models of an attack in turns (``attacker``, ``grader``), as Inspect does.
     A file that the elicitation names is looked for in what the data step and ``files`` wrote.
-    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.served``).
+    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.training.served``).
     """
 
     kind: ClassVar[str] = "evaluation"

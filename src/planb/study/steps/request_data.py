@@ -62,7 +62,7 @@ class RequestData(Value):
 
     Requests without a declared split are dealt in ``shares``; twins and groups stay together, and
     what is trained on is dropped where it is a twin of what is asked. A writer's ``model`` is one of
-    Inspect's, or ``"base"`` (the study's base itself). ``served``: see ``planb.study.steps.served``.
+    Inspect's, or ``"base"`` (the study's base itself). ``served``: see ``planb.study.steps.training.served``.
     ``files`` makes the sets' local files, for a run without any.
     """
 
