@@ -79,12 +79,12 @@ def test_a_method_is_a_value_that_can_be_trained(name: str) -> None:
     assert pickle.loads(pickle.dumps(method)) == method, "it travels to a worker"
     assert method.ordering.preferences(), "an ordering of one tier is no preference"
     assert type(method.objective) in OBJECTIVES.values()
-    again = method.model_copy(update={"harmless": 0.25})
+    again = method.but(harmless=0.25)
     assert again.digest() != method.digest()
 
 
 def test_no_two_methods_are_the_same_under_two_names() -> None:
-    recipes = [m.model_copy(update={"name": "", "description": ""}).digest() for m in METHODS.values()]
+    recipes = [m.but(name="", description="").digest() for m in METHODS.values()]
     assert len(set(recipes)) == len(recipes)
 
 
@@ -184,38 +184,38 @@ def test_identities_are_the_same_in_every_process_and_need_nothing_heavy() -> No
 
 
 def faster(study: Study) -> Study:
-    return study.model_copy(update={"safety": changed(study.safety, learning_rate=0.123)})
+    return study.but(safety=changed(study.safety, learning_rate=0.123))
 
 
 def with_another_organism(study: Study) -> Study:
     (first, *others) = study.organisms
     organism = changed(first, training=changed(first.training, learning_rate=0.123))
-    return study.model_copy(update={"organisms": (organism, *others)})
+    return study.but(organisms=(organism, *others))
 
 
 def judged_by_another(study: Study) -> Study:
-    return study.model_copy(update={"judge": Exact(world=World(seed=99))})
+    return study.but(judge=Exact(world=World(seed=99)))
 
 
 def hotter(study: Study) -> Study:
-    return study.model_copy(update={"sampling": changed(study.sampling, temperature=0.123)})
+    return study.but(sampling=changed(study.sampling, temperature=0.123))
 
 
 def with_other_data(study: Study) -> Study:
-    return study.model_copy(update={"data": changed(study.data, seed=99)})
+    return study.but(data=changed(study.data, seed=99))
 
 
 def on_another_base(study: Study) -> Study:
     (first, *others) = study.bases
-    return study.model_copy(update={"bases": (changed(first, seed=99), *others)})
+    return study.but(bases=(changed(first, seed=99), *others))
 
 
 def with_another_note(study: Study) -> Study:
-    return study.model_copy(update={"notes": (*study.notes, "One more thing.")})
+    return study.but(notes=(*study.notes, "One more thing."))
 
 
 def changed(value: Any, **fields: Any) -> Any:
-    return value.model_copy(update=fields)
+    return value.but(**fields)
 
 
 ALL = {"base", "data", "organism", "method", "evaluation", "tiers", "report"}

@@ -107,9 +107,9 @@ def test_a_typo_is_found(typo: dict[str, str]) -> None:
     study, cells = declared("sandbox")
     right = Of(method="plan_b", measure="severity_mean", organism="organism")
     bound = Claim(claim="synthetic", of=right, expected="at_most", by=5)
-    assert wrong(study.model_copy(update={"claims": (bound,)}), cells) == []
+    assert wrong(study.but(claims=(bound,)), cells) == []
     for mistaken in (
-        bound.model_copy(update={"of": right.model_copy(update=typo)}),
-        bound.model_copy(update={"against": right.model_copy(update=typo)}),
+        bound.but(of=right.but(**typo)),
+        bound.but(against=right.but(**typo)),
     ):
-        assert wrong(study.model_copy(update={"claims": (mistaken,)}), cells)
+        assert wrong(study.but(claims=(mistaken,)), cells)

@@ -64,7 +64,7 @@ class EvaluationStep(Step):
 
     ``roles`` names the models of an attack in turns (``attacker``, ``grader``), as Inspect does.
     A file that the elicitation names is looked for in what the data step and ``files`` wrote.
-    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.training.served``).
+    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.served``).
     """
 
     kind: ClassVar[str] = "evaluation"
@@ -191,7 +191,7 @@ def located(how: Elicitation, folders: Sequence[Path]) -> Elicitation:
         for folder in reversed(folders)
         if isinstance(value, str) and value.endswith(".jsonl") and (folder / value).is_file()
     }
-    return how.model_copy(update=found)
+    return how.but(**found)
 
 
 def publish_log(out: Path, study_folder: Path, name: str) -> None:

@@ -54,7 +54,7 @@ class RequestSet(Value):
     def of(self, example: Example) -> Example:
         """The example in the set's split, with the responses that are kept."""
         kept = {t: r for t, r in example.responses.items() if self.tiers is None or t in self.tiers}
-        return example.model_copy(update={"split": self.split, "responses": kept})
+        return example.but(split=self.split, responses=kept)
 
 
 class RequestData(Value):
@@ -62,7 +62,7 @@ class RequestData(Value):
 
     Requests without a declared split are dealt in ``shares``; twins and groups stay together, and
     what is trained on is dropped where it is a twin of what is asked. A writer's ``model`` is one of
-    Inspect's, or ``"base"`` (the study's base itself). ``served``: see ``planb.study.steps.training.served``.
+    Inspect's, or ``"base"`` (the study's base itself). ``served``: see ``planb.study.steps.served``.
     ``files`` makes the sets' local files, for a run without any.
     """
 
@@ -206,7 +206,7 @@ class WritingStep(Step):
         model = self.models[BASE]
         folder = checkpoint_folder(work, model)
         where = {"model": f"openai-api/planb/{model.slug}", "base_url": server_of(folder, model.slug)}
-        return writer.model_copy(update=where)
+        return writer.but(**where)
 
 
 class TieredStep(Step):
