@@ -13,7 +13,7 @@ import pytest
 from command import SMALL, Finished
 
 from planb.catalogue import load_source
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.reporting import DamagedStepsError
 from planb.study.running.executor import run
 from planb.study.study import Study

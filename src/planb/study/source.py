@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from planb.catalogue import Catalogue, load_source
-from planb.study.budget import Line
-from planb.study.step import Step
+from planb.study.planning.budget import Line
+from planb.study.steps.step import Step
 from planb.types import PlanBError, made_again
 
 
