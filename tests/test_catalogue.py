@@ -116,6 +116,7 @@ def test_packages_add_to_a_table_and_are_loaded_when_they_are_asked_for() -> Non
     assert LOSSES.name_of(kind, "halved") == "halved"
     assert LOSSES.name_of(kind, "dpo") == "halved.losses:Halved", "the name of another"
     assert LOSSES.name_of(DPO, "dpo") == "dpo"
+    assert LOSSES.get("nobodys") is None
 
 
 @pytest.mark.usefixtures("packages")

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -27,7 +27,11 @@ Entry = TypeVar("Entry", covariant=True)
 Kind = TypeVar("Kind", bound=Value)
 
 
-class Catalogue(Generic[Entry]):
+class UnknownNameError(PlanBError, KeyError):
+    """A catalogue has no entry of that name."""
+
+
+class Catalogue(Mapping[str, Entry]):
     """A table of entries by name: planb's own, then those of installed packages.
 
     ``what`` one is called in messages ("judge"), ``group`` of the packages' entry points, ``fits``
@@ -74,14 +78,10 @@ class Catalogue(Generic[Entry]):
         if ":" not in name:
             near = difflib.get_close_matches(name, [*self], n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise PlanBError(
+            raise UnknownNameError(
                 f"no {self.what} is called '{name}'.{hint} There are: {', '.join(self)}; {self.yours}"
             )
         return self._entry(_imported(name, self.what), name)
-
-    def items(self) -> Iterator[tuple[str, Entry]]:
-        """Each name with its entry; every package's is loaded."""
-        return ((name, self[name]) for name in self)
 
     def name_of(self, entry: Any, name: str) -> str:
         """The name by which the class or function is found again: ``name`` if the catalogue has it
