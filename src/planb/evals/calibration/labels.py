@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from planb.data.files import MOST_BAD_ROWS, file_hash
-from planb.evals.calibration.asking import Answer
+from planb.evals.calibration.judgements import Answer
 from planb.types import Example, PlanBError, Value
 
 NEEDED = ("response", "refused", "usefulness")

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Judge
 from planb.stats.figure import CheckedFigure, Overall, overall
 from planb.types import PlanBError, Spend, Value, digest_of, wrong_fields

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import Demands
 from planb.stats.figure import CheckedFigure, Verdict, overall
 from planb.types import PlanBError, Spend, Value, wrong_fields
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from planb.evals.journal import Journal, Key
-from planb.evals.writing.asking import Asker, Attempt, CallFailedError
+from planb.evals.writing.model_calls import Asker, Attempt, CallFailedError
 from planb.evals.writing.writer import Writer
 from planb.judging.connection import disconnect
 from planb.types import Message, PlanBError, Spend
