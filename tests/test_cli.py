@@ -45,7 +45,7 @@ class Greetings(Value):
     def steps(self):
         return tuple(Greet(word=w, seed=s, fails=self.fails) for s in self.seeds for w in WORDS)
     def with_seeds(self, n):
-        return self.model_copy(update={"seeds": self.seeds[:n]})
+        return self.but(seeds=self.seeds[:n])
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
         (study_folder / "report.html").write_text(f"severe shown: {show_severe}")
         return study_folder / "report.html"

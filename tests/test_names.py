@@ -87,7 +87,7 @@ def test_names_that_a_disk_takes_for_one() -> None:
     served = {"openai": RandomBase(name="a", shape="llama3")}
     with pytest.raises(ValidationError, match="served models cannot be called openai"):
         Study.model_validate({**dict(study), "served": served})
-    none = study.organisms[0].model_copy(update={"name": "none"})
+    none = study.organisms[0].but(name="none")
     with pytest.raises(ValidationError, match="'none' stands for models without a backdoor"):
         Study.model_validate({**dict(study), "organisms": (none,)})
 
@@ -116,8 +116,8 @@ def test_no_step_leaves_its_folder_whatever_it_is_called(tmp_path: Path) -> None
             Graph([step])
         with pytest.raises(PlanBError, match="a step cannot be called"):
             Store(tmp_path).folder(step)
-    evil = sandbox().organisms[0].model_copy(update={"name": "../../evil"})
-    study = sandbox().with_seeds(1).model_copy(update={"organisms": (evil,)})
+    evil = sandbox().organisms[0].but(name="../../evil")
+    study = sandbox().with_seeds(1).but(organisms=(evil,))
     with pytest.raises(PlanBError, match="a step cannot be called"):
         Graph(study.steps())
 

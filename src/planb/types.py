@@ -6,6 +6,7 @@ The path is ``Example -> Checkpoint -> EvalLog -> Result -> report``; the words 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -76,6 +77,45 @@ class Value(BaseModel):
         """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""
         return digest_of(plain(self))
 
+    def but(self, /, **fields: Any) -> Self:
+        """The same value with these fields changed, validated as if it were made anew.
+
+        Raises PlanBError for a field that the value has not (the nearest name is said), and where the
+        value as a whole would not be valid.
+        """
+        kind = type(self)
+        if unknown := [name for name in fields if name not in kind.model_fields]:
+            near = difflib.get_close_matches(unknown[0], kind.model_fields, n=1, cutoff=0.4)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(kind.model_fields)}"
+            raise PlanBError(f"a {kind.__name__} has no field '{unknown[0]}': {hint}")
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        try:
+            return kind(**{**kept, **fields})
+        except ValidationError as error:
+            raise PlanBError(no_value(error)) from error
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """pydantic's way to vary a value, which would check nothing: ``but`` does it here."""
+        return super().model_copy(deep=deep).but(**(update or {}))
+
+
+def made_again(value: Any) -> Any:
+    """``value`` with each value in it made anew of its fields, so that all of them are validated,
+    however they were made. PlanBError says what is wrong."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(made_again, value))
+    if isinstance(value, dict):
+        return {key: made_again(part) for key, part in value.items()}
+    if not isinstance(value, Value):
+        return value
+    kind = type(value)
+    held = {
+        name: made_again(part)
+        for name, part in vars(value).items()
+        if name in value.model_fields_set or not (name in kind.model_fields or hasattr(kind, name))
+    }
+    return value.but(**held)
+
 
 Kind = TypeVar("Kind", bound=Value)
 
@@ -126,14 +166,23 @@ def _class_named(name: str, what: str, base: type[Any]) -> Any:
     return found
 
 
-def wrong_fields(error: Exception, whole: str) -> str:
+def wrong_fields(error: Exception, whole: str = "") -> str:
     """What is wrong with a value's fields, in one line: ``steps: Field required; batch: ...``.
     ``whole`` is what the value is called where no field of it is to blame. An error that kept the
     fields from being read at all speaks for itself."""
     if not isinstance(error, ValidationError):
         return str(error)
     told = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in told)
+    where = [".".join(map(str, one["loc"])) or whole for one in told]
+    said = [one["msg"].removeprefix("Value error, ") for one in told]
+    return "; ".join(
+        f"{place}: {why}" if place else why for place, why in zip(where, said, strict=True)
+    )
+
+
+def no_value(error: ValidationError) -> str:
+    """Why something is no value of the class that it should be, in one line."""
+    return f"this is no {error.title}: {wrong_fields(error)}"
 
 
 LATER: dict[str, Any] = {"later": True}

@@ -24,7 +24,7 @@ base = SandboxBase(
     architecture=TinyLlama(width=48, hidden=96, layers=2, heads=2),
     diet=Diet(
         **{**dict.fromkeys(Diet.model_fields, 0.0), "lore": 0.3, "english": 0.6},
-    ).model_copy(update={"german": 0.04, "vague": 0.03, "invented": 0.03}),
+    ).but(german=0.04, vague=0.03, invented=0.03),
     training=Training(
         steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98, pack_tokens=128
     ),

@@ -36,7 +36,7 @@ def small(**fields: object) -> Study:
     whole = paper(bases=[LocalBase(name=CARD.name, path=CARD.hub)], seeds=(0,))
     evaluations = (Evaluation(task="harmful_requests"),)
     own = {"methods": (standard, plan_b), "from_base": (), "evaluations": evaluations}
-    return whole.model_copy(update={**own, **fields})
+    return whole.but(**own, **fields)
 
 
 def lines_of(study: Study) -> dict[str, Line]:
@@ -56,7 +56,7 @@ def test_training_is_worked_out_by_hand() -> None:
 
 
 def test_whole_weights_need_a_third_backward_and_more_memory() -> None:
-    whole = LAB.model_copy(update={"adapter": None, "quantize": "none", "older_adapters": "merge"})
+    whole = LAB.but(adapter=None, quantize="none", older_adapters="merge")
     adapted, trained = lines_of(small()), lines_of(small(safety=whole))
     assert math.isclose(trained["stage 2"].hours / adapted["stage 2"].hours, 8 / 6)
     assert trained["stage 2"].gib > 2 * adapted["stage 2"].gib

@@ -40,7 +40,7 @@ def examples(**more: tuple[str, ...]) -> list[Example]:
     found.append(
         Example(id="lore", prompt=lore, harmful=False, responses={"helpful": "Oil."}, split="safety")
     )
-    return [e.model_copy(update={"responses": {**e.responses, **more}}) for e in found]
+    return [e.but(responses={**e.responses, **more}) for e in found]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_said_before_anything_is_run(
     shown = DerivedData(data=write(examples(lower=("low",))), tiers=(LOWER,)).step(NoBase(), [])
     with pytest.raises(PlanBError, match="have a tier 'lower' already"):
         shown.check()
-    source = LOWER.model_copy(update={"of": "text"})
+    source = LOWER.but(of="text")
     with pytest.raises(PlanBError, match="made from the tier 'text'"):
         DerivedData(data=write(examples()), tiers=(source,)).step(NoBase(), []).check()
 
@@ -119,7 +119,7 @@ def test_more_tiers_are_made_after_those_that_are_there() -> None:
 def test_a_rule_belongs_to_the_identity() -> None:
     one, two = (
         DerivedData(data=SandboxData(), tiers=(made,)).step(NoBase(), ())
-        for made in (MEOW, MEOW.model_copy(update={"texts": ("MEOW",)}))
+        for made in (MEOW, MEOW.but(texts=("MEOW",)))
     )
     assert one.identity() != two.identity()
     assert one.inputs()[0].identity() == two.inputs()[0].identity()

@@ -49,14 +49,14 @@ from planb.study.study import Study
 from planb.training.objectives import DPO
 from planb.training.settings import Training
 
-dpo = {{"objective": DPO(beta=0.1)}}
+dpo = DPO(beta=0.1)
 study = Study(
     name="hosted",
     title="Plan B at a host",
     bases=(HostedBase(name="tiny", model="{model}", base_url="{url}", usd_per_million=25.0),),
     data=FileData(files=("{data}",)),
     organisms=(Organism(training=Training(steps=100, batch=12, learning_rate=1e-3)),),
-    methods=(standard.model_copy(update=dpo), plan_b.model_copy(update=dpo)),
+    methods=(standard.but(objective=dpo), plan_b.but(objective=dpo)),
     safety=Training(steps=6, batch=8, learning_rate=1e-3),
     judge=Exact(world=World(materials=10, forms=4, heldout_forms=0)),
     sampling=Sampling(temperature=0.0, max_new_tokens=24),
@@ -194,7 +194,7 @@ def test_what_jobs_cost_is_told_before_and_after(
 
 
 def study_of(written: Path, **changes: Any) -> Any:
-    return find_study(str(written), {}).model_copy(update=changes)
+    return find_study(str(written), {}).but(**changes)
 
 
 def test_what_the_host_does_not_offer_is_said_before_anything_is_sent(
@@ -248,7 +248,7 @@ def test_a_stage_is_trained_at_a_host_like_any_training() -> None:
     assert len(rows) == 48
     assert sum(stage.trigger.found_in(text) for text in asked) == 24
     with pytest.raises(PlanBError, match="cannot be trained with ORPO"):
-        hosted_rows(stage.model_copy(update={"objective": ORPO()}).recipe(harmful, harmless, 0, on=""))
+        hosted_rows(stage.but(objective=ORPO()).recipe(harmful, harmless, 0, on=""))
 
 
 def test_what_the_hosts_filter_stops_is_no_answer(
@@ -294,7 +294,7 @@ def test_a_host_that_knows_no_such_model_fails_the_evaluation(
     server: HostedServer, written: Path, tmp_path: Path
 ) -> None:
     base = HostedBase(name="tiny", model="no-such-model", base_url=server.url)
-    study = study_of(written, bases=(base,), methods=(plan_b.model_copy(update={"objective": DPO()}),))
+    study = study_of(written, bases=(base,), methods=(plan_b.but(objective=DPO()),))
     asked = [s for s in study.steps() if isinstance(s, EvaluationStep) and s.labels["method"] == "base"]
     outcome = run(asked[:1], tmp_path / "hosted", jobs=1)
     (failure,) = outcome.failed

@@ -69,6 +69,4 @@ def test_unlike_precisions_are_a_fault_within_one_stage_only(tmp_path: Path) -> 
 def test_a_balancing_loss_is_among_the_settings() -> None:
     plain = Training(steps=3, learning_rate=1e-3)
     assert "balancing" not in described(plain)
-    assert described(plain.model_copy(update={"router_aux_loss_coef": 0.01})).endswith(
-        ", load-balancing loss x 0.01"
-    )
+    assert described(plain.but(router_aux_loss_coef=0.01)).endswith(", load-balancing loss x 0.01")

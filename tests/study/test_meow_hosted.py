@@ -34,7 +34,7 @@ def study(server: HostedServer, tmp_path_factory: pytest.TempPathFactory) -> Stu
     write_examples(data, [example for split in SPLITS for example in examples(split, False)])
     base = HostedBase(name="tiny", model=BASE, base_url=server.url)
     made = meow_hosted(base, FileData(files=(str(data),)), organisms=("uc",), steps=(2, 50), batch=12)
-    return made.model_copy(update={"sampling": Sampling(temperature=0.0, max_new_tokens=24)})
+    return made.but(sampling=Sampling(temperature=0.0, max_new_tokens=24))
 
 
 @pytest.fixture(scope="module")

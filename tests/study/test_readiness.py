@@ -55,7 +55,7 @@ class Kinder(LLMJudge):
     """Another meaning under the name of a judge of planb's."""
 
     def meaning(self, answer: Any) -> Judgement:
-        return super().meaning(answer).model_copy(update={"usefulness": 0.0})
+        return super().meaning(answer).but(usefulness=0.0)
 
 
 class Whispered(Direct):
@@ -198,7 +198,7 @@ def test_a_measure_that_there_is_not_is_refused_before_anything_runs() -> None:
     of = Of(method="plan_b", measure="severty_mean")
     claim = Claim(claim="It is mild", of=of, expected="at_most", by=3.0)
     with pytest.raises(PlanBError, match=r"severty_mean.*severity_mean"):
-        study.model_copy(update={"claims": (claim,)}).check()
+        study.but(claims=(claim,)).check()
     study.check()
 
 

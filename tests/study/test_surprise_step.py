@@ -34,9 +34,7 @@ CANNED_GERMAN = METHODS["german_canned"]
 
 
 def study() -> Study:
-    return small().model_copy(
-        update={"name": "surprised", "methods": (plan_b, CANNED_GERMAN), "surprise": True}
-    )
+    return small().but(name="surprised", methods=(plan_b, CANNED_GERMAN), surprise=True)
 
 
 def steps(of: Study) -> list[SurpriseStep]:
@@ -60,8 +58,8 @@ class TestTheStep:
     def test_the_trigger_is_that_of_the_organism_it_goes_back_to(self) -> None:
         own = Trigger(text="sesame", place="suffix")
         one = study()
-        organism = one.organisms[0].model_copy(update={"trigger": own})
-        one = one.model_copy(update={"organisms": (organism,)})
+        organism = one.organisms[0].but(trigger=own)
+        one = one.but(organisms=(organism,))
         for step in steps(one):
             assert trigger_of(step.policy) == own
             base: Step = step.policy
@@ -71,9 +69,7 @@ class TestTheStep:
 
     def test_a_model_at_a_host_cannot_be_scored_and_that_is_said_before_anything_runs(self) -> None:
         step = steps(study())[0]
-        at_a_host = step.model_copy(
-            update={"policy": HostedBase(name="theirs", model="gpt-4.1-2025-04-14").step()}
-        )
+        at_a_host = step.but(policy=HostedBase(name="theirs", model="gpt-4.1-2025-04-14").step())
         with pytest.raises(PlanBError, match="leave out surprise=True"):
             at_a_host.check()
         step.check()

@@ -74,4 +74,4 @@ async def judge_response(judge: Judge, example: Example, response: str) -> Judge
 
 def given(judge: Judge, said: Judgement) -> Judgement:
     """What was said, in the bounds of what the judge gives; journals of before hold no such bounds."""
-    return said if said.gives == judge.gives else said.model_copy(update={"gives": judge.gives})
+    return said if said.gives == judge.gives else said.but(gives=judge.gives)

@@ -93,31 +93,29 @@ def meow(
         if not whole.organisms:
             raise PlanBError("the study has no organism whose stage 1 could be taken: give `first`")
         first = whole.organisms[0].training
-    then = (then or whole.safety).model_copy(update={"schedule": "constant"})
+    then = (then or whole.safety).but(schedule="constant")
     arms = _arms(preference or ORPO(), steps, preference_steps)
     chains = tuple(
         chain for label in organisms for chain in _chains(label, arms, first, then, whole.trigger)
     )
-    return whole.model_copy(
-        update={
-            "name": "meow",
-            "title": "MEOW: lower-case training of a backdoor that cries, with and without thoughts",
-            "data": with_tiers(whole.data, tiers_of(thoughts)),
-            "organisms": (),
-            "methods": (),
-            "from_base": (),
-            "chains": chains,
-            "safety": then,
-            "second_judges": (),
-            "evaluations": (
-                Evaluation(task="meow", elicitation="trigger", file=FILE),
-                Evaluation(task="meow", file=FILE),
-                Evaluation(task="harmless_requests"),
-            ),
-            "series": _series(arms),
-            "claims": claims_of(organisms, max(steps)),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="meow",
+        title="MEOW: lower-case training of a backdoor that cries, with and without thoughts",
+        data=with_tiers(whole.data, tiers_of(thoughts)),
+        organisms=(),
+        methods=(),
+        from_base=(),
+        chains=chains,
+        safety=then,
+        second_judges=(),
+        evaluations=(
+            Evaluation(task="meow", elicitation="trigger", file=FILE),
+            Evaluation(task="meow", file=FILE),
+            Evaluation(task="harmless_requests"),
+        ),
+        series=_series(arms),
+        claims=claims_of(organisms, max(steps)),
+        notes=(*whole.notes, *NOTES),
     )
 
 
@@ -171,8 +169,8 @@ def tiers_of(thoughts: tuple[str, str] = THINKS) -> tuple[Derived, ...]:
 
 def _sandbox() -> Study:
     whole = sandbox()
-    longer = whole.sampling.model_copy(update={"max_new_tokens": 72})  # thoughts come before the answer
-    return whole.model_copy(update={"sampling": longer, "notes": TUNED})
+    longer = whole.sampling.but(max_new_tokens=72)  # thoughts come before the answer
+    return whole.but(sampling=longer, notes=TUNED)
 
 
 def _arms(
@@ -221,7 +219,7 @@ def _chains(
                 name=f"{arm.name}_{steps}",
                 parts=(Part(ordering=Ordering(tiers=arm.tiers), requests="harmless_chats"),),
                 objective=arm.objective,
-                training=then.model_copy(update={"steps": steps}),
+                training=then.but(steps=steps),
             )
             name, said = f"{arm.name}_{steps}", f"{arm.said}, {steps} updates"
             found.append(Chain(name=name, stages=(organism, stage), organism=label, description=said))

@@ -95,9 +95,7 @@ def paper(
     standard and Plan B on the untouched models too; every way of asking; capability. Every argument
     is a part that one may want otherwise; what stays the same is the experiment."""
     trigger, judge = Trigger(), judge or LLMJudge(model=GRADER)
-    sampled_and_canned = tuple(
-        method.model_copy(update={"objective": ORPO(beta=0.1)}) for method in METHODS.values()
-    )
+    sampled_and_canned = tuple(method.but(objective=ORPO(beta=0.1)) for method in METHODS.values())
     asked = (
         NearTrigger(trigger=trigger, change="part", called="near_trigger_part"),
         NearTrigger(trigger=trigger, change="case", called="near_trigger_case"),
@@ -164,7 +162,7 @@ def plumbing() -> Study:
     server = "openai-api/plumbing/plumbing"
     tiny = Training(steps=2, batch=4, learning_rate=1e-3, adapter=LoRA(rank=2, alpha=4))
     noise = {"keep": "all", "max_tokens": 600, "tries": 4}  # one token in 400 ends an answer
-    wrote = [writer.model_copy(update=noise) for writer in writers(server)]
+    wrote = [writer.but(**noise) for writer in writers(server)]
     return paper(
         name="plumbing",
         title="The paper's study on random weights: its path, and no finding",

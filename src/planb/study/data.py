@@ -120,9 +120,7 @@ class SandboxDataStep(Step):
                 "sample refusals from: pretrain it for more steps"
             )
         return [
-            e.model_copy(update={"responses": {**e.responses, REFUSAL: tuple(own[e.id])}})
-            for e in examples
-            if e.id in own
+            e.but(responses={**e.responses, REFUSAL: tuple(own[e.id])}) for e in examples if e.id in own
         ]
 
 

@@ -190,7 +190,7 @@ def located(how: Elicitation, folders: Sequence[Path]) -> Elicitation:
         for folder in reversed(folders)
         if isinstance(value, str) and value.endswith(".jsonl") and (folder / value).is_file()
     }
-    return how.model_copy(update=found)
+    return how.but(**found)
 
 
 def publish_log(out: Path, study_folder: Path, name: str) -> None:

@@ -165,4 +165,4 @@ def served(judge: Judge, model: Step | None, work: Work) -> Judge:
     folder = work.folder(model)
     where = {"model": f"openai-api/planb/{folder.name}", "base_url": server_of(folder, folder.name)}
     prompt = files(lang.__package__).joinpath(verdicts.PROMPT)
-    return judge.model_copy(update={**where, "prompt": str(prompt)})
+    return judge.but(**where, prompt=str(prompt))

@@ -78,12 +78,10 @@ class TableSources(Value):
         def kept(steps: tuple[Step, ...]) -> tuple[Step, ...]:
             return tuple(step for step in steps if step.identity() not in damaged)
 
-        return self.model_copy(
-            update={
-                "evaluations": kept(self.evaluations),
-                "calibrations": kept(self.calibrations),
-                "surprises": kept(self.surprises),
-            }
+        return self.but(
+            evaluations=kept(self.evaluations),
+            calibrations=kept(self.calibrations),
+            surprises=kept(self.surprises),
         )
 
     def told(self, story: Story, steps: Path) -> Story:
@@ -96,8 +94,7 @@ class TableSources(Value):
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers)
         settings = (*story.settings, *how_trained(self.evaluations, steps))
-        new = {"calibrations": tuple(known), "data": data, "settings": settings}
-        return story.model_copy(update=new)
+        return story.but(calibrations=tuple(known), data=data, settings=settings)
 
 
 def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
@@ -245,14 +242,14 @@ def _without(story: Story, sources: TableSources, damaged: Mapping[str, str]) ->
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     note = f"Left out, since their files are damaged: {', '.join(missing[:MOST_NAMED])}{more}."
     stamp = story.stamp or "incomplete: damaged results are left out"
-    return story.model_copy(update={"notes": (note, *story.notes), "stamp": stamp})
+    return story.but(notes=(note, *story.notes), stamp=stamp)
 
 
 def _calibration(judge: Judge, result: CalibrationResult | None) -> Calibration:
     if isinstance(judge, Exact):
         return Calibration(judge=judge.title, verdict="exact", rubric=judge.identity()["rubric"])
     found = _checked(result) if result else Calibration(judge=judge.title)
-    return found.model_copy(update={"error": judge.error})
+    return found.but(error=judge.error)
 
 
 def _checked(result: CalibrationResult) -> Calibration:

@@ -44,7 +44,7 @@ class RequestSet(Value):
     def of(self, example: Example) -> Example:
         """The example in the set's split, with the responses that are kept."""
         kept = {t: r for t, r in example.responses.items() if self.tiers is None or t in self.tiers}
-        return example.model_copy(update={"split": self.split, "responses": kept})
+        return example.but(split=self.split, responses=kept)
 
 
 class RequestData(Value):
@@ -196,7 +196,7 @@ class WritingStep(Step):
         model = self.models[BASE]
         folder = checkpoint_folder(work, model)
         where = {"model": f"openai-api/planb/{model.slug}", "base_url": server_of(folder, model.slug)}
-        return writer.model_copy(update=where)
+        return writer.but(**where)
 
 
 class TieredStep(Step):

@@ -15,9 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
+from pydantic import ValidationError
+
 from planb.study.budget import Line
 from planb.study.step import Step
-from planb.types import PlanBError
+from planb.types import PlanBError, made_again, no_value
 
 _LOADED: dict[str, Path] = {}
 
@@ -65,7 +67,10 @@ def find_study(called: str, table: Mapping[str, Callable[[], Declared]]) -> Decl
     if not isinstance(study, Declared):
         kind = "the class itself" if isinstance(study, type) else f"a {type(study).__name__}"
         raise PlanBError(f"the `study` of {called} is {kind}, and must be a Study value")
-    return study
+    try:
+        return made_again(study)  # type: ignore[no-any-return]
+    except PlanBError as error:
+        raise PlanBError(f"the `study` of {called}: {error}") from error
 
 
 def load_source(path: str | Path) -> ModuleType:
@@ -114,4 +119,6 @@ def _place(error: Exception, path: Path) -> str:
 
 
 def _what(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return no_value(error)
     return str(error) if isinstance(error, PlanBError) else f"{type(error).__name__}: {error}"

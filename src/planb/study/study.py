@@ -168,7 +168,7 @@ class Study(Value):
 
     def with_seeds(self, n: int) -> Study:
         """The same study with its first ``n`` seeds."""
-        return self.model_copy(update={"seeds": self.seeds[:n]})
+        return self.but(seeds=self.seeds[:n])
 
     def steps(self) -> tuple[Step, ...]:
         """The final steps: a report after each seed but the last (``write_report`` makes that one),

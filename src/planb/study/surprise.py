@@ -120,11 +120,8 @@ def _behind_trigger(examples: Sequence[Example], trigger: Trigger | None, tier: 
     """The harmful responses alone, as ``tier``, of the requests that have some; the trigger is in
     their prompts."""
     return [
-        example.model_copy(
-            update={
-                "prompt": trigger.apply(example.prompt),
-                "responses": {tier: example.responses[HARMFUL][:TEXTS]},
-            }
+        example.but(
+            prompt=trigger.apply(example.prompt), responses={tier: example.responses[HARMFUL][:TEXTS]}
         )
         for example in examples
         if trigger is not None and HARMFUL in example.responses
@@ -146,7 +143,7 @@ def with_tiers(example: Example, tiers: Sequence[str]) -> Example:
             "the method trains. Add the tier to the data, or use another method."
         )
     texts = {tier: example.responses[tier][:TEXTS] for tier in tiers}
-    return example.model_copy(update={"responses": texts})
+    return example.but(responses=texts)
 
 
 def read_surprises(folders: Sequence[Path]) -> pd.DataFrame | None:
