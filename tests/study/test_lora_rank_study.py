@@ -10,7 +10,7 @@ from small_valley import carried_out, small
 from planb.models.cards import ADAPTER, ADAPTER_CONFIG
 from planb.studies.lora_rank import FULL, RANKS, lora_rank
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.training.objectives import ORPO, SFT
 from planb.types import PlanBError
 

@@ -17,8 +17,8 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
-from planb.study.budget import Line
-from planb.study.step import Step
+from planb.study.planning.budget import Line
+from planb.study.steps.step import Step
 from planb.types import PlanBError, made_again, no_value
 
 _LOADED: dict[str, Path] = {}
