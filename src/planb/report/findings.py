@@ -15,6 +15,7 @@ from planb.report.claim_words import MARKS, told_gap, wanted
 from planb.report.gaps import Gap
 from planb.report.readme_table import markdown
 from planb.report.results import Figure
+from planb.stats import numbers
 
 _TALK = ("Claim", "The talk", "Found", "Verdict", "Study")
 _STUDY = ("Claim", "Found", "Held if", "Verdict")
@@ -53,7 +54,7 @@ def counted(tables: Sequence[pd.DataFrame]) -> str:
     """``Of 20 claims, 12 held, 5 did not hold, 3 are undecided and 0 were not measured.``"""
     verdicts = Counter(str(verdict) for table in tables for verdict in table["verdict"])
     return (
-        f"Of {wording.plural(verdicts.total(), 'claim')}, {verdicts['held']} held, "
+        f"Of {numbers.plural(verdicts.total(), 'claim')}, {verdicts['held']} held, "
         f"{verdicts['not held']} did not hold, {verdicts['undecided']} are undecided and "
         f"{verdicts['not measured']} were not measured."
     )
@@ -66,7 +67,7 @@ def _where(line: dict[Any, Any], several: bool) -> str:
 
 def _verdict(line: dict[Any, Any]) -> str:
     verdict = str(line["verdict"])
-    return f"{MARKS[verdict]}{wording.SPACE}{verdict.replace(' ', wording.SPACE)}"
+    return f"{MARKS[verdict]}{numbers.SPACE}{verdict.replace(' ', numbers.SPACE)}"
 
 
 def _held_if(line: dict[Any, Any]) -> str:

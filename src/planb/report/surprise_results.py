@@ -17,7 +17,8 @@ import pandas as pd
 
 from planb.data.tables import write_csv
 from planb.report.results import ALL, method_rank, tables_of
-from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles
+from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.intervals import Floats, Interval, envelope
 from planb.types import PlanBError
 
 BEFORE, AFTER = "before", "after"
