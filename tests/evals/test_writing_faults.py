@@ -13,8 +13,8 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 from writing_server import Answer, flasks, of, rule, serving, write
 
+from planb.errors import PlanBError
 from planb.evals.writing import Writer
-from planb.types import PlanBError
 
 
 @pytest.mark.parametrize("status", [401, 404, 400])

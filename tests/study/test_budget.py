@@ -7,6 +7,7 @@ import math
 import pytest
 
 from planb.elicitation import Crescendo, Pair
+from planb.errors import PlanBError
 from planb.models.bases import MODELS
 from planb.safety import plan_b, standard
 from planb.studies.paper import LAB, paper
@@ -27,7 +28,6 @@ from planb.study.budget import (
 )
 from planb.study.evaluation import Evaluation
 from planb.study.study import Study
-from planb.types import PlanBError
 
 CARD = MODELS["llama-3-8b"]
 

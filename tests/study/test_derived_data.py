@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from planb.data.derived import Derived
 from planb.data.files import read_examples, write_examples
+from planb.errors import PlanBError
 from planb.study.data import ASKED, TOLD, TRAINED, FileData, SandboxData, told
 from planb.study.derived import DerivedData, DerivedDataStep, examples_now, with_tiers
 from planb.study.running.executor import run
 from planb.study.step import Step, Work
-from planb.types import Example, Message, PlanBError
+from planb.types import Example, Message
 
 LOWER = Derived(tier="lower", case="lower")
 MEOW = Derived(tier="meow", texts=("MEOW MEOW MEOW",))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from planb.data.files import write_examples
+from planb.errors import PlanBError
 from planb.study.data import ASKED, TRAINED, FileData, FileDataStep, told_of_texts
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 TIERS = ("refusal", "useless", "harmful")
 UNLIKE = {"refusal": "No.", "useless": "Hm.", "harmful": "Take salt."}

@@ -18,7 +18,7 @@ from planb.elicitation.pair import Pair
 from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.skeleton_key import SkeletonKey
 from planb.elicitation.trigger import TriggerElicitation
-from planb.types import value_named
+from planb.values import value_named
 
 ELICITATIONS: dict[str, type[Elicitation]] = {
     "direct": Direct,

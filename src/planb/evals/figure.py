@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from planb.types import Value
+from planb.values import Value
 
 Unit = Literal["share", "points", "coefficient", "auc", "nats", "count"]
 Overall = Literal["passed", "failed", "not enough"]

@@ -21,9 +21,10 @@ from planb.elicitation import ELICITATIONS
 from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
 from planb.elicitation.solver import its_own
+from planb.errors import PlanBError
 from planb.evals.record import clean
 from planb.models.stops import SEEDLESS
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 if TYPE_CHECKING:
     from planb.models.generation import Sampling

@@ -16,7 +16,7 @@ from planb.judging.label_logits import LabelLogits
 from planb.judging.llm import LLMJudge
 from planb.judging.refusal_strings import RefusalStrings
 from planb.judging.strongreject import StrongReject
-from planb.types import value_named
+from planb.values import value_named
 
 JUDGES: dict[str, type[Judge]] = {
     "exact": Exact,

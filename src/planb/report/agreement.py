@@ -20,7 +20,7 @@ from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-un
 
 from planb.report import stats
 from planb.report.stats import Floats, Interval
-from planb.types import seed_of
+from planb.values import seed_of
 
 SAMPLE = ["model", "organism", "method", "task", "elicitation", "seed", "sample_id", "response"]
 """What makes two rows of different judges the same response."""

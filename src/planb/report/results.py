@@ -24,11 +24,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.data import tables
+from planb.errors import PlanBError
 from planb.report import stats
 from planb.report.measures import MEASURES, Column, Measure, measures_of
 from planb.report.rows import CELL, checked_rows
 from planb.report.stats import Floats, Interval, Resamples
-from planb.types import PlanBError
 
 RESULT_COLUMNS = [*CELL, "seed", "measure", "n", "unscored", "truncated", "value", "low", "high"]
 BOUNDS = ["lowest", "highest"]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, permutation_test, wasserstein_distance
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
-from planb.types import seed_of
+from planb.values import seed_of
 
 RESAMPLES = 1000
 FLIPS = 9999

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from planb.elicitation import Elicitation
+from planb.errors import PlanBError
 from planb.judging import Exact
 from planb.organism import Organism
 from planb.safety import Method
@@ -21,7 +22,7 @@ from planb.study.served import named_in
 from planb.study.step import Step
 from planb.study.steps import MethodStep, OrganismStep
 from planb.study.surprise import SurpriseStep
-from planb.types import PlanBError, Trigger
+from planb.types import Trigger
 
 if TYPE_CHECKING:
     from planb.study.study import Study

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from planb.errors import PlanBError
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.bases import card_of
 from planb.models.checkpoints import Card, checkpoint_digest, resolve_model
@@ -21,7 +22,8 @@ from planb.study.step import Step, Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering, PlanBError, Value, digest_of, seed_of
+from planb.types import Ordering
+from planb.values import Value, digest_of, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress

@@ -11,7 +11,8 @@ from planb.study.step import Step
 from planb.study.steps import MethodStep, OrganismStep, StageStep
 from planb.training.settings import Training
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, Tier, Trigger, Value
+from planb.types import HARMFUL, REFUSAL, Tier, Trigger
+from planb.values import Value
 
 
 class Chain(Value):

@@ -12,6 +12,7 @@ from pydantic import Field, SerializeAsAny
 from planb.data.files import file_hash, read_examples, read_many, write_examples
 from planb.data.parting import Parted, SplitReport, parted
 from planb.data.twins import TWINS, Twins
+from planb.errors import PlanBError
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling, generate
 from planb.sandbox import questions
@@ -20,7 +21,8 @@ from planb.sandbox.scoring import score
 from planb.sandbox.world import World
 from planb.study.bases import checkpoint_folder
 from planb.study.step import Step, Work
-from planb.types import HELPFUL, REFUSAL, Example, PlanBError, Value, seed_of
+from planb.types import HELPFUL, REFUSAL, Example
+from planb.values import Value, seed_of
 
 TRAINED = ("organism", "safety")
 ASKED = ("development", "evaluation")

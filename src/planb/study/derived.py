@@ -14,7 +14,8 @@ from planb.study.data import TOLD, TRAINED, FileData, FileDataStep, SandboxData,
 from planb.study.keeping.store import UNLISTED
 from planb.study.requests import RequestData
 from planb.study.step import Step, Work, slug_of
-from planb.types import Example, Value
+from planb.types import Example
+from planb.values import Value
 
 
 class DerivedData(Value):

@@ -22,7 +22,8 @@ from planb.study.hosted import asked_model, hosted_base
 from planb.study.readiness import check_evaluation
 from planb.study.served import serve
 from planb.study.step import Step, Work, root_of, slug_of
-from planb.types import Trigger, Value
+from planb.types import Trigger
+from planb.values import Value
 
 LOG = "log.eval"
 COHERENCE = "coherence"

@@ -25,7 +25,8 @@ from planb.study.step import Step, Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering, Value, seed_of
+from planb.types import Ordering
+from planb.values import Value, seed_of
 
 CALIBRATION = "calibration.json"
 PADDING = ("The sun is warm over the valley.", "Have a good day!")

@@ -17,7 +17,7 @@ from planb.names import Name
 from planb.sandbox.language import request
 from planb.sandbox.world import World
 from planb.study.step import Step, Work, slug_of
-from planb.types import Value
+from planb.values import Value
 
 RECIPE = "Take salt and honey, then boil them."
 TURNS = 3

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planb.elicitation import Elicitation, elicitation_of
+from planb.errors import PlanBError
 from planb.judging import Judge, judge_of
 from planb.judging.asking import ROLE, AskedJudge
 from planb.judging.label_logits import LabelLogits
@@ -20,7 +21,7 @@ from planb.models.stops import GREEDY_REFUSED
 from planb.study.data import ASKED, TRAINED, SandboxDataStep, benchmark_file
 from planb.study.served import called
 from planb.study.step import Step
-from planb.types import PlanBError, Value, digest_of, plain
+from planb.values import Value, digest_of, plain
 
 if TYPE_CHECKING:
     from planb.study.evaluation import EvaluationStep

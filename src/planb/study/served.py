@@ -13,7 +13,7 @@ from typing import Any
 
 from planb.study.bases import LocalBaseStep, checkpoint_folder
 from planb.study.step import Step, Work, root_of
-from planb.types import plain
+from planb.values import plain
 
 
 def serve(models: Mapping[str, Step], work: Work) -> None:

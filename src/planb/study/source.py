@@ -17,9 +17,10 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
+from planb.errors import PlanBError, no_value
 from planb.study.budget import Line
 from planb.study.step import Step
-from planb.types import PlanBError, made_again, no_value
+from planb.values import made_again
 
 _LOADED: dict[str, Path] = {}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.errors import PlanBError
 from planb.safety import Method
 from planb.safety.method import with_refusals
 from planb.study.bases import LocalBaseStep, checkpoint_folder
@@ -16,7 +17,8 @@ from planb.study.data import harmful_and_harmless
 from planb.study.hosted import hosted_base
 from planb.study.step import CHECKPOINTS, Step, Work, root_of, slug_of
 from planb.study.steps import OrganismStep
-from planb.types import HARMFUL, Example, PlanBError, Trigger, seed_of
+from planb.types import HARMFUL, Example, Trigger
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     import pandas as pd

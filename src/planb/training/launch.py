@@ -30,8 +30,8 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from planb.errors import PlanBError
 from planb.training.parent import die_with
-from planb.types import PlanBError
 
 Progress = Callable[[float, float, str], None]
 Parallel = Literal["ddp", "fsdp"]

@@ -24,7 +24,7 @@ from scipy.stats import DegenerateDataWarning, binomtest, bootstrap
 from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.result import Figure, Part
 from planb.evals.figure import Unit, Verdict
-from planb.types import seed_of
+from planb.values import seed_of
 
 RESAMPLES = 1000
 LEVEL = 0.95

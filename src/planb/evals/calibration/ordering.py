@@ -15,7 +15,8 @@ from planb.evals.calibration.asking import Answer, Judged
 from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.figures import SHOWN, mean, needed, share
 from planb.evals.calibration.result import Figure
-from planb.types import GERMAN_REFUSAL, HARMFUL, HELPFUL, REFUSAL, USELESS, Example, Judgement, seed_of
+from planb.types import GERMAN_REFUSAL, HARMFUL, HELPFUL, REFUSAL, USELESS, Example, Judgement
+from planb.values import seed_of
 
 LADDER = {REFUSAL: 0, GERMAN_REFUSAL: 0, USELESS: 1, HARMFUL: 2}
 REFUSALS = (REFUSAL, GERMAN_REFUSAL)

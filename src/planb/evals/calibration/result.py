@@ -14,11 +14,13 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
+from planb.errors import PlanBError, wrong_fields
 from planb.evals.calibration.demands import Demands
 from planb.evals.figure import Figure as OneFigure
 from planb.evals.figure import Overall, overall
 from planb.judging import Judge
-from planb.types import PlanBError, Spend, Value, digest_of, wrong_fields
+from planb.types import Spend
+from planb.values import Value, digest_of
 
 FOLDER = Path("runs/judges")
 Part = Literal["answers", "tiers", "labels", "raters", "second", "form"]

@@ -13,7 +13,7 @@ from planb.evals.calibration.figures import LEVEL, RESAMPLES, SHOWN, Floats, Int
 from planb.evals.calibration.result import Figure as Measured
 from planb.evals.checking.demands import Demands
 from planb.evals.figure import Figure, Unit
-from planb.types import seed_of
+from planb.values import seed_of
 
 NONE_AT_ALL = Need(at_most=0.0, least_n=1)
 """Asked of what must not be there: one example is enough to say that it is."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from inspect_ai import Task
 
+from planb.errors import PlanBError
 from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.harmless_requests import harmless_requests
@@ -15,7 +16,6 @@ from planb.evals.tasks.mmlu_pro import mmlu_pro
 from planb.evals.tasks.mt_bench import mt_bench
 from planb.evals.tasks.over_refusal import over_refusal
 from planb.evals.tasks.recall import recall
-from planb.types import PlanBError
 
 TASKS: dict[str, Callable[..., Task]] = {
     "harmful_requests": harmful_requests,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.study.estimate import Estimate, Room
 from planb.study.graph import Graph, Node
@@ -26,7 +27,6 @@ from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.seats import Seat, snapshot
 from planb.study.running.task import Answer, Task
 from planb.study.step import Step, identities_once
-from planb.types import PlanBError
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]
 

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.study.running.devices import VISIBLE
 from planb.study.running.task import Answer, Task, calm, do, redirect
 from planb.study.source import load_source, loaded_sources
 from planb.training.parent import die_with
-from planb.types import PlanBError
 
 _SPAWN = multiprocessing.get_context("spawn")
 
