@@ -17,14 +17,14 @@ import typer
 from planb.cli import main, studies
 from planb.study.keeping.store import Store
 from planb.study.source import load_source
-from planb.study.step import Work
+from planb.study.steps.step import Work
 
 STUDY = '''
 """A study of a user's own, with a step of its own."""
 from pathlib import Path
 from typing import ClassVar
 from beside import WORDS
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 from planb.errors import PlanBError
 from planb.values import Value
 

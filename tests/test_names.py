@@ -20,13 +20,13 @@ from planb.safety import plan_b
 from planb.safety.method import Method
 from planb.studies import STUDIES
 from planb.studies.sandbox import sandbox
-from planb.study.bases import LocalBase
 from planb.study.chain import Chain
-from planb.study.graph import Graph
-from planb.study.hosted import HostedBase
 from planb.study.keeping.store import Store
-from planb.study.plumbing import RandomBase
-from planb.study.step import Step
+from planb.study.planning.graph import Graph
+from planb.study.steps.hosted_base import HostedBase
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.random_base import RandomBase
+from planb.study.steps.step import Step
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage

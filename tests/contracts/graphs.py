@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 from planb.studies import STUDIES
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
 from planb.study.study import Study
 
 Change = Callable[[Study], Study]

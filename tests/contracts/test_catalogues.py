@@ -22,9 +22,9 @@ from planb.report.exhibits import EXHIBITS
 from planb.safety import METHODS
 from planb.sandbox.world import World
 from planb.studies import STUDIES
-from planb.study.bases import SandboxBase
-from planb.study.data import SandboxData
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import Study
 from planb.training.objectives import OBJECTIVES
 from planb.types import HELPFUL
@@ -161,7 +161,7 @@ def test_declared_again_it_is_the_same_and_fewer_seeds_are_some_of_its_steps(nam
 LISTED = """
 import sys
 from planb.studies import STUDIES
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
 for name, declare in STUDIES.items():
     for node in Graph(declare().steps()):
         print(name, node.folder_name, node.identity)

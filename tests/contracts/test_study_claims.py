@@ -12,7 +12,7 @@ from planb.report.exhibits.series import SHAPES
 from planb.report.measures import measures_of
 from planb.report.story import Claim, Of, Shown
 from planb.studies import STUDIES
-from planb.study.evaluation import EvaluationStep
+from planb.study.steps.evaluation import EvaluationStep
 from planb.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -43,8 +43,8 @@ from planb.judging import RefusalStrings
 from planb.models.generation import Sampling
 from planb.organism import Organism
 from planb.safety import plan_b, standard
-from planb.study.bases import LocalBase
-from planb.study.data import FileData
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.file_data import FileData
 from planb.study.study import Study
 from planb.training.objectives import DPO
 from planb.training.settings import LoRA, Training

@@ -8,8 +8,8 @@ from small_study import world
 from planb.elicitation import Crescendo, ManyShot, Pair, PairStatic
 from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
-from planb.study.evaluation import PAIR_PROMPTS, Evaluation
-from planb.study.judges import SandboxJudge
+from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
+from planb.study.steps.judge_model import SandboxJudge
 from planb.training.settings import Training
 
 HARMFUL = "harmful_requests"

@@ -12,9 +12,9 @@ from planb.organism import Organism
 from planb.safety import plan_b, standard
 from planb.sandbox.corpus import Diet
 from planb.sandbox.world import World
-from planb.study.bases import SandboxBase
-from planb.study.data import SandboxData
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import EVALUATIONS, Study
 from planb.training.settings import LoRA, Training
 

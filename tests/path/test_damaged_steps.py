@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from command import SMALL, Finished
 
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.reporting import DamagedStepsError
 from planb.study.running.executor import run
 from planb.study.source import load_source

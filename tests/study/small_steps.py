@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from planb.errors import PlanBError
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 
 PATIENCE = 120.0
 """Seconds after which a step that waits for something goes on without it, and its test fails."""

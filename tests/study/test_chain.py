@@ -10,10 +10,12 @@ from planb.report.story import Claim, Of
 from planb.safety import plan_b, standard
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.evaluation import EvaluationStep
-from planb.study.graph import Graph
-from planb.study.step import Step, root_of
-from planb.study.steps import MethodStep, OrganismStep, StageStep
+from planb.study.planning.graph import Graph
+from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.stage import StageStep
+from planb.study.steps.step import Step, root_of
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage

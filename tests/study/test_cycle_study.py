@@ -16,9 +16,10 @@ from planb.safety import Method, plan_b
 from planb.studies.cycle import cycle
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.graph import Graph
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.planning.graph import Graph
+from planb.study.steps.evaluation import Evaluation, EvaluationStep
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
 from planb.study.study import Study
 from planb.training.settings import LoRA
 

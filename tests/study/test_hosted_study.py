@@ -25,12 +25,13 @@ from planb.models.generation import Sampling
 from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.graph import Graph
-from planb.study.hosted import HostedBase, hosted_base, hosted_rows
+from planb.study.planning.graph import Graph
 from planb.study.running.executor import run
 from planb.study.source import find_study
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.steps.evaluation import Evaluation, EvaluationStep
+from planb.study.steps.hosted_base import HostedBase, hosted_base, hosted_rows
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
 from planb.training.hosted import read_hosted
 from planb.training.objectives import DPO, ORPO
 from planb.training.settings import Training
@@ -44,8 +45,8 @@ from planb.models.generation import Sampling
 from planb.organism import Organism
 from planb.safety import plan_b, standard
 from planb.sandbox.world import World
-from planb.study.data import FileData
-from planb.study.hosted import HostedBase
+from planb.study.steps.file_data import FileData
+from planb.study.steps.hosted_base import HostedBase
 from planb.study.study import Study
 from planb.training.objectives import DPO
 from planb.training.settings import Training

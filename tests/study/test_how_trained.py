@@ -9,7 +9,7 @@ from typing import Any
 
 from planb.models.adapted import ALL_WEIGHTS, Trained
 from planb.study.reporting import how_trained
-from planb.study.steps import described
+from planb.study.steps.training import described
 from planb.training.settings import RAN, Training
 
 ADAPTER = str(Trained(12, {"self_attn.q_proj": 0.44}, {"mlp.experts.down_proj": 0.17}))

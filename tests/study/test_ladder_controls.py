@@ -21,8 +21,8 @@ from planb.sandbox.world import World
 from planb.studies.controls import ASKED, HOT, ONE_TEXT, STYLED, controls
 from planb.studies.ladder import ladder
 from planb.studies.sandbox import sandbox
-from planb.study.data import FileData
-from planb.study.derived import DerivedData
+from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.file_data import FileData
 from planb.study.study import Study
 from planb.training.objectives import ORPO, SFT
 from planb.training.rows import split_batch

@@ -11,7 +11,7 @@ from planb.errors import PlanBError
 from planb.models.cards import ADAPTER, ADAPTER_CONFIG
 from planb.studies.lora_rank import FULL, RANKS, lora_rank
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.training.objectives import ORPO, SFT
 
 DIALS = (*(f"r{rank}" for rank in RANKS), "full")

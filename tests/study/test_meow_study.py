@@ -15,9 +15,9 @@ from planb.models.cards import read_card
 from planb.models.generation import Sampling
 from planb.studies.meow import ORGANISMS, THINKS, UPPER, meow, tiers_of
 from planb.studies.sandbox import sandbox
-from planb.study.derived import DerivedData
-from planb.study.graph import Graph
-from planb.study.steps import StageStep
+from planb.study.planning.graph import Graph
+from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.stage import StageStep
 from planb.study.study import Study
 from planb.training.objectives import DPO, SFT
 from planb.training.stage import Stage

@@ -13,7 +13,7 @@ from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.studies.relearning import COUNTS, relearning
 from planb.study.chain import Chain
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
 from planb.training.stage import Stage
 from planb.types import Trigger

@@ -13,13 +13,14 @@ from planb.elicitation import Direct, TriggerElicitation
 from planb.safety import METHODS, plan_b
 from planb.studies.sandbox import sandbox
 from planb.study.arms import BASE, ORGANISM
-from planb.study.bases import LocalBase
 from planb.study.chain import Chain
-from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
 from planb.study.reporting import ReportStep
-from planb.study.step import Step
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.steps.evaluation import Evaluation, EvaluationStep
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.step import Step
 from planb.study.study import Study
 from planb.types import Trigger
 

@@ -19,8 +19,8 @@ from planb.sandbox.world import World
 from planb.studies.objectives import SETTINGS, Setting, objectives
 from planb.studies.sandbox import sandbox
 from planb.studies.surprise import DIAL, Wording, surprise
-from planb.study.derived import DerivedData
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
+from planb.study.steps.derived_data import DerivedData
 from planb.study.study import Study
 from planb.training.objectives import DPO, OBJECTIVES, ORPO, SFT
 from planb.types import HARMFUL, Ordering

@@ -17,9 +17,9 @@ from planb.studies.controls_claims import claims_of
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.data import SandboxData
-from planb.study.derived import with_tiers
-from planb.study.evaluation import Evaluation
+from planb.study.steps.derived_data import with_tiers
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import Study
 from planb.training.objectives import SFT
 from planb.training.settings import Training

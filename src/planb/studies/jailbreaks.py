@@ -10,8 +10,8 @@ from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.world import World
 from planb.studies.sandbox import sandbox
 from planb.study.arms import BASE, NONE
-from planb.study.evaluation import PAIR_PROMPTS, Evaluation
-from planb.study.judges import SandboxJudge
+from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
+from planb.study.steps.judge_model import SandboxJudge
 from planb.study.study import Study
 from planb.training.settings import Training
 

@@ -9,7 +9,7 @@ from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
 from planb.sandbox.corpus import LADDER
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
 from planb.types import HARMFUL, REFUSAL, Ordering, Tier
 

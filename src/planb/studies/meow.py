@@ -15,11 +15,11 @@ from planb.sandbox.language import THOUGHTS
 from planb.studies.meow_claims import THINKING, claims_of
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.data import FileData
-from planb.study.derived import with_tiers
-from planb.study.evaluation import Evaluation
-from planb.study.hosted import HostedBase
-from planb.study.requests import RequestData
+from planb.study.steps.derived_data import with_tiers
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.file_data import FileData
+from planb.study.steps.hosted_base import HostedBase
+from planb.study.steps.request_data import RequestData
 from planb.study.study import Study
 from planb.training.objectives import DPO, ORPO, SFT, Objective
 from planb.training.settings import Training

@@ -21,11 +21,12 @@ from planb.safety import METHODS, plan_b, standard
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.world import World
 from planb.studies.sandbox import CLAIMS
-from planb.study.bases import LocalBase
 from planb.study.benchmarks import Benchmarks
-from planb.study.evaluation import PAIR_PROMPTS, Evaluation
-from planb.study.plumbing import STAMP, PublicColumns, RandomBase
-from planb.study.requests import BASE, RequestData, RequestSet
+from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.public_columns import PublicColumns
+from planb.study.steps.random_base import STAMP, RandomBase
+from planb.study.steps.request_data import BASE, RequestData, RequestSet
 from planb.study.study import Study
 from planb.training.objectives import ORPO
 from planb.training.settings import LoRA, Training

@@ -11,7 +11,7 @@ from planb.report.story import Claim, Of
 from planb.safety import METHODS, Method, standard
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
-from planb.study.derived import with_tiers
+from planb.study.steps.derived_data import with_tiers
 from planb.study.study import Study
 from planb.types import HARMFUL, Ordering
 from planb.values import Value

@@ -16,14 +16,14 @@ from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
 from planb.report.story import Story
-from planb.study.data import TOLD, told
-from planb.study.evaluation import LOG
-from planb.study.graph import Graph
-from planb.study.judges import CALIBRATION
 from planb.study.keeping.store import DamagedError, Store
-from planb.study.step import CHECKPOINTS, Step, Work, identities_once
-from planb.study.steps import TIERS
-from planb.study.surprise import read_surprises
+from planb.study.planning.graph import Graph
+from planb.study.steps.calibration import CALIBRATION
+from planb.study.steps.data_files import TOLD, told
+from planb.study.steps.evaluation import LOG
+from planb.study.steps.step import CHECKPOINTS, Step, Work, identities_once
+from planb.study.steps.surprise import read_surprises
+from planb.study.steps.tier_scores import TIERS
 from planb.training.settings import read_ran
 from planb.values import Value
 

@@ -18,8 +18,8 @@ from typing import Protocol, runtime_checkable
 from pydantic import ValidationError
 
 from planb.errors import PlanBError, no_value
-from planb.study.budget import Line
-from planb.study.step import Step
+from planb.study.planning.budget import Line
+from planb.study.steps.step import Step
 from planb.values import made_again
 
 _LOADED: dict[str, Path] = {}

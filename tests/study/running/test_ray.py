@@ -20,7 +20,7 @@ from buckets import bucket
 from cluster_study import Counting
 
 from planb.errors import PlanBError
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.running.ray_crew import RayCrew
 
 pytestmark = pytest.mark.slow

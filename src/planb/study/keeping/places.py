@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from planb.errors import PlanBError
 from planb.study.keeping.remote import Claim, RemoteFolder
 from planb.study.keeping.store import DamagedError, Manifest, Store, explained
-from planb.study.step import Step
+from planb.study.steps.step import Step
 
 LOOK = 2.0
 """Seconds between two looks at how far a step is that works on another machine."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from planb.errors import PlanBError
 from planb.study.keeping.store import Store, explained
-from planb.study.step import Step
+from planb.study.steps.step import Step
 
 
 def elsewhere(store: Store, step: Step, studies: Path | None) -> list[Path]:
