@@ -1,4 +1,4 @@
-"""Frozen values: varied, named by a hash of their fields, and found by their class's name."""
+"""Frozen values: varied, and named by a hash of their fields."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from planb.errors import PlanBError, no_value, wrong_fields
+from planb.errors import PlanBError, no_value
 
 
 class Value(BaseModel):
@@ -61,55 +60,6 @@ def made_again(value: Any) -> Any:
         if name in value.model_fields_set or not (name in kind.model_fields or hasattr(kind, name))
     }
     return value.but(**held)
-
-
-Kind = TypeVar("Kind", bound=Value)
-
-
-def value_named(
-    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Any] = Value
-) -> Kind:
-    """The value that ``spec`` names: a name, or ``{"name": ..., **fields}``.
-
-    A name is one of a table of classes, or "module:Class" of one's own, a subclass of ``base``. Raises
-    PlanBError for a name that is neither, or fields that do not fit; ``what`` the table is of
-    ("judge").
-    """
-    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = str(fields.pop("name", ""))
-    if name not in table and ":" not in name:
-        raise PlanBError(
-            f"no {what} is called '{name}'. There are: {', '.join(table)}; one of your own is named "
-            "'module:Class'"
-        )
-    kind = table[name] if name in table else _class_named(name, what, base)
-    try:
-        return kind(**fields)
-    except ValidationError as error:
-        said = wrong_fields(error, name)
-        raise PlanBError(f"these are no fields of the {what} '{name}': {said}") from error
-
-
-def name_in(table: Mapping[str, type[Kind]], kind: type[Kind], name: str) -> str:
-    """The name by which ``value_named`` finds the class again: ``name`` if that is its name in the
-    table, else "module:Class"."""
-    return name if table.get(name) is kind else f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _class_named(name: str, what: str, base: type[Any]) -> Any:
-    module, _, path = name.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise PlanBError(
-            f"the {what} '{name}' cannot be found ({error}): name it 'module:Class', the class at the "
-            "top of a module that can be imported here"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise PlanBError(f"'{name}' is no {what}: it must be a subclass of {base.__name__}")
-    return found
 
 
 LATER: dict[str, Any] = {"later": True}

@@ -23,8 +23,8 @@ from launching import checkpoint
 from sharded_training import sharded
 from waiting import misread, wait
 
+from planb.catalogue import load_source
 from planb.errors import PlanBError
-from planb.study.source import load_source
 from planb.training import launch as launching_module
 from planb.training.launch import launch, processes_here
 from planb.training.settings import LoRA, Training

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inspect_ai import Task
 
-from planb.errors import PlanBError
+from planb.catalogue import Catalogue, function
 from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.harmless_requests import harmless_requests
@@ -35,9 +35,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 
 
-def task_named(name: str) -> Callable[..., Task]:
-    """The task of either table; PlanBError for a name that neither has."""
-    tasks = {**TASKS, **BENCHMARKS}
-    if name not in tasks:
-        raise PlanBError(f"no task is called '{name}'. There are: {', '.join(tasks)}")
-    return tasks[name]
+ALL_TASKS: Catalogue[Callable[..., Task]] = Catalogue(
+    "task", "planb.tasks", function, {**TASKS, **BENCHMARKS}
+)
+"""Both, and the tasks of packages and of the user's own."""

@@ -150,7 +150,7 @@ class EvaluationStep(Step):
         write_sidecar(log)
 
     def _task(self, work: Work) -> Any:
-        from planb.evals.tasks import task_named
+        from planb.evals.tasks import ALL_TASKS
 
         folders = [work.folder(step) for step in (self.data, *self.files)]
         asked, how = self.evaluation, located(self.elicitation, folders)
@@ -160,7 +160,7 @@ class EvaluationStep(Step):
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
         judge = {"judge": self.judge.spec()} if self.takes_judge else {}
-        task = task_named(asked.task)
+        task = ALL_TASKS[asked.task]
         return task(data=place, elicitation=how.spec(), **judge, **asked.options)
 
     def publish(self, out: Path, study_folder: Path) -> None:

@@ -102,10 +102,10 @@ def _plain_words(error: Exception) -> str:
 
 def check_evaluation(step: EvaluationStep) -> None:
     """Raises PlanBError if the evaluation would be refused when its checkpoint is there."""
-    from planb.evals.tasks import task_named
+    from planb.evals.tasks import ALL_TASKS
 
     asked, how = step.evaluation, step.elicitation
-    task = task_named(asked.task)
+    task = ALL_TASKS[asked.task]
     _check_files(step)
     _check_elicitation(step, how)
     _check_options(task, step)
