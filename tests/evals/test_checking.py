@@ -14,8 +14,8 @@ from planb.evals.checking.check import Asked, Checked, check
 from planb.evals.checking.demands import Demands
 from planb.evals.checking.material import all_responses
 from planb.evals.checking.result import read_check, store_check
-from planb.evals.figure import overall
 from planb.judging import Exact, RefusalStrings
+from planb.stats.figure import overall
 from planb.types import Example
 
 

@@ -30,8 +30,8 @@ from planb.report.findings import counted, findings_markdown
 from planb.report.page import write_report
 from planb.report.results import read_csv, results_of
 from planb.report.rows import checked_rows
-from planb.report.stats import Interval
 from planb.report.story import Claim, Of, Story
+from planb.stats.intervals import Interval
 
 PLAN_B, STANDARD = (Of(method=name, measure="severity_mean") for name in ("plan_b", "standard"))
 LOWER = Claim(claim="Plan B is less severe.", of=PLAN_B, against=STANDARD, expected="lower", by=1.0)

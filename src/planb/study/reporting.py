@@ -124,7 +124,7 @@ def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str
 
 
 def _counted(counts: Counter[str]) -> str:
-    from planb.report.wording import plural
+    from planb.stats.numbers import plural
 
     return "; ".join(f"{what}: {plural(n, 'training')}" for what, n in sorted(counts.items()))
 

@@ -15,8 +15,8 @@ from planb.evals.checking import languages, lengths, repeats, scores, surprising
 from planb.evals.checking.demands import Demands
 from planb.evals.checking.material import picked
 from planb.evals.checking.result import Check, CheckResult, not_run
-from planb.evals.figure import overall
 from planb.judging import Judge
+from planb.stats.figure import overall
 from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Trigger
 from planb.values import digest_of
 
