@@ -12,10 +12,10 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from planb.errors import PlanBError
 from planb.report.findings import findings_markdown
 from planb.report.results import read_csv, write_csv
 from planb.studies import STUDIES
-from planb.types import PlanBError
 
 ROOT = Path(__file__).resolve().parent.parent
 
