@@ -12,6 +12,7 @@ import pytest
 from calibration_judges import Knows, Shifted
 
 from planb.data import whole
+from planb.errors import PlanBError
 from planb.evals.calibration.check import check
 from planb.evals.calibration.result import (
     CalibrationResult,
@@ -26,7 +27,7 @@ from planb.judging import Exact
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.stats.estimates import mean, resampled, share
-from planb.types import PlanBError, digest_of
+from planb.values import digest_of
 
 DATA = requests(World(), "evaluation", True, 1, seed=0)
 

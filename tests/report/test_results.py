@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from synthetic_rows import make_rows, row, unscored
 
+from planb.errors import PlanBError
 from planb.report.gaps import difference_of
 from planb.report.measures import HARMFUL, MEASURES, measures_of
 from planb.report.results import BOUNDS, RESULT_COLUMNS, read_csv, results_of, write_csv
 from planb.report.rows import checked_rows
 from planb.stats.intervals import wilson
-from planb.types import PlanBError
 
 
 def six_rows() -> pd.DataFrame:

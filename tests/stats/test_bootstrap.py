@@ -19,7 +19,7 @@ from planb.stats.bootstrap import (
     sums_by_cell,
     times_drawn,
 )
-from planb.types import seed_of
+from planb.values import seed_of
 
 SCORES = np.array([1.0, 4.0, 2.0, 8.0, 8.0, 3.0, 0.0, 9.0])
 GROUPS = list("aabbccdd")

@@ -24,11 +24,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.data import tables
+from planb.errors import PlanBError
 from planb.report.measures import MEASURES, Column, Measure, measures_of
 from planb.report.rows import CELL, checked_rows
 from planb.stats.bootstrap import Resamples, percentiles, sums_by_cell
 from planb.stats.intervals import Floats, Interval, all_alike, envelope, union, wilson
-from planb.types import PlanBError
 
 RESULT_COLUMNS = [*CELL, "seed", "measure", "n", "unscored", "truncated", "value", "low", "high"]
 BOUNDS = ["lowest", "highest"]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from planb.stats.intervals import LEVEL, Floats, Interval, Ints
-from planb.types import seed_of
+from planb.values import seed_of
 
 RESAMPLES = 1000
 

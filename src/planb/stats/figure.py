@@ -10,7 +10,7 @@ from pydantic import Field
 
 from planb.stats import numbers
 from planb.stats.numbers import Unit
-from planb.types import Value
+from planb.values import Value
 
 Overall = Literal["passed", "failed", "not enough"]
 Verdict = Overall | Literal["not run"]

@@ -9,7 +9,7 @@ from scipy.stats import permutation_test
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from planb.stats.intervals import Floats
-from planb.types import seed_of
+from planb.values import seed_of
 
 FLIPS = 9999
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from planb.errors import PlanBError
 from planb.evals.calibration.agreement import (
     agreement_figures,
     judge_and_judge,
@@ -20,7 +21,8 @@ from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
-from planb.types import HELPFUL, Example, PlanBError, digest_of
+from planb.types import HELPFUL, Example
+from planb.values import digest_of
 
 
 def check(

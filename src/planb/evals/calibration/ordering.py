@@ -16,7 +16,8 @@ from planb.evals.calibration.result import JudgeFigure, of_part
 from planb.evals.calibration.thresholds import Demands
 from planb.stats.estimates import mean, share
 from planb.stats.figure import SHOWN, CheckedFigure, threshold
-from planb.types import GERMAN_REFUSAL, HARMFUL, HELPFUL, REFUSAL, USELESS, Example, Judgement, seed_of
+from planb.types import GERMAN_REFUSAL, HARMFUL, HELPFUL, REFUSAL, USELESS, Example, Judgement
+from planb.values import seed_of
 
 LADDER = {REFUSAL: 0, GERMAN_REFUSAL: 0, USELESS: 1, HARMFUL: 2}
 REFUSALS = (REFUSAL, GERMAN_REFUSAL)

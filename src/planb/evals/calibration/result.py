@@ -14,10 +14,12 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
+from planb.errors import PlanBError, wrong_fields
 from planb.evals.calibration.thresholds import Demands
 from planb.judging import Judge
 from planb.stats.figure import CheckedFigure, Overall, overall
-from planb.types import PlanBError, Spend, Value, digest_of, wrong_fields
+from planb.types import Spend
+from planb.values import Value, digest_of
 
 FOLDER = Path("runs/judges")
 Part = Literal["answers", "tiers", "labels", "raters", "second", "form"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.evals.calibration.judgements import Answer, ask
 from planb.evals.checking import (
     languages,
@@ -24,7 +25,8 @@ from planb.evals.checking.result import Check, CheckResult, not_run
 from planb.evals.checking.thresholds import Demands
 from planb.judging import Judge
 from planb.stats.figure import overall
-from planb.types import HARMFUL, REFUSAL, USELESS, Example, PlanBError, Spend, Trigger, digest_of
+from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Trigger
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy

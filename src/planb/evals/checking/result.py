@@ -12,9 +12,11 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
+from planb.errors import PlanBError, wrong_fields
 from planb.evals.checking.thresholds import Demands
 from planb.stats.figure import CheckedFigure, Verdict, overall
-from planb.types import PlanBError, Spend, Value, wrong_fields
+from planb.types import Spend
+from planb.values import Value
 
 MOST_NAMED = 20
 """So many ids are named for each check; the rest are counted."""

@@ -20,7 +20,8 @@ from planb.report.checks.figures import picture
 from planb.report.checks.shown import ShownCheck, ShownFigure, ShownResult
 from planb.report.evidence import Table
 from planb.stats import numbers
-from planb.types import SEVERE, Spend, seed_of
+from planb.types import SEVERE, Spend
+from planb.values import seed_of
 
 SAMPLES = 3
 """So many responses of each tier are shown."""

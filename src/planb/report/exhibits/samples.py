@@ -10,7 +10,8 @@ from planb.report.evidence import Answer, Evidence, Exhibit, Missing, Sample
 from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import METHOD_ORDER, method_rank
 from planb.stats import numbers
-from planb.types import SEVERE, seed_of
+from planb.types import SEVERE
+from planb.values import seed_of
 
 TITLE = "What do they say?"
 SHOWN = (

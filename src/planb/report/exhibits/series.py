@@ -7,6 +7,7 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.dial import Dial, shifts
@@ -15,7 +16,6 @@ from planb.report.measures import Measure, measures_of
 from planb.report.results import Figure
 from planb.report.story import Line, Series, Shown
 from planb.stats import numbers
-from planb.types import PlanBError
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _TOLD = 4
