@@ -11,6 +11,7 @@ from pydantic import Field, SerializeAsAny
 from planb.models.cards import Card, read_card
 from planb.names import Name
 from planb.safety.firewall import forbid_trigger
+from planb.training.link import Link
 from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -21,8 +22,8 @@ from planb.types import (
     REFUSAL,
     Example,
     Ordering,
+    Tier,
     Trigger,
-    Value,
     seed_of,
 )
 
@@ -36,7 +37,7 @@ CANNED: dict[str, str] = {
 """The one wording that ``refusals="canned"`` puts in place of every refusal of the data."""
 
 
-class Method(Value):
+class Method(Link):
     """A stage-2 recipe: an ordering, an objective over its pairs, and what keeps the model helpful.
 
     ``refusals`` is ``sampled`` (the data's own, as models wrote them) or ``canned`` (one wording).
@@ -51,6 +52,14 @@ class Method(Value):
     harmless: float = Field(default=0.5, ge=0, lt=1)
     training: Training | None = None
     description: str = ""
+
+    @property
+    def summary(self) -> str:
+        return str(self.ordering)
+
+    @property
+    def harmful_tiers(self) -> tuple[Tier, ...]:
+        return self.ordering.tiers
 
     def recipe(
         self,

@@ -10,6 +10,7 @@ from pydantic import Field
 from planb.data.files import file_hash, read_many, write_examples
 from planb.data.parting import Parted, parted
 from planb.data.twins import TWINS, Twins
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import (
     ASKED,
     DEFAULT_SHARES,
@@ -31,7 +32,7 @@ class FileData(Value):
     twins: Twins | None = TWINS
     seed: int = 0
 
-    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+    def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         del base  # their texts are written already
         return FileDataStep(data=self, tiers=tuple(tiers))
 
