@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from planb.catalogue import load_source
 from planb.models.generation import Sampling
 from planb.study.running import executor
-from planb.study.source import load_source
 from planb.study.steps.pretrain import SandboxBase
 from planb.study.study import Study
 from planb.training.settings import Training

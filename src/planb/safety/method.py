@@ -16,16 +16,8 @@ from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import (
-    GERMAN_REFUSAL,
-    HELPFUL,
-    REFUSAL,
-    Example,
-    Ordering,
-    Tier,
-    Trigger,
-    seed_of,
-)
+from planb.types import GERMAN_REFUSAL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trigger
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress

@@ -8,7 +8,8 @@ from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.links import link_step, step_class
 from planb.training.link import Link
-from planb.types import Tier, Trigger, Value
+from planb.types import Tier, Trigger
+from planb.values import Value
 
 
 class Chain(Value):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from planb.names import Name
-from planb.types import Tier, Trigger, Value
+from planb.types import Tier, Trigger
+from planb.values import Value
 
 
 class Link(Value):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from planb.data.files import write_examples
+from planb.errors import PlanBError
 from planb.models.bases import MODELS
 from planb.models.checkpoints import load_policy, read_card
 from planb.organism import Organism
@@ -33,7 +34,7 @@ from planb.study.steps.training import TrainingStep
 from planb.training.link import Link
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import Example, Ordering, PlanBError, Trigger
+from planb.types import Example, Ordering, Trigger
 
 OWN = Path(__file__).with_name("own_link.py")
 CARD = MODELS["qwen2.5-32b"]

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest
 from planb.study.steps.step import Step, Work
 from planb.training.link import Link
 from planb.training.settings import Training
-from planb.types import PlanBError, Trigger
+from planb.types import Trigger
 
 if TYPE_CHECKING:
     from planb.models.bases import ModelCard

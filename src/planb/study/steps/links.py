@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planb.errors import PlanBError
 from planb.organism import Organism
 from planb.safety import Method
 from planb.study.steps.checkpoint import CheckpointStep, Given, LinkStep
@@ -11,7 +12,6 @@ from planb.study.steps.organism import OrganismStep
 from planb.study.steps.stage import StageStep
 from planb.training.link import Link
 from planb.training.stage import Stage
-from planb.types import PlanBError
 
 LINKS: dict[type[Link], type[LinkStep]] = {
     Organism: OrganismStep,

@@ -10,7 +10,7 @@ from planb.models.random_chat import Shape, save_chat_model
 from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.step import Work, slug_of
-from planb.types import Value
+from planb.values import Value
 
 STAMP = "plumbing only: random weights"
 

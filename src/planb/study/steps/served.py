@@ -13,7 +13,7 @@ from typing import Any
 
 from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.step import Work
-from planb.types import plain
+from planb.values import plain
 
 
 def serve(models: Mapping[str, CheckpointStep], work: Work) -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.errors import PlanBError
 from planb.safety import Method
 from planb.safety.method import with_refusals
 from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import harmful_and_harmless
 from planb.study.steps.step import Step, Work, slug_of
-from planb.types import HARMFUL, Example, PlanBError, Trigger, seed_of
+from planb.types import HARMFUL, Example, Trigger
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     import pandas as pd
