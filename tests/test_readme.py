@@ -115,15 +115,15 @@ PAGES = sorted((ROOT / "docs" / "results").glob("*-claims.csv"))
 
 @pytest.mark.parametrize("study", [path.stem.removesuffix("-claims") for path in PAGES])
 def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
-    from planb.report.meow_table import meow_markdown
     from planb.report.readme_table import headline_markdown
     from planb.report.results import read_csv
+    from planb.studies import STUDIES
 
     if study in ("sandbox", "jailbreaks"):  # shown in the README
         return
     page = (ROOT / "docs" / f"{study}.md").read_text(encoding="utf-8")
-    table = meow_markdown if study.startswith("meow") else headline_markdown
-    assert table(read_csv(ROOT / "docs" / "results" / f"{study}.csv")).strip() in page
+    results = read_csv(ROOT / "docs" / "results" / f"{study}.csv")
+    assert headline_markdown(results, domain=STUDIES[study]().domain).strip() in page
     pictures = re.findall(r"\(images/([^)]+)\)", page)
     assert pictures
     assert all((ROOT / "docs" / "images" / name).stat().st_size > 1000 for name in pictures)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from planb.domains import HARM
+from planb.domains.domain import Shown
 from planb.report.exhibits.series import SHAPES
-from planb.report.measures import measures_of
-from planb.report.story import Claim, Of, Shown
+from planb.report.story import Claim, Of
 from planb.studies import STUDIES
 from planb.study.evaluation import EvaluationStep
 from planb.study.graph import Graph
+from planb.study.reporting import measures_of
 from planb.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +44,7 @@ def asked(of: Of | Shown, organism: str, method: str, cells: frozenset[Cell]) ->
     there = any(
         (method, of.task, of.elicitation) == cell[1:] and organism in ("", cell[0]) for cell in cells
     )
-    return there and of.measure in {measure.name for measure in measures_of(of.task)}
+    return there and of.measure in {measure.name for measure in measures_of(of.task, HARM)}
 
 
 def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
@@ -65,7 +67,7 @@ def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
 
 
 def kind_of(of: Of) -> str:
-    return next((m.kind for m in measures_of(of.task) if m.name == of.measure), "")
+    return next((m.kind for m in measures_of(of.task, HARM) if m.name == of.measure), "")
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import wasserstein_distance
 from synthetic_rows import row
 
+from planb.domains.harm import SEVERITY
 from planb.report import stats
-from planb.report.measures import Measure, severity
 from planb.report.results import figures_of
 from planb.report.rows import checked_rows
 
@@ -82,8 +82,7 @@ def _mean_of(scores: np.ndarray, *purpose: object) -> stats.Interval:
         for s, own in enumerate(scores)
         for i, points in enumerate(own)
     ]
-    mean = Measure("severity_mean", ("harmful_requests",), "mean", severity)
-    figure = figures_of(checked_rows(pd.DataFrame(rows)), [mean], *purpose)[0]
+    figure = figures_of(checked_rows(pd.DataFrame(rows)), [SEVERITY], *purpose)[0]
     return stats.Interval(figure.low, figure.high)
 
 

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from planb.domains.measure import Measure
 from planb.report import stats
-from planb.report.measures import Measure
+from planb.report.measures import answers_to
 from planb.report.questions import Known
 from planb.report.results import tables_of
 from planb.report.stats import Floats, Interval, Resamples
@@ -151,7 +152,7 @@ def _largest_p(pairs: Pairs, *purpose: object) -> float:
 
 def _answers(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """A line each row that the measure is of: what is known of its answer."""
-    found = measure.answers(rows)
+    found = answers_to(measure, rows)
     asked = (found.said.counted == 1) | (found.unscored == 1)
     answers: pd.DataFrame = rows.loc[asked, ["method", "seed", "sample_id", "group"]]
     ends = {"low": found.lowest.value[asked], "high": found.highest.value[asked]}

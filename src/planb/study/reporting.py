@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.domains import Domain
+from planb.domains.measure import Measure
 from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
@@ -58,7 +60,8 @@ class TableSources(Value):
                 f"({', '.join(missing[:3])}, ...): planb run {self.study}"
             )
         logs = [steps / step.folder_name / LOG for step in self.evaluations]
-        return read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        rows = read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        return with_declared(rows)
 
     def tier_scores(self, steps: Path) -> pd.DataFrame:
         frame: pd.DataFrame = read_table(steps / self.tiers.folder_name / TIERS).to_pandas()
@@ -98,6 +101,28 @@ class TableSources(Value):
         settings = (*story.settings, *how_trained(self.evaluations, steps))
         new = {"calibrations": tuple(known), "data": data, "settings": settings}
         return story.model_copy(update=new)
+
+
+def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
+    """What a task is measured by in a domain, known before anything is run."""
+    from planb.evals.tasks import BENCHMARKS, TASKS
+    from planb.evals.tasks.measuring import measured_by
+
+    found = domain.of_task(task)
+    declared = {**TASKS, **BENCHMARKS}.get(task)
+    return found.measures or (measured_by(declared).measures if declared else ())
+
+
+def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, with what their tasks declare to be measured by where their log does not say it yet."""
+    from planb.evals.tasks import BENCHMARKS, TASKS
+    from planb.evals.tasks.measuring import KEY, measured_by
+
+    known = {
+        name: measured_by(task).model_dump_json() for name, task in {**TASKS, **BENCHMARKS}.items()
+    }
+    told = rows[KEY]
+    return rows.assign(**{KEY: told.where(told != "", rows["task"].map(known).fillna(""))})
 
 
 def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from planb.report.charting import drawing
 from planb.report.evidence import Table
 from planb.report.results import Figure
 
+CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
 _WRITTEN = 0.08
 """From this share on a bar has its number in it."""
 _PAPER, _EDGE = "#ffffff", "#9aa0aa"
