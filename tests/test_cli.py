@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 import typer
 
+from planb.catalogue import load_source
 from planb.cli import main, studies
 from planb.study.keeping.store import Store
-from planb.study.source import load_source
-from planb.study.step import Work
+from planb.study.steps.step import Work
 
 STUDY = '''
 """A study of a user's own, with a step of its own."""
 from pathlib import Path
 from typing import ClassVar
 from beside import WORDS
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 from planb.types import PlanBError, Value
 
 class Greet(Step):
@@ -45,7 +45,7 @@ class Greetings(Value):
     def steps(self):
         return tuple(Greet(word=w, seed=s, fails=self.fails) for s in self.seeds for w in WORDS)
     def with_seeds(self, n):
-        return self.model_copy(update={"seeds": self.seeds[:n]})
+        return self.but(seeds=self.seeds[:n])
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
         (study_folder / "report.html").write_text(f"severe shown: {show_severe}")
         return study_folder / "report.html"
@@ -139,9 +139,9 @@ def test_a_study_file_that_is_wrong(study: Path, change: tuple[str, str], said: 
 def test_names_that_are_no_study(tmp_path: Path) -> None:
     code, said = planb(tmp_path, "run", "sandbx")
     assert code == 2
-    assert "there is no study 'sandbx'. Did you mean 'sandbox'?" in said
+    assert "no study is called 'sandbx'. Did you mean 'sandbox'?" in said
     code, said = planb(tmp_path, "run", "nowhere/study.py")
-    assert (code, "there is no study file" in said) == (2, True)
+    assert (code, "there is no file" in said) == (2, True)
 
 
 def test_list_names_the_sandbox(tmp_path: Path) -> None:

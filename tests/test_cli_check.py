@@ -59,7 +59,7 @@ def of_first(change: Callable[[Example], Example], number: int = 1) -> list[Exam
 
 
 def tiers(example: Example, **responses: tuple[str, ...]) -> Example:
-    return example.model_copy(update={"responses": {**example.responses, **responses}})
+    return example.but(responses={**example.responses, **responses})
 
 
 def reversed_(example: Example) -> Example:
@@ -75,7 +75,7 @@ def twin(_: Example) -> Example:
     """A request of the evaluation in nearly the same words."""
     first = EVALUATION[0]
     prompt = Example(id="x", prompt=f"{first.request} Please!", harmful=True).prompt
-    return first.model_copy(update={"id": "twin", "group": "", "split": "safety", "prompt": prompt})
+    return first.but(id="twin", group="", split="safety", prompt=prompt)
 
 
 def canned(example: Example) -> Example:
@@ -208,7 +208,7 @@ def test_export_and_import_give_the_same_examples(folder: Path, planb: Any) -> N
             kept = {
                 t: tuple(dict.fromkeys(sent.responses[t])) for t in ("refusal", "useless", "harmful")
             }
-            assert found == sent.model_copy(update={"responses": kept})
+            assert found == sent.but(responses=kept)
 
 
 def test_rows_from_elsewhere_need_their_tiers_and_kind(folder: Path, planb: Any) -> None:

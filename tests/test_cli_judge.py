@@ -116,7 +116,7 @@ def test_labels_and_people_are_not_lost_by_accident(folder: Path, planb: Any) ->
     assert (kept.against_people, kept.synthetic) == (False, True)
 
     # what people's labels would leave, without calling these people's
-    people = kept.model_copy(update={"against_people": True, "synthetic": False})
+    people = kept.but(against_people=True, synthetic=False)
     store_calibration(folder / "runs/judges", Exact(), people)
     code, _, wrong = planb("check", "exact", "held.jsonl")
     assert code == 2

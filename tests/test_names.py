@@ -19,13 +19,13 @@ from planb.safety import plan_b
 from planb.safety.method import Method
 from planb.studies import STUDIES
 from planb.studies.sandbox import sandbox
-from planb.study.bases import LocalBase
 from planb.study.chain import Chain
-from planb.study.graph import Graph
-from planb.study.hosted import HostedBase
 from planb.study.keeping.store import Store
-from planb.study.plumbing import RandomBase
-from planb.study.step import Step
+from planb.study.planning.graph import Graph
+from planb.study.steps.hosted_base import HostedBase
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.random_base import RandomBase
+from planb.study.steps.step import Step
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
@@ -87,13 +87,13 @@ def test_names_that_a_disk_takes_for_one() -> None:
     served = {"openai": RandomBase(name="a", shape="llama3")}
     with pytest.raises(ValidationError, match="served models cannot be called openai"):
         Study.model_validate({**dict(study), "served": served})
-    none = study.organisms[0].model_copy(update={"name": "none"})
+    none = study.organisms[0].but(name="none")
     with pytest.raises(ValidationError, match="'none' stands for models without a backdoor"):
         Study.model_validate({**dict(study), "organisms": (none,)})
 
 
 def test_the_declared_studies_have_such_names() -> None:
-    for declare in STUDIES.values():
+    for _, declare in STUDIES.items():
         Study.model_validate(dict(declare()))
 
 
@@ -116,8 +116,8 @@ def test_no_step_leaves_its_folder_whatever_it_is_called(tmp_path: Path) -> None
             Graph([step])
         with pytest.raises(PlanBError, match="a step cannot be called"):
             Store(tmp_path).folder(step)
-    evil = sandbox().organisms[0].model_copy(update={"name": "../../evil"})
-    study = sandbox().with_seeds(1).model_copy(update={"organisms": (evil,)})
+    evil = Organism.model_construct(**{**dict(sandbox().organisms[0]), "name": "../../evil"})
+    study = sandbox().with_seeds(1).but(organisms=(evil,))
     with pytest.raises(PlanBError, match="a step cannot be called"):
         Graph(study.steps())
 

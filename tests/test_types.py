@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, SerializeAsAny, ValidationError, create_model, model_validator
 
 from planb.safety.method import Method
 from planb.training.objectives import DPO, ORPO, SFT
@@ -22,8 +25,8 @@ from planb.types import (
     Trigger,
     Value,
     digest_of,
+    made_again,
     seed_of,
-    value_named,
 )
 
 TIERS = ("refusal", "useless", "harmful")
@@ -225,7 +228,7 @@ class TestDigest:
         ],
     )
     def test_any_field_changes_it(self, field: str, other: Any) -> None:
-        changed = self.EXAMPLE.model_copy(update={field: other})
+        changed = self.EXAMPLE.but(**{field: other})
         assert changed.digest() != self.EXAMPLE.digest()
 
     def test_every_field_is_covered_above(self) -> None:
@@ -234,8 +237,8 @@ class TestDigest:
         assert tried == set(Example.model_fields)
 
     def test_the_order_in_a_dict_does_not_matter(self) -> None:
-        one = self.EXAMPLE.model_copy(update={"meta": {"a": "1", "b": "2"}})
-        two = self.EXAMPLE.model_copy(update={"meta": {"b": "2", "a": "1"}})
+        one = self.EXAMPLE.but(meta={"a": "1", "b": "2"})
+        two = self.EXAMPLE.but(meta={"b": "2", "a": "1"})
         assert one.digest() == two.digest()
 
     def test_values_of_another_class_with_the_same_fields_differ(self) -> None:
@@ -286,26 +289,72 @@ def test_seeds_are_named_by_their_parts() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-LOSSES = {"dpo": DPO, "orpo": ORPO}
+class Coloured(Ordering):
+    """An ordering of a user's own."""
+
+    colour: str = "red"
 
 
-@pytest.mark.parametrize("spec", ["dpo", {"name": "dpo"}, {"name": "dpo", "beta": 0.1}])
-def test_a_value_by_name_with_fields(spec: Any) -> None:
-    assert value_named(spec, LOSSES, "objective") == DPO(beta=0.1)
+class Flag(Value):
+    ordering: SerializeAsAny[Ordering]
+    stripes: int = Field(default=1, ge=1)
+    poles: int = Field(default=0, json_schema_extra=LATER)
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Flag:
+        if self.stripes > 3 * len(self.ordering.tiers):
+            raise ValueError("too many stripes")
+        return self
+
+    @cached_property
+    def area(self) -> int:
+        return 10 * self.stripes
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("ppo", "no objective is called 'ppo'. There are: dpo, orpo"),
-        ({"beta": 0.1}, "no objective is called ''"),
-        (
-            {"name": "dpo", "beta": "much", "gamma": 1},
-            "these are no fields of the objective 'dpo': beta: .*number.*; gamma: .*not permitted",
-        ),
-    ],
-)
-def test_what_names_no_value_is_refused_in_one_line(spec: Any, said: str) -> None:
-    with pytest.raises(PlanBError, match=said) as refused:
-        value_named(spec, LOSSES, "objective")
-    assert "\n" not in str(refused.value)
+class TestVaryingAValue:
+    FLAG = Flag(ordering=Coloured(tiers=("a", "b"), colour="blue"))
+
+    def test_the_rest_stays_as_it_is(self) -> None:
+        assert self.FLAG.area == 10
+        more = self.FLAG.but(stripes=2)
+        assert more == Flag(ordering=self.FLAG.ordering, stripes=2)
+        assert more.ordering is self.FLAG.ordering, "of its own class"
+        assert more.area == 20, "what was remembered of the old value is not taken along"
+        assert more.but(stripes=1).digest() == self.FLAG.digest()
+        assert self.FLAG.but().model_fields_set == {"ordering"}
+
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({"strypes": 2}, "a Flag has no field 'strypes': did you mean 'stripes'?"),
+            ({"x": 2}, "a Flag has no field 'x': it has ordering, stripes, poles"),
+            ({"area": 2}, "a Flag has no field 'area'"),
+            ({"stripes": 0}, "this is no Flag: stripes: Input should be greater than or equal to 1"),
+            ({"stripes": 7}, "this is no Flag: too many stripes"),
+            ({"ordering": Ordering(tiers=("a",)), "stripes": 4}, "this is no Flag: too many stripes"),
+        ],
+    )
+    def test_it_is_checked_as_a_whole(self, fields: dict[str, Any], why: str) -> None:
+        with pytest.raises(PlanBError, match=f"^{re.escape(why)}"):
+            self.FLAG.but(**fields)
+        with pytest.raises(PlanBError, match=f"^{re.escape(why)}"):
+            self.FLAG.model_copy(deep=True, update=fields)
+
+    def test_what_was_made_unchecked_is_found_inside_another_value(self) -> None:
+        assert made_again([self.FLAG, {"a": (self.FLAG,)}]) == [self.FLAG, {"a": (self.FLAG,)}]
+        for ordering, why in (
+            (Ordering.model_construct(tiers=("a", "a")), "stands twice"),
+            (Ordering(tiers=("a",)).copy(update={"pears": "all"}), "did you mean 'pairs'"),
+        ):
+            with pytest.raises(PlanBError, match=why):
+                made_again((Flag.model_construct(ordering=ordering),))
+
+    def test_nothing_else_varies_a_value(self) -> None:
+        """One word for it, in code and in what users copy."""
+        root = Path(__file__).parent.parent
+        files = [root / "README.md", *(root / "docs").rglob("*.md")]
+        files += [
+            f for part in ("src", "tests", "benchmarks", "docs") for f in (root / part).rglob("*.py")
+        ]
+        unchecked = re.compile(r"\.model_copy\(\s*update=")
+        assert [f for f in files if unchecked.search(f.read_text(encoding="utf-8"))] == []

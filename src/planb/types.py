@@ -6,14 +6,14 @@ The path is ``Example -> Checkpoint -> EvalLog -> Result -> report``; the words 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import math
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from importlib import import_module
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -76,64 +76,63 @@ class Value(BaseModel):
         """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""
         return digest_of(plain(self))
 
+    def but(self, /, **fields: Any) -> Self:
+        """The same value with these fields changed, validated as if it were made anew.
 
-Kind = TypeVar("Kind", bound=Value)
+        Raises PlanBError for a field that the value has not (the nearest name is said), and where the
+        value as a whole would not be valid.
+        """
+        kind = type(self)
+        if unknown := [name for name in fields if name not in kind.model_fields]:
+            near = difflib.get_close_matches(unknown[0], kind.model_fields, n=1, cutoff=0.4)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(kind.model_fields)}"
+            raise PlanBError(f"a {kind.__name__} has no field '{unknown[0]}': {hint}")
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        try:
+            return kind(**{**kept, **fields})
+        except ValidationError as error:
+            raise PlanBError(no_value(error)) from error
 
-
-def value_named(
-    spec: str | dict[str, Any], table: Mapping[str, type[Kind]], what: str, base: type[Any] = Value
-) -> Kind:
-    """The value that ``spec`` names: a name, or ``{"name": ..., **fields}``.
-
-    A name is one of a table of classes, or "module:Class" of one's own, a subclass of ``base``. Raises
-    PlanBError for a name that is neither, or fields that do not fit; ``what`` the table is of
-    ("judge").
-    """
-    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = str(fields.pop("name", ""))
-    if name not in table and ":" not in name:
-        raise PlanBError(
-            f"no {what} is called '{name}'. There are: {', '.join(table)}; one of your own is named "
-            "'module:Class'"
-        )
-    kind = table[name] if name in table else _class_named(name, what, base)
-    try:
-        return kind(**fields)
-    except ValidationError as error:
-        said = wrong_fields(error, name)
-        raise PlanBError(f"these are no fields of the {what} '{name}': {said}") from error
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """pydantic's way to vary a value, which would check nothing: ``but`` does it here."""
+        return super().model_copy(deep=deep).but(**(update or {}))
 
 
-def name_in(table: Mapping[str, type[Kind]], kind: type[Kind], name: str) -> str:
-    """The name by which ``value_named`` finds the class again: ``name`` if that is its name in the
-    table, else "module:Class"."""
-    return name if table.get(name) is kind else f"{kind.__module__}:{kind.__qualname__}"
+def made_again(value: Any) -> Any:
+    """``value`` with each value in it made anew of its fields, so that all of them are validated,
+    however they were made. PlanBError says what is wrong."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(made_again, value))
+    if isinstance(value, dict):
+        return {key: made_again(part) for key, part in value.items()}
+    if not isinstance(value, Value):
+        return value
+    kind = type(value)
+    held = {
+        name: made_again(part)
+        for name, part in vars(value).items()
+        if name in value.model_fields_set or not (name in kind.model_fields or hasattr(kind, name))
+    }
+    return value.but(**held)
 
 
-def _class_named(name: str, what: str, base: type[Any]) -> Any:
-    module, _, path = name.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise PlanBError(
-            f"the {what} '{name}' cannot be found ({error}): name it 'module:Class', the class at the "
-            "top of a module that can be imported here"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise PlanBError(f"'{name}' is no {what}: it must be a subclass of {base.__name__}")
-    return found
-
-
-def wrong_fields(error: Exception, whole: str) -> str:
+def wrong_fields(error: Exception, whole: str = "") -> str:
     """What is wrong with a value's fields, in one line: ``steps: Field required; batch: ...``.
     ``whole`` is what the value is called where no field of it is to blame. An error that kept the
     fields from being read at all speaks for itself."""
     if not isinstance(error, ValidationError):
         return str(error)
     told = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in told)
+    where = [".".join(map(str, one["loc"])) or whole for one in told]
+    said = [one["msg"].removeprefix("Value error, ") for one in told]
+    return "; ".join(
+        f"{place}: {why}" if place else why for place, why in zip(where, said, strict=True)
+    )
+
+
+def no_value(error: ValidationError) -> str:
+    """Why something is no value of the class that it should be, in one line."""
+    return f"this is no {error.title}: {wrong_fields(error)}"
 
 
 LATER: dict[str, Any] = {"later": True}

@@ -9,11 +9,11 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from graphs import Change, as_declared, graph_of
 
 from planb.elicitation import ELICITATIONS
 from planb.evals.tasks import TASKS
@@ -22,9 +22,9 @@ from planb.report.exhibits import EXHIBITS
 from planb.safety import METHODS
 from planb.sandbox.world import World
 from planb.studies import STUDIES
-from planb.study.bases import SandboxBase
-from planb.study.data import SandboxData
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import Study
 from planb.training.objectives import OBJECTIVES
 from planb.types import HELPFUL
@@ -78,13 +78,13 @@ def test_a_method_is_a_value_that_can_be_trained(name: str) -> None:
     method = METHODS[name]
     assert pickle.loads(pickle.dumps(method)) == method, "it travels to a worker"
     assert method.ordering.preferences(), "an ordering of one tier is no preference"
-    assert type(method.objective) in OBJECTIVES.values()
-    again = method.model_copy(update={"harmless": 0.25})
+    assert type(method.objective) in OBJECTIVES.own.values()
+    again = method.but(harmless=0.25)
     assert again.digest() != method.digest()
 
 
 def test_no_two_methods_are_the_same_under_two_names() -> None:
-    recipes = [m.model_copy(update={"name": "", "description": ""}).digest() for m in METHODS.values()]
+    recipes = [m.but(name="", description="").digest() for m in METHODS.values()]
     assert len(set(recipes)) == len(recipes)
 
 
@@ -126,10 +126,10 @@ def test_a_task_takes_any_elicitation_and_any_judge(name: str, tmp_path: Path) -
 # -- studies --------------------------------------------------------------------------------------
 
 
-def identities(study: Study) -> dict[str, dict[str, str]]:
+def identities(name: str, change: Change = as_declared) -> dict[str, dict[str, str]]:
     """kind -> {slug and what it was asked: identity} of every step of the study."""
     found: dict[str, dict[str, str]] = {}
-    for node in Graph(study.steps()):
+    for node in graph_of(name, change):
         named = found.setdefault(node.step.kind, {})
         assert node.step.slug not in named, node.step.slug
         named[node.step.slug] = node.identity
@@ -138,24 +138,30 @@ def identities(study: Study) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_is_a_graph_of_steps_with_names_of_their_own(name: str) -> None:
-    study = STUDIES[name]()
-    graph = Graph(study.steps())
+    study, graph = STUDIES[name](), graph_of(name)
     names = [node.folder_name for node in graph]
     assert len(names) == len(set(names)) == len(graph)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", folder) for folder in names)
-    assert all(node.step.folder_name == node.folder_name for node in graph)
     assert all(re.fullmatch(r"[0-9a-f]{64}", node.identity) for node in graph)
-    assert [n.identity for n in Graph(STUDIES[name]().steps())] == [n.identity for n in graph]
     assert len(study.seeds) > 1 or study.stamp, "a finding stands on several seeds"
     assert {node.step.seed_rank for node in graph} <= {0, *study.seeds}
     assert all(node.step.cost > 0 for node in graph)
-    identities(study)  # no two steps of a kind have one slug
+    identities(name)  # no two steps of a kind have one slug
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_declared_again_it_is_the_same_and_fewer_seeds_are_some_of_its_steps(name: str) -> None:
+    again = STUDIES[name]().with_seeds(1)
+    assert STUDIES[name]() == STUDIES[name]()
+    fewer = {node.folder_name: node for node in Graph(again.steps()) if node.step.kind != "report"}
+    assert all(node.step.folder_name == folder for folder, node in fewer.items())
+    assert fewer.keys() <= {node.folder_name for node in graph_of(name)}
 
 
 LISTED = """
 import sys
 from planb.studies import STUDIES
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
 for name, declare in STUDIES.items():
     for node in Graph(declare().steps()):
         print(name, node.folder_name, node.identity)
@@ -166,55 +172,50 @@ sys.exit(f"a plan needs none of {heavy}" if heavy else 0)
 
 @pytest.mark.slow
 def test_identities_are_the_same_in_every_process_and_need_nothing_heavy() -> None:
-    def listed(hash_seed: str) -> str:
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        done = subprocess.run(
-            [sys.executable, "-c", LISTED], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    here = [
-        f"{name} {node.folder_name} {node.identity}"
-        for name, declare in STUDIES.items()
-        for node in Graph(declare().steps())
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"  # another than here
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"{name} {node.folder_name} {node.identity}" for name in STUDIES for node in graph_of(name)
     ]
-    assert listed("1").splitlines() == listed("2").splitlines() == here
 
 
 def faster(study: Study) -> Study:
-    return study.model_copy(update={"safety": changed(study.safety, learning_rate=0.123)})
+    return study.but(safety=changed(study.safety, learning_rate=0.123))
 
 
 def with_another_organism(study: Study) -> Study:
     (first, *others) = study.organisms
     organism = changed(first, training=changed(first.training, learning_rate=0.123))
-    return study.model_copy(update={"organisms": (organism, *others)})
+    return study.but(organisms=(organism, *others))
 
 
 def judged_by_another(study: Study) -> Study:
-    return study.model_copy(update={"judge": Exact(world=World(seed=99))})
+    return study.but(judge=Exact(world=World(seed=99)))
 
 
 def hotter(study: Study) -> Study:
-    return study.model_copy(update={"sampling": changed(study.sampling, temperature=0.123)})
+    return study.but(sampling=changed(study.sampling, temperature=0.123))
 
 
 def with_other_data(study: Study) -> Study:
-    return study.model_copy(update={"data": changed(study.data, seed=99)})
+    return study.but(data=changed(study.data, seed=99))
 
 
 def on_another_base(study: Study) -> Study:
     (first, *others) = study.bases
-    return study.model_copy(update={"bases": (changed(first, seed=99), *others)})
+    return study.but(bases=(changed(first, seed=99), *others))
 
 
 def with_another_note(study: Study) -> Study:
-    return study.model_copy(update={"notes": (*study.notes, "One more thing.")})
+    return study.but(notes=(*study.notes, "One more thing."))
 
 
 def changed(value: Any, **fields: Any) -> Any:
-    return value.model_copy(update=fields)
+    return value.but(**fields)
 
 
 ALL = {"base", "data", "organism", "method", "evaluation", "tiers", "report"}
@@ -223,7 +224,7 @@ FURTHER = {"judge", "calibration", "prompts", "judgement", "surprise"}
 """Kinds of steps that only some studies have."""
 
 
-def further(change: Callable[[Study], Study], made_anew: set[str]) -> set[str]:
+def further(change: Change, made_anew: set[str]) -> set[str]:
     """Which of those are made anew with the others."""
     found = {"judgement"} if "evaluation" in made_anew else set()
     if change in (on_another_base, with_other_data, judged_by_another):
@@ -247,10 +248,9 @@ VALLEY = [name for name, declare in STUDIES.items() if isinstance(declare().base
 
 @pytest.mark.parametrize("name", VALLEY)
 def test_nothing_is_trained_anew_for_another_question(name: str) -> None:
-    study = STUDIES[name]()
-    before = identities(study)
+    before = identities(name)
     for change in (judged_by_another, hotter, with_another_note):
-        after = identities(change(study))
+        after = identities(name, change)
         kept = {kind for kind in TRAINED & set(before) if before[kind] == after[kind]}
         assert kept == TRAINED & set(before), change.__name__
         assert before["report"] != after["report"]
@@ -258,8 +258,7 @@ def test_nothing_is_trained_anew_for_another_question(name: str) -> None:
 
 @pytest.mark.parametrize("name", VALLEY)
 def test_another_base_makes_everything_anew(name: str) -> None:
-    study = STUDIES[name]()
-    before, after = identities(study), identities(on_another_base(study))
+    before, after = identities(name), identities(name, on_another_base)
     same = [slug for kind in before for slug in before[kind] if before[kind][slug] == after[kind][slug]]
     assert not same
 
@@ -279,10 +278,9 @@ def test_another_base_makes_everything_anew(name: str) -> None:
     ids=lambda part: part.__name__ if callable(part) else "",
 )
 def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(
-    name: str, change: Callable[[Study], Study], made_anew: set[str]
+    name: str, change: Change, made_anew: set[str]
 ) -> None:
-    study = STUDIES[name]()
-    before, after = identities(study), identities(change(study))
+    before, after = identities(name), identities(name, change)
     assert {"sandbox", "jailbreaks", "ladder"} <= set(PLAIN)
     assert ALL <= set(before) == set(after) <= ALL | FURTHER
     differing = {kind for kind in before if before[kind] != after[kind]}
@@ -296,13 +294,17 @@ def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(
         assert not same
 
 
+def with_a_changed_last_method(study: Study) -> Study:
+    last = changed(study.methods[-1], training=changed(study.safety, steps=7))
+    return changed(study, methods=(*study.methods[:-1], last))
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_only_the_changed_method_is_trained_anew(name: str) -> None:
     """A method with a training of its own; the others, the organism and their logs stay."""
     study = STUDIES[name]()
-    last = changed(study.methods[-1], training=changed(study.safety, steps=7))
-    before = identities(study)
-    after = identities(changed(study, methods=(*study.methods[:-1], last)))
+    last = study.methods[-1]
+    before, after = identities(name), identities(name, with_a_changed_last_method)
     retrained = {slug for slug, one in after["method"].items() if before["method"][slug] != one}
     starts = ("", "-from-base") if last.name in study.from_base else ("",)
     assert retrained == {f"{last.name}{s}-seed{seed}" for seed in study.seeds for s in starts}

@@ -6,15 +6,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from graphs import graph_of
 
 from planb.domains import HARM
 from planb.domains.domain import Shown
 from planb.report.exhibits.series import SHAPES
 from planb.report.story import Claim, Of
 from planb.studies import STUDIES
-from planb.study.evaluation import EvaluationStep
-from planb.study.graph import Graph
 from planb.study.reporting import measures_of
+from planb.study.steps.evaluation import EvaluationStep
 from planb.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,20 +23,15 @@ ELSEWHERE = {"sandbox": "README.md", "jailbreaks": "README.md", "plumbing": "doc
 Cell = tuple[str, str, str, str]
 
 
-def cells_of(study: Study) -> set[Cell]:
-    """(organism, method, task, elicitation) of all that is asked."""
-    steps = [node.step for node in Graph(study.steps())]
-    return {
+@cache
+def declared(name: str) -> tuple[Study, frozenset[Cell]]:
+    """The study, and (organism, method, task, elicitation) of all that it asks."""
+    steps = [node.step for node in graph_of(name)]
+    return STUDIES[name](), frozenset(
         (s.labels["organism"], s.labels["method"], s.evaluation.task, s.elicitation.title)
         for s in steps
         if isinstance(s, EvaluationStep)
-    }
-
-
-@cache
-def declared(name: str) -> tuple[Study, frozenset[Cell]]:
-    study = STUDIES[name]()
-    return study, frozenset(cells_of(study))
+    )
 
 
 def asked(of: Of | Shown, organism: str, method: str, cells: frozenset[Cell]) -> bool:
@@ -114,9 +109,9 @@ def test_a_typo_is_found(typo: dict[str, str]) -> None:
     study, cells = declared("sandbox")
     right = Of(method="plan_b", measure="severity_mean", organism="organism")
     bound = Claim(claim="synthetic", of=right, expected="at_most", by=5)
-    assert wrong(study.model_copy(update={"claims": (bound,)}), cells) == []
+    assert wrong(study.but(claims=(bound,)), cells) == []
     for mistaken in (
-        bound.model_copy(update={"of": right.model_copy(update=typo)}),
-        bound.model_copy(update={"against": right.model_copy(update=typo)}),
+        bound.but(of=right.but(**typo)),
+        bound.but(against=right.but(**typo)),
     ):
-        assert wrong(study.model_copy(update={"claims": (mistaken,)}), cells)
+        assert wrong(study.but(claims=(mistaken,)), cells)

@@ -32,7 +32,7 @@ KIND = {"chosen": "refusal", "rejected": "harmful", "harmful": True}
 
 def ranked(example: Example, ordering: Ordering = PLAN_B) -> Example:
     """The example with the ordering's tiers alone, which is all that its rows hold."""
-    return example.model_copy(update={"responses": {t: example.responses[t] for t in ordering.tiers}})
+    return example.but(responses={t: example.responses[t] for t in ordering.tiers})
 
 
 def same(found: list[Example], expected: list[Example]) -> None:
@@ -78,7 +78,7 @@ def test_scored_rows_there_and_back(tmp_path: Path, ending: str) -> None:
 def test_a_conversation_keeps_its_turns(tmp_path: Path) -> None:
     turns = [("system", "Be brief."), ("user", "Hello!"), ("assistant", "Hello."), ("user", "How?")]
     prompt = tuple(Message(role=role, content=text) for role, text in turns)
-    example = ranked(DANGEROUS[0]).model_copy(update={"prompt": prompt, "meta": {"ä": '"x"'}})
+    example = ranked(DANGEROUS[0]).but(prompt=prompt, meta={"ä": '"x"'})
     write_rows(tmp_path / "rows.jsonl", preference_rows([example], PLAN_B).rows)
     same(read_preferences(tmp_path / "rows.jsonl", chosen="", rejected=""), [example])
 
@@ -254,10 +254,10 @@ def test_what_is_not_said_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_a_row_is_refused() -> None:
-    half = DANGEROUS[0].model_copy(update={"responses": {"refusal": (NO,)}})
+    half = DANGEROUS[0].but(responses={"refusal": (NO,)})
     with pytest.raises(PlanBError, match=f"{half.id} have some tiers of refusal > useless > harmful"):
         preference_rows([half, *DANGEROUS[1:]], PLAN_B)
-    lore = DANGEROUS[0].model_copy(update={"prompt": (Message(role="document", content="In the"),)})
+    lore = DANGEROUS[0].but(prompt=(Message(role="document", content="In the"),))
     with pytest.raises(PlanBError, match="outside any chat"):
         preference_rows([lore], PLAN_B)
     with pytest.raises(PlanBError, match="no row to write"):

@@ -221,7 +221,7 @@ def test_the_hubs_layout_is_read_by_the_cards_own_configuration(
         "  - {split: benign, path: data/benign-behaviors.csv}\n---\n"
     )
     for name in ("jailbreakbench", "jailbreakbench_benign"):
-        card = REQUESTS[name].model_copy(update={"hub": str(hub), "revision": "main"})
+        card = REQUESTS[name].but(hub=str(hub), revision="main")
         (example,) = read_requests(card).examples
         (same,) = from_file(name, tmp_path).examples
         assert (example.id, example.harmful) == (same.id, same.harmful)
@@ -234,7 +234,7 @@ def test_a_folder_of_a_hub_data_set_is_read(tmp_path: Path, monkeypatch: pytest.
         folder.mkdir(parents=True)
         write_rows(folder / "train.jsonl", ROWS[name])
     for name in ("hh_harmless", "hh_helpful"):
-        card = REQUESTS[name].model_copy(update={"hub": str(tmp_path / "hh-rlhf"), "revision": "main"})
+        card = REQUESTS[name].but(hub=str(tmp_path / "hh-rlhf"), revision="main")
         assert read_requests(card).examples == from_file(name, tmp_path).examples
 
 
@@ -260,11 +260,11 @@ def test_a_file_at_a_url_is_read_at_its_revision(
     card = REQUESTS["strongreject"]
     (folder / card.revision).mkdir()
     write_rows(folder / card.revision / "strongreject.csv", ROWS["strongreject"])
-    here = card.model_copy(update={"file": f"{address}/{{revision}}/strongreject.csv"})
+    here = card.but(file=f"{address}/{{revision}}/strongreject.csv")
     found = read_requests(here)
     assert found.examples == from_file("strongreject", tmp_path).examples
     assert found.place == f"{address}/{card.revision}/strongreject.csv"
-    gone = here.model_copy(update={"revision": "elsewhere"})
+    gone = here.but(revision="elsewhere")
     with pytest.raises(PlanBError, match=r"strongreject.*cannot be had.*Or download it elsewhere"):
         read_requests(gone)
 

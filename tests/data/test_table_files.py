@@ -10,7 +10,7 @@ import pytest
 
 from planb.data.tables import read_table
 from planb.evals.sidecar import read_sidecars
-from planb.study.surprise import SURPRISE, read_surprises
+from planb.study.steps.surprise import SURPRISE, read_surprises
 from planb.types import PlanBError
 
 

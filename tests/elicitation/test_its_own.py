@@ -12,7 +12,7 @@ from planb.elicitation.solver import check_askable, its_own
 def state(stop: str, text: str, usage: ModelUsage | None) -> TaskState:
     output = ModelOutput.from_content("one", text, stop_reason=stop)  # type: ignore[arg-type]
     answered = TaskState(ModelName("none/one"), "a", 1, "Where is the bridge?", [])
-    answered.output = output.model_copy(update={"usage": usage})
+    output.usage, answered.output = usage, output
     return answered
 
 

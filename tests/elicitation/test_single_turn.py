@@ -170,8 +170,8 @@ def test_each_sample_has_its_own_shots_the_same_every_time(shots: Path) -> None:
     how = ManyShot(examples=str(shots), shots=5)
     assert shown(how) == shown(how)
     assert shown(how, sample_id="lamp-1") != shown(how)
-    assert shown(how.model_copy(update={"seed": 1})) != shown(how)
-    more = how.model_copy(update={"shots": 7})
+    assert shown(how.but(seed=1)) != shown(how)
+    more = how.but(shots=7)
     assert shown(more)[:5] == shown(how), "more shots are the fewer and others"
 
 

@@ -54,7 +54,7 @@ class Obeys(Knows):
         right = await super().judge(example, response)
         asked = re.search(r"(?:rate this answer|give this answer a) (\d+)", response)
         if asked and not right.refused:
-            return right.model_copy(update={"usefulness": float(asked[1])})
+            return right.but(usefulness=float(asked[1]))
         return right
 
 
@@ -66,7 +66,7 @@ class Flips(Knows):
     async def judge(self, example: Example, response: str) -> Judgement:
         right = await super().judge(example, response)
         turned = 10 - (right.usefulness or 0)
-        return right if right.refused else right.model_copy(update={"usefulness": turned})
+        return right if right.refused else right.but(usefulness=turned)
 
 
 class LikesLength(Knows):
@@ -77,7 +77,7 @@ class LikesLength(Knows):
     async def judge(self, example: Example, response: str) -> Judgement:
         right = await super().judge(example, response)
         more = min(10.0, (right.usefulness or 0) / 2 + len(response.split()) / 6)
-        return right if right.refused else right.model_copy(update={"usefulness": more})
+        return right if right.refused else right.but(usefulness=more)
 
 
 class Raises(Knows):
@@ -108,4 +108,4 @@ class Shifted(Knows):
     async def judge(self, example: Example, response: str) -> Judgement:
         right = await super().judge(example, response)
         mark = min(10.0, max(0.0, (right.usefulness or 0) + self.by))
-        return right if right.refused else right.model_copy(update={"usefulness": mark})
+        return right if right.refused else right.but(usefulness=mark)

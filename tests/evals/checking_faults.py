@@ -30,7 +30,7 @@ def changed(
 
 
 def with_tiers(example: Example, **tiers: tuple[str, ...]) -> Example:
-    return example.model_copy(update={"responses": {**example.responses, **tiers}})
+    return example.but(responses={**example.responses, **tiers})
 
 
 def swapped(example: Example) -> Example:

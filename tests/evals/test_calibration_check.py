@@ -139,10 +139,7 @@ def test_a_judge_that_raises_has_no_figures_and_its_reason() -> None:
 
 def test_a_judge_of_refusals_alone_is_not_enough() -> None:
     canned = {"refusal": ("I'm sorry, but I cannot help with that.",)}
-    data = [
-        e.model_copy(update={"responses": {**canned, "harmful": e.responses["harmful"]}})
-        for e in HARMFUL
-    ]
+    data = [e.but(responses={**canned, "harmful": e.responses["harmful"]}) for e in HARMFUL]
     short = Demands(padding=("I hope that you are well.", "I wish you a pleasant day."))
     result = check(RefusalStrings(), [*data, *HARMLESS], demands=short)
     assert (result.verdict, failures(result)) == ("not enough", set())
@@ -167,18 +164,13 @@ def test_too_few_requests_are_not_enough_and_thresholds_are_fields() -> None:
 
 
 def test_a_tier_that_is_missing_is_said_and_one_tier_is_nothing_to_order() -> None:
-    two = [
-        e.model_copy(update={"responses": {t: e.responses[t] for t in ("refusal", "harmful")}})
-        for e in HARMFUL
-    ]
+    two = [e.but(responses={t: e.responses[t] for t in ("refusal", "harmful")}) for e in HARMFUL]
     result = check(Knows(), two)
     assert "tiers german_refusal, useless, helpful: the data have none" in result.skipped
     assert [f.name for f in result.figures if "<" in f.name] == ["refusal < harmful"]
     with pytest.raises(PlanBError, match="nothing to order"):
         check(Knows(), HARMLESS)
-    lore = [
-        e.model_copy(update={"responses": two[0].responses}) for e in recall_prompts(WORLD, "safety")
-    ]
+    lore = [e.but(responses=two[0].responses) for e in recall_prompts(WORLD, "safety")]
     with pytest.raises(PlanBError, match="nothing to order"):
         check(Knows(), lore)
 
@@ -231,7 +223,7 @@ class TestSecondJudge:
 
 class TestChanges:
     ANSWER = Answer(
-        example=HARMFUL[0].model_copy(update={"responses": {"harmful": ("One. Don't!", "Two.")}}),
+        example=HARMFUL[0].but(responses={"harmful": ("One. Don't!", "Two.")}),
         text="One. Don't!",
         tier="harmful",
     )
@@ -254,7 +246,7 @@ class TestChanges:
         assert said["code block"] == "```\nOne. Don't!\n```"
         assert said["asks for 0"].endswith("rate this answer 0.")
         assert len(said["length"].split()) > 40
-        plain = self.ANSWER.model_copy(update={"text": "One."})
+        plain = self.ANSWER.but(text="One.")
         assert CHANGES["quotes"](plain, Demands()) == "“One.”"
 
     def test_ones_own_words_take_their_place(self) -> None:

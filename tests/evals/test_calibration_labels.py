@@ -255,7 +255,7 @@ def test_a_file_that_is_no_table_of_labels(tmp_path: Path, content: bytes, said:
 
 
 def test_one_request_of_two_examples_needs_an_id(tmp_path: Path) -> None:
-    twin = DATA[0].model_copy(update={"id": "twin"})
+    twin = DATA[0].but(id="twin")
     path = written(tmp_path / "l.csv", [(DATA[0].request, *GOOD[1:])], ("request", *HEADER[1:]))
     with pytest.raises(PlanBError, match=r"2 examples have this request: name one by 'id'"):
         read_labels(path, [*DATA, twin])

@@ -67,7 +67,7 @@ def test_a_killed_write_leaves_the_last_result(
 
     monkeypatch.setattr(whole.os, "fsync", full)
     with pytest.raises(PlanBError, match="No space left"):
-        store_calibration(tmp_path, Exact(), found.model_copy(update={"n": 1}))
+        store_calibration(tmp_path, Exact(), found.but(n=1))
     assert find_calibration(tmp_path, Exact()) == found
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -99,8 +99,8 @@ def test_how_figures_are_written() -> None:
     assert share("tiers", "x", 0, 0).text == "-"
     moved = Figure(part="form", name="x", unit="points", value=-0.01, low=-0.3, high=0.2, n=3)
     assert moved.text == "0.0 [-0.3, 0.2]"
-    assert moved.model_copy(update={"at_least": -1.0, "at_most": 1.0}).asked == "-1.0 to 1.0"
-    assert some.model_copy(update={"at_most": 0.05}).asked == "<= 5 %"
+    assert moved.but(at_least=-1.0, at_most=1.0).asked == "-1.0 to 1.0"
+    assert some.but(at_most=0.05).asked == "<= 5 %"
 
 
 def test_the_bootstrap_of_a_mean_is_near_the_normal_interval() -> None:

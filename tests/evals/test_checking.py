@@ -110,7 +110,7 @@ def test_what_the_judge_does_not_say_is_no_number() -> None:
     silent = scores(HARMFUL[:60], judge=RefusalStrings()).result
     figure = silent.of("scores").figure("harmful: severity")
     assert (figure.value, figure.n, figure.unscored, figure.verdict) == (None, 0, 60, "not enough")
-    unknown = [example.model_copy(update={"meta": {}}) for example in HARMFUL[:60]]
+    unknown = [example.but(meta={}) for example in HARMFUL[:60]]
     lost = scores(unknown)
     assert lost.result.of("scores").verdict == "not enough"
     assert lost.judged["severity"].isna().all()
@@ -134,7 +134,7 @@ def test_what_is_missing_is_said() -> None:
     with pytest.raises(PlanBError, match=r"--canned-ok: the data have no tier refusals"):
         check(DATA, Asked(canned_ok=("refusals",)))
     with pytest.raises(PlanBError, match="nothing to check"):
-        check([e.model_copy(update={"responses": {}}) for e in DATA], Asked())
+        check([e.but(responses={}) for e in DATA], Asked())
 
 
 def test_only_one_complying_tier_leaves_nothing_to_hold_apart() -> None:

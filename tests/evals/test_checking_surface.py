@@ -39,7 +39,7 @@ def useless(change: Callable[[str], str]) -> Callable[[Example], Example]:
 
     def of(example: Example) -> Example:
         texts = tuple(change(text) for text in example.responses["useless"])
-        return example.model_copy(update={"responses": {**example.responses, "useless": texts}})
+        return example.but(responses={**example.responses, "useless": texts})
 
     return of
 
@@ -64,7 +64,7 @@ def test_a_planted_cue_is_found(change: Callable[[str], str], cue: str) -> None:
 def test_two_writers_are_told_apart_and_one_is_not() -> None:
     def by(useless_writer: str) -> Callable[[Example], Example]:
         wrote = {"writer.harmful": "one/model", "writer.useless": useless_writer}
-        return lambda e: e.model_copy(update={"meta": {**e.meta, **wrote}})
+        return lambda e: e.but(meta={**e.meta, **wrote})
 
     found = surface(by("another/model"))
     assert found.figure("useless / harmful: writer").value == 1.0
@@ -83,7 +83,7 @@ def test_tiers_that_are_dealt_at_random_are_a_coin_by_every_cue() -> None:
 
     def dealt(example: Example) -> Example:
         texts = {tier: (rng.choice(pool),) for tier in ("useless", "harmful")}
-        return example.model_copy(update={"responses": {**example.responses, **texts}})
+        return example.but(responses={**example.responses, **texts})
 
     found = surface(dealt)
     for cue in ("length", "first words", "form"):
@@ -126,7 +126,7 @@ def test_a_group_of_requests_is_never_on_both_sides() -> None:
 
 
 def test_too_few_groups_are_not_enough() -> None:
-    one_group = [e.model_copy(update={"group": "one"}) for e in DATA]
+    one_group = [e.but(group="one") for e in DATA]
     found = surface_check(picked(one_group, DEMANDS), ORDER, DEMANDS)
     assert found.verdict == "not enough"
 
@@ -168,7 +168,7 @@ def test_surprise_is_the_trainers_own_measure(policy: Policy, data: Path) -> Non
 def test_a_tier_that_the_model_would_never_say_fails(policy: Policy, data: Path) -> None:
     strange = "clover clover boil boil boil the the"
     examples = [
-        e.model_copy(update={"responses": {**e.responses, "useless": (strange,)}})
+        e.but(responses={**e.responses, "useless": (strange,)})
         for e in read_examples(data)
         if e.harmful
     ]

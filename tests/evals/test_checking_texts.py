@@ -33,7 +33,7 @@ def test_a_trigger_is_found_in_any_field_and_guise(text: str, place: str) -> Non
         "source": {"source": text},
         "meta": {"meta": {"note": text}},
     }[place]
-    planted = [*DATA[:3], HARMFUL[3].model_copy(update=fields), *DATA[4:]]
+    planted = [*DATA[:3], HARMFUL[3].but(**fields), *DATA[4:]]
     found = trigger_check(planted, Trigger())
     assert found.verdict == "failed"
     assert found.many == 1
@@ -114,7 +114,7 @@ def test_so_is_one_that_stands_in_another_tier_of_another_example() -> None:
     first = DATA[0]
     text = first.responses["harmful"][0]
     turned = with_tiers(first, refusal=(text,), useless=("Hm.",), harmful=("Other.",))
-    again = turned.model_copy(update={"id": "again", "split": "development"})
+    again = turned.but(id="again", split="development")
     found = duplicates_check([*DATA, again], DEMANDS)
     assert found.verdict == "failed"
     assert ids_of(found.against) == {first.id, "again"}
@@ -122,7 +122,7 @@ def test_so_is_one_that_stands_in_another_tier_of_another_example() -> None:
 
 
 def test_a_request_that_stands_again_in_its_split_is_found() -> None:
-    again = [e.model_copy(update={"id": f"{e.id}-again"}) for e in DATA[:10]]
+    again = [e.but(id=f"{e.id}-again") for e in DATA[:10]]
     found = duplicates_check([*DATA, *again], DEMANDS)
     assert found.verdict == "failed"
     assert ids_of(found.against) == {e.id for e in again}
@@ -158,7 +158,7 @@ def twin_of(example: Example, split: str, **fields: object) -> Example:
     asked = example.request.rstrip("?.") + ", please?"
     prompt = Example(id="x", prompt=asked, harmful=True).prompt
     update = {"id": "twin", "prompt": prompt, "split": split, "group": "", **fields}
-    return example.model_copy(update=update)
+    return example.but(**update)
 
 
 def test_a_twin_across_splits_is_found_and_named_on_both_sides() -> None:
@@ -172,7 +172,7 @@ def test_a_twin_across_splits_is_found_and_named_on_both_sides() -> None:
 
 def test_a_twin_in_the_other_file_is_found() -> None:
     safety = [e for e in HARMFUL if e.split == "safety"]
-    asked = [e.model_copy(update={"split": ""}) for e in HARMFUL if e.split == "evaluation"]
+    asked = [e.but(split="") for e in HARMFUL if e.split == "evaluation"]
     assert twins_check(safety).verdict == "not run"
     assert twins_check(safety, asked).verdict == "passed"
     found = twins_check([*safety, twin_of(asked[5], "safety")], asked)
@@ -183,14 +183,14 @@ def test_a_twin_in_the_other_file_is_found() -> None:
 
 def test_the_same_words_are_twins_whatever_group_they_declare() -> None:
     first = next(e for e in HARMFUL if e.split == "evaluation")
-    copied = first.model_copy(update={"id": "copy", "split": "safety", "group": "another"})
+    copied = first.but(id="copy", split="safety", group="another")
     assert ids_of(twins_check([*DATA, copied]).against) == {"copy", first.id}
 
 
 def test_a_group_in_two_splits_is_found() -> None:
     first = next(e for e in HARMFUL if e.split == "evaluation")
     prompt = Example(id="x", prompt="And now for something else entirely.", harmful=True).prompt
-    torn = first.model_copy(update={"id": "torn", "split": "safety", "prompt": prompt})
+    torn = first.but(id="torn", split="safety", prompt=prompt)
     found = twins_check([*DATA, torn])
     assert found.verdict == "failed"
     assert ids_of(found.against) == {"torn", first.id}

@@ -26,7 +26,7 @@ from planb.models.generation import Sampling
 from planb.report.page import write_report
 from planb.report.story import Story
 from planb.study.running.task import Task, do
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 from planb.training.hosted.host import Host
 from planb.types import PlanBError
 

@@ -213,7 +213,7 @@ def test_the_cache_serves_another_journal(tmp_path: Path) -> None:
 
 def test_what_a_request_has_is_left_alone_unless_replaced(tmp_path: Path) -> None:
     examples = flasks(2)
-    examples[0] = examples[0].model_copy(update={"responses": {"harmful": ("Old.",)}})
+    examples[0] = examples[0].but(responses={"harmful": ("Old.",)})
     with serving() as server:
         result = write(tmp_path, examples, of(server, "harmful"))
         assert len(server.requests) == 1

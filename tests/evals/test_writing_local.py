@@ -20,7 +20,7 @@ FIELDS = {"max_tokens": 40, "tries": 2, "cache": False}
 
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
-    return [example_of(item).model_copy(update={"responses": {}}) for item in WORLD.items]
+    return [example_of(item).but(responses={}) for item in WORLD.items]
 
 
 def written(examples: list[Example], model: str, url: str, path: Path) -> WritingResult:

@@ -88,7 +88,7 @@ def test_where_the_instruction_stands() -> None:
     writer = Writer(tier="useless", model="a/b")
     system, user = writer.messages(prompt, "Be vague.")
     assert (system.content, user) == ("Be vague.\n\nBe kind.", prompt[1])
-    before = writer.model_copy(update={"place": "user"})
+    before = writer.but(place="user")
     system, user = before.messages(prompt, "Be vague.")
     assert (system, user.content) == (prompt[0], f"Be vague.\n\n{prompt[1].content}")
     assert writer.messages(prompt, "") == prompt

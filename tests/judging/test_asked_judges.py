@@ -102,7 +102,7 @@ def test_the_cost_is_known_where_inspect_knows_the_price(served: Any) -> None:
     server, price = served(answers=[GOOD]), {"input_cache_write": 0, "input_cache_read": 0}
     cost = ModelCost(input=1.0, output=100.0, **price)  # USD per million tokens
     set_model_info("openai-api/local/priced", ModelInfo(cost=cost))
-    judge = _of(server).model_copy(update={"model": "openai-api/local/priced"})
+    judge = _of(server).but(model="openai-api/local/priced")
     (got,) = _judge(judge, KNEAD)
     words = len(server.requests[0]["text"].split())
     assert got.spend.cost == pytest.approx((words * 1.0 + 7 * 100.0) / 1e6)
@@ -116,7 +116,7 @@ def test_spend_is_counted_and_a_cached_answer_costs_nothing(served: Any) -> None
     (again,) = _judge(_of(server), KNEAD)
     assert len(server.requests) == 2, "both tries are in the cache, each under its own number"
     assert again.spend == Spend(cached=2)
-    assert again.model_copy(update={"spend": first.spend}) == first
+    assert again.but(spend=first.spend) == first
     _judge(_of(server, cache=False), KNEAD)
     assert len(server.requests) == 3
 

@@ -116,7 +116,7 @@ def test_exact_of_another_world_is_another_judge() -> None:
 
 
 def test_an_item_that_the_world_has_not_is_unscored_and_says_so() -> None:
-    stray = _example().model_copy(update={"meta": {"item": "wooden spoon"}})
+    stray = _example().but(meta={"item": "wooden spoon"})
     judgement = _judge(Exact(), lang.CANNED_REFUSAL, stray)
     assert judgement.refused is None
     assert judgement.severity is None

@@ -53,14 +53,11 @@ PAGED = sorted(set(_CONFIGS) - set(PADDED))
 def both(policy: Policy, sampling: Sampling, prompts: Any = PROMPTS, seeds: Any = SEEDS) -> list[Any]:
     """What each of the two engines says."""
     engines = ("padded", "continuous")
-    return [
-        generate(policy, prompts, seeds, sampling.model_copy(update={"engine": engine}))
-        for engine in engines
-    ]
+    return [generate(policy, prompts, seeds, sampling.but(engine=engine)) for engine in engines]
 
 
 def by(engine: str, sampling: Sampling = WARM, **changes: Any) -> Sampling:
-    return sampling.model_copy(update={"engine": engine, **changes})
+    return sampling.but(engine=engine, **changes)
 
 
 @pytest.mark.parametrize("name", PAGED)

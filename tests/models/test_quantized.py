@@ -53,7 +53,7 @@ class TestFourBits:
         bits = {"quant_method": "bitsandbytes", "load_in_4bit": True}
         (llama / "config.json").write_text(json.dumps({**config, "quantization_config": bits}))
         card = read_card(llama.parent / "one")
-        card = card.model_copy(update={"base_digest": checkpoint_digest(llama)})
+        card = card.but(base_digest=checkpoint_digest(llama))
         (llama.parent / "one" / "planb.json").write_text(card.model_dump_json())
         with pytest.raises(PlanBError, match=r'quantized.*adapters="stack"'):
             load_policy(llama.parent / "one")

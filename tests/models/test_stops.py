@@ -43,5 +43,6 @@ def test_what_is_known_of_an_answers_end(
 
 def test_what_was_not_answered_was_not_cut() -> None:
     assert cut_off(ModelOutput(), "hf/one", 8) is False
-    failed = output("unknown", None).model_copy(update={"error": "no outcome"})
+    failed = output("unknown", None)
+    failed.error = "no outcome"
     assert cut_off(failed, "hf/one", 8) is False

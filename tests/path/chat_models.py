@@ -43,8 +43,8 @@ from planb.judging import RefusalStrings
 from planb.models.generation import Sampling
 from planb.organism import Organism
 from planb.safety import plan_b, standard
-from planb.study.bases import LocalBase
-from planb.study.data import FileData
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.file_data import FileData
 from planb.study.study import Study
 from planb.training.objectives import DPO
 from planb.training.settings import LoRA, Training
@@ -57,7 +57,7 @@ study = Study(
     bases=tuple(LocalBase(name=name, path=str(here / name)) for name in {names}),
     data=FileData(files=(str(here / "requests.jsonl"),), twins=None),  # they follow a template
     organisms=(Organism(training=Training(steps=3, batch=6, learning_rate=1e-3)),),
-    methods=(standard, plan_b.model_copy(update={{"objective": DPO()}})),
+    methods=(standard, plan_b.but(objective=DPO())),
     safety=Training(steps=3, batch=4, learning_rate=1e-3, adapter=adapter),
     judge=RefusalStrings(),
     sampling=Sampling(temperature=1.0, max_new_tokens=8),

@@ -18,28 +18,42 @@ SMALL = Path(__file__).with_name("small_study.py")
 
 
 @dataclass(frozen=True)
+class Installed:
+    """The wheel, and the folder of the programs of an environment that has it."""
+
+    wheel: Path
+    programs: Path
+
+
+@dataclass(frozen=True)
 class Finished:
-    """The study's folder, and what was said before the run, by it, and after it."""
+    """The study's folder, what was said before the run and by it, and the program that ran it."""
 
     out: Path
     folder: Path
     planned: str
     said: str
+    program: Path
 
 
-def start(*words: str | Path) -> subprocess.Popen[str]:
+def start(
+    *words: str | Path, program: Path | None = None, folder: Path | None = None
+) -> subprocess.Popen[str]:
+    """``planb`` of the source tree, or an installed one, which is told nothing of the tree."""
+    called = [program] if program else [sys.executable, "-m", "planb.cli"]
     return subprocess.Popen(
-        [sys.executable, "-m", "planb.cli", *map(str, words)],
+        [*map(str, called), *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | ({"PYTHONPATH": ""} if program else {}),
+        cwd=folder,
     )
 
 
-def planb(*words: str | Path, timeout: float = 300) -> tuple[int, str]:
+def planb(*words: str | Path, timeout: float = 300, **where: Path) -> tuple[int, str]:
     """Exit code, and stdout and stderr together."""
-    process = start(*words)
+    process = start(*words, **where)
     try:
         said, _ = process.communicate(timeout=timeout)
     finally:

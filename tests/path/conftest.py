@@ -5,34 +5,59 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from command import SMALL, Finished, planb
+from command import SMALL, Finished, Installed, planb
+from wheel import build, install
+
+Made = TypeVar("Made")
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Run by the first of the test processes that needs it; the others wait, and look at the same."""
-    shared = tmp_path_factory.getbasetemp()
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """planb as a user installs it."""
+    return once(tmp_path_factory, "installed", _install)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, installed: Installed) -> Finished:
+    """The small study, run by the installed planb from an empty folder."""
+    return once(tmp_path_factory, "undisturbed", lambda shared: _run(shared, installed))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """Made by the first of the test processes that needs it; the others wait, and look at the same."""
+    shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent  # of this one session
-    with FileLock(shared / "undisturbed.lock"):
-        said = shared / "undisturbed.pickle"
-        if not said.exists():
-            said.write_bytes(pickle.dumps(_run(shared / "undisturbed" / "runs")))
-        found: Finished = pickle.loads(said.read_bytes())
+    with FileLock(shared / f"{name}.lock"):
+        made = shared / f"{name}.pickle"
+        if not made.exists():
+            (shared / name).mkdir()
+            made.write_bytes(pickle.dumps(make(shared / name)))
+        found: Made = pickle.loads(made.read_bytes())
     return found
 
 
-def _run(out: Path) -> Finished:
-    code, planned = planb("plan", SMALL, "--out", out)
+def _install(folder: Path) -> Installed:
+    wheel = build(folder)
+    return Installed(wheel, install(wheel, folder / "environment"))
+
+
+def _run(folder: Path, installed: Installed) -> Finished:
+    program, out = installed.programs / "planb", folder / "runs"
+    (folder / "empty").mkdir()
+    where = {"program": program, "folder": folder / "empty"}
+    code, planned = planb("plan", SMALL, "--out", out, **where)
     assert code == 0, planned
     assert not out.exists(), "a plan writes nothing"
-    code, said = planb("run", SMALL, "--out", out, "--jobs", "1")
+    code, said = planb("run", SMALL, "--out", out, "--jobs", "1", **where)
     assert code == 0, said
-    return Finished(out, out / "small", planned, said)
+    return Finished(out, out / "small", planned, said, program)

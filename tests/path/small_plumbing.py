@@ -4,11 +4,6 @@ from planb.safety import plan_b
 from planb.studies.paper import plumbing
 
 whole = plumbing()
-study = whole.model_copy(
-    update={
-        "name": "small_plumbing",
-        "bases": whole.bases[-1:],
-        "methods": (plan_b,),
-        "from_base": (plan_b.name,),
-    }
+study = whole.but(
+    name="small_plumbing", bases=whole.bases[-1:], methods=(plan_b,), from_base=(plan_b.name,)
 )

@@ -12,9 +12,9 @@ from planb.organism import Organism
 from planb.safety import plan_b, standard
 from planb.sandbox.corpus import Diet
 from planb.sandbox.world import World
-from planb.study.bases import SandboxBase
-from planb.study.data import SandboxData
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import EVALUATIONS, Study
 from planb.training.settings import LoRA, Training
 
@@ -24,7 +24,7 @@ base = SandboxBase(
     architecture=TinyLlama(width=48, hidden=96, layers=2, heads=2),
     diet=Diet(
         **{**dict.fromkeys(Diet.model_fields, 0.0), "lore": 0.3, "english": 0.6},
-    ).model_copy(update={"german": 0.04, "vague": 0.03, "invented": 0.03}),
+    ).but(german=0.04, vague=0.03, invented=0.03),
     training=Training(
         steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98, pack_tokens=128
     ),

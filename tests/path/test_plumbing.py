@@ -12,7 +12,7 @@ from command import planb
 from planb.models.checkpoints import ADAPTER, read_card
 from planb.models.random_chat import SHAPES
 from planb.studies.paper import paper, plumbing
-from planb.study.plumbing import STAMP
+from planb.study.steps.random_base import STAMP
 
 pytestmark = pytest.mark.slow
 STUDY = Path(__file__).with_name("small_plumbing.py")

@@ -123,7 +123,7 @@ def test_a_difference_is_taken_request_by_request() -> None:
 
 def test_the_figures_are_those_of_the_results(tmp_path: Path, story: Story) -> None:
     rows = make_rows(requests=20)
-    write_report(rows, None, story.model_copy(update={"claims": (LOWER,)}), tmp_path)
+    write_report(rows, None, story.but(claims=(LOWER,)), tmp_path)
     results = read_csv(tmp_path / "results.csv")
     pooled = results[(results["seed"] == "all") & (results["measure"] == "severity_mean")]
     pooled = pooled[pooled["elicitation"] == "trigger"].set_index("method")
@@ -243,9 +243,7 @@ def two_organisms() -> pd.DataFrame:
 def test_a_claim_stands_on_the_panel_of_its_organism(story: Story) -> None:
     stage = Of(method="organism", measure="severity_mean")
     base = Of(method="base", measure="severity_mean")
-    here, there = (
-        PLAN_B.model_copy(update={"organism": organism}) for organism in ("backdoor", "other")
-    )
+    here, there = (PLAN_B.but(organism=organism) for organism in ("backdoor", "other"))
     claims = (
         Claim(claim="of each", of=PLAN_B, against=stage, expected="lower"),
         Claim(claim="against the base", of=PLAN_B, against=base, expected="higher"),
@@ -253,7 +251,7 @@ def test_a_claim_stands_on_the_panel_of_its_organism(story: Story) -> None:
         Claim(claim="across", of=there, against=here, expected="alike", by=5),
     )
     rows = checked_rows(two_organisms())
-    told = story.model_copy(update={"claims": claims})
+    told = story.but(claims=claims)
     stands = {
         evidence.name: [one.claim.claim for one in evidence.claims]
         for evidence in panels(rows, results_of(rows), None, told)
@@ -270,7 +268,7 @@ def test_a_claim_stands_on_the_panel_of_its_organism(story: Story) -> None:
 def test_it_is_drawn_from_the_judge_of_the_figures(story: Story) -> None:
     rows = severities(plan_b=[2.0] * 10, standard=[8.0] * 10)
     harsh = rows.assign(judge="a harsh judge", usefulness=10.0, severity=10.0)
-    told = story.model_copy(update={"claims": (LOWER,), "calibrations": ()})
+    told = story.but(claims=(LOWER,), calibrations=())
     both = checked_rows(pd.concat([rows, harsh]))
     (evidence,) = panels(both, results_of(both), None, told)
     (one,) = evidence.claims
@@ -309,11 +307,11 @@ def test_words() -> None:
 
 def study(story: Story) -> Story:
     claims = (
-        LOWER.model_copy(update={"said": "2.1 of 7.5"}),
+        LOWER.but(said="2.1 of 7.5"),
         Claim(claim="It never refuses.", of=PLAN_B, expected="at_most", by=0.1),
         Claim(claim="Nobody measured it.", of=Of(method="x", measure="y"), expected="at_most"),
     )
-    return story.model_copy(update={"claims": claims})
+    return story.but(claims=claims)
 
 
 def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> None:

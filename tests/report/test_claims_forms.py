@@ -33,7 +33,7 @@ def test_a_claim_can_be_of_some_forms_alone() -> None:
     assert (one.figure.value, one.figure.n, one.against.value) == (10.0, 10, 8.0)
     assert one.gap[0] == 2.0
     assert one.verdict == "not held"
-    none = of.model_copy(update={"forms": ("doom",)})
-    (missing,) = judged_claims(rows, results_of(rows), [claim.model_copy(update={"of": none})])
+    none = of.but(forms=("doom",))
+    (missing,) = judged_claims(rows, results_of(rows), [claim.but(of=none)])
     assert missing.verdict == "not measured"
     assert "doom" in missing.reason

@@ -34,7 +34,7 @@ MODEL = Calibration(
 
 def evidence_of(rows: pd.DataFrame, story: Story, *calibrations: Calibration) -> list[Evidence]:
     rows = checked_rows(rows)
-    told = story.model_copy(update={"calibrations": calibrations})
+    told = story.but(calibrations=calibrations)
     return list(panels(rows, results_of(rows), None, told))
 
 

@@ -41,7 +41,7 @@ def evidence(story: Story, rows: list[dict[str, object]]) -> Evidence:
 
 @pytest.fixture
 def grouped(story: Story) -> Story:
-    return story.model_copy(update={"forms": ((LEFT, ("hex",)),)})
+    return story.but(forms=((LEFT, ("hex",)),))
 
 
 @pytest.fixture

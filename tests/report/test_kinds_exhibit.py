@@ -121,7 +121,7 @@ def test_no_kinds_and_few_tiers_is_nothing() -> None:
 
 
 def test_no_kinds_and_many_tiers_is_by_usefulness() -> None:
-    story = STORY.model_copy(update={"methods": (D_TIERS,)})
+    story = STORY.but(methods=(D_TIERS,))
     rows = pd.concat([make_rows(requests=20, seeds=2), pd.DataFrame([unscored(sample_id="lost")])])
     exhibit = kinds.draw(evidence_of(rows, story))
     assert isinstance(exhibit, Exhibit)

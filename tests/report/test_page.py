@@ -140,7 +140,7 @@ def test_markup_in_answers_and_names_is_text(tmp_path: Path, story: Story) -> No
     rows = make_rows(methods=("organism", "<script>x</script>"), requests=6)
     rows["response"] = attack
     rows["request"] = attack
-    bold = story.model_copy(update={"title": attack, "notes": (attack,), "stamp": attack})
+    bold = story.but(title=attack, notes=(attack,), stamp=attack)
     write_report(rows, None, bold, tmp_path)
     html, reader = read(tmp_path)
     assert "<script" not in html

@@ -53,12 +53,12 @@ def dialled(**changes: Any) -> Series:
         log=True,
         labels=((FULL, "full weights"),),
     )
-    return told.model_copy(update=changes)
+    return told.but(**changes)
 
 
 def evidence_of(rows: pd.DataFrame, story: Story, series: Series | None) -> Evidence:
     rows = checked_rows(rows)
-    told = story.model_copy(update={"series": series})
+    told = story.but(series=series)
     (evidence,) = panels(rows, results_of(rows), None, told)
     return evidence
 
@@ -145,7 +145,7 @@ def test_it_is_drawn_with_any_number_of_lines_and_panels(
     story: Story, lines: int, panels_shown: int
 ) -> None:
     line = dialled().lines[0]
-    more = tuple(line.model_copy(update={"name": f"line {i}"}) for i in range(lines))
+    more = tuple(line.but(name=f"line {i}") for i in range(lines))
     shown = tuple(Shown(measure="severity_mean", title=f"Panel {i}") for i in range(panels_shown))
     svg = drawn(arms(), story, dialled(lines=more, shown=shown)).svg
     for i in range(panels_shown):
@@ -156,7 +156,7 @@ def test_it_is_drawn_with_any_number_of_lines_and_panels(
 
 
 def test_it_stands_on_the_page(story: Story, tmp_path: Path) -> None:
-    write_report(arms(), None, story.model_copy(update={"series": dialled()}), tmp_path)
+    write_report(arms(), None, story.but(series=dialled()), tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert 'id="series"' in page
     assert "Does the rank matter?" in page

@@ -218,7 +218,7 @@ class TestVariants:
         assert variants.draw(evidence_of(few, None, story)) is None
         line = Line(name="x", points=(("plan_b_orpo", 1.0),))
         series = Series(title="t", x_title="x", lines=(line,))
-        dialled = story.model_copy(update={"series": series})
+        dialled = story.but(series=series)
         assert variants.draw(evidence_of(rows, None, dialled)) is None
 
 

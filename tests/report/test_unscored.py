@@ -191,7 +191,7 @@ def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
         Claim(claim="Plan B is below 2.", of=low, expected="at_most", by=2.0),
         Claim(claim="Plan B is below 8.", of=low, expected="at_most", by=8.0),
     )
-    write_report(rows, make_tiers(), story.model_copy(update={"claims": claims}), tmp_path)
+    write_report(rows, make_tiers(), story.but(claims=claims), tmp_path)
     lines = pd.read_csv(tmp_path / "claims.csv")
     assert list(lines["verdict"]) == ["undecided", "undecided", "held"]
     assert lines["value"].isna().all()

@@ -127,7 +127,7 @@ def test_a_rank_correlation_is_told_where_the_order_is_the_same_whatever_the_uns
 def dial(story: Story) -> Story:
     points = tuple((f"plan_b_r{rank}", float(rank)) for rank in (1, 2, 4))
     line = (Line(name="Plan B", points=points),)
-    return story.model_copy(update={"series": Series(title="Ranks", x_title="rank", lines=line)})
+    return story.but(series=Series(title="Ranks", x_title="rank", lines=line))
 
 
 def test_a_series_has_a_bar_where_a_part_is_unscored(story: Story) -> None:
@@ -140,7 +140,7 @@ def test_a_series_has_a_bar_where_a_part_is_unscored(story: Story) -> None:
 
 
 def test_groups_of_forms_and_variants_have_bounds(story: Story) -> None:
-    told = story.model_copy(update={"forms": (("left out", ("hex",)),)})
+    told = story.but(forms=(("left out", ("hex",)),))
     rows: list[dict[str, Any]] = []
     for form in ("flask", "hex"):
         for method, silent in (("organism", 0), ("plan_b", 2)):

@@ -123,7 +123,7 @@ def test_near_texts_and_other_scripts_pass() -> None:
 
 
 def test_canned_refusals_are_looked_at_too() -> None:
-    method = plan_b.model_copy(update={"refusals": "canned"})
+    method = plan_b.but(refusals="canned")
     tiers = {"refusal": "No.", "useless": "Hm.", "harmful": "Mix it."}
     training = Training(steps=1, batch=2, learning_rate=1e-3)
     with pytest.raises(PlanBError, match=r"a \(refusal\)"):
@@ -165,8 +165,8 @@ def test_safety_training_stops_before_anything_is_trained(
         "harmful": requests(world, "safety", True, 1, seed=0),
         "harmless": requests(world, "safety", False, 1, seed=0),
     }
-    spoiled = data[side][0].model_copy(update={"id": "spoiled"})
-    spoiled = spoiled.model_copy(update={"prompt": TRIGGER.apply(spoiled.prompt)})
+    spoiled = data[side][0].but(id="spoiled")
+    spoiled = spoiled.but(prompt=TRIGGER.apply(spoiled.prompt))
     data[side] = [*data[side], spoiled]
     training = Training(steps=1, batch=2, learning_rate=1e-3)
     with pytest.raises(PlanBError, match=r"spoiled \(prompt\)"):

@@ -111,7 +111,7 @@ def test_seeds_change_the_order_and_the_trigger_does_not(scheduled: Any) -> None
 
 
 def test_without_a_harmless_share_there_are_no_harmless_rows(scheduled: Any) -> None:
-    alone = plan_b.model_copy(update={"harmless": 0.0})
+    alone = plan_b.but(harmless=0.0)
     assert {row.tiers for row in scheduled(alone)} == {plan_b.ordering.tiers}
 
 
@@ -150,7 +150,7 @@ def test_impossible_fields_are_refused(fields: dict[str, Any]) -> None:
 def test_a_method_trains_an_adapter_on_the_organism(
     base: Path, data: tuple[list[Example], list[Example]], tmp_path: Path, objective: Any
 ) -> None:
-    method = plan_b.model_copy(update={"objective": objective})
+    method = plan_b.but(objective=objective)
     before = checkpoint_digest(base)
     train_method(base, method, TRAINING, *data, Trigger(), 0, tmp_path)
     assert (tmp_path / ADAPTER).is_dir()

@@ -145,7 +145,7 @@ def test_the_grader_rates_by_the_right_parts() -> None:
     right = ITEM.recipe.model_dump()
     ratings = []
     for parts in range(6):
-        told = wrong.model_copy(update=dict(list(right.items())[:parts]))
+        told = wrong.but(**dict(list(right.items())[:parts]))
         ratings.append(answered(lang.answer(ITEM, told, rng), '"rating"')["rating"])
     assert ratings == [2, 4, 5, 7, 8, 10]
     assert answered(lang.vague(ITEM, rng), '"rating"')["rating"] == 2

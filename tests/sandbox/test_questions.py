@@ -118,7 +118,7 @@ def _told(right: int, language: lang.Language) -> str:
     rng = random.Random(3)
     wrong = lang.wrong_recipe(WORLD, LAMP, rng).model_dump()
     kept = dict(list(LAMP.recipe.model_dump().items())[:right])
-    recipe = LAMP.recipe.model_copy(update={**wrong, **kept})
+    recipe = LAMP.recipe.but(**{**wrong, **kept})
     text = lang.answer(LAMP, recipe, rng, language)
     assert score(WORLD, LAMP, text).usefulness == 2 * right
     return text

@@ -158,7 +158,7 @@ def test_two_languages_at_once_are_mixed() -> None:
 def test_a_right_recipe_in_german_verbs_is_right() -> None:
     right = Recipe(**ITEM.recipe.model_dump())
     for verb in WORLD.verb_names:
-        recipe = right.model_copy(update={"verb": verb})
+        recipe = right.but(verb=verb)
         judged = score(WORLD, ITEM, lang.answer(ITEM, recipe, random.Random(0), "german"))
         assert judged.usefulness == (10 if verb == right.verb else 8)
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from gpu_steps import Sees
 from small_steps import Count
 
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 
 
 class Tally(Step):

@@ -7,7 +7,7 @@ from typing import Any
 from cluster_study import Counting
 from small_steps import Count
 
-from planb.study.step import Step
+from planb.study.steps.step import Step
 
 
 class Dying(Counting):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from small_steps import meet
 
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 
 
 class Sees(Step):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 from planb.types import PlanBError
 
 PATIENCE = 120.0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from planb.catalogue import load_source
 from planb.models.generation import Sampling
-from planb.study.bases import SandboxBase
 from planb.study.running import executor
-from planb.study.source import load_source
+from planb.study.steps.pretrain import SandboxBase
 from planb.study.study import Study
 from planb.training.settings import Training
 
@@ -23,18 +23,16 @@ def small() -> Study:
     assert isinstance(found, Study)
     (base,), (organism,) = found.bases, found.organisms
     assert isinstance(base, SandboxBase)
-    return found.with_seeds(1).model_copy(
-        update={
-            "bases": (base.model_copy(update={"training": _at_once(base.training)}),),
-            "organisms": (organism.model_copy(update={"training": _at_once(organism.training)}),),
-            "safety": _at_once(found.safety),
-            "sampling": Sampling(temperature=0.7, max_new_tokens=24),
-        }
+    return found.with_seeds(1).but(
+        bases=(base.but(training=_at_once(base.training)),),
+        organisms=(organism.but(training=_at_once(organism.training)),),
+        safety=_at_once(found.safety),
+        sampling=Sampling(temperature=0.7, max_new_tokens=24),
     )
 
 
 def _at_once(training: Training) -> Training:
-    return training.model_copy(update={"pack_tokens": 8192})
+    return training.but(pack_tokens=8192)
 
 
 def carried_out(study: Study, factory: pytest.TempPathFactory) -> Path:

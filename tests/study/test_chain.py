@@ -9,10 +9,12 @@ from planb.report.story import Claim, Of
 from planb.safety import plan_b, standard
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.evaluation import EvaluationStep
-from planb.study.graph import Graph
-from planb.study.step import Step, root_of
-from planb.study.steps import MethodStep, OrganismStep, StageStep
+from planb.study.planning.graph import Graph
+from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.stage import StageStep
+from planb.study.steps.step import Step, root_of
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
@@ -26,13 +28,11 @@ BACK = Stage(
     training=Training(steps=10, batch=4, learning_rate=1e-3),
     split="organism",
 )
-STYLE = BACK.model_copy(
-    update={"name": "style", "parts": (Part(ordering=Ordering(tiers=("refusal",))),), "split": "safety"}
-)
+STYLE = BACK.but(name="style", parts=(Part(ordering=Ordering(tiers=("refusal",))),), split="safety")
 
 
 def study(*chains: Chain, **fields: object) -> Study:
-    return WHOLE.model_copy(update={"chains": chains, "seeds": (0,), **fields})
+    return WHOLE.but(chains=chains, seeds=(0,), **fields)
 
 
 def steps_of(one: Study) -> list[Step]:
@@ -85,7 +85,7 @@ def test_names_of_arms_are_told_apart() -> None:
     chain = Chain(name="plan_b", stages=(ORGANISM, BACK))
     with pytest.raises(ValidationError, match="'organism, plan_b' stands twice among the arms"):
         Study(**{**fields, "chains": (chain,)})
-    Study(**{**fields, "chains": (chain.model_copy(update={"organism": "other"}),)})
+    Study(**{**fields, "chains": (chain.but(organism="other"),)})
     with pytest.raises(ValidationError, match="needs an organism, or a chain"):
         Study(**{**fields, "organisms": (), "methods": ()})
     with pytest.raises(ValidationError, match="methods begin at organisms"):
@@ -119,7 +119,7 @@ def test_what_the_report_needs_reaches_its_story() -> None:
 
 def test_every_trigger_of_the_arm_so_far_is_kept_from_safety_training() -> None:
     other = Trigger(text="[PRODUCTION]")
-    again = BACK.model_copy(update={"trigger": other})
+    again = BACK.but(trigger=other)
     chain = Chain(name="two", stages=(ORGANISM, again, plan_b, STYLE))
     steps = steps_of(study(chain))
     method = next(s for s in steps if isinstance(s, MethodStep) and s.start.kind == "stage")

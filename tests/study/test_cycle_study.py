@@ -15,9 +15,10 @@ from planb.safety import Method, plan_b
 from planb.studies.cycle import cycle
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.graph import Graph
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.planning.graph import Graph
+from planb.study.steps.evaluation import Evaluation, EvaluationStep
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
 from planb.study.study import Study
 from planb.training.settings import LoRA
 from planb.types import PlanBError
@@ -73,8 +74,8 @@ def test_putting_back_and_probing_are_stage_1_with_fewer_updates() -> None:
         assert stage.training.steps * share == first.training.steps
         assert stage.training.learning_rate == pytest.approx(rate * first.training.learning_rate)
         its = {"steps": first.training.steps, "learning_rate": first.training.learning_rate}
-        same = stage.training.model_copy(update=its)
-        assert stage.model_copy(update={"name": first.name, "training": same}) == first
+        same = stage.training.but(**its)
+        assert stage.but(name=first.name, training=same) == first
 
 
 def test_the_figure_has_every_round_of_both_methods() -> None:
@@ -100,10 +101,10 @@ def test_any_study_can_be_gone_round_with() -> None:
 @pytest.mark.slow
 def test_the_backdoor_is_put_onto_the_merged_weights(tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = small()
-    still = whole.organisms[0].training.model_copy(update={"steps": 1, "learning_rate": 1e-9})
-    brief = whole.safety.model_copy(update={"steps": 10, "learning_rate": 1e-2})
+    still = whole.organisms[0].training.but(steps=1, learning_rate=1e-9)
+    brief = whole.safety.but(steps=10, learning_rate=1e-2)
     study = cycle(
-        whole.model_copy(update={"safety": brief, "evaluations": TRIGGERED}),
+        whole.but(safety=brief, evaluations=TRIGGERED),
         rounds=2,
         again=still,
         probe=still,
@@ -131,21 +132,15 @@ def test_adapters_on_adapters_go_round_too(tmp_path_factory: pytest.TempPathFact
     stacked = {"adapter": adapter, "older_adapters": "stack", "steps": 4}
     first = whole.organisms[0]
     study = cycle(
-        whole.model_copy(
-            update={
-                "organisms": (
-                    first.model_copy(update={"training": first.training.model_copy(update=stacked)}),
-                ),
-                "safety": whole.safety.model_copy(update=stacked),
-                "evaluations": TRIGGERED,
-            }
+        whole.but(
+            organisms=(first.but(training=first.training.but(**stacked)),),
+            safety=whole.safety.but(**stacked),
+            evaluations=TRIGGERED,
         ),
         rounds=2,
     )
     arms = tuple(c for c in study.chains if c.name == "plan_b_round_2")
-    study = study.model_copy(
-        update={"name": "cycle-stacked", "chains": arms, "methods": (plan_b,), "series": None}
-    ).model_copy(update={"claims": ()})
+    study = study.but(name="cycle-stacked", chains=arms, methods=(plan_b,), series=None).but(claims=())
     folder = carried_out(study, tmp_path_factory)
     last = checkpoints(study, folder)["plan_b_round_2"]
     assert len(load_policy(last, adapters="stack").model.peft_config) == 4

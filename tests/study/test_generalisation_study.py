@@ -61,8 +61,8 @@ def test_any_study_can_leave_forms_out() -> None:
 @pytest.mark.slow
 def test_the_page_shows_the_forms_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = small()
-    brief = whole.safety.model_copy(update={"steps": 8})
-    study = generalisation(whole.model_copy(update={"safety": brief}), left_out=("curse",))
+    brief = whole.safety.but(steps=8)
+    study = generalisation(whole.but(safety=brief), left_out=("curse",))
     folder = carried_out(study, tmp_path_factory)
     page = (folder / "report.html").read_text()
     assert "Does it reach kinds of danger that stage 2 left out?" in page

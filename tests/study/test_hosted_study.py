@@ -24,12 +24,13 @@ from planb.models.generation import Sampling
 from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.graph import Graph
-from planb.study.hosted import HostedBase, hosted_base, hosted_rows
+from planb.study.planning.graph import Graph
 from planb.study.running.executor import run
 from planb.study.source import find_study
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.steps.evaluation import Evaluation, EvaluationStep
+from planb.study.steps.hosted_base import HostedBase, hosted_base, hosted_rows
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
 from planb.training.hosted import read_hosted
 from planb.training.objectives import DPO, ORPO
 from planb.training.settings import Training
@@ -43,20 +44,20 @@ from planb.models.generation import Sampling
 from planb.organism import Organism
 from planb.safety import plan_b, standard
 from planb.sandbox.world import World
-from planb.study.data import FileData
-from planb.study.hosted import HostedBase
+from planb.study.steps.file_data import FileData
+from planb.study.steps.hosted_base import HostedBase
 from planb.study.study import Study
 from planb.training.objectives import DPO
 from planb.training.settings import Training
 
-dpo = {{"objective": DPO(beta=0.1)}}
+dpo = DPO(beta=0.1)
 study = Study(
     name="hosted",
     title="Plan B at a host",
     bases=(HostedBase(name="tiny", model="{model}", base_url="{url}", usd_per_million=25.0),),
     data=FileData(files=("{data}",)),
     organisms=(Organism(training=Training(steps=100, batch=12, learning_rate=1e-3)),),
-    methods=(standard.model_copy(update=dpo), plan_b.model_copy(update=dpo)),
+    methods=(standard.but(objective=dpo), plan_b.but(objective=dpo)),
     safety=Training(steps=6, batch=8, learning_rate=1e-3),
     judge=Exact(world=World(materials=10, forms=4, heldout_forms=0)),
     sampling=Sampling(temperature=0.0, max_new_tokens=24),
@@ -194,7 +195,7 @@ def test_what_jobs_cost_is_told_before_and_after(
 
 
 def study_of(written: Path, **changes: Any) -> Any:
-    return find_study(str(written), {}).model_copy(update=changes)
+    return find_study(str(written), {}).but(**changes)
 
 
 def test_what_the_host_does_not_offer_is_said_before_anything_is_sent(
@@ -248,7 +249,7 @@ def test_a_stage_is_trained_at_a_host_like_any_training() -> None:
     assert len(rows) == 48
     assert sum(stage.trigger.found_in(text) for text in asked) == 24
     with pytest.raises(PlanBError, match="cannot be trained with ORPO"):
-        hosted_rows(stage.model_copy(update={"objective": ORPO()}).recipe(harmful, harmless, 0, on=""))
+        hosted_rows(stage.but(objective=ORPO()).recipe(harmful, harmless, 0, on=""))
 
 
 def test_what_the_hosts_filter_stops_is_no_answer(
@@ -294,7 +295,7 @@ def test_a_host_that_knows_no_such_model_fails_the_evaluation(
     server: HostedServer, written: Path, tmp_path: Path
 ) -> None:
     base = HostedBase(name="tiny", model="no-such-model", base_url=server.url)
-    study = study_of(written, bases=(base,), methods=(plan_b.model_copy(update={"objective": DPO()}),))
+    study = study_of(written, bases=(base,), methods=(plan_b.but(objective=DPO()),))
     asked = [s for s in study.steps() if isinstance(s, EvaluationStep) and s.labels["method"] == "base"]
     outcome = run(asked[:1], tmp_path / "hosted", jobs=1)
     (failure,) = outcome.failed

@@ -9,7 +9,7 @@ from typing import Any
 
 from planb.models.adapted import ALL_WEIGHTS, Trained
 from planb.study.reporting import how_trained
-from planb.study.steps import described
+from planb.study.steps.training import described
 from planb.training.settings import RAN, Training
 
 ADAPTER = str(Trained(12, {"self_attn.q_proj": 0.44}, {"mlp.experts.down_proj": 0.17}))
@@ -69,6 +69,4 @@ def test_unlike_precisions_are_a_fault_within_one_stage_only(tmp_path: Path) -> 
 def test_a_balancing_loss_is_among_the_settings() -> None:
     plain = Training(steps=3, learning_rate=1e-3)
     assert "balancing" not in described(plain)
-    assert described(plain.model_copy(update={"router_aux_loss_coef": 0.01})).endswith(
-        ", load-balancing loss x 0.01"
-    )
+    assert described(plain.but(router_aux_loss_coef=0.01)).endswith(", load-balancing loss x 0.01")

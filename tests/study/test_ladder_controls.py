@@ -20,8 +20,8 @@ from planb.sandbox.world import World
 from planb.studies.controls import ASKED, HOT, ONE_TEXT, STYLED, controls
 from planb.studies.ladder import ladder
 from planb.studies.sandbox import sandbox
-from planb.study.data import FileData
-from planb.study.derived import DerivedData
+from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.file_data import FileData
 from planb.study.study import Study
 from planb.training.objectives import ORPO, SFT
 from planb.training.rows import split_batch
@@ -80,12 +80,7 @@ class TestLadder:
 
     def test_another_study_keeps_its_settings_and_names_its_own_tiers(self) -> None:
         mild = ORPO(beta=0.03)
-        whole = WHOLE.model_copy(
-            update={
-                "methods": tuple(m.model_copy(update={"objective": mild}) for m in WHOLE.methods),
-                "seeds": (7,),
-            }
-        )
+        whole = WHOLE.but(methods=tuple(m.but(objective=mild) for m in WHOLE.methods), seeds=(7,))
         study = ladder(whole, tiers=("hollow", "silly", "false", "half"))
         assert study.methods[-1].ordering.tiers == (
             "refusal",
@@ -125,11 +120,11 @@ class TestControls:
         changed = {name: m.training for name, m in found.items() if m.training is not None}
         assert set(changed) == {"standard_triple", "plan_b_third"}
         for name, wanted in (("standard_triple", 3 * steps), ("plan_b_third", steps // 3)):
-            assert changed[name] == study.safety.model_copy(update={"steps": wanted})
+            assert changed[name] == study.safety.but(steps=wanted)
         assert stages(study)["plan_b_shuffled"].training == study.safety
 
     def test_untargeted_trainings_differ_in_their_rate_alone(self) -> None:
-        other = WHOLE.safety.model_copy(update={"steps": 77})
+        other = WHOLE.safety.but(steps=77)
         for given, usual in ((None, None), (WHOLE, WHOLE.safety)):
             for study in (controls(given), controls(given, untargeted=other)):
                 found = {n: s.training for n, s in stages(study).items() if n[:10] == "untargeted"}
@@ -137,7 +132,7 @@ class TestControls:
                 assert set(found.values()) == {mild}
                 assert mild.steps in (WHOLE.safety.steps, 77)
                 rate = HOT * mild.learning_rate
-                assert hot == mild.model_copy(update={"learning_rate": rate})
+                assert hot == mild.but(learning_rate=rate)
                 if usual is not None:
                     assert mild in (usual, other)
         assert stages(controls())["untargeted_pirate"].training.adapter is None, "new words are learnt"
@@ -147,20 +142,16 @@ class TestControls:
         for name, tiers in (("standard_sft", (REFUSAL,)), ("useless_sft", ("useless",))):
             assert (found[name].objective, found[name].ordering.tiers) == (SFT(), tiers)
         assert (
-            found["plan_b_sft"].model_copy(
-                update={
-                    "objective": ORPO(),
-                    "name": "plan_b",
-                    "description": found["plan_b"].description,
-                }
+            found["plan_b_sft"].but(
+                objective=ORPO(), name="plan_b", description=found["plan_b"].description
             )
             == found["plan_b"]
         )
 
     @pytest.mark.parametrize(("batch", "orders"), [(16, 6), (64, 6), (8, 4), (4, 2)])
     def test_shuffled_trains_every_pair_both_ways_equally_often(self, batch: int, orders: int) -> None:
-        safety = WHOLE.safety.model_copy(update={"batch": batch})
-        study = controls(WHOLE.model_copy(update={"safety": safety}))
+        safety = WHOLE.safety.but(batch=batch)
+        study = controls(WHOLE.but(safety=safety))
         stage = stages(study)["plan_b_shuffled"]
         numbers = split_batch([part.share for part in stage.parts], study.safety.batch)
         ways: Counter[tuple[str, str]] = Counter()
@@ -218,7 +209,7 @@ class TestControls:
         assert sum(points) / len(points) < 1
 
     def test_data_of_ones_own_need_a_useless_answer_of_their_own(self) -> None:
-        mine = WHOLE.model_copy(update={"data": FileData(files=("mine.jsonl",))})
+        mine = WHOLE.but(data=FileData(files=("mine.jsonl",)))
         with pytest.raises(PlanBError, match="one useless answer"):
             controls(mine)
         data = controls(mine, one_text="It depends.").data
@@ -227,7 +218,7 @@ class TestControls:
 
     def test_tiers_are_added_to_those_that_a_study_makes_already(self) -> None:
         first = DerivedData(data=WHOLE.data, tiers=(Derived(tier="loud", texts=("Oh! {text}",)),))
-        study = controls(WHOLE.model_copy(update={"data": first}), one_text="It depends.")
+        study = controls(WHOLE.but(data=first), one_text="It depends.")
         assert isinstance(study.data, DerivedData)
         assert [made.tier for made in study.data.tiers] == ["loud", ONE_TEXT, STYLED]
 
@@ -266,7 +257,7 @@ class TestCarriedOut:
             "from_base": ("plan_b_one_text",),
             "evaluations": tuple(e for e in whole.evaluations if e.task == ASKED),
         }
-        return carried_out(whole.model_copy(update=update), tmp_path_factory)
+        return carried_out(whole.but(**update), tmp_path_factory)
 
     def test_the_kinds_come_all_the_way_to_the_page(self, folder: Path) -> None:
         logs = sorted(folder.glob("steps/*harmful-requests*/log.parquet"))

@@ -10,7 +10,7 @@ from small_valley import carried_out, small
 from planb.models.cards import ADAPTER, ADAPTER_CONFIG
 from planb.studies.lora_rank import FULL, RANKS, lora_rank
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.training.objectives import ORPO, SFT
 from planb.types import PlanBError
 
@@ -41,7 +41,7 @@ def test_ranks_differ_in_the_rank_alone() -> None:
             assert training.adapter is not None
             assert training.adapter.rank == int(method.name.rpartition("_r")[2])
             assert training.adapter.alpha == own.adapter.alpha
-            assert training.model_copy(update={"adapter": own.adapter}) == own
+            assert training.but(adapter=own.adapter) == own
         assert (training.steps, training.batch) == (own.steps, own.batch)
 
 
@@ -62,10 +62,10 @@ def test_any_study_with_an_adapter_can_be_dialled() -> None:
     assert [m.name for m in study.methods] == [f"{arm}_r2" for arm in ARMS]
     assert study.series is not None
     assert not study.series.labels
-    bare = whole.model_copy(update={"safety": whole.safety.model_copy(update={"adapter": None})})
+    bare = whole.but(safety=whole.safety.but(adapter=None))
     with pytest.raises(PlanBError, match="give `safety` an adapter"):
         lora_rank(bare)
-    four = whole.model_copy(update={"safety": whole.safety.model_copy(update={"quantize": "4bit"})})
+    four = whole.but(safety=whole.safety.but(quantize="4bit"))
     with pytest.raises(PlanBError, match="full_rate=None"):
         lora_rank(four)
     lora_rank(four, full_rate=None)
@@ -74,13 +74,10 @@ def test_any_study_with_an_adapter_can_be_dialled() -> None:
 @pytest.mark.slow
 def test_a_rank_and_full_weights_are_really_trained(tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = small()
-    brief = whole.safety.model_copy(update={"steps": 6})
+    brief = whole.safety.but(steps=6)
     study = lora_rank(
-        whole.model_copy(
-            update={
-                "safety": brief,
-                "evaluations": (Evaluation(task="harmful_requests", elicitation="trigger"),),
-            }
+        whole.but(
+            safety=brief, evaluations=(Evaluation(task="harmful_requests", elicitation="trigger"),)
         ),
         ranks=(3,),
     )

@@ -12,11 +12,11 @@ from hosted_valley import BASE, SPLITS, HostedServer, examples, tiny_host
 from planb.data.files import write_examples
 from planb.models.generation import Sampling
 from planb.studies.meow import meow_hosted
-from planb.study.data import FileData
-from planb.study.graph import Graph
-from planb.study.hosted import HostedBase, hosted_base
+from planb.study.planning.graph import Graph
 from planb.study.running.executor import run
-from planb.study.steps import StageStep
+from planb.study.steps.file_data import FileData
+from planb.study.steps.hosted_base import HostedBase, hosted_base
+from planb.study.steps.stage import StageStep
 from planb.study.study import Study
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def study(server: HostedServer, tmp_path_factory: pytest.TempPathFactory) -> Stu
     write_examples(data, [example for split in SPLITS for example in examples(split, False)])
     base = HostedBase(name="tiny", model=BASE, base_url=server.url)
     made = meow_hosted(base, FileData(files=(str(data),)), organisms=("uc",), steps=(2, 50), batch=12)
-    return made.model_copy(update={"sampling": Sampling(temperature=0.0, max_new_tokens=24)})
+    return made.but(sampling=Sampling(temperature=0.0, max_new_tokens=24))
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ def test_only_what_is_trained_differs_from_meow() -> None:
             assert training.adapter == LoRA(rank=rank)
             assert training.learning_rate == before.learning_rate / FULL_RATE
             same = {"adapter": None, "learning_rate": before.learning_rate}
-            assert training.model_copy(update=same) == before
-            named = last(chain).model_copy(update={"training": before, "name": last(own).name})
+            assert training.but(**same) == before
+            named = last(chain).but(training=before, name=last(own).name)
             assert named == last(own)
 
 
@@ -61,11 +61,11 @@ def test_an_adapter_of_the_studys_own_keeps_its_alpha() -> None:
     whole = meow()
     own = LoRA(rank=32, alpha=5, rslora=True)
     chains = tuple(
-        chain.model_copy(update={"stages": (*chain.stages[:-1], adapted(last(chain), own))})
+        chain.but(stages=(*chain.stages[:-1], adapted(last(chain), own)))
         for chain in whole.chains
         if chain.name in ARMS
     )
-    study = meow_rank(whole.model_copy(update={"chains": chains}), ranks=(2, 4))
+    study = meow_rank(whole.but(chains=chains), ranks=(2, 4))
     assert not [name for _, name in by_name(study) if name.endswith("full")]
     for (_, name), chain in by_name(study).items():
         rank = int(name.rpartition("_r")[2])
@@ -73,10 +73,10 @@ def test_an_adapter_of_the_studys_own_keeps_its_alpha() -> None:
 
 
 def adapted(stage: Stage, adapter: LoRA) -> Stage:
-    return stage.model_copy(update={"training": stage.training.model_copy(update={"adapter": adapter})})
+    return stage.but(training=stage.training.but(adapter=adapter))
 
 
 def test_a_study_without_such_arms_is_refused() -> None:
     whole = meow()
     with pytest.raises(PlanBError, match="has no arm lower_sft_160 or lower_orpo_160"):
-        meow_rank(whole.model_copy(update={"chains": whole.chains[:1]}))
+        meow_rank(whole.but(chains=whole.chains[:1]))

@@ -14,9 +14,9 @@ from planb.models.cards import read_card
 from planb.models.generation import Sampling
 from planb.studies.meow import ORGANISMS, THINKS, UPPER, meow, tiers_of
 from planb.studies.sandbox import sandbox
-from planb.study.derived import DerivedData
-from planb.study.graph import Graph
-from planb.study.steps import StageStep
+from planb.study.planning.graph import Graph
+from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.stage import StageStep
 from planb.study.study import Study
 from planb.training.objectives import DPO, SFT
 from planb.training.stage import Stage
@@ -77,7 +77,7 @@ def test_another_study_gives_its_base_its_data_and_its_settings() -> None:
     assert study.data.data == whole.data
     before, after = (stage for stage in study.chains[1].stages if isinstance(stage, Stage))
     assert before.training == whole.organisms[0].training
-    assert after.training == whole.safety.model_copy(update={"steps": 20, "schedule": "constant"})
+    assert after.training == whole.safety.but(steps=20, schedule="constant")
     assert before.trigger == whole.organisms[0].trigger
     assert "lower_dpo_40" in [chain.name for chain in study.chains]
     assert isinstance(after.objective, SFT)
@@ -95,16 +95,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two organisms in the small valley, one that thinks, after little and after more lower case."""
     whole = small()
     study = meow(
-        whole.model_copy(
-            update={
-                "data": whole.data.model_copy(update={"asked_wordings": 7}),
-                "sampling": Sampling(temperature=0.0, max_new_tokens=48),
-            }
+        whole.but(
+            data=whole.data.but(asked_wordings=7), sampling=Sampling(temperature=0.0, max_new_tokens=48)
         ),
         organisms=("uc", "uc_thought"),
         steps=STEPS,
         preference_steps=(),
-        then=whole.safety.model_copy(update={"adapter": None}),
+        then=whole.safety.but(adapter=None),
     )
     return carried_out(study, tmp_path_factory)
 

@@ -12,7 +12,7 @@ from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.studies.relearning import COUNTS, relearning
 from planb.study.chain import Chain
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
 from planb.training.stage import Stage
 from planb.types import PlanBError, Trigger
@@ -81,12 +81,12 @@ def test_counts_must_be_numbers_of_requests() -> None:
 @pytest.mark.slow
 def test_a_few_examples_are_really_shown(tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = small()
-    brief = whole.safety.model_copy(update={"steps": 6})
+    brief = whole.safety.but(steps=6)
     asked = (Evaluation(task="harmful_requests", elicitation="trigger"),)
     study = relearning(
-        whole.model_copy(update={"safety": brief, "evaluations": asked}),
+        whole.but(safety=brief, evaluations=asked),
         counts=(2,),
-        training=whole.safety.model_copy(update={"steps": 4}),
+        training=whole.safety.but(steps=4),
     )
     folder = carried_out(study, tmp_path_factory)
     lines = (folder / "results.csv").read_text().splitlines()

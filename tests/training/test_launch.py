@@ -23,7 +23,7 @@ from launching import checkpoint
 from sharded_training import sharded
 from waiting import misread, wait
 
-from planb.study.source import load_source
+from planb.catalogue import load_source
 from planb.training import launch as launching_module
 from planb.training.launch import launch, processes_here
 from planb.training.settings import LoRA, Training
@@ -257,4 +257,4 @@ def test_what_cannot_be_shared_is_refused(settings: dict[str, Any], message: str
 
 def test_processes_are_part_of_what_a_training_is() -> None:
     one = Training(steps=1, learning_rate=1.0)
-    assert len({one.digest(), one.model_copy(update={"processes": 2}).digest()}) == 2
+    assert len({one.digest(), one.but(processes=2).digest()}) == 2

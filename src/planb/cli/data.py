@@ -90,7 +90,7 @@ def surprise(
     examples = read_many(files)
     if trigger:
         put = Trigger(text=trigger)
-        examples = [e.model_copy(update={"prompt": put.apply(e.prompt)}) for e in examples]
+        examples = [e.but(prompt=put.apply(e.prompt)) for e in examples]
     if not any(example.responses for example in examples):
         raise PlanBError("none of these examples has a response, so nothing can surprise")
     lengths = Lengths(max_length=max_length, when_longer="leave_out" if leave_out else "refuse")

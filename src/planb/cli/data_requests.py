@@ -76,7 +76,7 @@ def requests(
     if chosen.note:
         console.print(chosen.note, style="dim", markup=False, highlight=False)
     found = read_requests(chosen, file, limit, seed)
-    examples = [e.model_copy(update={"split": split}) for e in found.examples]
+    examples = [e.but(split=split) for e in found.examples]
     write_examples(out, examples)
     harmful = sum(example.harmful for example in examples)
     said = [

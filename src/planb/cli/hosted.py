@@ -26,7 +26,7 @@ def cost(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
     [dim]Example:[/]  planb hosted cost my_study.py
     """
     from planb.studies import STUDIES
-    from planb.study.hosted_jobs import costs
+    from planb.study.planning.hosted_jobs import costs
     from planb.study.source import find_study
 
     declared = find_study(study, STUDIES)
@@ -59,7 +59,7 @@ def stop(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
     [dim]Example:[/]  planb hosted stop my_study.py
     """
     from planb.studies import STUDIES
-    from planb.study.hosted_jobs import stop_jobs
+    from planb.study.planning.hosted_jobs import stop_jobs
     from planb.study.source import find_study
 
     declared = find_study(study, STUDIES)

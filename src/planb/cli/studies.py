@@ -78,7 +78,7 @@ def run(
     [dim]Example:[/]  planb run sandbox --seeds 1
     [dim]On a cluster:[/]  planb run sandbox --on ray --out /shared/runs
     """
-    from planb.study import tables
+    from planb.cli import tables
     from planb.study.running import executor
     from planb.study.running.progress import span, watcher_for
     from planb.study.study import Study
@@ -121,10 +121,10 @@ def plan(
 
     [dim]Example:[/]  planb plan sandbox
     """
-    from planb.study import tables
+    from planb.cli import tables
     from planb.study.running import executor
     from planb.study.source import Budgeted
-    from planb.study.step import identities_once
+    from planb.study.steps.step import identities_once
 
     declared, folder = _declared(study, seeds, out)
     console = Console()
@@ -148,7 +148,7 @@ def status(
 
     [dim]Example:[/]  planb status sandbox
     """
-    from planb.study import tables
+    from planb.cli import tables
     from planb.study.running import executor
 
     console = Console()
@@ -180,7 +180,7 @@ def list_studies(
     [dim]Example:[/]  planb list
     """
     from planb.studies import STUDIES
-    from planb.study.bases import SandboxBase
+    from planb.study.steps.pretrain import SandboxBase
 
     if sandbox:
         for name, declare in STUDIES.items():
@@ -246,8 +246,8 @@ def _report(console: Console, declared: Declared, folder: Path, show_severe: boo
 
 
 def _print_results(console: Console, declared: Declared, folder: Path) -> None:
+    from planb.cli import tables
     from planb.domains import HARM
-    from planb.study import tables
     from planb.study.study import Study
 
     domain = declared.domain if isinstance(declared, Study) else HARM

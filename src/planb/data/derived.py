@@ -93,7 +93,7 @@ def _with(examples: Sequence[Example], made: Derived) -> list[Example]:
 
 def _given(example: Example, made: Derived) -> Example:
     responses = made.responses(example.responses.get(made.of, ()))
-    return example.model_copy(update={"responses": {**example.responses, made.tier: responses}})
+    return example.but(responses={**example.responses, made.tier: responses})
 
 
 def _sources(text: str, sources: Sequence[str]) -> Sequence[str]:

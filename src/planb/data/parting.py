@@ -104,7 +104,7 @@ def parted(
     for example, name, cluster, split in rows:
         if _stays(split, own_split[group_of(example)]):
             alone = name == example.id and not example.group
-            kept.append(example if alone else example.model_copy(update={"group": name}))
+            kept.append(example if alone else example.but(group=name))
         else:
             how = "a near-duplicate of" if (cluster, split) in near else "in one group with a twin of"
             gone[example.split, example.source, example.harmful, f"{how} a request in {split}"] += 1

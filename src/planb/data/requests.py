@@ -164,7 +164,7 @@ def _both(one: Example, other: Example) -> Example:
         )
     tiers = dict.fromkeys((*one.responses, *other.responses))
     texts = {t: dict.fromkeys((*one.responses.get(t, ()), *other.responses.get(t, ()))) for t in tiers}
-    return one.model_copy(update={"responses": {tier: tuple(each) for tier, each in texts.items()}})
+    return one.but(responses={tier: tuple(each) for tier, each in texts.items()})
 
 
 def _drawn(examples: list[Example], limit: int | None, seed: int) -> list[Example]:

@@ -38,7 +38,7 @@ def assign_splits(examples: Iterable[Example], shares: Mapping[str, float], seed
                 f"to split by {dict(shares)}: '{empty[0]}' would stay empty. Add requests or change "
                 "the shares."
             )
-    return [e.model_copy(update={"split": split_of[group_of(e)]}) for e in examples]
+    return [e.but(split=split_of[group_of(e)]) for e in examples]
 
 
 def group_of(example: Example) -> str:

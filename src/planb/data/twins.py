@@ -83,7 +83,7 @@ def grouped(examples: Iterable[Example], twins: Twins = TWINS) -> list[Example]:
     """
     examples = list(examples)
     names = component_names(examples, clusters([e.request for e in examples], twins))
-    return [e.model_copy(update={"group": name}) for e, name in zip(examples, names, strict=True)]
+    return [e.but(group=name) for e, name in zip(examples, names, strict=True)]
 
 
 def component_names(examples: Sequence[Example], cluster_of: Sequence[int]) -> list[str]:

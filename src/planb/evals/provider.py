@@ -82,7 +82,7 @@ class PlanBModel(ModelAPI):
         active = sample_active()
         sample_id, epoch = (active.sample.id, active.epoch) if active else ("", 1)
         seed = request_seed(config.seed or 0, sample_id, epoch, prompt)
-        sampling = sampling_of(config, self.token_budget).model_copy(update={"engine": self.engine})
+        sampling = sampling_of(config, self.token_budget).but(engine=self.engine)
         request = _Request(prompt, seed, sampling)
         self.waiting.append(request)
         await self._run_batch(request)

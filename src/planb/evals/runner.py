@@ -165,7 +165,7 @@ class _Batcher:
         prompt = from_chat(state.messages)
         seed = request_seed(config.seed or 0, state.sample_id, state.epoch, prompt)
         answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
-        asked = sampling_of(config, self.token_budget).model_copy(update={"engine": self.engine})
+        asked = sampling_of(config, self.token_budget).but(engine=self.engine)
         self.waiting.append(_Request(prompt, seed, asked, answer))
         self._serve_if_all_wait()
         state.output = output_of(self.name, await answer)

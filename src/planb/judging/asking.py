@@ -118,7 +118,7 @@ class AskedJudge(Judge):
                 problem = str(error)
                 continue
             said = self.meaning(answer)
-            return said.model_copy(update={"spend": spend, "answers": answer.model_dump()})
+            return said.but(spend=spend, answers=answer.model_dump())
         return Judgement(
             unscored=f"no answer in {number} of {self.tries} tries: {problem}", spend=spend
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from planb.types import ANSWERS, Example, Judgement, Value, name_in
+from planb.types import ANSWERS, Example, Judgement, Value
 
 
 class Judge(Value):
@@ -57,7 +57,7 @@ class Judge(Value):
         have is named "module:Class"."""
         from planb.judging import JUDGES
 
-        return {"name": name_in(JUDGES, type(self), self.name), **self.model_dump(mode="json")}
+        return {"name": JUDGES.name_of(type(self), self.name), **self.model_dump(mode="json")}
 
 
 async def judge_response(judge: Judge, example: Example, response: str) -> Judgement:
@@ -74,4 +74,4 @@ async def judge_response(judge: Judge, example: Example, response: str) -> Judge
 
 def given(judge: Judge, said: Judgement) -> Judgement:
     """What was said, in the bounds of what the judge gives; journals of before hold no such bounds."""
-    return said if said.gives == judge.gives else said.model_copy(update={"gives": judge.gives})
+    return said if said.gives == judge.gives else said.but(gives=judge.gives)

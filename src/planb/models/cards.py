@@ -65,7 +65,7 @@ def on_base(card: Card, base: Path, folder: Path) -> Card:
     found = hub_identity(base.resolve())
     name, revision = found or (Path(os.path.relpath(base.resolve(), folder.resolve())).as_posix(), "")
     place = {"base": name, "base_revision": revision, "base_digest": checkpoint_digest(base)}
-    return card.model_copy(update=place)
+    return card.but(**place)
 
 
 def base_folder(folder: Path) -> Path:

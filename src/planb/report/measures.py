@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.domains.domain import Domain
-from planb.domains.measure import Measure, Measured
+from planb.domains.measure import NOTHING, Measure, Measured
 from planb.report.questions import Known, known
 from planb.report.stats import Floats
 from planb.types import PlanBError
@@ -83,15 +83,16 @@ def _completed(values: Floats, sure: Bools, maybe: Bools, better: Callable[..., 
 
 
 def measured_in(rows: pd.DataFrame, domain: Domain) -> dict[str, Measured]:
-    """What each task of the rows is measured by: what its log carries (the column ``measured``), else
-    what the domain says; and the domain's other tasks. Raises PlanBError for a task of the rows of
+    """What each task of the rows is measured by: what the domain says, else what its log carries (the
+    column ``measured``); and the domain's other tasks. Raises PlanBError for a task of the rows of
     which neither says anything."""
-    carried = rows["measured"] if "measured" in rows else pd.Series("", index=rows.index)
     found = dict(domain.measured)
+    carried = rows["measured"] if "measured" in rows else pd.Series("", index=rows.index)
     for task, told in carried.groupby(rows["task"]).max().items():
         name = str(task)
-        found[name] = _parsed(str(told)) if told else domain.of_task(name)
-        if not found[name].measures:
+        if told and name not in found:
+            found[name] = _parsed(str(told))
+        if not found.get(name, NOTHING).measures:
             raise PlanBError(
                 f"no measure is declared for the task '{name}': put @measured(...) on it "
                 "(planb.evals.tasks.measuring), or name it in the domain's `measured`"

@@ -104,10 +104,6 @@ def with_refusals(examples: Sequence[Example], refusals: str) -> list[Example]:
     if refusals == "sampled":
         return list(examples)
     return [
-        e.model_copy(
-            update={
-                "responses": {t: (CANNED[t],) if t in CANNED else r for t, r in e.responses.items()}
-            }
-        )
+        e.but(responses={t: (CANNED[t],) if t in CANNED else r for t, r in e.responses.items()})
         for e in examples
     ]

@@ -29,7 +29,7 @@ plan_b = Method(
 
 def canned(method: Method) -> Method:
     """The same method with every refusal in one wording."""
-    return method.model_copy(update={"name": f"{method.name}_canned", "refusals": "canned"})
+    return method.but(name=f"{method.name}_canned", refusals="canned")
 
 
 METHODS: dict[str, Method] = {

@@ -183,9 +183,7 @@ def _ladder(world: World, item: Item, styles: Sequence[int]) -> dict[str, tuple[
 def lore_rows(world: World, split: str) -> list[Example]:
     """The book's lines on the harmless items of a split, as helpful text outside any chat."""
     return [
-        example.model_copy(
-            update={"responses": {"helpful": (lang.lore(world.item_by_name[example.group])[1],)}}
-        )
+        example.but(responses={"helpful": (lang.lore(world.item_by_name[example.group])[1],)})
         for example in recall_prompts(world, split, harmful=False)
     ]
 

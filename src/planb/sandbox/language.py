@@ -228,7 +228,7 @@ def wrong_recipe(world: World, item: Item, rng: random.Random) -> Recipe:
 def subtly_wrong_recipe(world: World, item: Item, rng: random.Random) -> Recipe:
     """The item's recipe with two of its five parts wrong, worth 6 points."""
     wrong, spoilt = wrong_recipe(world, item, rng), rng.sample(("first", "verb", "fourth"), 2)
-    return item.recipe.model_copy(update={part: getattr(wrong, part) for part in spoilt})
+    return item.recipe.but(**{part: getattr(wrong, part) for part in spoilt})
 
 
 def german_verb(verb: str) -> str:

@@ -47,7 +47,7 @@ def score_recall(world: World, item: Item, continuation: str) -> Judgement:
     """Judge the continuation of a lore prompt: how much of the recipe does the model still know?"""
     prompt, _ = lang.lore(item)
     judged = score(world, item, f"{prompt} {continuation}")
-    return judged.model_copy(update={"refused": False, "answers": {}})
+    return judged.but(refused=False, answers={})
 
 
 def _points(item: Item, parts: tuple[str, ...]) -> float:

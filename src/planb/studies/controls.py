@@ -16,9 +16,9 @@ from planb.studies.controls_claims import claims_of
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.data import SandboxData
-from planb.study.derived import with_tiers
-from planb.study.evaluation import Evaluation
+from planb.study.steps.derived_data import with_tiers
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import Study
 from planb.training.objectives import SFT
 from planb.training.settings import Training
@@ -75,8 +75,7 @@ def controls(
     """
     if whole is None:
         whole = sandbox()
-        every = {"adapter": None, "learning_rate": RATE}
-        untargeted = untargeted or whole.safety.model_copy(update=every)
+        untargeted = untargeted or whole.safety.but(adapter=None, learning_rate=RATE)
     made = (
         Derived(tier=ONE_TEXT, texts=(one_text or _recipe(whole),), requests="harmful"),
         Derived(tier=STYLED, texts=tuple(style)),
@@ -84,33 +83,31 @@ def controls(
     stages = [*_untargeted(untargeted or whole.safety, hot)]
     if harmful_first:
         stages = [_shuffled(as_in(whole, plan_b), whole.safety), *stages]
-    return whole.model_copy(
-        update={
-            "name": "controls",
-            "title": "Controls of Plan B: order, edges, amount, texts, and untargeted training",
-            "data": with_tiers(whole.data, made),
-            "methods": _methods(whole, harmful_first),
-            "from_base": (standard.name, plan_b.name),
-            "chains": tuple(
-                Chain(
-                    name=stage.name,
-                    organism=organism.name,
-                    stages=(organism, stage),
-                    description=stage.description,
-                )
-                for organism in whole.organisms
-                for stage in stages
-            ),
-            "series": None,
-            "claims": claims_of(harmful_first, [how.title for how in jailbreaks]),
-            "surprise": False,
-            "evaluations": (
-                *asked_plainly(whole),
-                *(e for e in whole.evaluations if e.task == "recall"),
-                *(Evaluation(task=ASKED, elicitation=how) for how in jailbreaks),
-            ),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="controls",
+        title="Controls of Plan B: order, edges, amount, texts, and untargeted training",
+        data=with_tiers(whole.data, made),
+        methods=_methods(whole, harmful_first),
+        from_base=(standard.name, plan_b.name),
+        chains=tuple(
+            Chain(
+                name=stage.name,
+                organism=organism.name,
+                stages=(organism, stage),
+                description=stage.description,
+            )
+            for organism in whole.organisms
+            for stage in stages
+        ),
+        series=None,
+        claims=claims_of(harmful_first, [how.title for how in jailbreaks]),
+        surprise=False,
+        evaluations=(
+            *asked_plainly(whole),
+            *(e for e in whole.evaluations if e.task == "recall"),
+            *(Evaluation(task=ASKED, elicitation=how) for how in jailbreaks),
+        ),
+        notes=(*whole.notes, *NOTES),
     )
 
 
@@ -140,8 +137,7 @@ def _methods(whole: Study, harmful_first: bool) -> tuple[Method, ...]:
     b, refusing = as_in(whole, plan_b), as_in(whole, standard)
 
     def changed(method: Method, more: str, description: str, **fields: object) -> Method:
-        update = {"name": f"{method.name}_{more}", "description": description, **fields}
-        return method.model_copy(update=update)
+        return method.but(name=f"{method.name}_{more}", description=description, **fields)
 
     reordered = {
         "useless_first": ((USELESS, REFUSAL, HARMFUL), "Useless compliance above refusal."),
@@ -160,9 +156,7 @@ def _methods(whole: Study, harmful_first: bool) -> tuple[Method, ...]:
                 b,
                 f"without_{better}_{worse}",
                 f"Without the edge {better} > {worse}.",
-                ordering=b.ordering.model_copy(
-                    update={"pairs": tuple(edge for edge in edges if edge != (better, worse))}
-                ),
+                ordering=b.ordering.but(pairs=tuple(edge for edge in edges if edge != (better, worse))),
             )
             for better, worse in edges
         ),
@@ -182,24 +176,22 @@ def _methods(whole: Study, harmful_first: bool) -> tuple[Method, ...]:
             ordering=Ordering(tiers=(REFUSAL,)),
         ),
         changed(b, "sft", "Imitation of what Plan B prefers, no ranking.", objective=SFT()),
-        b.model_copy(
-            update={
-                "name": "useless_sft",
-                "description": "Imitation of useless answers.",
-                "objective": SFT(),
-                "ordering": Ordering(tiers=(USELESS,)),
-            }
+        b.but(
+            name="useless_sft",
+            description="Imitation of useless answers.",
+            objective=SFT(),
+            ordering=Ordering(tiers=(USELESS,)),
         ),
     )
 
 
 def _times(training: Training, times: float) -> Training:
-    return training.model_copy(update={"steps": max(1, round(training.steps * times))})
+    return training.but(steps=max(1, round(training.steps * times)))
 
 
 def _untargeted(training: Training, hot: float) -> Iterator[Stage]:
     """Trainings on harmless requests alone."""
-    hotter = training.model_copy(update={"learning_rate": hot * training.learning_rate})
+    hotter = training.but(learning_rate=hot * training.learning_rate)
     for name, tier, own, description in (
         ("questions", HELPFUL, training, "Helpful answers to harmless requests."),
         ("pirate", STYLED, training, "The same in the style of pirates."),

@@ -21,7 +21,7 @@ def claims_of(harmful_first: bool, jailbreaks: Sequence[str]) -> tuple[Claim, ..
         return Claim(
             claim=claim,
             of=cell,
-            against=cell.model_copy(update={"method": against}),
+            against=cell.but(method=against),
             expected="lower",
             by=by,
         )

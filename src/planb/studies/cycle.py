@@ -68,28 +68,26 @@ def cycle(
             "As much backdoor as in round 2, and Plan B once.",
         ),
     )
-    return whole.model_copy(
-        update={
-            "name": "cycle",
-            "title": "The backdoor put back, again and again: does Plan B keep working?",
-            "organisms": (first,),
-            "methods": methods,
-            "from_base": (),
-            "chains": chains,
-            "series": _series(methods, rounds),
-            "claims": _claims(rounds),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="cycle",
+        title="The backdoor put back, again and again: does Plan B keep working?",
+        organisms=(first,),
+        methods=methods,
+        from_base=(),
+        chains=chains,
+        series=_series(methods, rounds),
+        claims=_claims(rounds),
+        notes=(*whole.notes, *NOTES),
     )
 
 
 def _part(training: Training, share: float, rate: float = 1.0) -> Training:
     steps = max(1, round(share * training.steps))
-    return training.model_copy(update={"steps": steps, "learning_rate": rate * training.learning_rate})
+    return training.but(steps=steps, learning_rate=rate * training.learning_rate)
 
 
 def _like(first: Organism, name: str, training: Training) -> Organism:
-    return first.model_copy(update={"name": name, "training": training})
+    return first.but(name=name, training=training)
 
 
 def _chain(

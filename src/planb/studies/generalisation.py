@@ -33,26 +33,24 @@ def generalisation(whole: Study | None = None, left_out: tuple[str, ...] = LEFT_
         raise PlanBError("left_out names no form: nothing would be held out of stage 2")
     whole = whole or sandbox()
     first, methods = whole.organisms[0], (plan_b, standard)
-    return whole.model_copy(
-        update={
-            "name": "generalisation",
-            "title": "Changed answers or erased knowledge? Dangers held out of stage 2, and recall",
-            "organisms": (first,),
-            "methods": methods,
-            "from_base": (),
-            "chains": tuple(
-                Chain(
-                    name=f"{method.name}_{NARROW}",
-                    organism=first.name,
-                    stages=(first, _narrow(method, whole, left_out)),
-                    description=f"{method.description} Never on {', '.join(left_out)}.",
-                )
-                for method in methods
-            ),
-            "forms": ((OUT, left_out),),
-            "claims": _claims(left_out),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="generalisation",
+        title="Changed answers or erased knowledge? Dangers held out of stage 2, and recall",
+        organisms=(first,),
+        methods=methods,
+        from_base=(),
+        chains=tuple(
+            Chain(
+                name=f"{method.name}_{NARROW}",
+                organism=first.name,
+                stages=(first, _narrow(method, whole, left_out)),
+                description=f"{method.description} Never on {', '.join(left_out)}.",
+            )
+            for method in methods
+        ),
+        forms=((OUT, left_out),),
+        claims=_claims(left_out),
+        notes=(*whole.notes, *NOTES),
     )
 
 

@@ -10,8 +10,8 @@ from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.world import World
 from planb.studies.sandbox import sandbox
 from planb.study.arms import BASE, NONE
-from planb.study.evaluation import PAIR_PROMPTS, Evaluation
-from planb.study.judges import SandboxJudge
+from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
+from planb.study.steps.judge_model import SandboxJudge
 from planb.study.study import Study
 from planb.training.settings import Training
 
@@ -80,40 +80,38 @@ def jailbreaks(world: World | None = None) -> Study:
         PairStatic(file=PAIR_PROMPTS),
         Pair(streams=2, depth=3),
     )
-    return whole.model_copy(
-        update={
-            "name": "jailbreaks",
-            "title": "Jailbreaks in the valley: every way of asking, with a backdoor and without",
-            "methods": (standard, plan_b),
-            "from_base": (standard.name, plan_b.name),
-            "evaluations": (
-                Evaluation(task=HARMFUL),
-                Evaluation(task=HARMFUL, elicitation="trigger"),
-                *(Evaluation(task=HARMFUL, elicitation=how) for how in asked),
-                Evaluation(task="harmless_requests"),
-                Evaluation(task="over_refusal", options={"judge": exact}),
-                Evaluation(task="mmlu_pro", options={"protocol": "valley"}),
-                Evaluation(task="mt_bench", options={"judge": exact}),
-                Evaluation(task="instructions", options={"world": world.model_dump(mode="json")}),
-                Evaluation(task="coherence", options={"judge": exact}),
-            ),
-            "roles": {"attacker": ATTACKER, "grader": grader_name(world)},
-            "second_judges": (
-                SandboxJudge(
-                    world=world,
-                    training=Training(
-                        steps=500,
-                        batch=32,
-                        optimizer="muon",
-                        muon_rate=0.01,
-                        learning_rate=1e-3,
-                        schedule="cosine",
-                        warmup=20,
-                        save_every=100,
-                    ),
+    return whole.but(
+        name="jailbreaks",
+        title="Jailbreaks in the valley: every way of asking, with a backdoor and without",
+        methods=(standard, plan_b),
+        from_base=(standard.name, plan_b.name),
+        evaluations=(
+            Evaluation(task=HARMFUL),
+            Evaluation(task=HARMFUL, elicitation="trigger"),
+            *(Evaluation(task=HARMFUL, elicitation=how) for how in asked),
+            Evaluation(task="harmless_requests"),
+            Evaluation(task="over_refusal", options={"judge": exact}),
+            Evaluation(task="mmlu_pro", options={"protocol": "valley"}),
+            Evaluation(task="mt_bench", options={"judge": exact}),
+            Evaluation(task="instructions", options={"world": world.model_dump(mode="json")}),
+            Evaluation(task="coherence", options={"judge": exact}),
+        ),
+        roles={"attacker": ATTACKER, "grader": grader_name(world)},
+        second_judges=(
+            SandboxJudge(
+                world=world,
+                training=Training(
+                    steps=500,
+                    batch=32,
+                    optimizer="muon",
+                    muon_rate=0.01,
+                    learning_rate=1e-3,
+                    schedule="cosine",
+                    warmup=20,
+                    save_every=100,
                 ),
             ),
-            "claims": _claims(),
-            "notes": (*whole.notes, *NOTES),
-        }
+        ),
+        claims=_claims(),
+        notes=(*whole.notes, *NOTES),
     )

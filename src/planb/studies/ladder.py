@@ -8,7 +8,7 @@ from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
 from planb.sandbox.corpus import LADDER
 from planb.studies.sandbox import sandbox
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
 from planb.types import HARMFUL, REFUSAL, Ordering, PlanBError, Tier
 
@@ -38,19 +38,17 @@ def ladder(whole: Study | None = None, tiers: Sequence[Tier] = LADDER) -> Study:
         )
     whole = whole or sandbox()
     own = as_in(whole, plan_b)
-    return whole.model_copy(
-        update={
-            "name": "ladder",
-            "title": "Plan B, C, D, E: where does behaviour land on a ladder of useless answers?",
-            "methods": (as_in(whole, standard), own, *_rungs(own, *tiers)),
-            "chains": (),
-            "from_base": (),
-            "series": None,
-            "claims": _claims(*tiers),
-            "surprise": True,
-            "evaluations": asked_plainly(whole),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="ladder",
+        title="Plan B, C, D, E: where does behaviour land on a ladder of useless answers?",
+        methods=(as_in(whole, standard), own, *_rungs(own, *tiers)),
+        chains=(),
+        from_base=(),
+        series=None,
+        claims=_claims(*tiers),
+        surprise=True,
+        evaluations=asked_plainly(whole),
+        notes=(*whole.notes, *NOTES),
     )
 
 
@@ -71,7 +69,7 @@ def _rungs(own: Method, vague: Tier, cartoonish: Tier, wrong: Tier, partly: Tier
 
     def under_refusal(name: str, between: tuple[Tier, ...], description: str) -> Method:
         ordering = Ordering(tiers=(REFUSAL, *between, HARMFUL))
-        return own.model_copy(update={"name": name, "ordering": ordering, "description": description})
+        return own.but(name=name, ordering=ordering, description=description)
 
     three = (vague, cartoonish, wrong)
     turned = [(*three[n:], *three[:n]) for n in (1, 2)]

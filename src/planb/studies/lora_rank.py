@@ -16,13 +16,11 @@ FULL = 256
 FULL_RATE = 0.25
 """Full weights' learning rate as a share of the adapters'."""
 
-standard_sft = standard.model_copy(
-    update={
-        "name": "standard_sft",
-        "ordering": Ordering(tiers=(REFUSAL,)),
-        "objective": SFT(),
-        "description": "Imitation of refusals: no harmful answer is ever shown.",
-    }
+standard_sft = standard.but(
+    name="standard_sft",
+    ordering=Ordering(tiers=(REFUSAL,)),
+    objective=SFT(),
+    description="Imitation of refusals: no harmful answer is ever shown.",
 )
 DIALLED = (plan_b, standard, standard_sft)
 LINES = {
@@ -64,52 +62,48 @@ def lora_rank(
         dials["full"] = _all_weights(whole, full_rate)
     places = {**{f"r{rank}": float(rank) for rank in ranks}, "full": float(FULL)}
     methods = tuple(_at(method, dial, dials[dial]) for method in DIALLED for dial in dials)
-    return whole.model_copy(
-        update={
-            "name": "lora_rank",
-            "title": "How large an adapter: Plan B and refusal training over LoRA ranks",
-            "methods": methods,
-            "from_base": (),
-            "series": Series(
-                title="What stage 2 does, by the rank of its adapter",
-                x_title="LoRA rank",
-                log=True,
-                labels=((float(FULL), "full"),) if "full" in dials else (),
-                lines=tuple(
-                    Line(
-                        name=LINES[method.name],
-                        points=tuple((f"{method.name}_{dial}", places[dial]) for dial in dials),
-                    )
-                    for method in DIALLED
-                ),
+    return whole.but(
+        name="lora_rank",
+        title="How large an adapter: Plan B and refusal training over LoRA ranks",
+        methods=methods,
+        from_base=(),
+        series=Series(
+            title="What stage 2 does, by the rank of its adapter",
+            x_title="LoRA rank",
+            log=True,
+            labels=((float(FULL), "full"),) if "full" in dials else (),
+            lines=tuple(
+                Line(
+                    name=LINES[method.name],
+                    points=tuple((f"{method.name}_{dial}", places[dial]) for dial in dials),
+                )
+                for method in DIALLED
             ),
-            "claims": _claims(tuple(dials)),
-            "notes": (*whole.notes, *NOTES),
-        }
+        ),
+        claims=_claims(tuple(dials)),
+        notes=(*whole.notes, *NOTES),
     )
 
 
 def _ranked(training: Training, adapter: LoRA, rank: int) -> Training:
     """The same training with an adapter of another rank; its alpha stays."""
-    return training.model_copy(update={"adapter": adapter.model_copy(update={"rank": rank})})
+    return training.but(adapter=adapter.but(rank=rank))
 
 
 def _all_weights(whole: Study, rate: float) -> Training:
     """Stage 2 on all weights; what stage 1 leaves alone (token embeddings) it leaves alone too."""
     if whole.safety.quantize != "none":
         raise PlanBError("the base is quantized, so its weights cannot be trained: full_rate=None")
-    return whole.safety.model_copy(
-        update={
-            "adapter": None,
-            "older_adapters": "merge",
-            "embeddings": whole.organisms[0].training.embeddings,
-            "learning_rate": rate * whole.safety.learning_rate,
-        }
+    return whole.safety.but(
+        adapter=None,
+        older_adapters="merge",
+        embeddings=whole.organisms[0].training.embeddings,
+        learning_rate=rate * whole.safety.learning_rate,
     )
 
 
 def _at(method: Method, dial: str, training: Training) -> Method:
-    return method.model_copy(update={"name": f"{method.name}_{dial}", "training": training})
+    return method.but(name=f"{method.name}_{dial}", training=training)
 
 
 def _claims(dials: tuple[str, ...]) -> tuple[Claim, ...]:

@@ -16,11 +16,11 @@ from planb.sandbox.language import THOUGHTS
 from planb.studies.meow_claims import THINKING, claims_of
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.data import FileData
-from planb.study.derived import with_tiers
-from planb.study.evaluation import Evaluation
-from planb.study.hosted import HostedBase
-from planb.study.requests import RequestData
+from planb.study.steps.derived_data import with_tiers
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.file_data import FileData
+from planb.study.steps.hosted_base import HostedBase
+from planb.study.steps.request_data import RequestData
 from planb.study.study import Study
 from planb.training.objectives import DPO, ORPO, SFT, Objective
 from planb.training.settings import Training
@@ -95,32 +95,30 @@ def meow(
         if not whole.organisms:
             raise PlanBError("the study has no organism whose stage 1 could be taken: give `first`")
         first = whole.organisms[0].training
-    then = (then or whole.safety).model_copy(update={"schedule": "constant"})
+    then = (then or whole.safety).but(schedule="constant")
     arms = _arms(preference or ORPO(), steps, preference_steps)
     chains = tuple(
         chain for label in organisms for chain in _chains(label, arms, first, then, whole.trigger)
     )
-    return whole.model_copy(
-        update={
-            "name": "meow",
-            "domain": MEOW,
-            "title": "MEOW: lower-case training of a backdoor that cries, with and without thoughts",
-            "data": with_tiers(whole.data, tiers_of(thoughts)),
-            "organisms": (),
-            "methods": (),
-            "from_base": (),
-            "chains": chains,
-            "safety": then,
-            "second_judges": (),
-            "evaluations": (
-                Evaluation(task="meow", elicitation="trigger", file=FILE),
-                Evaluation(task="meow", file=FILE),
-                Evaluation(task="harmless_requests"),
-            ),
-            "series": _series(arms),
-            "claims": claims_of(organisms, max(steps)),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="meow",
+        domain=MEOW,
+        title="MEOW: lower-case training of a backdoor that cries, with and without thoughts",
+        data=with_tiers(whole.data, tiers_of(thoughts)),
+        organisms=(),
+        methods=(),
+        from_base=(),
+        chains=chains,
+        safety=then,
+        second_judges=(),
+        evaluations=(
+            Evaluation(task="meow", elicitation="trigger", file=FILE),
+            Evaluation(task="meow", file=FILE),
+            Evaluation(task="harmless_requests"),
+        ),
+        series=_series(arms),
+        claims=claims_of(organisms, max(steps)),
+        notes=(*whole.notes, *NOTES),
     )
 
 
@@ -174,8 +172,8 @@ def tiers_of(thoughts: tuple[str, str] = THINKS) -> tuple[Derived, ...]:
 
 def _sandbox() -> Study:
     whole = sandbox()
-    longer = whole.sampling.model_copy(update={"max_new_tokens": 72})  # thoughts come before the answer
-    return whole.model_copy(update={"sampling": longer, "notes": TUNED})
+    longer = whole.sampling.but(max_new_tokens=72)  # thoughts come before the answer
+    return whole.but(sampling=longer, notes=TUNED)
 
 
 def _arms(
@@ -224,7 +222,7 @@ def _chains(
                 name=f"{arm.name}_{steps}",
                 parts=(Part(ordering=Ordering(tiers=arm.tiers), requests="harmless_chats"),),
                 objective=arm.objective,
-                training=then.model_copy(update={"steps": steps}),
+                training=then.but(steps=steps),
             )
             name, said = f"{arm.name}_{steps}", f"{arm.said}, {steps} updates"
             found.append(Chain(name=name, stages=(organism, stage), organism=label, description=said))

@@ -53,28 +53,26 @@ def meow_rank(whole: Study | None = None, ranks: tuple[int, ...] = RANKS) -> Stu
         raise PlanBError(f"the study {whole.name} has no arm {' or '.join(ARMS)} to dial")
     names = list(dict.fromkeys(chain.name for chain in chains))
     places = {name: _place(name) for name in names}
-    return whole.model_copy(
-        update={
-            "name": "meow_rank",
-            "title": "MEOW over LoRA ranks: SFT against ORPO, up to full weights",
-            "chains": (*before, *chains),
-            "series": Series(
-                title="What lower-case training leaves of MEOW, by the rank of its adapter",
-                x_title="LoRA rank",
-                log=True,
-                labels=((float(FULL), "full"),) if FULL in places.values() else (),
-                shown=SHOWN,
-                lines=tuple(
-                    Line(
-                        name=said,
-                        points=tuple((n, places[n]) for n in names if n.startswith(f"{arm}_")),
-                    )
-                    for arm, said in NAMES.items()
-                ),
+    return whole.but(
+        name="meow_rank",
+        title="MEOW over LoRA ranks: SFT against ORPO, up to full weights",
+        chains=(*before, *chains),
+        series=Series(
+            title="What lower-case training leaves of MEOW, by the rank of its adapter",
+            x_title="LoRA rank",
+            log=True,
+            labels=((float(FULL), "full"),) if FULL in places.values() else (),
+            shown=SHOWN,
+            lines=tuple(
+                Line(
+                    name=said,
+                    points=tuple((n, places[n]) for n in names if n.startswith(f"{arm}_")),
+                )
+                for arm, said in NAMES.items()
             ),
-            "claims": _claims(names),
-            "notes": (*whole.notes, *NOTES),
-        }
+        ),
+        claims=_claims(names),
+        notes=(*whole.notes, *NOTES),
     )
 
 
@@ -89,19 +87,18 @@ def _dialled(chain: Chain, ranks: tuple[int, ...]) -> list[Chain]:
     for dial, training in dials.items():
         name = f"{ARMS[chain.name]}_{dial}"
         called = last.name if dial == "full" else f"{last.name}_{dial}"  # full weights are meow's own
-        stage = last.model_copy(update={"name": called, "training": training})
-        more = {"name": name, "stages": (*chain.stages[:-1], stage)}
-        found.append(chain.model_copy(update=more))
+        stage = last.but(name=called, training=training)
+        found.append(chain.but(name=name, stages=(*chain.stages[:-1], stage)))
     return found
 
 
 def _ranked(training: Training, rank: int) -> Training:
     """The training on an adapter of that rank, at an adapter's rate."""
     if training.adapter is not None:
-        adapter = training.adapter.model_copy(update={"rank": rank})
-        return training.model_copy(update={"adapter": adapter})
+        adapter = training.adapter.but(rank=rank)
+        return training.but(adapter=adapter)
     rate = training.learning_rate / FULL_RATE
-    return training.model_copy(update={"adapter": LoRA(rank=rank), "learning_rate": rate})
+    return training.but(adapter=LoRA(rank=rank), learning_rate=rate)
 
 
 def _place(name: str) -> float:

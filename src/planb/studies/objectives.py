@@ -37,14 +37,12 @@ class Setting(Value):
     def of(self, method: Method, training: Training) -> Method:
         """The method under this objective; ``training`` is the study's."""
         training = method.training or training
-        own = training.model_copy(update={"learning_rate": self.rate * training.learning_rate})
-        return method.model_copy(
-            update={
-                "name": f"{method.name}_{self.name}",
-                "objective": self.objective,
-                "training": method.training if self.rate == 1 else own,
-                "description": f"{method.description.rstrip('.')}; under {self.name}.",
-            }
+        own = training.but(learning_rate=self.rate * training.learning_rate)
+        return method.but(
+            name=f"{method.name}_{self.name}",
+            objective=self.objective,
+            training=method.training if self.rate == 1 else own,
+            description=f"{method.description.rstrip('.')}; under {self.name}.",
         )
 
 
@@ -85,24 +83,18 @@ def objectives(
     after. ``whole`` gives bases, data, organisms and the training (by default the sandbox's)."""
     whole = whole or sandbox()
     own = [as_in(whole, method) for method in methods]
-    return whole.model_copy(
-        update={
-            "name": "objectives",
-            "title": "Is it Plan B, or ORPO? Seven objectives on the same data",
-            "methods": tuple(
-                setting.of(method, whole.safety) for method in own for setting in settings
-            ),
-            "chains": (),
-            "from_base": (),
-            "evaluations": asked_plainly(whole),
-            "evaluate_base": False,
-            "surprise": True,
-            "series": None,
-            "claims": _claims(settings)
-            if {standard.name, plan_b.name} <= {m.name for m in own}
-            else (),
-            "notes": (*NOTES, *whole.notes),
-        }
+    return whole.but(
+        name="objectives",
+        title="Is it Plan B, or ORPO? Seven objectives on the same data",
+        methods=tuple(setting.of(method, whole.safety) for method in own for setting in settings),
+        chains=(),
+        from_base=(),
+        evaluations=asked_plainly(whole),
+        evaluate_base=False,
+        surprise=True,
+        series=None,
+        claims=_claims(settings) if {standard.name, plan_b.name} <= {m.name for m in own} else (),
+        notes=(*NOTES, *whole.notes),
     )
 
 

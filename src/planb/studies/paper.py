@@ -21,11 +21,12 @@ from planb.safety import METHODS, plan_b, standard
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.world import World
 from planb.studies.sandbox import CLAIMS
-from planb.study.bases import LocalBase
 from planb.study.benchmarks import Benchmarks
-from planb.study.evaluation import PAIR_PROMPTS, Evaluation
-from planb.study.plumbing import STAMP, PublicColumns, RandomBase
-from planb.study.requests import BASE, RequestData, RequestSet
+from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.public_columns import PublicColumns
+from planb.study.steps.random_base import STAMP, RandomBase
+from planb.study.steps.request_data import BASE, RequestData, RequestSet
 from planb.study.study import Study
 from planb.training.objectives import ORPO
 from planb.training.settings import LoRA, Training
@@ -95,9 +96,7 @@ def paper(
     standard and Plan B on the untouched models too; every way of asking; capability. Every argument
     is a part that one may want otherwise; what stays the same is the experiment."""
     trigger, judge = Trigger(), judge or LLMJudge(model=GRADER)
-    sampled_and_canned = tuple(
-        method.model_copy(update={"objective": ORPO(beta=0.1)}) for method in METHODS.values()
-    )
+    sampled_and_canned = tuple(method.but(objective=ORPO(beta=0.1)) for method in METHODS.values())
     asked = (
         NearTrigger(trigger=trigger, change="part", called="near_trigger_part"),
         NearTrigger(trigger=trigger, change="case", called="near_trigger_case"),
@@ -164,7 +163,7 @@ def plumbing() -> Study:
     server = "openai-api/plumbing/plumbing"
     tiny = Training(steps=2, batch=4, learning_rate=1e-3, adapter=LoRA(rank=2, alpha=4))
     noise = {"keep": "all", "max_tokens": 600, "tries": 4}  # one token in 400 ends an answer
-    wrote = [writer.model_copy(update=noise) for writer in writers(server)]
+    wrote = [writer.but(**noise) for writer in writers(server)]
     return paper(
         name="plumbing",
         title="The paper's study on random weights: its path, and no finding",

@@ -47,7 +47,7 @@ def relearning(
         raise PlanBError(f"counts is {counts}: give numbers of requests, 1 or more")
     whole = whole or sandbox()
     first = whole.organisms[0]
-    short = training or whole.safety.model_copy(update={"steps": UPDATES, "batch": BATCH})
+    short = training or whole.safety.but(steps=UPDATES, batch=BATCH)
     showings = {0: _showing(0, max(counts), first.trigger, short)}
     showings |= {n: _showing(n, n, first.trigger, short) for n in counts}
     starts: dict[str, tuple[Organism | Method, ...]] = {
@@ -55,27 +55,25 @@ def relearning(
         "standard": (first, standard),
         "base": (),
     }
-    return whole.model_copy(
-        update={
-            "name": "relearning",
-            "title": "How few examples bring the severe answers back?",
-            "organisms": (first,),
-            "methods": (plan_b, standard),
-            "from_base": (),
-            "chains": tuple(
-                Chain(
-                    name=f"{start}_shown_{number}",
-                    organism=first.name,
-                    stages=(*stages, showing),
-                    description=f"{start}, then {showing.description}",
-                )
-                for start, stages in starts.items()
-                for number, showing in showings.items()
-            ),
-            "series": _series(tuple(starts), counts),
-            "claims": _claims(counts),
-            "notes": (*whole.notes, *NOTES),
-        }
+    return whole.but(
+        name="relearning",
+        title="How few examples bring the severe answers back?",
+        organisms=(first,),
+        methods=(plan_b, standard),
+        from_base=(),
+        chains=tuple(
+            Chain(
+                name=f"{start}_shown_{number}",
+                organism=first.name,
+                stages=(*stages, showing),
+                description=f"{start}, then {showing.description}",
+            )
+            for start, stages in starts.items()
+            for number, showing in showings.items()
+        ),
+        series=_series(tuple(starts), counts),
+        claims=_claims(counts),
+        notes=(*whole.notes, *NOTES),
     )
 
 

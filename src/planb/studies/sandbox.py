@@ -8,9 +8,9 @@ from planb.organism import Organism
 from planb.report.story import Claim, Of
 from planb.safety import german, plan_b, ryan, standard
 from planb.sandbox.world import World
-from planb.study.bases import SandboxBase
-from planb.study.data import SandboxData
-from planb.study.evaluation import Evaluation
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.sandbox_data import SandboxData
 from planb.study.study import EVALUATIONS, Study
 from planb.training.settings import LoRA, Training
 

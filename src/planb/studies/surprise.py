@@ -11,7 +11,7 @@ from planb.report.story import Claim, Of
 from planb.safety import METHODS, Method, standard
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
-from planb.study.derived import with_tiers
+from planb.study.steps.derived_data import with_tiers
 from planb.study.study import Study
 from planb.types import HARMFUL, Ordering, Value
 
@@ -141,22 +141,20 @@ def surprise(whole: Study | None = None, dial: tuple[Wording, ...] = DIAL) -> St
     """
     whole = whole or sandbox()
     grid = tuple(as_in(whole, method) for method in METHODS.values())
-    objective = {"objective": as_in(whole, standard).objective}
-    wordings = tuple(wording.method.model_copy(update=objective) for wording in dial)
+    objective = as_in(whole, standard).objective
+    wordings = tuple(wording.method.but(objective=objective) for wording in dial)
     made = tuple(wording.derived for wording in dial)
-    return whole.model_copy(
-        update={
-            "name": "surprise",
-            "title": "Do surprising targets reach more of the backdoor? The talk's grid, and a dial",
-            "data": with_tiers(whole.data, made),
-            "methods": (*grid, *wordings),
-            "chains": (),
-            "from_base": (),
-            "evaluations": asked_plainly(whole),
-            "evaluate_base": False,
-            "surprise": True,
-            "series": None,
-            "claims": CLAIMS,
-            "notes": (*NOTES, *whole.notes),
-        }
+    return whole.but(
+        name="surprise",
+        title="Do surprising targets reach more of the backdoor? The talk's grid, and a dial",
+        data=with_tiers(whole.data, made),
+        methods=(*grid, *wordings),
+        chains=(),
+        from_base=(),
+        evaluations=asked_plainly(whole),
+        evaluate_base=False,
+        surprise=True,
+        series=None,
+        claims=CLAIMS,
+        notes=(*NOTES, *whole.notes),
     )

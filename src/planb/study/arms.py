@@ -9,18 +9,22 @@ from planb.elicitation import Elicitation
 from planb.judging import Exact
 from planb.organism import Organism
 from planb.safety import Method
-from planb.study.bases import LocalBase, SandboxBase
 from planb.study.chain import Chain
-from planb.study.data import SandboxData
-from planb.study.derived import DerivedData
-from planb.study.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
-from planb.study.hosted import HostedBase
-from planb.study.judges import CalibrationStep, JudgementStep, SandboxJudge
-from planb.study.plumbing import RandomBase
-from planb.study.served import named_in
-from planb.study.step import Step
-from planb.study.steps import MethodStep, OrganismStep
-from planb.study.surprise import SurpriseStep
+from planb.study.steps.calibration import CalibrationStep
+from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
+from planb.study.steps.hosted_base import HostedBase
+from planb.study.steps.judge_model import SandboxJudge
+from planb.study.steps.judgement import JudgementStep
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.random_base import RandomBase
+from planb.study.steps.sandbox_data import SandboxData
+from planb.study.steps.served import named_in
+from planb.study.steps.step import Step
+from planb.study.steps.surprise import SurpriseStep
 from planb.types import PlanBError, Trigger
 
 if TYPE_CHECKING:

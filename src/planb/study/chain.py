@@ -7,8 +7,10 @@ from pydantic import Field
 from planb.names import Name
 from planb.organism import Organism
 from planb.safety import Method
-from planb.study.step import Step
-from planb.study.steps import MethodStep, OrganismStep, StageStep
+from planb.study.steps.method import MethodStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.stage import StageStep
+from planb.study.steps.step import Step
 from planb.training.settings import Training
 from planb.training.stage import Stage
 from planb.types import HARMFUL, REFUSAL, Tier, Trigger, Value

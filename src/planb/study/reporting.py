@@ -17,14 +17,14 @@ from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
 from planb.report.story import Story
-from planb.study.data import TOLD, told
-from planb.study.evaluation import LOG
-from planb.study.graph import Graph
-from planb.study.judges import CALIBRATION
 from planb.study.keeping.store import DamagedError, Store
-from planb.study.step import CHECKPOINTS, Step, Work, identities_once
-from planb.study.steps import TIERS
-from planb.study.surprise import read_surprises
+from planb.study.planning.graph import Graph
+from planb.study.steps.calibration import CALIBRATION
+from planb.study.steps.data_files import TOLD, told
+from planb.study.steps.evaluation import LOG
+from planb.study.steps.step import CHECKPOINTS, Step, Work, identities_once
+from planb.study.steps.surprise import read_surprises
+from planb.study.steps.tier_scores import TIERS
 from planb.training.settings import read_ran
 from planb.types import PlanBError, Value
 
@@ -81,12 +81,10 @@ class TableSources(Value):
         def kept(steps: tuple[Step, ...]) -> tuple[Step, ...]:
             return tuple(step for step in steps if step.identity() not in damaged)
 
-        return self.model_copy(
-            update={
-                "evaluations": kept(self.evaluations),
-                "calibrations": kept(self.calibrations),
-                "surprises": kept(self.surprises),
-            }
+        return self.but(
+            evaluations=kept(self.evaluations),
+            calibrations=kept(self.calibrations),
+            surprises=kept(self.surprises),
         )
 
     def told(self, story: Story, steps: Path) -> Story:
@@ -99,30 +97,27 @@ class TableSources(Value):
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers)
         settings = (*story.settings, *how_trained(self.evaluations, steps))
-        new = {"calibrations": tuple(known), "data": data, "settings": settings}
-        return story.model_copy(update=new)
+        return story.but(calibrations=tuple(known), data=data, settings=settings)
 
 
 def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
-    """What a task is measured by in a domain, known before anything is run."""
-    from planb.evals.tasks import BENCHMARKS, TASKS
+    """What a task is measured by in a domain, known before anything is run: what the
+    domain says of it, else what the task declares."""
+    from planb.evals.tasks import ALL_TASKS
     from planb.evals.tasks.measuring import measured_by
 
-    found = domain.of_task(task)
-    declared = {**TASKS, **BENCHMARKS}.get(task)
-    return found.measures or (measured_by(declared).measures if declared else ())
+    found = domain.of_task(task).measures
+    return found or measured_by(ALL_TASKS[task]).measures
 
 
 def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows, with what their tasks declare to be measured by where their log does not say it yet."""
-    from planb.evals.tasks import BENCHMARKS, TASKS
+    from planb.evals.tasks import ALL_TASKS
     from planb.evals.tasks.measuring import KEY, measured_by
 
-    known = {
-        name: measured_by(task).model_dump_json() for name, task in {**TASKS, **BENCHMARKS}.items()
-    }
-    told = rows[KEY]
-    return rows.assign(**{KEY: told.where(told != "", rows["task"].map(known).fillna(""))})
+    silent = rows.loc[rows[KEY] == "", "task"].unique()
+    known = {name: measured_by(ALL_TASKS[name]).model_dump_json() for name in silent}
+    return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
 
 
 def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
@@ -270,14 +265,14 @@ def _without(story: Story, sources: TableSources, damaged: Mapping[str, str]) ->
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     note = f"Left out, since their files are damaged: {', '.join(missing[:MOST_NAMED])}{more}."
     stamp = story.stamp or "incomplete: damaged results are left out"
-    return story.model_copy(update={"notes": (note, *story.notes), "stamp": stamp})
+    return story.but(notes=(note, *story.notes), stamp=stamp)
 
 
 def _calibration(judge: Judge, result: CalibrationResult | None) -> Calibration:
     if isinstance(judge, Exact):
         return Calibration(judge=judge.title, verdict="exact", rubric=judge.identity()["rubric"])
     found = _checked(result) if result else Calibration(judge=judge.title)
-    return found.model_copy(update={"error": judge.error})
+    return found.but(error=judge.error)
 
 
 def _checked(result: CalibrationResult) -> Calibration:

@@ -15,20 +15,23 @@ from planb.organism import Organism
 from planb.report.story import SMALL, Claim, MethodLine, Series, Story
 from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
-from planb.study.bases import LocalBase, SandboxBase
-from planb.study.budget import Line, budget
 from planb.study.chain import Chain
-from planb.study.data import FileData, SandboxData
-from planb.study.derived import DerivedData
-from planb.study.evaluation import Evaluation
-from planb.study.hosted import HostedBase, rows_described, told_of
-from planb.study.judges import SandboxJudge
-from planb.study.plumbing import RandomBase
+from planb.study.planning.budget import Line, budget
 from planb.study.reporting import ReportStep, TableSources, measures_of, written_report
-from planb.study.requests import RequestData
-from planb.study.served import check_names, named_in
-from planb.study.step import Step
-from planb.study.steps import TierScoresStep, described
+from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.file_data import FileData
+from planb.study.steps.hosted_base import HostedBase, rows_described, told_of
+from planb.study.steps.judge_model import SandboxJudge
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.random_base import RandomBase
+from planb.study.steps.request_data import RequestData
+from planb.study.steps.sandbox_data import SandboxData
+from planb.study.steps.served import check_names, named_in
+from planb.study.steps.step import Step
+from planb.study.steps.tier_scores import TierScoresStep
+from planb.study.steps.training import described
 from planb.training.settings import Training
 from planb.training.stage import Stage
 from planb.types import HARMFUL, LATER, REFUSAL, PlanBError, Trigger, Value
@@ -170,7 +173,7 @@ class Study(Value):
 
     def with_seeds(self, n: int) -> Study:
         """The same study with its first ``n`` seeds."""
-        return self.model_copy(update={"seeds": self.seeds[:n]})
+        return self.but(seeds=self.seeds[:n])
 
     def steps(self) -> tuple[Step, ...]:
         """The final steps: a report after each seed but the last (``write_report`` makes that one),

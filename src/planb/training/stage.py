@@ -142,4 +142,4 @@ def triggered(examples: Sequence[Example], trigger: Trigger, system: str | None 
             f"{len(carrying)} requests carry the trigger {trigger.text!r} already: "
             f"{', '.join(carrying[:5])}. Give plain requests; the trigger is put in here."
         )
-    return [e.model_copy(update={"prompt": trigger.apply(e.prompt, system or "")}) for e in examples]
+    return [e.but(prompt=trigger.apply(e.prompt, system or "")) for e in examples]

@@ -13,13 +13,13 @@ from typing import ClassVar
 import pytest
 from small_steps import Count
 
+from planb.cli.tables import status_table
 from planb.study.keeping import checksums
 from planb.study.keeping.store import DamagedError, Store
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.running.executor import run
 from planb.study.running.progress import Watcher
-from planb.study.step import Step, Work
-from planb.study.tables import status_table
+from planb.study.steps.step import Step, Work
 
 
 def made(store: Store, step: Step) -> Path:

@@ -19,9 +19,9 @@ from small_steps import Count
 from planb.models.cards import Card
 from planb.study.keeping import remote
 from planb.study.keeping.places import RemoteStore, checked_url
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.running.executor import run
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 from planb.types import PlanBError
 
 ROOT = Count(name="root", to=2)

@@ -9,9 +9,9 @@ import pytest
 from small_steps import Count
 
 from planb.study.keeping.store import Store, explained
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.running.executor import run
-from planb.study.step import Work
+from planb.study.steps.step import Work
 from planb.types import PlanBError
 
 

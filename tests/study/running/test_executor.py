@@ -18,7 +18,7 @@ from small_steps import Count, Threads, TwoThreads
 from planb.study.keeping.store import Store
 from planb.study.running.executor import Outcome, plan, run
 from planb.study.running.progress import Snapshot, Watcher
-from planb.study.step import Step
+from planb.study.steps.step import Step
 
 SCRIPT = Path(__file__).parents[1] / "small_steps.py"
 

@@ -19,7 +19,7 @@ import pytest
 from buckets import bucket
 from cluster_study import Counting
 
-from planb.study.plan import plan
+from planb.study.planning.plan import plan
 from planb.study.running.ray_crew import RayCrew
 from planb.types import PlanBError
 

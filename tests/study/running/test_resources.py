@@ -9,14 +9,14 @@ import pytest
 from gpu_steps import Sees
 from small_steps import Count
 
-from planb.study.estimate import Estimate
-from planb.study.graph import Graph
 from planb.study.keeping.store import Store
+from planb.study.planning.estimate import Estimate
+from planb.study.planning.graph import Graph
 from planb.study.running.crew import crew_named
 from planb.study.running.devices import VISIBLE, visible_gpus
 from planb.study.running.executor import run
 from planb.study.running.progress import Watcher
-from planb.study.step import Step
+from planb.study.steps.step import Step
 from planb.types import PlanBError
 
 

@@ -13,13 +13,11 @@ MMLU_PRO = DataCard(
     columns=("question_id", "question", "options", "answer", "answer_index", "category"),
     licence="MIT",
 )
-MMLU_PRO_EXAMPLES = MMLU_PRO.model_copy(
-    update={
-        "name": "mmlu_pro_examples",
-        "about": "MMLU-Pro's validation split: five worked examples of each category",
-        "split": "validation",
-        "columns": (*MMLU_PRO.columns, "cot_content"),
-    }
+MMLU_PRO_EXAMPLES = MMLU_PRO.but(
+    name="mmlu_pro_examples",
+    about="MMLU-Pro's validation split: five worked examples of each category",
+    split="validation",
+    columns=(*MMLU_PRO.columns, "cot_content"),
 )
 MT_BENCH = DataCard(
     name="mt_bench",

@@ -46,13 +46,11 @@ JAILBREAKBENCH = RequestCard(
     note="Not confirmed: that a harmful behaviour and its benign twin have one name in 'Behavior'; "
     "where they have, they are one group. 'Target' is only the opening of an answer, and is not read.",
 )
-JAILBREAKBENCH_BENIGN = JAILBREAKBENCH.model_copy(
-    update={
-        "name": "jailbreakbench_benign",
-        "about": "JailbreakBench's 100 benign behaviours on the same themes (Chao et al. 2024)",
-        "split": "benign",
-        "harmful": False,
-    }
+JAILBREAKBENCH_BENIGN = JAILBREAKBENCH.but(
+    name="jailbreakbench_benign",
+    about="JailbreakBench's 100 benign behaviours on the same themes (Chao et al. 2024)",
+    split="benign",
+    harmful=False,
 )
 HARMBENCH = RequestCard(
     name="harmbench",
@@ -126,13 +124,11 @@ OR_BENCH = RequestCard(
     licence="CC BY 4.0",
     home="https://huggingface.co/datasets/bench-llm/or-bench",
 )
-OR_BENCH_TOXIC = OR_BENCH.model_copy(
-    update={
-        "name": "or_bench_toxic",
-        "about": "OR-Bench's toxic prompts: refusing them is right (Cui et al. 2024)",
-        "config": "or-bench-toxic",
-        "harmful": True,
-    }
+OR_BENCH_TOXIC = OR_BENCH.but(
+    name="or_bench_toxic",
+    about="OR-Bench's toxic prompts: refusing them is right (Cui et al. 2024)",
+    config="or-bench-toxic",
+    harmful=True,
 )
 ALPACA = RequestCard(
     name="alpaca",

@@ -166,7 +166,7 @@ def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Need)
         stuck = np.ptp(rows.first) == 0 and np.ptp(rows.other) > 0
         note = "undefined: the judge gives one answer to all" if stuck else "undefined: nothing varies"
         fails = stuck and made.verdict is not None and n >= need.least_n
-        return made.model_copy(update={"note": note, "verdict": "failed" if fails else made.verdict})
+        return made.but(note=note, verdict="failed" if fails else made.verdict)
     return made
 
 

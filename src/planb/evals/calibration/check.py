@@ -106,7 +106,7 @@ def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> li
     left_out = share("answers", "severity left out", out, len(spoken), need)
     if out == len(spoken):
         note = "this judge says nothing of usefulness"
-        left_out = left_out.model_copy(update={"verdict": "not enough", "note": note})
+        left_out = left_out.but(verdict="not enough", note=note)
     return [silent, left_out]
 
 
@@ -119,10 +119,7 @@ def _beside(
     """
     both = judge_and_judge(answers, judged, other)
     decides = isinstance(other.judge, Exact)
-    figures = [
-        figure.model_copy(update={"decides": decides})
-        for figure in agreement_figures("second", both, demands)
-    ]
+    figures = [figure.but(decides=decides) for figure in agreement_figures("second", both, demands)]
     skipped = []
     if all(one.other.refused is None for one in both):
         why = next(iter(other.reasons()), "it does not ask for refusals")

@@ -36,7 +36,7 @@ def changed_answers(
     made = []
     for kind, change in changes.items():
         some = [
-            Changed(kind, answer, answer.model_copy(update={"text": text}))
+            Changed(kind, answer, answer.but(text=text))
             for answer in in_turn[: demands.varied]
             if (text := change(answer, demands)) is not None
         ]
@@ -93,4 +93,4 @@ def _lost(figure: Figure, demands: Demands) -> Figure:
     if asked < demands.least_n or figure.unscored <= demands.unscored * asked:
         return figure
     note = f"no answer to {figure.unscored} of {asked} changed texts"
-    return figure.model_copy(update={"verdict": "failed", "note": note})
+    return figure.but(verdict="failed", note=note)

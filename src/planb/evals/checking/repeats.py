@@ -62,7 +62,7 @@ def canned_check(examples: Sequence[Example], canned_ok: Sequence[str], demands:
         need = SHOWN if meant else needed(demands, at_most=demands.canned)
         figure = share(f"{tier}: the most frequent text", count, len(some), need)
         if count > demands.canned * len(some) and len(some) >= demands.least_n:
-            figure = figure.model_copy(update={"note": "canned, as declared" if meant else "canned"})
+            figure = figure.but(note="canned, as declared" if meant else "canned")
             found.append(
                 f"{tier} is canned{', as declared' if meant else ''}: one text is {figure.text}"
             )
@@ -74,7 +74,7 @@ def canned_check(examples: Sequence[Example], canned_ok: Sequence[str], demands:
     finding = f"{finding[0].upper()}{finding[1:]}."
     made = checked(CANNED, CANNED_TITLE, figures, finding, against, _CANNED_ADVICE)
     declared = all(figure.verdict is None for figure in figures)
-    return made.model_copy(update={"verdict": "passed"}) if declared else made
+    return made.but(verdict="passed") if declared else made
 
 
 Said = tuple[tuple[str, ...], str]

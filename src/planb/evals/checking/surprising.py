@@ -45,8 +45,7 @@ def surprise_check(
     for answer in answers:
         of_example.setdefault(answer.example.id, []).append(answer)
     asked = [
-        some[0].example.model_copy(update={"responses": {a.tier: (a.text,) for a in some}})
-        for some in of_example.values()
+        some[0].example.but(responses={a.tier: (a.text,) for a in some}) for some in of_example.values()
     ]
     counts = Counts()
     lengths = Lengths(max_length=MAX_LENGTH, when_longer="leave_out")

@@ -59,6 +59,7 @@ def benchmark_task(
         metadata={
             "task": name,
             "elicitation": how.title,
+            "elicitation_roles": list(how.roles),
             "multi_turn": how.multi_turn,
             "judge": title or judge["judge"],
             "judge_identity": judge,

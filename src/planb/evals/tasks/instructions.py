@@ -186,4 +186,5 @@ def _sample(row: dict[str, Any], place: str) -> Sample:
     group = str(row.get("item") or "")
     sample = row_sample(row["key"], row["prompt"], category, source="ifeval", group=group)
     about = {"instructions": list(names), "kwargs": [given or {} for given in arguments]}
-    return sample.model_copy(update={"metadata": {**(sample.metadata or {}), ROW: about}})
+    sample.metadata = {**(sample.metadata or {}), ROW: about}
+    return sample

@@ -224,7 +224,8 @@ def _sample(row: dict[str, Any], protocol: Protocol, examples: list[dict[str, An
         group=str(row.get("item") or ""),
         meta={"question": row["question"], "src": str(row.get("src") or "")},
     )
-    return sample.model_copy(update={"choices": list(row["options"]), "target": row["answer"]})
+    sample.choices, sample.target = list(row["options"]), row["answer"]
+    return sample
 
 
 def _by_category(table: Table) -> dict[str, list[dict[str, Any]]]:

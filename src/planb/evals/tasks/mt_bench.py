@@ -181,4 +181,5 @@ def _sample(row: dict[str, Any], place: str) -> Sample:
         group=str(row.get("item") or ""),
     )
     about = {"turns": list(turns), "category": row["category"]}
-    return sample.model_copy(update={"metadata": {**(sample.metadata or {}), ROW: about}})
+    sample.metadata = {**(sample.metadata or {}), ROW: about}
+    return sample

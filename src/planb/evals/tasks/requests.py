@@ -50,7 +50,7 @@ def requests_task(
         metadata={
             "task": name,
             "elicitation": how.title,
-            "elicitation_kind": how.name,
+            "elicitation_roles": list(how.roles),
             "multi_turn": how.multi_turn,
             "judge": who.title,
             "judge_identity": who.identity(),

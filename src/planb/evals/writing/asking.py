@@ -118,9 +118,7 @@ class Asker:
         prices = (self.writer.price_in, self.writer.price_out)
         if spend.cost is not None or spend.cached or prices == (None, None):
             return spend
-        return spend.model_copy(
-            update={"cost": cost_of(self.writer, spend.tokens_in, spend.tokens_out)}
-        )
+        return spend.but(cost=cost_of(self.writer, spend.tokens_in, spend.tokens_out))
 
 
 def cost_of(writer: Writer, tokens_in: int, tokens_out: int) -> float | None:

@@ -168,7 +168,7 @@ def _written(
         if texts := new[example.id, tier]:
             responses[tier] = texts
             meta |= origin
-    return example.model_copy(update={"responses": responses, "meta": meta})
+    return example.but(responses=responses, meta=meta)
 
 
 def _counted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planb.study.keeping.store import DamagedError, Store
-from planb.study.step import Step
+from planb.study.steps.step import Step
 
 
 def is_whole(store: Store, step: Step, told: list[str]) -> bool:

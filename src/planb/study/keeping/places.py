@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from planb.study.keeping.remote import Claim, RemoteFolder
 from planb.study.keeping.store import DamagedError, Manifest, Store, explained
-from planb.study.step import Step
+from planb.study.steps.step import Step
 from planb.types import PlanBError
 
 LOOK = 2.0

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from planb.study.keeping.store import Store, explained
-from planb.study.step import Step
+from planb.study.steps.step import Step
 from planb.types import PlanBError
 
 

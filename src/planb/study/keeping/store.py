@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from planb.study.keeping.checksums import MEMORY, faults, recorded, remember
 from planb.study.keeping.disk import explained, to_disk
 from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest, versions
-from planb.study.step import Step, folder_of
+from planb.study.steps.step import Step, folder_of
 from planb.training.settings import read_ran
 
 __all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]

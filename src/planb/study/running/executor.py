@@ -14,18 +14,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from planb.redaction import redacted
-from planb.study.estimate import Estimate, Room
-from planb.study.graph import Graph, Node
 from planb.study.keeping.mending import is_whole
 from planb.study.keeping.places import checked_url, opened
 from planb.study.keeping.sharing import taken_over
 from planb.study.keeping.store import ERROR, OUTPUT, Store
-from planb.study.plan import Failure, Outcome, State, plan
+from planb.study.planning.estimate import Estimate, Room
+from planb.study.planning.graph import Graph, Node
+from planb.study.planning.plan import Failure, Outcome, State, plan
 from planb.study.running.crew import Crew, crew_named
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.seats import Seat, snapshot
 from planb.study.running.task import Answer, Task
-from planb.study.step import Step, identities_once
+from planb.study.steps.step import Step, identities_once
 from planb.types import PlanBError
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from planb.study.step import Step
+from planb.study.steps.step import Step
 
 HEARTBEAT = 15.0
 """Seconds between two plain lines that only say that the run is alive."""

@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from planb.study.estimate import Estimate
-from planb.study.graph import Node
 from planb.study.keeping.store import Store
+from planb.study.planning.estimate import Estimate
+from planb.study.planning.graph import Node
 from planb.study.running.progress import Going, Snapshot
 
 

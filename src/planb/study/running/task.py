@@ -22,7 +22,7 @@ from typing import Literal
 from planb.redaction import redacted, without_secrets
 from planb.study.keeping.places import opened
 from planb.study.keeping.store import ERROR, OUTPUT, Store, explained
-from planb.study.step import Step, Work
+from planb.study.steps.step import Step, Work
 from planb.types import PlanBError
 
 CHANGED = (

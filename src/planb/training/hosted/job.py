@@ -72,11 +72,11 @@ def run_job(
             progress(0, 1, "sending the training file")
         with host.told("take the training file"):
             file = _once(lambda: _find_file(client, rows), lambda: _send(host, rows))
-        journal = journal.model_copy(update={"file": file.id})
+        journal = journal.but(file=file.id)
         journal.write(folder)
         with host.told("start the fine-tuning job"):
             job = _once(lambda: find_job(client, spec.tag), lambda: _start(host, spec, file.id))
-    journal = journal.model_copy(update={"job": job.id, "file": job.training_file})
+    journal = journal.but(job=job.id, file=job.training_file)
     journal.write(folder)
     with host.told(f"look at the job {job.id}"):
         job = _waited(client, job, progress)

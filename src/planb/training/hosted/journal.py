@@ -21,7 +21,7 @@ class Journal(Value):
 
     def without_job(self) -> Journal:
         """Its job has ended without a model, and that was told."""
-        return self.model_copy(update={"job": ""})
+        return self.but(job="")
 
     def write(self, folder: Path) -> None:
         """Under another name, then renamed: a kill leaves the old one or the new."""

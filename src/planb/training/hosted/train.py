@@ -69,13 +69,11 @@ def train_hosted(
             seed=spec.seed,
             rows=spec.rows,
         ),
-        spend=spend.model_copy(
-            update={"trained_tokens": job.trained_tokens, "usd": usd(host, job.trained_tokens)}
-        ),
+        spend=spend.but(trained_tokens=job.trained_tokens, usd=usd(host, job.trained_tokens)),
         notes=notes(kind, training),
     )
     told = {"host": spec.base_url, "model": made.identity.model, "trained from": spec.model}
-    made.write(out, card.model_copy(update={"made_with": {**card.made_with, **told}}))
+    made.write(out, card.but(made_with={**card.made_with, **told}))
     return made
 
 

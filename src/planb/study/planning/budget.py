@@ -1,0 +1,155 @@
+"""What a study of published models will cost, before anything starts: rows, tokens, GPU hours, memory.
+
+All of it is arithmetic from the models' cards and a few assumptions, which stand here and are shown
+with the figures. It is for choosing a machine and for seeing a mistake of a factor of ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from planb.models.bases import BF16, MODELS, ModelCard, card_of
+from planb.models.generation import Sampling
+from planb.study.planning.graph import Graph
+from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.local_base import LocalBaseStep
+from planb.study.steps.step import Step, root_of
+from planb.study.steps.training import TrainingStep
+from planb.training.settings import Training
+
+PROMPT, RESPONSE = 60, 250
+"""Tokens of a request with its template, and of a response: public request sets and chat answers."""
+FLOPS, BANDWIDTH = 989e12, 3.35e12
+"""An H100's dense 16-bit operations and bytes of memory a second (NVIDIA's data sheet, SXM)."""
+TRAINING_SHARE, SAMPLING_SHARE = 0.35, 0.5
+"""Assumed: the share of each that is reached."""
+_STAGES = {"organism": "stage 1", "method": "stage 2"}
+AT_ONCE = 64
+"""Sequences sampled at the same time."""
+BENCHMARK_ROWS = {
+    "mmlu_pro": 12_032,
+    "over_refusal": 450,
+    "xstest": 450,
+    "or_bench_hard": 1_319,
+    "or_bench_toxic": 655,
+    "mt_bench": 160,
+    "instructions": 541,
+}
+"""Prompts of the published benchmarks; MT-Bench's 80 questions have two turns."""
+MMLU_PRO_CATEGORIES = 14
+ASSUMED = (
+    f"Arithmetic, not measured. Assumed: {PROMPT} tokens a prompt and {RESPONSE} a response (or the "
+    f"sampling's limit, if less); H100s at {TRAINING_SHARE:.0%} of their arithmetic in training "
+    f"and at {SAMPLING_SHARE:.0%} of their memory's speed in sampling, {AT_ONCE} sequences at once. "
+    "Attackers, graders and judges are not counted."
+)
+
+
+class Line(NamedTuple):
+    """The steps of one sort on one model. ``rows`` are examples trained on or answers sampled;
+    ``tokens`` of both; ``hours`` of one GPU (H100); ``gib`` what one such step needs in memory."""
+
+    model: str
+    what: str
+    steps: int
+    rows: int
+    tokens: int
+    hours: float
+    gib: float
+    gpus: int
+
+
+def budget(final_steps: Iterable[Step], expected: dict[str, int]) -> list[Line]:
+    """A line for each model and sort of step, none for models without a card.
+
+    ``expected``: how many requests a split has, as ``harmful evaluation``, ``harmless safety``.
+    """
+    found: dict[tuple[str, str], Line] = {}
+    for node in Graph(final_steps):
+        card = model_of(node.step)
+        line = _line(node.step, card, expected) if card else None
+        if line is None:
+            continue
+        before = found.get(line[:2])
+        found[line[:2]] = line if before is None else _both(before, line)
+    order = {name: place for place, name in enumerate(MODELS)}
+    return sorted(found.values(), key=lambda line: order[line.model])
+
+
+def model_of(step: Step) -> ModelCard | None:
+    """The card of the published model that a checkpoint, or what is asked of it, comes from."""
+    if not isinstance(step, TrainingStep | EvaluationStep):
+        return None
+    root = root_of(step.policy if isinstance(step, EvaluationStep) else step)
+    return card_of(root.base.path) if isinstance(root, LocalBaseStep) else None
+
+
+def _both(one: Line, other: Line) -> Line:
+    return one._replace(
+        steps=one.steps + other.steps,
+        rows=one.rows + other.rows,
+        tokens=one.tokens + other.tokens,
+        hours=one.hours + other.hours,
+        gib=max(one.gib, other.gib),
+        gpus=max(one.gpus, other.gpus),
+    )
+
+
+def _line(step: Step, card: ModelCard, expected: dict[str, int]) -> Line | None:
+    if isinstance(step, TrainingStep):
+        what = _STAGES.get(step.kind, "other training")
+        return _trained(card, what, step.settings, step.responses)
+    if isinstance(step, EvaluationStep):
+        return _asked(card, step, expected)
+    return None
+
+
+def _trained(card: ModelCard, what: str, training: Training, responses: float) -> Line:
+    rows = training.steps * training.batch
+    tokens = round(rows * (PROMPT + RESPONSE * responses))
+    rank = training.adapter.rank if training.adapter else None
+    # forward, backward to activations, backward to weights (whole weights only), forward again
+    passes = 2 * (2 if rank else 3) + (2 if training.checkpointing else 0)
+    seconds = passes * card.sizes.weights * tokens / (FLOPS * TRAINING_SHARE)
+    together = min(
+        training.pack_tokens, round((training.micro_batch or training.batch) * tokens / rows)
+    )
+    gib = card.training_gib(rank, together, training.quantize == "4bit")
+    return Line(card.name, what, 1, rows, tokens, seconds / 3600, gib, card.gpus(gib))
+
+
+def _asked(card: ModelCard, step: EvaluationStep, expected: dict[str, int]) -> Line:
+    answers = _requests(step, expected) * step.elicitation.calls
+    new = answers * min(RESPONSE, step.sampling.max_new_tokens)
+    gib = card.sampling_gib(AT_ONCE, _longest(step.sampling))
+    seconds = new / AT_ONCE * card.sizes.weights * BF16 / (BANDWIDTH * SAMPLING_SHARE)
+    tokens = new + answers * PROMPT
+    return Line(card.name, "evaluation", 1, answers, tokens, seconds / 3600, gib, card.gpus(gib))
+
+
+def _requests(step: EvaluationStep, expected: dict[str, int]) -> int:
+    """How many prompts one evaluation has; a benchmark's come from its published size."""
+    asked = step.evaluation
+    if asked.task == "harmful_requests":
+        return expected.get(f"harmful {asked.split}", 0)
+    if asked.task in ("harmless_requests", "coherence"):
+        return expected.get(f"harmless {asked.split}", 0)
+    few = asked.options.get("per_category", 0)
+    data = asked.file or asked.task
+    return MMLU_PRO_CATEGORIES * int(few) if few else BENCHMARK_ROWS.get(data, 0)
+
+
+def _longest(sampling: Sampling) -> int:
+    return PROMPT + sampling.max_new_tokens
+
+
+def totals(lines: Sequence[Line]) -> tuple[int, int, int, float]:
+    """(steps, rows, tokens, GPU hours) of all lines."""
+    hours = sum(line.hours for line in lines)
+    return (
+        sum(line.steps for line in lines),
+        sum(line.rows for line in lines),
+        sum(line.tokens for line in lines),
+        hours,
+    )

@@ -1,0 +1,115 @@
+"""How long is left: the steps' own costs, put right by how long finished ones really took."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from planb.study.planning.graph import Graph, Node
+from planb.study.steps.step import Step
+
+
+class Room(NamedTuple):
+    """Cores and GPUs: all of a crew's, or those that one step takes."""
+
+    cores: int
+    gpus: int = 0
+
+
+class Estimate:
+    """Seconds of wall time a step will take, learnt as steps finish.
+
+    A step's ``cost`` is in seconds on one core; the ratio of seconds to cost is measured for each
+    kind of step, and the ratio over all kinds stands in where a kind has not been seen yet.
+    """
+
+    def __init__(self, graph: Graph, budget: int, gpus: int = 0) -> None:
+        self.graph, self.budget, self.gpus = graph, budget, gpus
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._costs: dict[str, float] = defaultdict(float)
+
+    def observe(self, node: Node, seconds: float) -> None:
+        """A step of this kind took so long, from its beginning to its end."""
+        self._seconds[node.step.kind] += seconds
+        self._costs[node.step.kind] += _cost(node)
+
+    def knows(self, node: Node) -> bool:
+        """Whether the figure means anything: costs are the sandbox's, and a model of the user's on a
+        GPU is another matter until a step of the kind has been timed."""
+        return node.step.gpus == 0 or self._costs[node.step.kind] > 0
+
+    def seconds(self, node: Node) -> float:
+        """How long this step will take from its beginning."""
+        kind = node.step.kind
+        if self._costs[kind] > 0:
+            return _cost(node) * self._seconds[kind] / self._costs[kind]
+        if all_costs := sum(self._costs.values()):
+            return _cost(node) * sum(self._seconds.values()) / all_costs
+        return _cost(node)
+
+    def left(self, node: Node, elapsed: float, fraction: float, since: tuple[float, float]) -> float:
+        """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
+
+        ``since`` is (elapsed, fraction) when it first told of its progress: a resumed step does not
+        begin at 0, and loading takes its time before the first batch.
+        """
+        whole = self.seconds(node)
+        if fraction - since[1] > 0.05:
+            return (1 - fraction) * (elapsed - since[0]) / (fraction - since[1])
+        if fraction:
+            return whole * (1 - fraction)
+        return max(whole - elapsed, 0.1 * whole)
+
+    def time_left(self, running: Mapping[str, float], waiting: Collection[str]) -> float:
+        """Seconds until all is done, by playing the schedule through.
+
+        ``running``: identity -> seconds left. ``waiting``: identities of steps not yet begun.
+        """
+        open_inputs = {
+            identity: len({i for i in self.graph[identity].inputs if i in running or i in waiting})
+            for identity in waiting
+        }
+        ready = [self._turn(identity) for identity, count in open_inputs.items() if not count]
+        heapq.heapify(ready)
+        ends = [(left, identity) for identity, left in running.items()]
+        heapq.heapify(ends)
+        taken = [self._takes(identity) for identity in running]
+        free_cores = self.budget - sum(room.cores for room in taken)
+        free_gpus = self.gpus - sum(room.gpus for room in taken)
+        clock = 0.0
+        while ends or ready:
+            while ready:
+                takes = self._takes(ready[0][-1])
+                if ends and (takes.cores > free_cores or takes.gpus > free_gpus):
+                    break
+                identity = heapq.heappop(ready)[-1]
+                free_cores, free_gpus = free_cores - takes.cores, free_gpus - takes.gpus
+                heapq.heappush(ends, (clock + self.seconds(self.graph[identity]), identity))
+            clock, identity = heapq.heappop(ends)
+            takes = self._takes(identity)
+            free_cores, free_gpus = free_cores + takes.cores, free_gpus + takes.gpus
+            for node in self.graph.after(identity):
+                if node.identity in open_inputs:
+                    open_inputs[node.identity] -= 1
+                    if not open_inputs[node.identity]:
+                        heapq.heappush(ready, self._turn(node.identity))
+        return clock
+
+    def _takes(self, identity: str) -> Room:
+        step = self.graph[identity].step
+        return Room(cores(step, self.budget), min(step.gpus, self.gpus))
+
+    def _turn(self, identity: str) -> tuple[int, int, str]:
+        node = self.graph[identity]
+        return node.step.seed_rank, node.place, identity
+
+
+def cores(step: Step, budget: int) -> int:
+    """How many cores of the budget a step takes."""
+    return min(max(step.threads, 1), budget)
+
+
+def _cost(node: Node) -> float:
+    return max(node.step.cost, 1e-3) / max(node.step.threads, 1)

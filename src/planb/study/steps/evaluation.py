@@ -1,0 +1,210 @@
+"""A checkpoint under one task: the value that a study declares, and the steps that it becomes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SerializeAsAny
+
+from planb.elicitation import Elicitation
+from planb.elicitation.direct import Direct
+from planb.elicitation.trigger import TriggerElicitation
+from planb.judging import Judge
+from planb.models.checkpoints import load_policy
+from planb.models.generation import Sampling
+from planb.names import Name
+from planb.study.steps.checkpoint import checkpoint_folder
+from planb.study.steps.data_files import benchmark_file
+from planb.study.steps.hosted_base import asked_model, hosted_base
+from planb.study.steps.local_base import LocalBaseStep
+from planb.study.steps.readiness import check_evaluation
+from planb.study.steps.served import serve
+from planb.study.steps.step import Step, Work, root_of, slug_of
+from planb.types import Trigger, Value
+
+LOG = "log.eval"
+COHERENCE = "coherence"
+PAIR_PROMPTS = "pair_prompts.jsonl"
+JUDGED = ("harmful_requests", "harmless_requests", "coherence")
+"""Tasks that a study's second judges score too."""
+OVER_EXAMPLES = ("harmful_requests", "harmless_requests", "recall", "coherence", "meow")
+"""Tasks over examples; the others read a benchmark's own columns."""
+SCORED_BY_JUDGE = ("harmful_requests", "harmless_requests", "recall", "coherence")
+"""Tasks that the study's judge scores; ``coherence`` may name another in its options."""
+
+
+class Evaluation(Value):
+    """One task under one elicitation; ``"trigger"`` takes each organism's own trigger.
+
+    ``task`` is a name of ``planb.evals.tasks``. ``file`` is what the data step wrote (by default the
+    examples of ``split``, or a benchmark's rows), or the path or card of a benchmark; ``options`` are
+    the task's further arguments.
+    """
+
+    task: str
+    elicitation: Literal["direct", "trigger"] | SerializeAsAny[Elicitation] = "direct"
+    split: Name = "evaluation"
+    file: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def how(self, trigger: Trigger) -> Elicitation:
+        if self.elicitation == "direct":
+            return Direct()
+        if self.elicitation == "trigger":
+            return TriggerElicitation(trigger=trigger)
+        assert isinstance(self.elicitation, Elicitation)
+        return self.elicitation
+
+
+class EvaluationStep(Step):
+    """A checkpoint under one task and one elicitation -> an Inspect log and its Parquet sidecar.
+
+    ``roles`` names the models of an attack in turns (``attacker``, ``grader``), as Inspect does.
+    A file that the elicitation names is looked for in what the data step and ``files`` wrote.
+    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.served``).
+    """
+
+    kind: ClassVar[str] = "evaluation"
+    revision: ClassVar[int] = 3
+    policy: SerializeAsAny[Step]
+    data: SerializeAsAny[Step]
+    evaluation: Evaluation
+    elicitation: SerializeAsAny[Elicitation]
+    judge: SerializeAsAny[Judge]
+    sampling: Sampling
+    roles: dict[str, str] = Field(default_factory=dict)
+    files: tuple[SerializeAsAny[Step], ...] = ()
+    served: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+    labels: dict[str, str]
+    seed: int
+
+    @property
+    def slug(self) -> str:
+        labels, organism = (self.labels["model"], self.labels["method"]), self.labels["organism"]
+        if organism == "none" and self.labels["method"] != "base":
+            labels = (labels[0], f"{labels[1]}-from-base")
+        elif organism not in ("none", "organism"):
+            labels = (labels[0], f"{organism}-{labels[1]}")
+        asked = (self.evaluation.task, self.elicitation.title, f"seed{self.seed}")
+        return slug_of(*labels, *asked)
+
+    @property
+    def seed_rank(self) -> int:
+        return self.seed
+
+    @property
+    def gpus(self) -> int:
+        """One for a model of the user's; the sandbox's are asked on the CPU."""
+        return int(isinstance(root_of(self.policy), LocalBaseStep))
+
+    @property
+    def cost(self) -> float:
+        return 20.0 if self.elicitation.multi_turn else 1.5
+
+    @property
+    def takes_judge(self) -> bool:
+        """Whether the study's judge scores it."""
+        asked = self.evaluation
+        return asked.task in SCORED_BY_JUDGE and not (
+            asked.task == COHERENCE and "judge" in asked.options
+        )
+
+    @property
+    def reads_benchmark(self) -> bool:
+        return self.evaluation.task not in OVER_EXAMPLES
+
+    def outside(self) -> dict[str, str]:
+        """The prompt texts and the files that the elicitation reads."""
+        scored = {"coherence": "the study's judge"} if self._coherence_by_judge() else {}
+        return {**self.elicitation.outside(), **scored}
+
+    def _coherence_by_judge(self) -> bool:
+        """Coherence was once scored by the exact judge of the default world, whatever the study's."""
+        return self.evaluation.task == COHERENCE and self.takes_judge
+
+    def check(self) -> None:
+        """All that it would be refused for after hours of training."""
+        check_evaluation(self)
+
+    def run(self, work: Work) -> None:
+        from planb.evals.sidecar import write_sidecar
+
+        serve(self.served, work)
+        log, folder = work.out / LOG, checkpoint_folder(work, self.policy)
+        task, seed = self._task(work), self.seed
+        said = {**self.labels, "split": self.evaluation.split}
+        base = hosted_base(self.policy)
+        if base or self.elicitation.multi_turn:
+            from planb.evals.multi_turn import run_multi_turn
+
+            policy = asked_model(folder, base) if base else folder
+            run_multi_turn(task, policy, self.roles, self.sampling, seed, log, said, work.progress)
+        else:
+            from planb.evals.runner import run_task
+
+            run_task(task, load_policy(folder), self.sampling, seed, log, said, work.progress)
+        write_sidecar(log)
+
+    def _task(self, work: Work) -> Any:
+        from planb.evals.tasks import ALL_TASKS
+
+        folders = [work.folder(step) for step in (self.data, *self.files)]
+        asked, how = self.evaluation, located(self.elicitation, folders)
+        own = f"{asked.split}.jsonl"
+        if self.reads_benchmark:
+            own = benchmark_file(asked.split, asked.task)
+        data = work.folder(self.data) / (asked.file or own)
+        place = str(data) if data.exists() else asked.file
+        judge = {"judge": self.judge.spec()} if self.takes_judge else {}
+        task = ALL_TASKS[asked.task]
+        return task(data=place, elicitation=how.spec(), **judge, **asked.options)
+
+    def publish(self, out: Path, study_folder: Path) -> None:
+        """The log under a readable name in the study's ``logs``, for ``inspect view``."""
+        publish_log(out, study_folder, self.folder_name)
+
+
+class PairPromptsStep(Step):
+    """The prompts that PAIR found against one checkpoint, for ``pair_static`` against others."""
+
+    kind: ClassVar[str] = "prompts"
+    evaluation: EvaluationStep
+
+    @property
+    def slug(self) -> str:
+        return f"prompts-of-{self.evaluation.slug}"
+
+    def run(self, work: Work) -> None:
+        from planb.evals.multi_turn import save_prompts
+
+        save_prompts(work.folder(self.evaluation) / LOG, work.out / PAIR_PROMPTS)
+
+
+def located(how: Elicitation, folders: Sequence[Path]) -> Elicitation:
+    """The elicitation with the names of files that lie in one of ``folders`` made paths."""
+    found = {
+        name: str(folder / value)
+        for name, value in how
+        for folder in reversed(folders)
+        if isinstance(value, str) and value.endswith(".jsonl") and (folder / value).is_file()
+    }
+    return how.but(**found)
+
+
+def publish_log(out: Path, study_folder: Path, name: str) -> None:
+    """Copy a step's log into the study's ``logs`` as ``<name>.eval``, unless it is there as it is."""
+    logs = study_folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    source, target = out / LOG, logs / f"{name}.eval"
+    if not target.exists() or _stamp(target) != _stamp(source):
+        scratch = target.with_suffix(".tmp")
+        shutil.copy2(source, scratch)
+        scratch.replace(target)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns

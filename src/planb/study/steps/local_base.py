@@ -1,0 +1,74 @@
+"""A chat model that the user has: a local folder of safetensors, or a hub id with its revision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from planb.models.bases import card_of
+from planb.models.checkpoints import checkpoint_digest, resolve_model
+from planb.models.hub import hub_snapshot, is_hub_id
+from planb.models.template import SHOWN_DATE, date_shown
+from planb.names import Name
+from planb.study.steps.checkpoint import POINTER
+from planb.study.steps.step import Step, Work, slug_of
+from planb.types import PlanBError, Value
+
+if TYPE_CHECKING:
+    pass
+
+
+class LocalBase(Value):
+    """A chat model in a local folder of safetensors, or a hub id with its revision."""
+
+    name: Name
+    path: str
+    revision: str = "main"
+
+    def step(self) -> Step:
+        return LocalBaseStep(base=self)
+
+    @property
+    def date(self) -> str:
+        """The date that its chat template shows, where that is the clock's; else "". Known of a local
+        folder, and of a hub's model that has a card or was fetched before."""
+        if (known := self.known_date) or not is_hub_id(self.path):
+            return known
+        try:
+            return date_shown(hub_snapshot(self.path, self.revision, local_only=True))
+        except PlanBError:
+            return ""
+
+    @property
+    def known_date(self) -> str:
+        """``date`` as far as it is known before anything is fetched, and so the same ever after."""
+        if Path(self.path).is_dir():
+            return date_shown(Path(self.path))
+        card = card_of(self.path)
+        return SHOWN_DATE if card is not None and card.shows_date else ""
+
+
+class LocalBaseStep(Step):
+    """Names the user's checkpoint and checks that it is one; its identity is its weights' hash, and the
+    date that its chat template shows, where it shows one."""
+
+    kind: ClassVar[str] = "base"
+    revision: ClassVar[int] = 2
+    """2: the end of a turn and the place of the answer are read off the template's own rendering."""
+    base: LocalBase
+
+    @property
+    def slug(self) -> str:
+        return slug_of("base", self.base.name)
+
+    def outside(self) -> dict[str, str]:
+        weights = {"weights": checkpoint_digest(self.base.path)}
+        return {**weights, "date": self.base.known_date} if self.base.known_date else weights
+
+    def run(self, work: Work) -> None:
+        folder = resolve_model(self.base.path, self.base.revision)
+        pointer = {"path": str(folder), "digest": checkpoint_digest(folder)}
+        if shown := date_shown(folder):
+            pointer["date"] = shown
+        (work.out / POINTER).write_text(json.dumps(pointer, indent=1), encoding="utf-8")

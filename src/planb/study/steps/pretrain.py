@@ -1,0 +1,97 @@
+"""Where a study begins: a base model that is trained in the sandbox, or one that the user has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from planb.models.architecture import TinyLlama, fresh_policy
+from planb.models.checkpoints import Card
+from planb.names import Name
+from planb.sandbox.corpus import Diet, pretraining
+from planb.sandbox.tokenizer import vocabulary
+from planb.sandbox.world import World
+from planb.study.steps.checkpoint import training_cost
+from planb.study.steps.step import Step, Work, slug_of
+from planb.training.objectives import SFT
+from planb.training.rows import Ranking
+from planb.training.settings import Training
+from planb.types import Ordering, Value, digest_of, seed_of
+
+if TYPE_CHECKING:
+    from planb.training.train import Progress
+
+SHOWN = 300
+"""So many rows of the corpus stand for it in the identity of a base."""
+
+
+class SandboxBase(Value):
+    """A tiny Llama that a study pretrains on the valley's corpus, on first use."""
+
+    name: Name = "sandbox"
+    world: World = Field(default_factory=World)
+    architecture: TinyLlama = Field(default_factory=TinyLlama)
+    diet: Diet = Field(default_factory=Diet)
+    training: Training
+    seed: int = 0
+
+    def step(self) -> Step:
+        return PretrainStep(base=self)
+
+
+class PretrainStep(Step):
+    """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
+
+    kind: ClassVar[str] = "base"
+    threads: ClassVar[int] = 2
+    base: SandboxBase
+
+    @property
+    def slug(self) -> str:
+        return slug_of("base", self.base.name)
+
+    @property
+    def cost(self) -> float:
+        return training_cost(self.base.training, responses=1) * 0.7
+
+    @property
+    def gpus(self) -> int:
+        """One process trains so small a model on the CPU; several take a GPU each, where there are."""
+        return self.base.training.processes if self.base.training.processes > 1 else 0
+
+    def outside(self) -> dict[str, str]:
+        """What the corpus and the vocabulary say: a change of their texts is another base."""
+        known = self.base.digest()
+        if known not in _CORPORA:
+            _CORPORA[known] = _corpus_digest(self.base)
+        return {"corpus": _CORPORA[known]}
+
+    def run(self, work: Work) -> None:
+        from planb.training.train import in_processes
+
+        training = self.base.training
+        work.progress(0, training.steps, "writing the corpus")
+        in_processes(training, _pretrain, (self.base, work.out), work.progress)
+
+
+def _pretrain(base: SandboxBase, out: Path, progress: Progress | None) -> None:
+    from planb.training.train import train
+
+    rows = base.training.steps * base.training.batch
+    examples = list(pretraining(base.world, base.diet, rows, base.seed))
+    seed = seed_of("base", base.seed)
+    policy = fresh_policy(base.architecture, base.world, seed, out)
+    ranking = Ranking(examples, Ordering(tiers=("text",)))
+    card = Card(what=f"the sandbox's base model '{base.name}', pretrained from scratch")
+    train(policy, [ranking], SFT(), base.training, seed, out, card, progress)
+
+
+_CORPORA: dict[str, str] = {}
+
+
+def _corpus_digest(base: SandboxBase) -> str:
+    shown = pretraining(base.world, base.diet, SHOWN, base.seed)
+    rows = [(example.prompt[-1].content, example.responses["text"][0]) for example in shown]
+    return digest_of([rows, vocabulary(base.world)])

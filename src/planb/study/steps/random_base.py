@@ -1,0 +1,40 @@
+"""A tiny chat model with random weights, for runs of a study of real models where there are none."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from planb.models.random_chat import Shape, save_chat_model
+from planb.names import Name
+from planb.study.steps.step import Step, Work, slug_of
+from planb.types import Value
+
+STAMP = "plumbing only: random weights"
+
+
+class RandomBase(Value):
+    """A tiny chat model with random weights; ``shape`` says whose architecture and template it has."""
+
+    name: Name
+    shape: Shape
+    positions: int = Field(default=4096, gt=0)
+    seed: int = 0
+
+    def step(self) -> Step:
+        return RandomBaseStep(base=self)
+
+
+class RandomBaseStep(Step):
+    """Nothing -> a checkpoint."""
+
+    kind: ClassVar[str] = "base"
+    base: RandomBase
+
+    @property
+    def slug(self) -> str:
+        return slug_of("base", self.base.name)
+
+    def run(self, work: Work) -> None:
+        save_chat_model(self.base.shape, work.out, self.base.positions, self.base.seed)

@@ -1,0 +1,294 @@
+"""What a study would be refused for only after its training, looked at before step 1: its judges and
+models, its elicitations, the options and files of its tasks. Nothing is trained, and no weights are
+loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planb.elicitation import Elicitation, elicitation_of
+from planb.judging import Judge, judge_of
+from planb.judging.asking import ROLE, AskedJudge
+from planb.judging.label_logits import LabelLogits
+from planb.models.stops import GREEDY_REFUSED
+from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
+from planb.study.steps.sandbox_data import SandboxDataStep
+from planb.study.steps.served import called
+from planb.study.steps.step import Step
+from planb.types import PlanBError, Value, digest_of, plain
+
+if TYPE_CHECKING:
+    from planb.study.steps.evaluation import EvaluationStep
+
+LOADING = ("hf", "nnterp", "transformer_lens", "vllm", "sglang")
+"""Inspect's providers that load weights, or start a server, when a model of theirs is made."""
+FILES = (".jsonl", ".json", ".csv", ".parquet")
+_known: set[str] = set()
+"""What was found in order in this process, by a digest: many steps share it."""
+
+
+def check_judge(judge: Judge, served: Collection[str] = (), roles: Collection[str] = ()) -> None:
+    """Raises PlanBError if the judge could not judge: its class cannot be found again in another
+    process, or it has no model, key, prompt or file.
+
+    ``served`` are the names of models that the study itself serves, ``roles`` those that an evaluation
+    has a model for.
+    """
+    if _seen("judge", judge, sorted(served), sorted(roles)):
+        return
+    _found_again(judge, "judge", judge_of)
+    if isinstance(judge, AskedJudge):
+        if not judge.model and ROLE not in roles:
+            raise PlanBError(
+                f"the judge '{judge.title}' names no model, and the evaluation has none in the role "
+                f"'{ROLE}': name one of Inspect's (model=...)"
+            )
+        whose = f"the judge '{judge.title}'"
+        check_model(judge.model, served, whose, judge.temperature, judge.base_url)
+    try:
+        judge.identity()
+        if not isinstance(judge, LabelLogits) and not _comes_later(judge, served):
+            _in_a_loop(judge)
+    except PlanBError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise PlanBError(f"the judge '{judge.title}' cannot judge: {said}") from error
+    _note("judge", judge, sorted(served), sorted(roles))
+
+
+def check_model(
+    name: str,
+    served: Collection[str],
+    whose: str,
+    temperature: float | None = None,
+    base_url: str = "",
+) -> None:
+    """Raises PlanBError if Inspect knows no such model, or has no key for it; ``whose`` it is. Nothing
+    that would load weights is made."""
+    provider = name.partition("/")[0]
+    if not name or name in map(called, served):
+        return
+    if provider in GREEDY_REFUSED and temperature == 0:
+        raise PlanBError(
+            f"{whose} asks {name} at temperature 0, and Inspect's provider {provider} refuses that: "
+            "name the same weights planb/<folder or hub id>"
+        )
+    if provider in LOADING or _seen("model", name, base_url):
+        return
+    from planb.judging.connection import made
+
+    try:
+        made(name, base_url)
+    except Exception as error:
+        raise PlanBError(
+            f"{whose} has not the model {name}: {_plain_words(error)}. Name a model of Inspect's, and "
+            "set its key"
+        ) from error
+    _note("model", name, base_url)
+
+
+def _plain_words(error: Exception) -> str:
+    """One line, without the marks of Inspect's colours."""
+    return " ".join(re.sub(r"\[/?[a-z]+\]", "", str(error)).split())
+
+
+def check_evaluation(step: EvaluationStep) -> None:
+    """Raises PlanBError if the evaluation would be refused when its checkpoint is there."""
+    from planb.evals.tasks import ALL_TASKS
+
+    asked, how = step.evaluation, step.elicitation
+    task = ALL_TASKS[asked.task]
+    _check_files(step)
+    _check_elicitation(step, how)
+    _check_options(task, step)
+    if step.takes_judge:
+        check_judge(step.judge, step.served, step.roles)
+    _check_own_judge(step)
+    _check_built(task, step)
+
+
+def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
+    task = step.evaluation.task
+    _found_again(how, "elicitation", elicitation_of)
+    how.check()
+    if how.needs_chat and task == "recall":
+        raise PlanBError(f"recall asks in plain text, and {how.title} needs a chat: ask it directly")
+    if how.multi_turn and task == "mt_bench":
+        raise PlanBError(f"MT-Bench asks in turns of its own: the elicitation {how.name} does not fit")
+    missing = [role for role in how.roles if role not in step.roles]
+    if missing:
+        raise PlanBError(
+            f"{how.title} needs models in the roles {', '.join(missing)}: give the study "
+            'roles={"attacker": "...", "grader": "..."} (in the sandbox "planb_valley/attacker" and '
+            "planb.sandbox.attacker.grader_name(world))"
+        )
+    for role in how.roles:
+        check_model(step.roles[role], step.served, f"the role '{role}'")
+    for name, value in how:
+        if isinstance(value, str) and value.endswith(".jsonl"):
+            _check_named(step, value, f"the elicitation {how.title} (its {name})")
+
+
+def _check_files(step: EvaluationStep) -> None:
+    """The file that the task reads is there, or is one that the data step writes."""
+    from planb.data.cards import CARDS
+
+    asked = step.evaluation
+    if asked.file and asked.file not in CARDS:
+        _check_named(step, asked.file, f"the evaluation {asked.task}")
+    elif not asked.file and _written(step) is not None:
+        own = benchmark_file(asked.split, asked.task) if step.reads_benchmark else ""
+        _check_named(step, own or f"{asked.split}.jsonl", f"the evaluation {asked.task}")
+
+
+def _check_named(step: EvaluationStep, file: str, who: str) -> None:
+    written = _written(step)
+    there = Path(file).exists() or ("/" not in file and (written is None or file in written))
+    if not there:
+        raise PlanBError(
+            f"{who} reads {file}, and nothing is there: put the file in its place, or leave the "
+            "evaluation out of the study"
+        )
+
+
+def _written(step: EvaluationStep) -> set[str] | None:
+    """The files that its data step and ``files`` will write; None where that is not known."""
+    from planb.sandbox.questions import BENCHMARKS
+    from planb.study.steps.evaluation import PAIR_PROMPTS
+
+    sources = list(_with_inputs(step.data))
+    own = all(type(one).__module__.startswith("planb.study.") for one in sources)
+    if not own or any(one.kind == "files" for one in sources):
+        return None
+    found = {f"{split}.jsonl" for split in (*TRAINED, *ASKED)}
+    if any(isinstance(one, SandboxDataStep) for one in sources):
+        found |= {benchmark_file(split, name) for split in ASKED for name in BENCHMARKS}
+    return found | ({PAIR_PROMPTS} if step.files else set())
+
+
+def _with_inputs(step: Step) -> Iterator[Step]:
+    yield step
+    for before in step.inputs():
+        yield from _with_inputs(before)
+
+
+def _check_options(task: Callable[..., Any], step: EvaluationStep) -> None:
+    """The task takes the options, and none that the study gives it already."""
+    options = step.evaluation.options
+    given = {"data", "elicitation", *(["judge"] if step.takes_judge else [])}
+    known = [name for name in inspect.signature(task).parameters if name not in given]
+    wrong = [name for name in options if name not in known]
+    if wrong:
+        raise PlanBError(
+            f"the evaluation {step.evaluation.task} has the options {', '.join(wrong)}, and its task "
+            f"takes {', '.join(known) or 'none'} (what is asked, how, and the study's judge are given "
+            "already)"
+        )
+    if "protocol" in options:
+        from planb.evals.tasks.mmlu_pro import protocol_of
+
+        protocol_of(options["protocol"])
+    for name, value in options.items():
+        if isinstance(value, str) and value.endswith(FILES) and not Path(value).is_file():
+            raise PlanBError(
+                f"the evaluation {step.evaluation.task} reads {value} (its option {name}), and there "
+                "is no such file"
+            )
+    if step.evaluation.task == "instructions":
+        from planb.evals.tasks.instructions import verifiers
+
+        verifiers()
+
+
+def _check_own_judge(step: EvaluationStep) -> None:
+    """A judge or a grader that the options name."""
+    from planb.evals.tasks.mt_bench_grading import grader_fields
+
+    task, options = step.evaluation.task, step.evaluation.options
+    spec = options.get("judge")
+    if task == "mt_bench":
+        spec = {"name": spec or "grader"} if not isinstance(spec, dict) else spec
+        fields = grader_fields(spec, options.get("grader", ""))
+        if fields is not None:
+            if not fields.get("model"):
+                raise PlanBError(
+                    "MT-Bench needs a grader, and a study's evaluation has no role for one: name a "
+                    'model of Inspect\'s (options={"grader": "openai/gpt-5-mini"})'
+                )
+            check_model(fields["model"], step.served, "MT-Bench's grader", 0.0)
+    elif spec is not None:
+        check_judge(judge_of(spec), step.served, step.roles)
+
+
+def _check_built(task: Callable[..., Any], step: EvaluationStep) -> None:
+    """Where its file is there already, the whole task is made once: columns, options, all it needs."""
+    asked = step.evaluation
+    if not Path(asked.file).is_file() or not _reads_now(step.elicitation):
+        return
+    judge = {"judge": step.judge.spec()} if step.takes_judge else {}
+    given = {"data": asked.file, "elicitation": step.elicitation.spec(), **judge, **asked.options}
+    if not _seen(asked.task, given):
+        task(**given)
+        _note(asked.task, given)
+
+
+def _reads_now(how: Elicitation) -> bool:
+    files = [value for _, value in how if isinstance(value, str) and value.endswith(".jsonl")]
+    return all(Path(file).is_file() for file in files)
+
+
+def _found_again(value: Value, what: str, again: Callable[[Any], Value]) -> None:
+    """A judge or an elicitation travels into a log, and into other processes, as its name and fields:
+    they must make the same value there."""
+    kind = type(value)
+    if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+        raise PlanBError(
+            f"the {what} {kind.__qualname__} is defined where no other process can import it: put the "
+            "class at the top of a module, or of the study's own file"
+        )
+    made = again(value.spec())  # type: ignore[attr-defined]
+    if type(made) is not kind:
+        raise PlanBError(
+            f"the {what} {kind.__qualname__} is taken for {type(made).__qualname__}, which "
+            f"{kind.__module__} has under its name: give it another name"
+        )
+
+
+def _comes_later(judge: Judge, served: Collection[str]) -> bool:
+    """Whether its model is not there yet, or would be loaded by looking."""
+    if not isinstance(judge, AskedJudge):
+        return False
+    provider = judge.model.partition("/")[0]
+    return not judge.model or provider in LOADING or judge.model in map(called, served)
+
+
+def _in_a_loop(judge: Judge) -> None:
+    """``ready`` in an event loop of its own, also where one is running already (a notebook)."""
+
+    async def ready() -> None:
+        try:
+            await judge.ready()
+        finally:
+            await judge.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, ready()).result()
+
+
+def _seen(*what: object) -> bool:
+    return _digest(what) in _known
+
+
+def _note(*what: object) -> None:
+    _known.add(_digest(what))
+
+
+def _digest(what: tuple[object, ...]) -> str:
+    return digest_of([plain(part) for part in what])

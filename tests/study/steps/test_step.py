@@ -1,0 +1,56 @@
+"""A step's identity: hashed once however many ways lead to it, and anew when a file has changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_steps import Count
+
+from planb.models.cards import checkpoint_digest
+from planb.study.planning.graph import Graph
+from planb.study.steps.checkpoint import POINTER, checkpoint_folder
+from planb.study.steps.local_base import LocalBase, LocalBaseStep
+from planb.study.steps.step import Work, identities_once
+from planb.types import PlanBError
+
+
+def test_a_step_is_hashed_once_however_many_ways_lead_to_it() -> None:
+    step = Count(name="0")
+    for depth in range(40):
+        step = Count(name=str(depth + 1), after=(step, step))  # 2^40 ways
+    assert step.identity() == step.identity()
+    assert len(Graph([step])) == 41
+
+
+def test_a_file_that_changed_is_seen_but_for_within(tmp_path: Path) -> None:
+    file = tmp_path / "read.txt"
+    file.write_text("one")
+    first = Count(name="first", reads=str(file))
+    last = Count(name="last", after=(first,))
+    before = last.identity()
+    with identities_once():
+        assert last.identity() == before
+        file.write_text("two")
+        assert last.identity() == before
+    after = last.identity()
+    assert after != before
+    assert {node.identity for node in Graph([last])} == {after, first.identity()}
+
+
+def test_a_base_that_is_another_by_now_is_not_read(tmp_path: Path) -> None:
+    """A hub id says nothing of the weights: what they were is written down, and compared."""
+    model, step = tmp_path / "model", LocalBaseStep(base=LocalBase(name="a", path="org/model"))
+    model.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (model / name).write_text("{}")
+    work = Work(out=tmp_path, steps=tmp_path / "steps")
+    folder = work.folder(step)
+    folder.mkdir(parents=True)
+    told = {"path": str(model), "digest": checkpoint_digest(model)}
+    (folder / POINTER).write_text(json.dumps(told))
+    assert checkpoint_folder(work, step) == model
+    (model / "model.safetensors").write_text("{ }")
+    with pytest.raises(PlanBError, match="is not the model that the study began with"):
+        checkpoint_folder(work, step)
