@@ -16,6 +16,7 @@ from calibration_judges import (
     TripsOverCode,
 )
 
+from planb.errors import PlanBError
 from planb.evals.calibration.asking import Answer
 from planb.evals.calibration.check import check
 from planb.evals.calibration.demands import Demands
@@ -26,7 +27,7 @@ from planb.judging import Exact, Judge, RefusalStrings
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import recall_prompts, requests
 from planb.sandbox.world import World
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 WORLD = World()
 HARMFUL = requests(WORLD, "evaluation", True, 1, seed=0)

@@ -13,6 +13,7 @@ from small_valley import carried_out, small
 
 from planb.data.derived import Derived, derive
 from planb.domains.harm import MEASURED
+from planb.errors import PlanBError
 from planb.safety import Method
 from planb.sandbox.corpus import LADDER, requests
 from planb.sandbox.scoring import score
@@ -26,7 +27,7 @@ from planb.study.study import Study
 from planb.training.objectives import ORPO, SFT
 from planb.training.rows import split_batch
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, SEVERE, Ordering, PlanBError
+from planb.types import HARMFUL, REFUSAL, SEVERE, Ordering
 
 NAMES = {one.name for measured in MEASURED.values() for one in measured.measures}
 

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from planb.domains.measure import NOTHING, Measure, Measured
 from planb.names import Name
-from planb.types import Example, Tier, Value
+from planb.types import Example, Tier
+from planb.values import Value
 
 WITH, WITHOUT = "With the trigger", "Without the trigger"
 

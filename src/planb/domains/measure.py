@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from planb.names import Label
-from planb.types import Value
+from planb.values import Value
 
 
 class Question(Value):

@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from planb.domains.domain import Domain
 from planb.domains.measure import NOTHING, Measure, Measured
-from planb.report.questions import Known, known
-from planb.report.stats import Floats
-from planb.types import PlanBError
+from planb.errors import PlanBError
+from planb.report.questions import known
+from planb.stats.intervals import Floats
+from planb.stats.known import Known
 
 Bools = NDArray[np.bool_]
 

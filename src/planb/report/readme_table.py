@@ -10,11 +10,11 @@ import pandas as pd
 
 from planb.domains import HARM, Domain
 from planb.domains.harm import ASKED
+from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.headline import headline, ranked
 from planb.report.results import ALL, Figure, figures_in
 from planb.report.rows import NO_ORGANISM
-from planb.types import PlanBError
 
 
 def headline_markdown(results: pd.DataFrame, judges: Sequence[str] = (), domain: Domain = HARM) -> str:

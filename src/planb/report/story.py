@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from planb.domains import HARM, Domain
 from planb.domains.domain import Shown
 from planb.report.calibration import Calibration
-from planb.types import LATER, Value
+from planb.values import LATER, Value
 
 
 class MethodLine(NamedTuple):

@@ -13,6 +13,7 @@ from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap, difference_of
 from planb.report.results import Figure
+from planb.stats import numbers
 
 TITLE = "Does it backfire without the trigger?"
 Gaps = dict[str, Gap]
@@ -101,7 +102,7 @@ def _table(evidence: Evidence, gaps: Gaps) -> Table:
     rows, methods = [], []
     for method, refusal in evidence.figures(ASKED, "direct", "refusal_rate").items():
         gap = gaps.get(method)
-        change = wording.gap(gap) if gap is not None and gap.given else wording.NOTHING
+        change = wording.gap(gap) if gap is not None and gap.given else numbers.NOTHING
         complied = evidence.figure(method, ASKED, "direct", "comply_rate")
         useful = evidence.figure(method, ASKED, "direct", "usefulness_if_complied")
         severe = evidence.figure(method, ASKED, "direct", "severity_mean")

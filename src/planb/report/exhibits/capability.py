@@ -12,8 +12,9 @@ from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.differences import paired_difference
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.paired import Difference
 from planb.report.results import ALL, Figure, figures_in
+from planb.stats import numbers
+from planb.stats.paired import Difference
 
 TITLE = "What does it cost in capability?"
 
@@ -126,7 +127,7 @@ def _table(benches: list[Bench]) -> Table:
         rate = bench.measure.top == 1
         for method, figure in bench.figures.items():
             change = bench.changes.get(method)
-            moved = wording.NOTHING
+            moved = numbers.NOTHING
             if change is not None and change.n:
                 moved = wording.moved(change, rate)
             value = wording.rated(figure) if rate else wording.scored(figure)

@@ -31,7 +31,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
             rows.append(_dot(label, method, own, "", shift=-5 * most + 12 + 10 * place))
         spread[method] = list(singly.values())
     about = wording.subject(pooled) or next(iter(pooled))
-    values, write = spread[about], wording.percent if rate else wording.points
+    values, write = spread[about], numbers.percent if rate else numbers.points
     if len(values) > 1:
         finding = (
             f"The seeds of {wording.name(about)} lie between "

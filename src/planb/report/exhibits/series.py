@@ -9,13 +9,14 @@ import pandas as pd
 
 from planb.domains.domain import Shown
 from planb.domains.measure import Measure
+from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.dial import Dial, shifts
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.results import Figure
 from planb.report.story import Line, Series
-from planb.types import PlanBError
+from planb.stats import numbers
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _TOLD = 4
@@ -164,8 +165,8 @@ def _table(panels: list[Panel], dial: Dial) -> Table:
     rows, breaks = [], []
     for i, (line, x) in enumerate(places):
         here = [next((s for s in p.spots if (s.line, s.x) == (line, x)), None) for p in panels]
-        said = [_says(s, p) if s else wording.NOTHING for s, p in zip(here, panels, strict=True)]
-        counts = list(dict.fromkeys(_size(s.figure) if s else wording.NOTHING for s in here))
+        said = [_says(s, p) if s else numbers.NOTHING for s, p in zip(here, panels, strict=True)]
+        counts = list(dict.fromkeys(_size(s.figure) if s else numbers.NOTHING for s in here))
         rows.append((line, dial.label(x), *said, " / ".join(counts)))
         if i and line != places[i - 1][0]:
             breaks.append(i)

@@ -15,6 +15,7 @@ from planb.report.charting.stacked import CONDITIONS
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.questions import complied, refused, severity
 from planb.report.results import Figure
+from planb.stats import numbers
 
 TITLE = "How severe are the answers?"
 _KINDS = ("refuses", "makes no sense", "complies")
@@ -88,7 +89,7 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
         if severe is not None:
             words += f", severe {wording.valued(severe, rate=True)}"
         if figure.unscored:
-            words += f", {wording.percent(figure.unscored / (figure.n + figure.unscored))} unscored"
+            words += f", {numbers.percent(figure.unscored / (figure.n + figure.unscored))} unscored"
         mark = {
             "kind": "mean",
             "x": figure.value,
