@@ -7,6 +7,7 @@ from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.results import Figure
+from planb.stats import numbers
 
 TITLE = "Do the seeds agree?"
 
