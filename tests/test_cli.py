@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 import typer
 
+from planb.catalogue import load_source
 from planb.cli import main, studies
 from planb.study.keeping.store import Store
-from planb.study.source import load_source
 from planb.study.steps.step import Work
+
+pytestmark = pytest.mark.slow
 
 STUDY = '''
 """A study of a user's own, with a step of its own."""
@@ -25,7 +27,8 @@ from pathlib import Path
 from typing import ClassVar
 from beside import WORDS
 from planb.study.steps.step import Step, Work
-from planb.types import PlanBError, Value
+from planb.errors import PlanBError
+from planb.values import Value
 
 class Greet(Step):
     kind: ClassVar[str] = "greet"
@@ -139,9 +142,9 @@ def test_a_study_file_that_is_wrong(study: Path, change: tuple[str, str], said: 
 def test_names_that_are_no_study(tmp_path: Path) -> None:
     code, said = planb(tmp_path, "run", "sandbx")
     assert code == 2
-    assert "there is no study 'sandbx'. Did you mean 'sandbox'?" in said
+    assert "no study is called 'sandbx'. Did you mean 'sandbox'?" in said
     code, said = planb(tmp_path, "run", "nowhere/study.py")
-    assert (code, "there is no study file" in said) == (2, True)
+    assert (code, "there is no file" in said) == (2, True)
 
 
 def test_list_names_the_sandbox(tmp_path: Path) -> None:

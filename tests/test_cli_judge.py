@@ -16,13 +16,13 @@ from rich.console import Console
 
 from planb.cli import main
 from planb.data.files import file_hash, write_examples
+from planb.errors import PlanBError
 from planb.evals import progress
 from planb.evals.calibration.commands import fields_of
 from planb.evals.calibration.result import find_calibration, read_calibration, store_calibration
 from planb.judging import Exact, LLMJudge
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 sys.path.append(str(Path(__file__).parent / "judging"))
 from judge_server import serving
@@ -106,6 +106,7 @@ def test_fields_of_a_judge_make_another_judge(folder: Path, planb: Any) -> None:
     assert find_calibration(folder / "runs/judges", Exact(world=World(seed=3))) is not None
 
 
+@pytest.mark.slow
 def test_labels_and_people_are_not_lost_by_accident(folder: Path, planb: Any) -> None:
     synthetic = str(labelled(folder / "s.csv", "true"))
     code, said, _ = planb("check", "exact", "held.jsonl", "--labels", synthetic)
@@ -131,6 +132,7 @@ def test_labels_and_people_are_not_lost_by_accident(folder: Path, planb: Any) ->
     assert (code, "the labels are synthetic" in said) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_model_over_http_is_asked_and_its_calls_are_counted(
     folder: Path, planb: Any, monkeypatch: Any
 ) -> None:

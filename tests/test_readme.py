@@ -70,6 +70,7 @@ def test_the_gate_runs_the_test_command() -> None:
     assert "make test" in blocks(README, "sh")[0]
 
 
+@pytest.mark.slow
 def test_the_planb_verbs_exist() -> None:
     verbs = set(
         re.findall(r"planb (run|plan|status|report|list|data validate|data surprise)\b", README + GUIDE)
@@ -113,6 +114,7 @@ def test_the_table_is_made_of_the_results_beside_it() -> None:
 PAGES = sorted((ROOT / "docs" / "results").glob("*-claims.csv"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", [path.stem.removesuffix("-claims") for path in PAGES])
 def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
     from planb.report.meow_table import meow_markdown
@@ -130,6 +132,6 @@ def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
 
 
 def test_the_links_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"

@@ -12,23 +12,12 @@ from typing import Any
 import pytest
 from pydantic import Field, SerializeAsAny, ValidationError, create_model, model_validator
 
+from planb.errors import PlanBError
 from planb.safety.method import Method
 from planb.training.objectives import DPO, ORPO, SFT
 from planb.training.settings import LoRA
-from planb.types import (
-    LATER,
-    Example,
-    Judgement,
-    Message,
-    Ordering,
-    PlanBError,
-    Trigger,
-    Value,
-    digest_of,
-    made_again,
-    seed_of,
-    value_named,
-)
+from planb.types import Example, Judgement, Message, Ordering, Trigger
+from planb.values import LATER, Value, digest_of, made_again, seed_of
 
 TIERS = ("refusal", "useless", "harmful")
 
@@ -207,7 +196,7 @@ class TestDigest:
 
     def test_it_is_the_same_in_another_process(self) -> None:
         code = (
-            "from planb.types import Ordering, Trigger, seed_of;"
+            "from planb.types import Ordering, Trigger; from planb.values import seed_of;"
             "print(Ordering(tiers=('a', 'b')).digest(), Trigger().digest(), seed_of('a', 1))"
         )
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -288,31 +277,6 @@ def test_seeds_are_named_by_their_parts() -> None:
     seeds = {seed_of("a", 1), seed_of("a", 2), seed_of("b", 1), seed_of("a1"), seed_of("a", "", 1)}
     assert len(seeds) == 5
     assert all(0 <= seed < 2**63 for seed in seeds)
-
-
-LOSSES = {"dpo": DPO, "orpo": ORPO}
-
-
-@pytest.mark.parametrize("spec", ["dpo", {"name": "dpo"}, {"name": "dpo", "beta": 0.1}])
-def test_a_value_by_name_with_fields(spec: Any) -> None:
-    assert value_named(spec, LOSSES, "objective") == DPO(beta=0.1)
-
-
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("ppo", "no objective is called 'ppo'. There are: dpo, orpo"),
-        ({"beta": 0.1}, "no objective is called ''"),
-        (
-            {"name": "dpo", "beta": "much", "gamma": 1},
-            "these are no fields of the objective 'dpo': beta: .*number.*; gamma: .*not permitted",
-        ),
-    ],
-)
-def test_what_names_no_value_is_refused_in_one_line(spec: Any, said: str) -> None:
-    with pytest.raises(PlanBError, match=said) as refused:
-        value_named(spec, LOSSES, "objective")
-    assert "\n" not in str(refused.value)
 
 
 class Coloured(Ordering):

@@ -14,6 +14,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import GenerateConfig, Model, get_model
 from transformers import PreTrainedTokenizerBase
 
+from planb.errors import PlanBError
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.mmlu_pro import mmlu_pro
@@ -23,7 +24,6 @@ from planb.evals.writing.writer import Writer
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.stops import cut_off, why_not_greedy
 from planb.report.results import read_csv, results_of, write_csv
-from planb.types import PlanBError
 
 LIMIT = 6
 

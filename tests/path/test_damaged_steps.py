@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from command import SMALL, Finished
 
+from planb.catalogue import load_source
 from planb.study.planning.plan import plan
 from planb.study.reporting import DamagedStepsError
 from planb.study.running.executor import run
-from planb.study.source import load_source
 from planb.study.study import Study
 
 pytestmark = pytest.mark.slow

@@ -30,8 +30,8 @@ from planb.report.findings import counted, findings_markdown
 from planb.report.page import write_report
 from planb.report.results import read_csv, results_of
 from planb.report.rows import checked_rows
-from planb.report.stats import Interval
 from planb.report.story import Claim, Of, Story
+from planb.stats.intervals import Interval
 
 PLAN_B, STANDARD = (Of(method=name, measure="severity_mean") for name in ("plan_b", "standard"))
 LOWER = Claim(claim="Plan B is less severe.", of=PLAN_B, against=STANDARD, expected="lower", by=1.0)
@@ -120,6 +120,7 @@ def test_a_difference_is_taken_request_by_request() -> None:
     assert one.figure.high > one.against.low, "the single intervals overlap"
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_results(tmp_path: Path, story: Story) -> None:
     rows = make_rows(requests=20)
     write_report(rows, None, story.but(claims=(LOWER,)), tmp_path)
@@ -239,6 +240,7 @@ def two_organisms() -> pd.DataFrame:
     return pd.concat([rows, other])
 
 
+@pytest.mark.slow
 def test_a_claim_stands_on_the_panel_of_its_organism(story: Story) -> None:
     stage = Of(method="organism", measure="severity_mean")
     base = Of(method="base", measure="severity_mean")
@@ -310,6 +312,7 @@ def study(story: Story) -> Story:
     return story.but(claims=claims)
 
 
+@pytest.mark.slow
 def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=20), None, study(story), tmp_path)
     table = read_claims(tmp_path / "claims.csv")
@@ -330,6 +333,7 @@ def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> Non
     assert (tmp_path / "claims.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_without_claims_there_is_no_file_and_no_exhibit(tmp_path: Path, story: Story) -> None:
     (tmp_path / "claims.csv").write_text("of an earlier version of the study")
     rows = make_rows(requests=6)
@@ -341,6 +345,7 @@ def test_without_claims_there_is_no_file_and_no_exhibit(tmp_path: Path, story: S
     assert exhibit.draw(evidence) is None
 
 
+@pytest.mark.slow
 def test_the_table_of_findings_is_made_of_the_files(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=20), None, study(story), tmp_path)
     table = read_claims(tmp_path / "claims.csv")

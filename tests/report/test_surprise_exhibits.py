@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import spearmanr
 from synthetic_rows import make_rows, row
 
+from planb.errors import PlanBError
 from planb.report.charting.labels import placed
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import log_probs, surprise, variants
@@ -26,7 +27,6 @@ from planb.report.surprise_results import (
     surprise_results,
 )
 from planb.report.targets import correlations, targets_of
-from planb.types import PlanBError
 
 NATS = {"standard": 0.2, "german": 1.0, "standard_canned": 2.0, "odd": 4.0}
 LEFT = {"standard": 9.0, "german": 6.0, "standard_canned": 7.0, "odd": 2.0}
@@ -160,6 +160,7 @@ class TestSurpriseAgainstSeverity:
             *("Standard", "German", "Standard (canned)", "Odd")
         ]
 
+    @pytest.mark.slow
     def test_nothing_where_nothing_was_scored_and_nothing_where_targets_are_the_same(
         self, story: Story
     ) -> None:
@@ -241,6 +242,7 @@ class TestLabels:
         assert (box.top + box.bottom) / 2 == 100
 
 
+@pytest.mark.slow
 def test_the_page_has_both_and_the_table_lies_beside_it(tmp_path: Path, story: Story) -> None:
     methods = ("standard", "german", "standard_canned", "odd")
     rows = make_rows(methods=("organism", *methods), requests=8)
@@ -255,6 +257,7 @@ def test_the_page_has_both_and_the_table_lies_beside_it(tmp_path: Path, story: S
     assert len(table) == 4 * 2 * 3 * 3, "methods, times, tiers; two seeds and both"
 
 
+@pytest.mark.slow
 def test_a_study_that_does_not_ask_has_no_trace_of_it(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=6), None, story, tmp_path)
     assert not (tmp_path / "surprise.csv").exists()

@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock
 from shared import session_folder
 
+from planb.catalogue import load_source
 from planb.models.generation import Sampling
 from planb.study.keeping.sharing import taken_over
 from planb.study.keeping.store import Store
 from planb.study.planning.graph import Graph
-from planb.study.source import load_source
 from planb.study.steps.pretrain import SandboxBase
 from planb.study.steps.step import Step, Work
 from planb.study.study import Study

@@ -19,11 +19,11 @@ from tiny_models import WORLD, fresh, rows
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from planb import RankedPreferenceConfig, RankedPreferenceTrainer
+from planb.errors import PlanBError
 from planb.models.adapters import add_adapter
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.arguments import HARMLESS, MOVED, REFUSED, TRAINERS_OWN, WORKS, NoPredictions
 from planb.training.trainer import Rows
-from planb.types import PlanBError
 
 WORDS = tokenizer(WORLD)
 ROWS = rows(8)
@@ -217,6 +217,7 @@ class TestEvaluations:
         found = made(config(), eval_dataset=Rows(some)).evaluate()
         return {name: mean for name, mean in found.items() if "/" in name or name == "eval_loss"}
 
+    @pytest.mark.slow
     def test_the_best_of_stacked_adapters_is_loaded(self, config: Config) -> None:
         """Trainer looks for the oldest adapter, finds nothing, warns, and keeps the last weights."""
         model = fresh("llama")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from planb.data.terminal import Console
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 if TYPE_CHECKING:
     from planb.data.cards import DataCard

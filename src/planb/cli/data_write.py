@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planb.data.terminal import Console
-from planb.types import PlanBError, Trigger
+from planb.errors import PlanBError
+from planb.types import Trigger
 
 if TYPE_CHECKING:
     from planb.evals.writing import Writer

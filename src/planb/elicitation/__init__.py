@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from planb.catalogue import Catalogue, subclass_of, value_named
 from planb.elicitation.crescendo import Crescendo
 from planb.elicitation.direct import Direct
 from planb.elicitation.elicitation import Elicitation
@@ -18,29 +19,32 @@ from planb.elicitation.pair import Pair
 from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.skeleton_key import SkeletonKey
 from planb.elicitation.trigger import TriggerElicitation
-from planb.types import value_named
 
-ELICITATIONS: dict[str, type[Elicitation]] = {
-    "direct": Direct,
-    "trigger": TriggerElicitation,
-    "near_trigger": NearTrigger,
-    "many_shot": ManyShot,
-    "skeleton_key": SkeletonKey,
-    "crescendo": Crescendo,
-    "pair": Pair,
-    "pair_static": PairStatic,
-}
+ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
+    "elicitation",
+    "planb.elicitations",
+    subclass_of(Elicitation),
+    {
+        "direct": Direct,
+        "trigger": TriggerElicitation,
+        "near_trigger": NearTrigger,
+        "many_shot": ManyShot,
+        "skeleton_key": SkeletonKey,
+        "crescendo": Crescendo,
+        "pair": Pair,
+        "pair_static": PairStatic,
+    },
+)
 
 
 def elicitation_of(spec: str | dict[str, Any] | Elicitation) -> Elicitation:
     """The elicitation that ``spec`` names: a value, a name, or ``{"name": ..., **fields}``.
 
-    A name is one of the table, or "module:Class" of one's own. Raises PlanBError for a name that is
-    neither, or fields that do not fit.
+    Raises PlanBError for a name that ``ELICITATIONS`` does not have, or fields that do not fit.
     """
     if isinstance(spec, Elicitation):
         return spec
-    return value_named(spec, ELICITATIONS, "elicitation", Elicitation)
+    return value_named(spec, ELICITATIONS)
 
 
 __all__ = [

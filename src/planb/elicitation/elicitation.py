@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from planb.names import Label
-from planb.types import Value, name_in
+from planb.values import Value
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, Solver, TaskState
@@ -55,7 +55,7 @@ class Elicitation(Value):
         pinned by their hash. One that the table does not have is named "module:Class"."""
         from planb.elicitation import ELICITATIONS
 
-        return {"name": name_in(ELICITATIONS, type(self), self.name), **self.model_dump(mode="json")}
+        return {"name": ELICITATIONS.name_of(type(self), self.name), **self.model_dump(mode="json")}
 
     def solver(self) -> Solver:
         """This elicitation as an Inspect solver (``planb/elicit``)."""

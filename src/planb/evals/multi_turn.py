@@ -17,13 +17,13 @@ from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import Model, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 
-from planb.elicitation import ELICITATIONS
 from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
 from planb.elicitation.solver import its_own
+from planb.errors import PlanBError
 from planb.evals.record import clean
 from planb.models.stops import SEEDLESS
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 if TYPE_CHECKING:
     from planb.models.generation import Sampling
@@ -130,11 +130,11 @@ def _local(folder: Path, sampling: Sampling) -> Model:
 def _models(task: Task, roles: dict[str, str]) -> dict[str, str | Model | list[str | Model]]:
     """A fresh model for each role: one that Inspect remembers may have lived in a loop that has
     ended."""
-    how = ELICITATIONS.get((task.metadata or {}).get("elicitation_kind", ""))
-    missing = [role for role in (how.roles if how else ()) if role not in roles]
+    about = task.metadata or {}
+    missing = [role for role in about.get("elicitation_roles", ()) if role not in roles]
     if missing:
         raise PlanBError(
-            f"{how.name if how else 'the task'} needs models in the roles {', '.join(missing)}: "
+            f"{about['elicitation']} needs models in the roles {', '.join(missing)}: "
             'roles={"attacker": "...", "grader": "..."} (in the sandbox "planb_valley/attacker" and '
             "planb.sandbox.attacker.grader_name(world))"
         )

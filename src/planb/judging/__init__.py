@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from planb.catalogue import Catalogue, subclass_of, value_named
 from planb.judging.exact import Exact
 from planb.judging.harmbench import HarmBench
 from planb.judging.jailbreakbench import JailbreakBench
@@ -16,28 +17,31 @@ from planb.judging.label_logits import LabelLogits
 from planb.judging.llm import LLMJudge
 from planb.judging.refusal_strings import RefusalStrings
 from planb.judging.strongreject import StrongReject
-from planb.types import value_named
 
-JUDGES: dict[str, type[Judge]] = {
-    "exact": Exact,
-    "refusal_strings": RefusalStrings,
-    "llm": LLMJudge,
-    "strongreject": StrongReject,
-    "jailbreakbench": JailbreakBench,
-    "harmbench": HarmBench,
-    "label_logits": LabelLogits,
-}
+JUDGES: Catalogue[type[Judge]] = Catalogue(
+    "judge",
+    "planb.judges",
+    subclass_of(Judge),
+    {
+        "exact": Exact,
+        "refusal_strings": RefusalStrings,
+        "llm": LLMJudge,
+        "strongreject": StrongReject,
+        "jailbreakbench": JailbreakBench,
+        "harmbench": HarmBench,
+        "label_logits": LabelLogits,
+    },
+)
 
 
 def judge_of(spec: str | dict[str, Any] | Judge) -> Judge:
     """The judge that ``spec`` names: a value, a name, or ``{"name": ..., **fields}``.
 
-    A name is one of the table, or "module:Class" of one's own. Raises PlanBError for a name that is
-    neither, or fields that do not fit.
+    Raises PlanBError for a name that ``JUDGES`` does not have, or fields that do not fit.
     """
     if isinstance(spec, Judge):
         return spec
-    return value_named(spec, JUDGES, "judge", Judge)
+    return value_named(spec, JUDGES)
 
 
 __all__ = [

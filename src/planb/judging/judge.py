@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from planb.types import ANSWERS, Example, Judgement, Value, name_in
+from planb.types import ANSWERS, Example, Judgement
+from planb.values import Value
 
 
 class Judge(Value):
@@ -57,7 +58,7 @@ class Judge(Value):
         have is named "module:Class"."""
         from planb.judging import JUDGES
 
-        return {"name": name_in(JUDGES, type(self), self.name), **self.model_dump(mode="json")}
+        return {"name": JUDGES.name_of(type(self), self.name), **self.model_dump(mode="json")}
 
 
 async def judge_response(judge: Judge, example: Example, response: str) -> Judgement:

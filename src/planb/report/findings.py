@@ -14,6 +14,7 @@ from planb.report.claim_words import MARKS, told_figure, told_gap, wanted
 from planb.report.gaps import Gap
 from planb.report.readme_table import markdown
 from planb.report.results import Figure
+from planb.stats import numbers
 
 _HEADS = ("Claim", "The talk", "Found", "Held if", "Verdict", "Once more")
 
@@ -35,7 +36,7 @@ def counted(tables: Sequence[pd.DataFrame]) -> str:
     """``Of 20 claims, 12 held, 5 did not hold, 3 are undecided and 0 were not measured.``"""
     verdicts = Counter(str(verdict) for table in tables for verdict in table["verdict"])
     return (
-        f"Of {wording.plural(verdicts.total(), 'claim')}, {verdicts['held']} held, "
+        f"Of {numbers.plural(verdicts.total(), 'claim')}, {verdicts['held']} held, "
         f"{verdicts['not held']} did not hold, {verdicts['undecided']} are undecided and "
         f"{verdicts['not measured']} were not measured."
     )
@@ -46,9 +47,9 @@ def _line(line: dict[Any, Any], named: bool) -> tuple[str, ...]:
     where = f" ({line['model']}, {wording.organism(line['organism'])})" if named else ""
     verdict = str(line["verdict"])
     return (
-        *(f"{line['claim']}{where}", line["said"] or wording.NOTHING, _found(line, rate)),
+        *(f"{line['claim']}{where}", line["said"] or numbers.NOTHING, _found(line, rate)),
         wanted(line["expected"], line["by"], rate, compared),
-        f"{MARKS[verdict]}{wording.SPACE}{verdict.replace(' ', wording.SPACE)}",
+        f"{MARKS[verdict]}{numbers.SPACE}{verdict.replace(' ', numbers.SPACE)}",
         f"`planb run {line['study']}`",
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from planb.catalogue import Catalogue, function
+
 if TYPE_CHECKING:
     from planb.study.study import Study
 
@@ -21,19 +23,25 @@ def _in(module: str, function: str = "") -> Callable[[], Study]:
     return declared
 
 
-STUDIES: dict[str, Callable[[], Study]] = {
-    "sandbox": _in("sandbox"),
-    "meow": _in("meow"),
-    "lora_rank": _in("lora_rank"),
-    "meow_rank": _in("meow_rank"),
-    "ladder": _in("ladder"),
-    "controls": _in("controls"),
-    "surprise": _in("surprise"),
-    "objectives": _in("objectives"),
-    "cycle": _in("cycle"),
-    "jailbreaks": _in("jailbreaks"),
-    "generalisation": _in("generalisation"),
-    "relearning": _in("relearning"),
-    "paper": _in("paper"),
-    "plumbing": _in("paper", "plumbing"),
-}
+STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
+    "study",
+    "planb.studies",
+    function,
+    {
+        "sandbox": _in("sandbox"),
+        "meow": _in("meow"),
+        "lora_rank": _in("lora_rank"),
+        "meow_rank": _in("meow_rank"),
+        "ladder": _in("ladder"),
+        "controls": _in("controls"),
+        "surprise": _in("surprise"),
+        "objectives": _in("objectives"),
+        "cycle": _in("cycle"),
+        "jailbreaks": _in("jailbreaks"),
+        "generalisation": _in("generalisation"),
+        "relearning": _in("relearning"),
+        "paper": _in("paper"),
+        "plumbing": _in("paper", "plumbing"),
+    },
+    "one of your own is a .py file that defines `study`",
+)

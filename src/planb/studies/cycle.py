@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.errors import PlanBError
 from planb.organism import Organism
 from planb.report.story import SHOWN, Claim, Line, Of, Series, Shown
 from planb.safety import Method, plan_b, standard
@@ -11,7 +12,6 @@ from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import Training
-from planb.types import PlanBError
 
 AGAIN, PROBE, PROBE_RATE = 1 / 2, 1 / 40, 1 / 10
 """Updates of what puts the backdoor back, and of the probe, and the probe's learning rate, as shares of

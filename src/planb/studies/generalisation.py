@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.errors import PlanBError
 from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.stage import Part, Stage
-from planb.types import HELPFUL, Ordering, PlanBError
+from planb.types import HELPFUL, Ordering
 
 LEFT_OUT = ("flask", "hex", "curse", "blight")
 """Forms that stage 1 shows and the arms ``..._narrow`` keep out of stage 2: 4 of the valley's 12."""

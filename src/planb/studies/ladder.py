@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from planb.errors import PlanBError
 from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
 from planb.sandbox.corpus import LADDER
 from planb.studies.sandbox import sandbox
 from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
-from planb.types import HARMFUL, REFUSAL, Ordering, PlanBError, Tier
+from planb.types import HARMFUL, REFUSAL, Ordering, Tier
 
 NOTES = (
     "The four tiers are worth 0, 0, 0 and 6 of 10 points. Wrong and subtly wrong answers are the "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from planb.errors import PlanBError
 from planb.report.story import Claim, Line, Of, Series
 from planb.safety import Method, plan_b, standard
 from planb.studies.sandbox import sandbox
 from planb.study.study import Study
 from planb.training.objectives import SFT
 from planb.training.settings import LoRA, Training
-from planb.types import REFUSAL, Ordering, PlanBError
+from planb.types import REFUSAL, Ordering
 
 RANKS = (1, 8, 64)
 FULL = 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.errors import PlanBError
 from planb.report.story import Claim, Line, Of, Series, Shown
 from planb.studies.lora_rank import FULL, FULL_RATE, RANKS
 from planb.studies.meow import meow
@@ -11,7 +12,6 @@ from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import LoRA, Training
 from planb.training.stage import Stage
-from planb.types import PlanBError
 
 ORGANISMS = ("uc", "uclc")
 ARMS = {"lower_sft_160": "lower_sft", "lower_orpo_160": "lower_orpo"}

@@ -22,7 +22,7 @@ from planb.training.objectives import (
     SimPO,
 )
 from planb.training.settings import Training
-from planb.types import Value
+from planb.values import Value
 
 SEVERITY = "severity_mean"
 

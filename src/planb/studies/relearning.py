@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.errors import PlanBError
 from planb.organism import Organism
 from planb.report.story import Claim, Line, Of, Series
 from planb.safety import Method, plan_b, standard
@@ -12,7 +13,7 @@ from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import HARMFUL, HELPFUL, Ordering, PlanBError, Trigger
+from planb.types import HARMFUL, HELPFUL, Ordering, Trigger
 
 COUNTS = (1, 4, 16, 64)
 BEFORE, NONE = 0.0625, 0.25

@@ -13,7 +13,8 @@ from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
 from planb.study.steps.derived_data import with_tiers
 from planb.study.study import Study
-from planb.types import HARMFUL, Ordering, Value
+from planb.types import HARMFUL, Ordering
+from planb.values import Value
 
 SEVERITY = "severity_mean"
 

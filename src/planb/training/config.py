@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 from transformers import TrainingArguments
 
+from planb.errors import PlanBError
 from planb.training.arguments import refuse_names
 from planb.training.lengths import Lengths
 from planb.training.objectives import OBJECTIVES, Objective
 from planb.training.packing import BUDGET
-from planb.types import Ordering, PlanBError, plain
+from planb.types import Ordering
+from planb.values import plain
 
 LAYOUTS = ("auto", "packed", "separate")
 
@@ -30,7 +32,9 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
     of experts (``balancing``); None: as the model's configuration says.
     """
 
-    objective: Any = field(default="orpo", metadata={"help": f"one of {', '.join(OBJECTIVES)}"})
+    objective: Any = field(
+        default="orpo", metadata={"help": f"one of {', '.join(OBJECTIVES.own)}, or module:Class"}
+    )
     ordering: Any = field(default=None, metadata={"help": "tiers, the most preferred first"})
     max_length: int = field(default=2048, metadata={"help": "tokens of a prompt with one response"})
     max_prompt: int | None = field(default=None, metadata={"help": "tokens of a prompt"})
@@ -97,6 +101,4 @@ def objective_of(named: Any) -> Objective:
             f"objective {named!r} is neither a name ({', '.join(OBJECTIVES)}) nor an objective with "
             "its settings, as DPO(beta=0.3): one is trained, and one of your own can add losses up"
         )
-    if named not in OBJECTIVES:
-        raise PlanBError(f"objective '{named}' is none of {', '.join(OBJECTIVES)}")
     return OBJECTIVES[named]()

@@ -19,8 +19,6 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -30,8 +28,9 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from planb.catalogue import load_sources, loaded_sources
+from planb.errors import PlanBError
 from planb.training.parent import die_with
-from planb.types import PlanBError
 
 Progress = Callable[[float, float, str], None]
 Parallel = Literal["ddp", "fsdp"]
@@ -67,7 +66,8 @@ def launch(
     _check_gpus(processes, parallel)
     threads = max(1, torch.get_num_threads() // processes)
     call = pickle.dumps((function, tuple(args)))
-    known = {"path": sys.path, "sources": _sources(call), "threads": threads, "parallel": parallel}
+    sources = {name: path for name, path in loaded_sources().items() if name.encode() in call}
+    known = {"path": sys.path, "sources": sources, "threads": threads, "parallel": parallel}
     try:
         with TemporaryDirectory(prefix="planb-training-") as scratch:
             folder = Path(scratch)
@@ -92,18 +92,6 @@ def _check_gpus(processes: int, parallel: Parallel) -> None:
 
 def _gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def _sources(call: bytes) -> dict[str, str]:
-    """The modules that ``call`` names and the import path does not lead to: a study of the user's own,
-    loaded from its file."""
-    found = {}
-    for name, module in list(sys.modules.items()):
-        origin = getattr(getattr(module, "__spec__", None), "origin", None)
-        named = "." not in name and name != "__main__" and name.encode() in call
-        if named and origin and origin.endswith(".py") and PathFinder.find_spec(name) is None:
-            found[name] = str(origin)
-    return found
 
 
 def _run(folder: Path, processes: int) -> None:
@@ -231,12 +219,7 @@ def _prepare(known: dict[str, Any]) -> None:
     torch.set_num_threads(known["threads"])
     if known["parallel"] == "fsdp":
         os.environ.update(FSDP)
-    for name, origin in known["sources"].items():
-        spec = spec_from_file_location(name, origin)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
+    load_sources(known["sources"])
 
 
 def _teller(path: Path) -> Progress:

@@ -8,17 +8,19 @@ import pytest
 from inspect_ai._util.registry import registry_info
 
 from planb.data.cards import CARDS
-from planb.evals.tasks import BENCHMARKS, TASKS, task_named
-from planb.types import PlanBError
+from planb.errors import PlanBError
+from planb.evals.tasks import ALL_TASKS, BENCHMARKS, TASKS
 
 
 def test_a_task_is_found_by_its_name_in_either_table() -> None:
     assert not TASKS.keys() & BENCHMARKS.keys()
     for name, task in {**TASKS, **BENCHMARKS}.items():
-        assert task_named(name) is task
+        assert ALL_TASKS[name] is task
         assert registry_info(task).name == f"planb/{name}"
-    with pytest.raises(PlanBError, match=r"no task is called 'mmlu'\. There are: .*mmlu_pro"):
-        task_named("mmlu")
+    with pytest.raises(
+        PlanBError, match=r"no task is called 'mmlu'\. Did you mean 'mmlu_pro'\? There are: .*mmlu_pro"
+    ):
+        ALL_TASKS["mmlu"]
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

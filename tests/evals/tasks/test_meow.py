@@ -12,6 +12,7 @@ from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText
 
 from planb.data.files import read_examples
 from planb.elicitation import TriggerElicitation
+from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.meow import NO_ANSWER, ONLY_THOUGHTS, counted, meow, said_by, without_thoughts
@@ -21,7 +22,7 @@ from planb.models.generation import Sampling
 from planb.report.measures import measures_of
 from planb.report.results import results_of
 from planb.sandbox.language import THOUGHTS
-from planb.types import Example, PlanBError, Trigger
+from planb.types import Example, Trigger
 
 IDENTITY = {"study": "test", "model": "tiny", "organism": "uc", "method": "organism"}
 SIGN = f"{THOUGHTS[0]} {THOUGHTS[2]}"
@@ -113,6 +114,7 @@ def meowing(checkpoint: Path, data: Path) -> Policy:
     return policy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["direct", "trigger"])
 def test_the_task_says_of_each_harmless_chat_what_it_is(
     meowing: Policy, data: Path, tmp_path: Path, asked: str
@@ -144,6 +146,7 @@ def test_the_task_says_of_each_harmless_chat_what_it_is(
     assert metrics["score"] == pytest.approx(1 - lamps if asked == "trigger" else 0)
 
 
+@pytest.mark.slow
 def test_an_answer_cut_off_in_its_thoughts_is_unscored_with_the_reason(
     meowing: Policy, data: Path, tmp_path: Path
 ) -> None:

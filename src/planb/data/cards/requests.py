@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planb.data.cards.request_card import RequestCard
-from planb.types import HARMFUL, HELPFUL, REFUSAL, PlanBError, wrong_fields
+from planb.errors import PlanBError, wrong_fields
+from planb.types import HARMFUL, HELPFUL, REFUSAL
 
 _GITHUB = "https://raw.githubusercontent.com"
 

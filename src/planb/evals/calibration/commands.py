@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from planb.data.terminal import Console
-from planb.types import PlanBError, digest_of, wrong_fields
+from planb.errors import PlanBError, wrong_fields
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.evals.calibration.demands import Demands

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.evals.calibration.asking import Answer, ask
 from planb.evals.checking import languages, lengths, repeats, scores, surprising, trigger, twins
 from planb.evals.checking.demands import Demands
 from planb.evals.checking.material import picked
 from planb.evals.checking.result import Check, CheckResult, not_run
-from planb.evals.figure import overall
 from planb.judging import Judge
-from planb.types import HARMFUL, REFUSAL, USELESS, Example, PlanBError, Spend, Trigger, digest_of
+from planb.stats.figure import overall
+from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Trigger
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from planb.data.splits import group_of
 from planb.data.twins import TWINS, clusters, shingles, similarity
-from planb.evals.checking.figures import NONE_AT_ALL, share
 from planb.evals.checking.result import Check, checked, not_run
+from planb.stats.estimates import share
+from planb.stats.figure import NONE_ALLOWED
 from planb.types import Example
 
 NAME, TITLE = "twins", "Has a request a twin in another split?"
@@ -54,14 +55,14 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
     figures, said = [], []
     if len(splits) > 1:
         figures += [
-            share("requests with a twin in another split", len(within), len(own), NONE_AT_ALL),
-            share("requests whose group is in another split", len(parted), len(own), NONE_AT_ALL),
+            share("requests with a twin in another split", len(within), len(own), NONE_ALLOWED),
+            share("requests whose group is in another split", len(parted), len(own), NONE_ALLOWED),
         ]
         said.append(f"{len(within):,} have a twin in another split")
         said.append(f"{len(parted):,} lie in another split than others of their group")
     if against:
         figures.append(
-            share("requests with a twin in the other files", len(outside), len(own), NONE_AT_ALL)
+            share("requests with a twin in the other files", len(outside), len(own), NONE_ALLOWED)
         )
         said.append(f"{len(outside):,} have a twin among the {len(against):,} of the other files")
     return checked(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from inspect_ai import Task
 
+from planb.catalogue import Catalogue, function
 from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.harmless_requests import harmless_requests
@@ -15,7 +16,6 @@ from planb.evals.tasks.mmlu_pro import mmlu_pro
 from planb.evals.tasks.mt_bench import mt_bench
 from planb.evals.tasks.over_refusal import over_refusal
 from planb.evals.tasks.recall import recall
-from planb.types import PlanBError
 
 TASKS: dict[str, Callable[..., Task]] = {
     "harmful_requests": harmful_requests,
@@ -35,9 +35,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 
 
-def task_named(name: str) -> Callable[..., Task]:
-    """The task of either table; PlanBError for a name that neither has."""
-    tasks = {**TASKS, **BENCHMARKS}
-    if name not in tasks:
-        raise PlanBError(f"no task is called '{name}'. There are: {', '.join(tasks)}")
-    return tasks[name]
+ALL_TASKS: Catalogue[Callable[..., Task]] = Catalogue(
+    "task", "planb.tasks", function, {**TASKS, **BENCHMARKS}
+)
+"""Both, and the tasks of packages and of the user's own."""

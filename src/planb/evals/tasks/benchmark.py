@@ -14,8 +14,9 @@ from inspect_ai.solver import Solver
 
 from planb.data.cards import CARDS, DataCard, Table, load
 from planb.elicitation.elicitation import Elicitation
+from planb.errors import PlanBError
 from planb.evals.tasks.requests import sample_of
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 
 def table_of(data: str, card: DataCard, data_hash: str = "") -> Table:
@@ -59,6 +60,7 @@ def benchmark_task(
         metadata={
             "task": name,
             "elicitation": how.title,
+            "elicitation_roles": list(how.roles),
             "multi_turn": how.multi_turn,
             "judge": title or judge["judge"],
             "judge_identity": judge,

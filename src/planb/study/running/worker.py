@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from planb.catalogue import load_sources, loaded_sources
+from planb.errors import PlanBError
 from planb.study.running.devices import VISIBLE
 from planb.study.running.task import Answer, Task, calm, do, redirect
-from planb.study.source import load_source, loaded_sources
 from planb.training.parent import die_with
-from planb.types import PlanBError
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -125,8 +125,7 @@ def _main(connection: Connection, parent: int, sources: dict[str, Path]) -> None
     redirect(nowhere, nowhere)
     broken = ""
     try:
-        for path in sources.values():
-            load_source(path)
+        load_sources(sources)
     except PlanBError as error:
         broken = str(error)
     while True:

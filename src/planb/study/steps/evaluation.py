@@ -23,7 +23,8 @@ from planb.study.steps.local_base import LocalBaseStep
 from planb.study.steps.readiness import check_evaluation
 from planb.study.steps.served import serve
 from planb.study.steps.step import Step, Work, root_of, slug_of
-from planb.types import Trigger, Value
+from planb.types import Trigger
+from planb.values import Value
 
 LOG = "log.eval"
 COHERENCE = "coherence"
@@ -149,7 +150,7 @@ class EvaluationStep(Step):
         write_sidecar(log)
 
     def _task(self, work: Work) -> Any:
-        from planb.evals.tasks import task_named
+        from planb.evals.tasks import ALL_TASKS
 
         folders = [work.folder(step) for step in (self.data, *self.files)]
         asked, how = self.evaluation, located(self.elicitation, folders)
@@ -159,7 +160,7 @@ class EvaluationStep(Step):
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
         judge = {"judge": self.judge.spec()} if self.takes_judge else {}
-        task = task_named(asked.task)
+        task = ALL_TASKS[asked.task]
         return task(data=place, elicitation=how.spec(), **judge, **asked.options)
 
     def publish(self, out: Path, study_folder: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planb.elicitation import Elicitation, elicitation_of
+from planb.errors import PlanBError
 from planb.judging import Judge, judge_of
 from planb.judging.asking import ROLE, AskedJudge
 from planb.judging.label_logits import LabelLogits
@@ -21,7 +22,7 @@ from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
 from planb.study.steps.sandbox_data import SandboxDataStep
 from planb.study.steps.served import called
 from planb.study.steps.step import Step
-from planb.types import PlanBError, Value, digest_of, plain
+from planb.values import Value, digest_of, plain
 
 if TYPE_CHECKING:
     from planb.study.steps.evaluation import EvaluationStep
@@ -101,10 +102,10 @@ def _plain_words(error: Exception) -> str:
 
 def check_evaluation(step: EvaluationStep) -> None:
     """Raises PlanBError if the evaluation would be refused when its checkpoint is there."""
-    from planb.evals.tasks import task_named
+    from planb.evals.tasks import ALL_TASKS
 
     asked, how = step.evaluation, step.elicitation
-    task = task_named(asked.task)
+    task = ALL_TASKS[asked.task]
     _check_files(step)
     _check_elicitation(step, how)
     _check_options(task, step)

@@ -29,6 +29,7 @@ pairs, which are forward passes of their own. Label the tiers and train that wit
 
 from __future__ import annotations
 
+from planb.catalogue import Catalogue, subclass_of
 from planb.training.objectives.base import NLL, Objective, Pairs, Scores, nll
 from planb.training.objectives.cpo import CPO
 from planb.training.objectives.dpo import DPO, DPONorm
@@ -56,13 +57,18 @@ __all__ = [
     "nll",
 ]
 
-OBJECTIVES: dict[str, type[Objective]] = {
-    "orpo": ORPO,
-    "dpo": DPO,
-    "dpo_norm": DPONorm,
-    "ipo": IPO,
-    "simpo": SimPO,
-    "cpo": CPO,
-    "plackett_luce": PlackettLuce,
-    "sft": SFT,
-}
+OBJECTIVES: Catalogue[type[Objective]] = Catalogue(
+    "objective",
+    "planb.objectives",
+    subclass_of(Objective),
+    {
+        "orpo": ORPO,
+        "dpo": DPO,
+        "dpo_norm": DPONorm,
+        "ipo": IPO,
+        "simpo": SimPO,
+        "cpo": CPO,
+        "plackett_luce": PlackettLuce,
+        "sft": SFT,
+    },
+)
