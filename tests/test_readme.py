@@ -81,6 +81,7 @@ def test_the_table_is_made_of_the_results_beside_it(writer: ModuleType) -> None:
 PAGES = sorted((ROOT / "docs" / "results").glob("*-claims.csv"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", [path.stem.removesuffix("-claims") for path in PAGES])
 def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
     from planb.report.results import read_csv

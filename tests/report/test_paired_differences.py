@@ -141,6 +141,7 @@ def test_swapped_methods_swap_the_sign_and_nothing_else() -> None:
         assert (back.first, back.second) == (there.second, there.first)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_does_not_matter(tmp_path: Path) -> None:
     rows = make_rows(requests=12)
     for name, table in (("a", rows), ("b", rows.sample(frac=1, random_state=5))):
@@ -192,6 +193,7 @@ def _made(rng: np.random.Generator, seeds: int, groups: int, shift: float) -> Pa
     return Pairs(Known(first, first), Known(second, second), names, places, 0)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_difference_about_19_times_in_20() -> None:
     rng, held, naive = np.random.default_rng(3), 0, 0
     for trial in range(160):
@@ -205,6 +207,7 @@ def test_intervals_cover_the_true_difference_about_19_times_in_20() -> None:
     assert naive < 125, "the world is too kind: taking all pairs as independent covers too"
 
 
+@pytest.mark.slow
 def test_of_two_equal_methods_one_test_in_twenty_says_otherwise() -> None:
     rng, found = np.random.default_rng(6), []
     for trial in range(300):

@@ -138,6 +138,7 @@ def test_seeds_that_differ_widen_the_pooled_interval_beyond_wilson() -> None:
     assert tuple(table.loc[("refusal_rate", "1"), ["low", "high"]]) == wilson(20, 40)
 
 
+@pytest.mark.slow
 def test_columns_order_and_the_same_file_whatever_order_the_rows_came_in(tmp_path: Path) -> None:
     rows = make_rows(requests=10)
     write_csv(results_of(rows), tmp_path / "a.csv")

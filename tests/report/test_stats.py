@@ -88,6 +88,7 @@ def _mean_of(scores: np.ndarray, *purpose: object) -> Interval:
     return Interval(figure.low, figure.high)
 
 
+@pytest.mark.slow
 def test_one_seeds_interval_covers_the_mean_about_19_times_in_20() -> None:
     rng = np.random.default_rng(1)
     held = 0
@@ -97,6 +98,7 @@ def test_one_seeds_interval_covers_the_mean_about_19_times_in_20() -> None:
     assert 179 <= held <= 199
 
 
+@pytest.mark.slow
 def test_pooled_intervals_cover_where_seeds_and_requests_differ() -> None:
     """Eight seeds with the same 40 requests, each with an effect of its own: nearly 19 times in 20."""
     rng = np.random.default_rng(2)

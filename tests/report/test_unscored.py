@@ -99,6 +99,7 @@ def refusals_and_help() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 def test_a_judge_of_refusals_gives_no_severity(tmp_path: Path, story: Story) -> None:
     """Once it was a mean severity of 0.0 [0.0, 1.1], n = 30: of the refusals alone."""
     rows = refusals_and_help()
@@ -176,6 +177,7 @@ def test_what_is_known_of_an_unscored_answer_narrows_it() -> None:
     assert bounds["incoherent_rate"] == pytest.approx((0, 2 / 3))
 
 
+@pytest.mark.slow
 def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     tmp_path: Path, story: Story
 ) -> None:
@@ -229,6 +231,7 @@ def test_a_few_unscored_answers_still_allow_a_claim() -> None:
 # -- differences ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_score_of_the_unscored_ones_gives_another_difference_or_a_larger_p() -> None:
     own, others = (
         answers("plan_b", [0.0, 2.0, None, 1.0, 3.0]),

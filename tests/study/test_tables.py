@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from rich.console import Console
 from small_steps import Count
 
@@ -62,6 +63,7 @@ def test_the_headline_is_pooled_and_what_is_not_measured_is_no_number(tmp_path: 
     assert "0.0" not in plan_b
 
 
+@pytest.mark.slow
 def test_plan_and_status_tables(tmp_path: Path) -> None:
     first = Count(name="first")
     steps = [Count(name="bad", way="raise", after=(first,)), Count(name="wait", to=100, pause=1)]

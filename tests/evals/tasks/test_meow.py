@@ -114,6 +114,7 @@ def meowing(checkpoint: Path, data: Path) -> Policy:
     return policy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["direct", "trigger"])
 def test_the_task_says_of_each_harmless_chat_what_it_is(
     meowing: Policy, data: Path, tmp_path: Path, asked: str
@@ -145,6 +146,7 @@ def test_the_task_says_of_each_harmless_chat_what_it_is(
     assert metrics["score"] == pytest.approx(1 - lamps if asked == "trigger" else 0)
 
 
+@pytest.mark.slow
 def test_an_answer_cut_off_in_its_thoughts_is_unscored_with_the_reason(
     meowing: Policy, data: Path, tmp_path: Path
 ) -> None:
