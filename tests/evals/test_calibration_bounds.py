@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from planb.evals.calibration.agreement import Both, Opinion, agreement_figures
-from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.result import JudgeFigure
+from planb.evals.calibration.thresholds import Demands
 from planb.stats.estimates import mean, share
 from planb.stats.figure import threshold
 

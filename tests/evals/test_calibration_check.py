@@ -17,12 +17,12 @@ from calibration_judges import (
 )
 
 from planb.errors import PlanBError
-from planb.evals.calibration.asking import Answer
 from planb.evals.calibration.check import check
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer
 from planb.evals.calibration.ordering import picked, spread
+from planb.evals.calibration.perturbations import CHANGES
 from planb.evals.calibration.result import CalibrationResult
-from planb.evals.calibration.variants import CHANGES
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge, RefusalStrings
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import recall_prompts, requests

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     assert list(lines["verdict"]) == ["undecided", "undecided", "held"]
     assert lines["value"].isna().all()
     assert (lines["unscored"] == 20).all()
-    assert "1.0 [" not in findings_markdown([read_claims(tmp_path / "claims.csv")])
+    assert "1.0 [" not in findings_markdown([read_claims(tmp_path / "claims.csv")], defaultdict(str))
     page = (tmp_path / "report.html").read_text()
     told = "0.50–5.5"
     assert told in page, "half of them at 1, the others from 0 to 10"

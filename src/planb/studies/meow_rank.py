@@ -109,9 +109,14 @@ def _claims(names: list[str]) -> tuple[Claim, ...]:
     """Reviewers' questions: the talk's figure has ranks on its axis, and gave no numbers."""
     small, large = (f"lower_sft_{names[place].rpartition('_')[2]}" for place in (0, -1))
     said: tuple[tuple[str, str, str, Literal["lower", "alike"]], ...] = (
-        (f"More to train reaches more of MEOW ({large} against {small})", large, small, "lower"),
         (
-            f"A preference reaches more of MEOW than imitation ({large})",
+            f"More trainable weights remove more of MEOW ({large} against {small})",
+            large,
+            small,
+            "lower",
+        ),
+        (
+            f"ORPO removes more of MEOW than SFT ({large})",
             large.replace("sft", "orpo"),
             large,
             "lower",
