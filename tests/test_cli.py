@@ -125,7 +125,7 @@ def test_a_failing_study_ends_with_a_table_and_exit_code_1(study: Path) -> None:
         (("study = Greetings()", "other = 1"), "defines no `study`"),
         (("study = Greetings()", "study = 7"), "is a int, and must be a Study value"),
         (("study = Greetings()", "study = Greetings"), "is the class itself"),
-        (("study = Greetings()", "study = Greetings(seeds='x')"), "line 33: this is no Greetings: seeds"),
+        (("study = Greetings()", "study = Greetings(seeds='x')"), "line 33: this is no Greetings"),
         (("study = Greetings()", "study = Greetings("), "line 33: SyntaxError"),
         (("from beside", "from besides"), "line 5: ModuleNotFoundError"),
     ],
