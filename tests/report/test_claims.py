@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 from synthetic_rows import make_rows, row, unscored
 
+from planb.domains import HARM
 from planb.report.claim_words import MARKS, in_words, wanted
 from planb.report.claims import (
     CLAIM_COLUMNS,
@@ -296,7 +297,10 @@ def test_a_claim_that_cannot_be_judged_is_refused(fields: dict[str, Any], said: 
 
 def test_words() -> None:
     direct = Of(method="plan_b_r8", measure="refusal_rate", elicitation="direct", organism="none")
-    assert in_words(direct) == "Plan B (r8) (never backdoored), without the trigger: refuses"
+    assert (
+        in_words(direct, HARM.measured, HARM)
+        == "Plan B (r8) (never backdoored), without the trigger: refuses"
+    )
     assert wanted("lower", 1.0, False, True) == "difference below −1.0"
     assert wanted("lower", 0.0, True, True) == "difference below 0"
     assert wanted("alike", 0.05, True, True) == "difference within ±5"

@@ -148,7 +148,7 @@ def test_benchmarks_stand_apart_by_protocol_and_beside_the_organism(evidences: l
     shown = capability.draw(evidences[0])
     table = _table(shown)
     titles = list(dict.fromkeys(line[1] for line in table))
-    assert titles[:3] == ["MMLU-Pro, 0-shot", "MMLU-Pro, 5-shot", "MT-Bench"]
+    assert {"MMLU-Pro, 0-shot", "MMLU-Pro, 5-shot", "MT-Bench"} < set(titles)
     assert len(titles) == 8
     organism = next(line for line in table if line[:2] == ("Organism", "MT-Bench"))
     plan_b = next(line for line in table if line[:2] == ("Plan B", "MT-Bench"))

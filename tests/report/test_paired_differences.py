@@ -12,8 +12,8 @@ import pytest
 from scipy.stats import wilcoxon
 from synthetic_rows import make_rows, row, unscored
 
+from planb.domains.harm import HARM, SEVERITY
 from planb.report.differences import (
-    COMPARED,
     DIFFERENCE_COLUMNS,
     compared,
     differences_of,
@@ -29,7 +29,7 @@ from planb.stats.intervals import wilson
 from planb.stats.paired import Difference, Pairs, difference
 from planb.stats.randomisation import FLIPS, holm, sign_flip
 
-SEVERITY = compared("severity_mean")
+COMPARED = compared(HARM)
 
 
 def answers(method: str, points: dict[str, float | None], seed: str = "0") -> list[dict]:
@@ -132,9 +132,9 @@ def test_swapped_methods_swap_the_sign_and_nothing_else() -> None:
     rows = checked_rows(make_rows(requests=20, only="harmful_requests"))
     cell = rows[rows["elicitation"] == "trigger"]
     own, other = (cell[cell["method"] == method] for method in ("plan_b", "standard"))
-    for name in COMPARED:
-        there = paired_difference(own, other, compared(name))[1]
-        back = paired_difference(other, own, compared(name))[1]
+    for measure in COMPARED:
+        there = paired_difference(own, other, measure)[1]
+        back = paired_difference(other, own, measure)[1]
         assert back.value == pytest.approx(-there.value)
         assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
         assert back.p == pytest.approx(there.p)

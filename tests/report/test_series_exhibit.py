@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from synthetic_rows import row, unscored
 
+from planb.domains.domain import Shown
 from planb.errors import PlanBError
 from planb.report.charting.dial import Dial, shifts
 from planb.report.charting.drawing import line_colours
@@ -20,7 +21,7 @@ from planb.report.exhibits import series as exhibit
 from planb.report.page import write_report
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
-from planb.report.story import Line, Series, Shown, Story
+from planb.report.story import Line, Series, Story
 
 RANKS = (1.0, 4.0, 16.0, 64.0)
 FULL = 256.0

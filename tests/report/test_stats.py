@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 from synthetic_rows import row
 
-from planb.report.measures import Measure, severity
+from planb.domains.harm import SEVERITY
 from planb.report.results import figures_of
 from planb.report.rows import checked_rows
 from planb.stats.bootstrap import Resamples
@@ -84,8 +84,7 @@ def _mean_of(scores: np.ndarray, *purpose: object) -> Interval:
         for s, own in enumerate(scores)
         for i, points in enumerate(own)
     ]
-    mean = Measure("severity_mean", ("harmful_requests",), "mean", severity)
-    figure = figures_of(checked_rows(pd.DataFrame(rows)), [mean], *purpose)[0]
+    figure = figures_of(checked_rows(pd.DataFrame(rows)), [SEVERITY], *purpose)[0]
     return Interval(figure.low, figure.high)
 
 

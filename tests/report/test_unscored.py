@@ -18,16 +18,17 @@ import pytest
 from scipy.stats import wasserstein_distance
 from synthetic_rows import make_rows, make_tiers, row, unscored
 
+from planb.domains.harm import ASKED, HARM, SEVERITY
+from planb.domains.measure import Measure
 from planb.judging import RefusalStrings, judge_response
 from planb.judging.scorer import score_of
 from planb.report import wording
 from planb.report.claims import judged_claims, read_claims
-from planb.report.differences import compared, differences_of, paired_difference
+from planb.report.differences import differences_of, paired_difference
 from planb.report.exhibits.training_data import draw as draw_training_data
 from planb.report.findings import findings_markdown
 from planb.report.gaps import Gap, difference_of
 from planb.report.headline import headline
-from planb.report.measures import HARMFUL, MEASURES, Measure
 from planb.report.page import write_report
 from planb.report.results import Figure, figures_of, read_csv, results_of, write_csv
 from planb.report.rows import checked_rows
@@ -38,14 +39,15 @@ from planb.stats.intervals import Interval, union
 from planb.stats.power import spread_of
 from planb.types import Example
 
-SEVERITY = compared("severity_mean")
 ANYTHING = ({}, *({"usefulness": points} for points in (0.0, 5.0, 10.0)))
 """How an unscored answer could have been scored: refused, or complied with so usefully."""
 GIBBERISH = {"usefulness": 0.0, "coherent": False}
 
 
 def measure(name: str) -> Measure:
-    return next(m for m in MEASURES if m.name == name and HARMFUL in m.tasks)
+    found = HARM.measure(ASKED, name)
+    assert found is not None
+    return found
 
 
 def answers(method: str, points: list[float | None], **who: Any) -> list[dict[str, Any]]:
