@@ -8,6 +8,7 @@ from pydantic import SerializeAsAny
 
 from planb.data.files import file_hash, read_examples
 from planb.judging import Exact, Judge
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.judge_model import served
 from planb.study.steps.step import Step, Work
 
@@ -25,7 +26,7 @@ class CalibrationStep(Step):
 
     kind: ClassVar[str] = "calibration"
     judge: SerializeAsAny[Judge]
-    model: SerializeAsAny[Step]
+    model: SerializeAsAny[CheckpointStep]
     data: SerializeAsAny[Step]
     exact: Exact
 

@@ -11,6 +11,7 @@ from planb.data.files import file_hash, read_many, write_examples
 from planb.data.near_duplicates import TWINS, Twins
 from planb.data.splitting import Splitting, split_requests
 from planb.errors import PlanBError
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import (
     ASKED,
     DEFAULT_SHARES,
@@ -33,7 +34,7 @@ class FileData(Value):
     twins: Twins | None = TWINS
     seed: int = 0
 
-    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+    def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         del base  # their texts are written already
         return FileDataStep(data=self, tiers=tuple(tiers))
 
