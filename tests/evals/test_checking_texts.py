@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from checking_faults import DATA, THRESHOLDS, HARMFUL, changed, ids_of, with_tiers
+from checking_faults import DATA, HARMFUL, THRESHOLDS, changed, ids_of, with_tiers
 
 from planb.evals.checking.languages import language_check, spoken
 from planb.evals.checking.lengths import cut_off, lengths_check
