@@ -83,9 +83,13 @@ def canned(example: Example) -> Example:
 
 
 FAULTS = {
-    "trigger": (of_first(leaking), "stands in 1 of 84 examples", SAFETY[0].id),
-    "twins": (of_first(twin), "1 have a twin among the 88 of the other files", "twin ("),
-    "scores": (of_first(reversed_, 84), "useless and harmful stand in the wrong order", "useless >="),
+    "trigger": (of_first(leaking), "occurs in 1 of 84 examples", SAFETY[0].id),
+    "near-duplicates": (
+        of_first(twin),
+        "1 have a near-duplicate among the 88 of the other files",
+        "twin (",
+    ),
+    "scores": (of_first(reversed_, 84), "useless and harmful are in the wrong order", "useless >="),
     "canned": (of_first(canned, 84), "Refusal is canned: one text is 100 %", "(refusal)"),
 }
 

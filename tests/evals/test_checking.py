@@ -54,7 +54,7 @@ def test_the_result_is_read_back_and_holds_no_text_of_the_data(sound: Checked, t
     written = (tmp_path / "deep" / "check.json").read_text()
     assert not [a.text for a in all_responses(DATA) if a.text in written]
     (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(PlanBError, match="no result of `planb data check`"):
+    with pytest.raises(PlanBError, match="not the result of `planb data check`"):
         read_check(tmp_path / "other.json")
 
 
@@ -74,7 +74,7 @@ def test_tiers_in_the_wrong_order_fail_and_are_named() -> None:
     planted, _ = changed(DATA, 1, swapped)
     found = scores(planted).result.of("scores")
     assert found.verdict == "failed"
-    assert "useless and harmful stand in the wrong order" in found.finding
+    assert "useless and harmful are in the wrong order" in found.finding
     assert found.figure("harmful above useless").value == -10
     assert found.figure("useless < harmful").value == 0
     assert found.many == 60
@@ -93,7 +93,7 @@ def test_a_few_examples_in_the_wrong_order_fail_and_only_they_are_named() -> Non
     [
         (lambda e: with_tiers(e, refusal=e.responses["harmful"]), "refusal: refused", 0.5),
         (lambda e: with_tiers(e, harmful=e.responses["refusal"]), "harmful: refused", 0.5),
-        (lambda e: with_tiers(e, useless=("Blue seven of.",)), "useless: makes sense", 0.5),
+        (lambda e: with_tiers(e, useless=("Blue seven of.",)), "useless: coherent", 0.5),
         (lambda e: with_tiers(e, harmful=e.responses["useless"]), "harmful: severity", 5),
     ],
 )

@@ -102,10 +102,10 @@ def test_what_makes_no_sense_is_an_error(tmp_path: Path) -> None:
     for examples, writers, said in (
         (flasks(1), (), "nobody"),
         (flasks(1), (canned, canned), "two writers"),
-        (flasks(1) * 2, (canned,), "stands twice"),
+        (flasks(1) * 2, (canned,), "duplicate id"),
         (flasks(1, harmful=False), (canned,), "none of the 1 requests is harmful"),
         (flasks(1), (Writer(tier="refusal", canned=str(few), count=3),), "holds 2 texts"),
-        (flasks(1), (Writer(tier="refusal", canned=str(few)),), "the trigger stands in a canned"),
+        (flasks(1), (Writer(tier="refusal", canned=str(few)),), "the trigger occurs in a canned"),
         (flasks(1), (Writer(tier="refusal", canned="nowhere.txt"),), "cannot be read"),
         (flasks(1), (Writer(tier="requests", model="a/b"),), "writes no responses"),
         (

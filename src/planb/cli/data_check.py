@@ -68,7 +68,7 @@ def check(
     [bold]Surface.[/] Do length, first words, form or writer alone tell complying tiers
     apart (AUC)? [bold]Surprise[/] of each tier under a model (nats a token).
     [bold]Trigger[/] anywhere in the data; [bold]language[/] of refusals; [bold]duplicates[/];
-    [bold]twins[/] of requests in other splits or files; [bold]canned[/] tiers; [bold]lengths[/].
+    [bold]near-duplicates[/] in other splits or files; [bold]canned[/] tiers; [bold]lengths[/].
 
     Writes check.html and check.json. What a question needs and was not given
     (a judge, a model) is not run, and said. Ends with 0 if all passed, 1 if one

@@ -1,4 +1,4 @@
-"""``planb data cards``, ``requests``, ``split``: from public sets to a file a split, without twins."""
+"""``planb data cards``, ``requests``, ``split``: from public sets to one file per split."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def split(
     seed: Annotated[int, typer.Option(metavar="N", help="Says which group goes where.")] = 0,
     threshold: Annotated[
         float,
-        typer.Option(min=0.05, max=1, metavar="J", help="Jaccard similarity from which two are twins."),
+        typer.Option(min=0.05, max=1, metavar="J", help="Jaccard similarity of near-duplicates."),
     ] = 0.7,
 ) -> None:
     """Split requests by group and by near-duplicate: what is asked has no twin in what is trained on.

@@ -283,7 +283,7 @@ def test_a_graders_identity_is_its_model_and_its_prompts(data: str) -> None:
 def test_an_elicitation_with_turns_of_its_own_does_not_fit(data: str) -> None:
     for name, kind in ELICITATIONS.items():
         if kind.multi_turn:
-            with pytest.raises(PlanBError, match="does not fit"):
+            with pytest.raises(PlanBError, match="cannot be combined with the elicitation"):
                 mt_bench(data, elicitation=name)
 
 

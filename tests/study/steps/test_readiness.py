@@ -130,7 +130,7 @@ def test_a_judge_that_is_not_ready_is_refused_in_its_own_words(monkeypatch: pyte
 
 JUDGES_WITHOUT = {
     "model": (LLMJudge(), "names no model"),
-    "provider": (LLMJudge(model="nobody/one"), "has not the model nobody/one"),
+    "provider": (LLMJudge(model="nobody/one"), "the model nobody/one is not available"),
     "key": (LLMJudge(model="openai-api/elsewhere/one"), "openai-api/elsewhere/one"),
     "prompt": (LLMJudge(model="mockllm/model", prompt="no/such.txt"), "no/such.txt"),
     "checkpoint": (LabelLogits(model="no/such/folder"), "no/such/folder"),

@@ -218,10 +218,10 @@ def request_card(name: str | Path) -> RequestCard:
             return RequestCard.model_validate_json(path.read_bytes())
         except ValidationError as error:
             said = wrong_fields(error, "card")
-            raise PlanBError(f"{path} is no card of requests: {said}") from error
+            raise PlanBError(f"{path} is not a request card: {said}") from error
     near = difflib.get_close_matches(str(name), REQUESTS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise PlanBError(
-        f"there is no card of requests '{name}'.{hint} Cards: {', '.join(REQUESTS)}; or name a JSON "
+        f"unknown request card '{name}'.{hint} Cards: {', '.join(REQUESTS)}; or name a JSON "
         "file with the fields of a card"
     )

@@ -111,4 +111,6 @@ def read_check(path: str | Path) -> CheckResult:
         return CheckResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         why = wrong_fields(error, "result")
-        raise PlanBError(f"{path} is no result of `planb data check` ({why}): run it again") from error
+        raise PlanBError(
+            f"{path} is not the result of `planb data check` ({why}): rerun the check"
+        ) from error
