@@ -173,7 +173,7 @@ def test_a_judge_over_http_is_counted_and_believed_no_further_than_it_should(
 def test_a_judge_without_a_model_is_told_before_anything_is_written(folder: Path, planb: Any) -> None:
     code, _, wrong = planb("check", "safety.jsonl", "--judge", "llm")
     assert code == 2
-    assert "the judge has not a model in the role 'grader'" in wrong
+    assert "a model in the role 'grader' is not available to the judge" in wrong
     assert not (folder / "runs").exists()
 
 

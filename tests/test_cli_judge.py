@@ -157,7 +157,7 @@ def test_a_model_over_http_is_asked_and_its_calls_are_counted(
 def test_a_judge_without_a_model_is_told_before_anything_is_judged(folder: Path, planb: Any) -> None:
     code, _, wrong = planb("check", "llm", "held.jsonl")
     assert code == 2
-    assert "the judge has not a model in the role 'grader'" in wrong
+    assert "a model in the role 'grader' is not available to the judge" in wrong
     assert not (folder / "runs").exists()
 
 

@@ -258,7 +258,7 @@ def test_missing_files_and_wrong_rows_are_errors_that_say_what_to_do(tmp_path: P
         mt_bench(str(write(tmp_path / "q.jsonl", [{**QUESTIONS[0], "turns": ["one"]}])), judge="exact")
     with pytest.raises(PlanBError, match="'refusal_strings' cannot rate"):
         mt_bench(data, judge="refusal_strings")
-    with pytest.raises(PlanBError, match="no fields of MT-Bench's grader"):
+    with pytest.raises(PlanBError, match="unknown fields of MT-Bench's grader"):
         mt_bench(data, judge={"name": "grader", "trys": 3})
 
 

@@ -176,7 +176,7 @@ def test_tasks_options_and_files_are_looked_at(tmp_path: Path) -> None:
     refused(step("mmlu_pro", options={"protocol": "valley", "shots": 3}), "options shots")
     refused(step(split="evaluations"), "evaluations.jsonl")
     refused(step("meow", file="chats/mine.jsonl"), "chats/mine.jsonl")
-    refused(step("mmlu_pro", options={"protocol": "6-shot"}), "no protocol", "6-shot")
+    refused(step("mmlu_pro", options={"protocol": "6-shot"}), "unknown MMLU-Pro protocol", "6-shot")
     refused(step("mmlu_pro", options={"examples": "no/such.jsonl"}), "no/such.jsonl")
     refused(step("mt_bench"), "needs a grader")
     refused(step("mt_bench", options={"grader": "nobody/one"}), "nobody/one")
