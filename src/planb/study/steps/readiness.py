@@ -138,12 +138,14 @@ def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
 
 def _check_files(step: EvaluationStep) -> None:
     """The file that the task reads is there, or is one that the data step writes."""
-    from planb.data.cards import CARDS
+    from planb.data.cards import CARDS, is_card
 
     asked = step.evaluation
-    if asked.file and asked.file not in CARDS:
+    if is_card(asked.file):
+        CARDS[asked.file]
+    elif asked.file:
         _check_named(step, asked.file, f"the evaluation {asked.task}")
-    elif not asked.file and _written(step) is not None:
+    elif _written(step) is not None:
         own = benchmark_file(asked.split, asked.task) if step.reads_benchmark else ""
         _check_named(step, own or f"{asked.split}.jsonl", f"the evaluation {asked.task}")
 
