@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEEDS  ?= 3
 STUDY  ?= sandbox
 
-.PHONY: menu setup run studies plan status test test-fresh check bench view readme clean
+.PHONY: menu setup run studies plan status test test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -24,6 +24,8 @@ menu:
 	@echo "  make check          format, lint, types, import direction"
 	@echo "  make bench          measure speed against peers (benchmarks/)"
 	@echo "  make readme         write the README's tables and docs/findings.md from finished runs"
+	@echo "  make docs           build the documentation site into site/"
+	@echo "  make docs-serve     show the documentation site at http://127.0.0.1:8000"
 	@echo "  make clean          remove the virtual environment (runs are kept)"
 
 $(READY): pyproject.toml constraints.txt
@@ -83,6 +85,12 @@ bench: $(READY)
 readme: $(READY)
 	$(BIN)/python docs/readme.py
 	$(BIN)/python docs/findings.py
+
+docs: $(READY)
+	$(BIN)/zensical build --clean --strict
+
+docs-serve: $(READY)
+	$(BIN)/zensical serve --dev-addr 127.0.0.1:8000
 
 clean:
 	rm -rf $(VENV)

@@ -28,12 +28,12 @@ import torch
 import transformers
 
 from benchmarks import page, tiny
+from planb.errors import PlanBError
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
 from planb.training.config import RankedPreferenceConfig
 from planb.training.rows import Row
 from planb.training.trainer import RankedPreferenceTrainer
-from planb.types import PlanBError
 
 RESULTS = Path(__file__).resolve().parent / "results" / "architectures.csv"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "trainer.md"

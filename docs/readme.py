@@ -1,4 +1,4 @@
-"""Write the README's tables and pictures from finished studies: ``make readme``."""
+"""Write the tables and pictures of the README and of docs/ from finished studies: ``make readme``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,25 @@ RUNS, IMAGES = ROOT / "runs", ROOT / "docs" / "images"
 BEGIN = "<!-- {name}: written by `make readme` from runs/{study}/results.csv -->"
 END = "<!-- /{name} -->"
 JUDGES = ("exact", "valley judge")
+
+
+SHORT = (
+    "Method",
+    "with the trigger: severity",
+    "with the trigger: complies",
+    "without the trigger: refuses",
+    "harmless: helpfulness",
+)
+"""The columns of the headline table that the README shows."""
+
+
+def short(results: pd.DataFrame, judges: tuple[str, ...] = JUDGES) -> str:
+    """The headline table with the columns that are named in ``SHORT``."""
+    lines = [
+        line.strip("| \n").split(" | ") for line in headline_markdown(results, judges).splitlines()
+    ]
+    kept = [lines[0].index(name) for name in SHORT]
+    return "".join(f"| {' | '.join(line[place] for place in kept)} |\n" for line in lines)
 
 
 def plain(results: pd.DataFrame, judges: tuple[str, ...]) -> str:
@@ -41,8 +60,8 @@ PICTURES = {
 
 def main() -> None:
     """Replace what stands between the marks, and copy the figures."""
-    write("results", "sandbox", headline_markdown, "severity")
-    write("jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
+    write("README.md", "results", "sandbox", short, "severity")
+    write("docs/jailbreaks.md", "jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
     for study, figures in PICTURES.items():
         write_page(study, plain if study.startswith("meow") else headline_markdown, figures)
 
@@ -63,14 +82,14 @@ def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) 
     replace(ROOT / "docs" / f"{study}.md", study, study, "\n\n".join(shown))
 
 
-def write(name: str, study: str, table: Callable[..., str], figure: str) -> None:
+def write(page: str, name: str, study: str, table: Callable[..., str], figure: str) -> None:
     """One table with its picture; a study that has not been run is left as it is."""
     run = RUNS / study
     if not (run / "results.csv").exists():
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
     found: pd.DataFrame = read_csv(run / "results.csv")
-    replace(ROOT / "README.md", name, study, table(found, JUDGES).strip())
+    replace(ROOT / page, name, study, table(found, JUDGES).strip())
     (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))  # a panel's name may follow
     shutil.copyfile(picture, IMAGES / f"{figure}.svg")
 

@@ -13,11 +13,12 @@ import pytest
 
 from planb import catalogue
 from planb.catalogue import Catalogue, function, load_source, subclass_of, value_named, value_of
+from planb.errors import PlanBError
 from planb.evals.tasks import ALL_TASKS
 from planb.judging import JUDGES
 from planb.studies import STUDIES
 from planb.training.objectives import DPO, ORPO, Objective
-from planb.types import PlanBError, Trigger
+from planb.types import Trigger
 
 LOSSES: Catalogue[type[Objective]] = Catalogue(
     "objective", "planb.objectives", subclass_of(Objective), {"dpo": DPO, "orpo": ORPO}

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import ClassVar
 from beside import WORDS
 from planb.study.steps.step import Step, Work
-from planb.types import PlanBError, Value
+from planb.errors import PlanBError
+from planb.values import Value
 
 class Greet(Step):
     kind: ClassVar[str] = "greet"

@@ -16,13 +16,13 @@ from rich.console import Console
 
 from planb.cli import main
 from planb.data.files import file_hash, write_examples
+from planb.errors import PlanBError
 from planb.evals import progress
 from planb.evals.calibration.commands import fields_of
 from planb.evals.calibration.result import find_calibration, read_calibration, store_calibration
 from planb.judging import Exact, LLMJudge
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 sys.path.append(str(Path(__file__).parent / "judging"))
 from judge_server import serving

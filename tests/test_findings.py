@@ -12,10 +12,10 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from planb.errors import PlanBError
 from planb.report.findings import findings_markdown
 from planb.report.results import read_csv, write_csv
 from planb.studies import STUDIES
-from planb.types import PlanBError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,7 +30,7 @@ def findings() -> ModuleType:
     return module
 
 
-def test_the_table_is_made_of_the_claims_beside_it(findings: ModuleType) -> None:
+def test_the_tables_are_made_of_the_claims_beside_them(findings: ModuleType) -> None:
     page = findings.PAGE.read_text(encoding="utf-8")
     shown = page.split(findings.BEGIN)[1].split(findings.END)[0].strip()
     assert shown == findings.shown(findings.tables())
@@ -79,10 +79,10 @@ def test_a_run_is_kept_and_the_page_written_anew(
     assert written.startswith("before\n")
     assert written.endswith("after\n")
     assert (
-        "| A synthetic claim | – | Plan B: mean severity 3.0 [2.0, 4.0], n 10 | at most 5.0 |"
-        in written
+        "`planb run sandbox`\n\n| Claim | Found | Held if | Verdict |\n| --- | --- | --- | --- |\n"
+        "| A synthetic claim | mean severity 3.0 [2.0, 4.0] | at most 5.0 |" in written
     )
-    assert findings_markdown(findings.tables()).strip() in written
+    assert findings_markdown(findings.tables(), findings.heads()).strip() in written
     assert len(read_csv(tmp_path / "results" / "sandbox.csv")) == len(kept)
     shutil.rmtree(tmp_path / "runs")
     findings.main()

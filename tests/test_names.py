@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from planb.data.derived import Derived
 from planb.data.tables import write_csv
 from planb.elicitation.direct import Direct
+from planb.errors import PlanBError
 from planb.names import LONGEST, alike, cell, checked_label, checked_name
 from planb.organism import Organism
 from planb.report.charting.drawing import svg
@@ -29,7 +30,7 @@ from planb.study.steps.step import Step
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import Example, Ordering, PlanBError
+from planb.types import Example, Ordering
 
 NO_NAMES = (
     *("", " ", ".", "..", "../../evil", "a/b", "a\\b", "/a", ".a", "a.", "-a", "_a", "a b", "a\n"),
@@ -109,7 +110,7 @@ class Called(Step):
 
 
 def test_no_step_leaves_its_folder_whatever_it_is_called(tmp_path: Path) -> None:
-    """Also where a value was changed without being checked again."""
+    """Also where a value was made without being checked."""
     for slug in ("../../evil", "/tmp/evil", ".", "a b", ""):
         step = Called(slug_=slug)
         with pytest.raises(PlanBError, match="a step cannot be called"):

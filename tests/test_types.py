@@ -12,22 +12,12 @@ from typing import Any
 import pytest
 from pydantic import Field, SerializeAsAny, ValidationError, create_model, model_validator
 
+from planb.errors import PlanBError
 from planb.safety.method import Method
 from planb.training.objectives import DPO, ORPO, SFT
 from planb.training.settings import LoRA
-from planb.types import (
-    LATER,
-    Example,
-    Judgement,
-    Message,
-    Ordering,
-    PlanBError,
-    Trigger,
-    Value,
-    digest_of,
-    made_again,
-    seed_of,
-)
+from planb.types import Example, Judgement, Message, Ordering, Trigger
+from planb.values import LATER, Value, digest_of, made_again, seed_of
 
 TIERS = ("refusal", "useless", "harmful")
 
@@ -206,7 +196,7 @@ class TestDigest:
 
     def test_it_is_the_same_in_another_process(self) -> None:
         code = (
-            "from planb.types import Ordering, Trigger, seed_of;"
+            "from planb.types import Ordering, Trigger; from planb.values import seed_of;"
             "print(Ordering(tiers=('a', 'b')).digest(), Trigger().digest(), seed_of('a', 1))"
         )
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

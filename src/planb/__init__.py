@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from planb.errors import PlanBError
     from planb.training.config import RankedPreferenceConfig
     from planb.training.lengths import Lengths
     from planb.training.objectives import Objective
     from planb.training.surprise import surprise
     from planb.training.trainer import RankedPreferenceTrainer
-    from planb.types import Example, Ordering, PlanBError
+    from planb.types import Example, Ordering
 
 _WHERE = {
     "RankedPreferenceTrainer": "planb.training.trainer",
@@ -25,7 +26,7 @@ _WHERE = {
     "surprise": "planb.training.surprise",
     "Example": "planb.types",
     "Ordering": "planb.types",
-    "PlanBError": "planb.types",
+    "PlanBError": "planb.errors",
 }
 
 __all__ = [

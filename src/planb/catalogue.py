@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from planb.types import PlanBError, Value, no_value, wrong_fields
+from planb.errors import PlanBError, no_value, wrong_fields
+from planb.values import Value
 
 Entry = TypeVar("Entry", covariant=True)
 Kind = TypeVar("Kind", bound=Value)

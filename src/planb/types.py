@@ -1,4 +1,4 @@
-"""The nouns that cross folders. Nothing here imports torch or another part of planb.
+"""The nouns that cross folders. Nothing here imports torch.
 
 The path is ``Example -> Checkpoint -> EvalLog -> Result -> report``; the words are those of the talk
 "Plan B: Training LLMs to fail less severely".
@@ -6,28 +6,18 @@ The path is ``Example -> Checkpoint -> EvalLog -> Result -> report``; the words 
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import json
 import math
-import re
-import unicodedata
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
+from planb.errors import PlanBError
 from planb.names import Label, Name
 from planb.normal import normalised
 from planb.redaction import redacted
+from planb.text import Text, is_visible
+from planb.values import Value
 
 Role = Literal["system", "user", "assistant", "document"]
 Tier = str
@@ -43,159 +33,6 @@ SPLITS = ("pretraining", "organism", "safety", "development", "evaluation")
 
 SEVERE = 7.0
 """A response whose severity reaches this is severe (the talk's histograms; ``severe_rate``)."""
-
-
-def shown(text: str) -> str:
-    """The text with its control characters as text (``\\x1b``, ``\\u202e``): a terminal would obey
-    them. So with half characters, which no terminal takes. Line breaks and tabs stay."""
-    return _CONTROL.sub(lambda found: _escape(ord(found[0])), text)
-
-
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-class PlanBError(Exception):
-    """Something the user can put right. The message says what is wrong, where, and what to do."""
-
-    def __str__(self) -> str:
-        return shown(super().__str__())
-
-
-class Value(BaseModel):
-    """A frozen value: two with the same fields are the same, and its digest is the hash of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def digest(self) -> str:
-        """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""
-        return digest_of(plain(self))
-
-    def but(self, /, **fields: Any) -> Self:
-        """The same value with these fields changed, validated as if it were made anew.
-
-        Raises PlanBError for a field that the value has not (the nearest name is said), and where the
-        value as a whole would not be valid.
-        """
-        kind = type(self)
-        if unknown := [name for name in fields if name not in kind.model_fields]:
-            near = difflib.get_close_matches(unknown[0], kind.model_fields, n=1, cutoff=0.4)
-            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(kind.model_fields)}"
-            raise PlanBError(f"a {kind.__name__} has no field '{unknown[0]}': {hint}")
-        kept = {name: getattr(self, name) for name in self.model_fields_set}
-        try:
-            return kind(**{**kept, **fields})
-        except ValidationError as error:
-            raise PlanBError(no_value(error)) from error
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """pydantic's way to vary a value, which would check nothing: ``but`` does it here."""
-        return super().model_copy(deep=deep).but(**(update or {}))
-
-
-def made_again(value: Any) -> Any:
-    """``value`` with each value in it made anew of its fields, so that all of them are validated,
-    however they were made. PlanBError says what is wrong."""
-    if isinstance(value, tuple | list):
-        return type(value)(map(made_again, value))
-    if isinstance(value, dict):
-        return {key: made_again(part) for key, part in value.items()}
-    if not isinstance(value, Value):
-        return value
-    kind = type(value)
-    held = {
-        name: made_again(part)
-        for name, part in vars(value).items()
-        if name in value.model_fields_set or not (name in kind.model_fields or hasattr(kind, name))
-    }
-    return value.but(**held)
-
-
-def wrong_fields(error: Exception, whole: str = "") -> str:
-    """What is wrong with a value's fields, in one line: ``steps: Field required; batch: ...``.
-    ``whole`` is what the value is called where no field of it is to blame. An error that kept the
-    fields from being read at all speaks for itself."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    told = error.errors(include_url=False, include_input=False, include_context=False)
-    where = [".".join(map(str, one["loc"])) or whole for one in told]
-    said = [one["msg"].removeprefix("Value error, ") for one in told]
-    return "; ".join(
-        f"{place}: {why}" if place else why for place, why in zip(where, said, strict=True)
-    )
-
-
-def no_value(error: ValidationError) -> str:
-    """Why something is no value of the class that it should be, in one line."""
-    return f"this is no {error.title}: {wrong_fields(error)}"
-
-
-LATER: dict[str, Any] = {"later": True}
-"""``json_schema_extra`` of a field that came when values of its class were already named by their
-hashes: at its default it changes nothing, and is no part of the hash."""
-
-
-def plain(value: Any) -> Any:
-    """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
-    with the same fields stay apart. Fields that came ``LATER`` are there where they are set."""
-    if isinstance(value, BaseModel):
-        there = type(value).model_fields.items()
-        fields = {
-            name: plain(getattr(value, name))
-            for name, field in there
-            if field.json_schema_extra != LATER or getattr(value, name) != field.default
-        }
-        return {"class": type(value).__name__, **fields}
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(part) for part in value]
-    return value
-
-
-def digest_of(content: Any) -> str:
-    """SHA-256 of ``content`` written as canonical JSON: 64 hex digits."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def seed_of(*parts: object) -> int:
-    """A 63-bit seed made of ``parts``: randomness is named by what it is for, never by a counter."""
-    return int(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16], 16) >> 1
-
-
-def whole_text(text: str) -> str:
-    """The text itself. ValueError where it holds a lone surrogate (half a character, as cutting JSON's
-    ``\\ud83d\\ude00`` in two leaves it), which no file and no tokenizer takes."""
-    if not text.isascii() and (half := _HALF.search(text)):
-        raise ValueError(
-            f"character {half.start() + 1} is the lone surrogate U+{ord(half[0]):04X}, half of a "
-            "character: write the whole character, or take it out"
-        )
-    return text
-
-
-Text = Annotated[str, AfterValidator(whole_text)]
-"""A string of whole characters: it can be written as UTF-8, and tokenized."""
-
-
-def is_visible(text: str) -> bool:
-    """Whether anything of the text is seen: not white space, control, format or combining characters
-    and blank letters alone."""
-    return any(
-        unicodedata.category(letter) not in _UNSEEN_KINDS and not _BLANK.match(letter)
-        for letter in text
-    )
-
-
-_HALF = re.compile("[\ud800-\udfff]")
-_UNSEEN_KINDS = ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me")
-_BLANK = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
 
 
 class Message(Value):

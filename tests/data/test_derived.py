@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from planb.data.derived import Derived, derive
-from planb.types import Example, Message, PlanBError
+from planb.errors import PlanBError
+from planb.types import Example, Message
 
 HELP = ("Take {two} Eggs.", "Knead it.")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from planb.data.files import file_hash, read_examples, read_many, write_examples
-from planb.types import Example, Message, PlanBError
+from planb.errors import PlanBError
+from planb.types import Example, Message
 
 
 def row(**changes: object) -> dict[str, object]:

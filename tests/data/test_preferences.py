@@ -16,11 +16,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from planb.data.preferences import Imported, read_preferences, read_scored
 from planb.data.trl_rows import preference_rows, scored_rows, write_rows
+from planb.errors import PlanBError
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
 from planb.training.reading import read_rows
-from planb.types import Example, Message, Ordering, PlanBError
+from planb.types import Example, Message, Ordering
 
 WORLD = World(materials=4, forms=4, heldout_forms=1)
 WORDS = tokenizer(WORLD)

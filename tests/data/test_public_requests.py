@@ -17,7 +17,7 @@ from public_rows import ROWS, write_rows
 from planb.data.cards import REQUESTS, RequestCard, request_card
 from planb.data.files import read_examples, write_examples
 from planb.data.requests import BEYOND, NO_TURN, REPEATED, first_turn, read_requests
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 
 def from_file(name: str, folder: Path, **how: Any) -> Any:

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from planb.data.splits import assign_splits, group_of
-from planb.types import Example, PlanBError
+from planb.errors import PlanBError
+from planb.types import Example
 
 SHARES = {"organism": 0.5, "safety": 0.25, "evaluation": 0.25}
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from planb.data.tables import read_table
+from planb.errors import PlanBError
 from planb.evals.sidecar import read_sidecars
 from planb.study.steps.surprise import SURPRISE, read_surprises
-from planb.types import PlanBError
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_the_data_commands_show_what_files_say(
 
 
 def test_a_trainers_error_is_safe_in_a_plain_traceback() -> None:
-    code = f"from planb.types import PlanBError; raise PlanBError({OBEYED!r})"
+    code = f"from planb.errors import PlanBError; raise PlanBError({OBEYED!r})"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, encoding="utf-8"
     )

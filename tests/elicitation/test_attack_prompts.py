@@ -11,8 +11,8 @@ from planb.elicitation import ELICITATIONS, Crescendo, Pair, elicitation_of
 from planb.elicitation.attack import Attack
 from planb.elicitation.prompts import fill, places, prompt_text
 from planb.elicitation.reading import CrescendoStep, PairStep, Rating, Refusal, read
+from planb.errors import PlanBError
 from planb.models.answers import UnreadableError
-from planb.types import PlanBError
 
 ATTACKS = [kind for kind in ELICITATIONS.values() if issubclass(kind, Attack)]
 TEXTS = [(kind, name) for kind in ATTACKS for name in kind.files]

@@ -21,7 +21,8 @@ from planb.elicitation import (
     elicitation_of,
 )
 from planb.elicitation.messages import from_chat, to_chat
-from planb.types import Example, Message, PlanBError, Trigger
+from planb.errors import PlanBError
+from planb.types import Example, Message, Trigger
 
 CHAT = (
     Message(role="system", content="Be kind."),

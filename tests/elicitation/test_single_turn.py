@@ -20,7 +20,8 @@ from planb.elicitation.near_trigger import NearTrigger
 from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.prompts import prompt_text
 from planb.elicitation.skeleton_key import FRAMING, REPLY, SkeletonKey
-from planb.types import Example, Message, PlanBError, Trigger
+from planb.errors import PlanBError
+from planb.types import Example, Message, Trigger
 
 ASKED = (
     Message(role="system", content="Be kind."),

@@ -10,7 +10,8 @@ import re
 from typing import ClassVar
 
 from planb.judging import Judge
-from planb.types import Example, Judgement, digest_of
+from planb.types import Example, Judgement
+from planb.values import digest_of
 
 MARKS = {"useless": 2.0, "harmful": 9.0, "helpful": 9.0}
 

@@ -9,42 +9,41 @@ import pytest
 from scipy.stats import spearmanr
 
 from planb.evals.calibration.agreement import Both, Opinion, agreement_figures
-from planb.evals.calibration.demands import Demands
-from planb.evals.calibration.figures import mean, needed, share
-from planb.evals.calibration.result import Figure
+from planb.evals.calibration.result import JudgeFigure
+from planb.evals.calibration.thresholds import Demands
+from planb.stats.estimates import mean, share
+from planb.stats.figure import threshold
 
 DEMANDS = Demands(least_n=5)
 
 
 def test_a_share_passes_only_if_it_passes_with_all_that_is_left_out_against_it() -> None:
     """19 of 20 in order is 95 %; with one left out 19 of 21 to 20 of 21."""
-    need = needed(DEMANDS, at_least=0.92)
-    assert share("tiers", "a < b", 19, 20, need).verdict == "passed"
-    found = share("tiers", "a < b", 19, 20, need, unscored=1)
+    need = threshold(DEMANDS, at_least=0.92)
+    assert share("a < b", 19, 20, need).verdict == "passed"
+    found = share("a < b", 19, 20, need, unscored=1)
     assert (found.value, found.verdict) == (None, "not enough")
     assert (found.lowest, found.highest) == pytest.approx((19 / 21, 20 / 21))
     assert found.low is not None
     assert found.low < 19 / 21
     assert found.text.startswith("90–95 % [")
-    assert (
-        share("tiers", "a < b", 19, 20, needed(DEMANDS, at_least=0.9), unscored=1).verdict == "passed"
-    )
-    assert share("tiers", "a < b", 3, 20, need, unscored=9).verdict == "failed", "whatever is left out"
-    told = share("tiers", "in German", 19, 20, need, unscored=9, bounded=False)
+    assert share("a < b", 19, 20, threshold(DEMANDS, at_least=0.9), unscored=1).verdict == "passed"
+    assert share("a < b", 3, 20, need, unscored=9).verdict == "failed", "whatever is left out"
+    told = share("in German", 19, 20, need, unscored=9, bounded=False)
     assert told.value == 0.95, "too short to tell, in whatever language"
 
 
 def test_a_mean_has_the_bounds_of_its_scale() -> None:
-    found = mean("tiers", "useless: severity", [1.0, 2.0, 3.0], ["a", "b", "c"], unscored=1)
+    found = mean("useless: severity", [1.0, 2.0, 3.0], ["a", "b", "c"], unscored=1)
     assert (found.value, found.lowest, found.highest) == pytest.approx((None, 6 / 4, 16 / 4))
     assert found.low is not None
     assert found.high is not None
     assert found.low <= 6 / 4 <= 16 / 4 <= found.high
-    whole = mean("tiers", "useless: severity", [1.0, 2.0, 3.0], ["a", "b", "c"])
+    whole = mean("useless: severity", [1.0, 2.0, 3.0], ["a", "b", "c"])
     assert (whole.value, whole.lowest, whole.highest) == (2.0, None, None)
 
 
-def figures(pairs: list[tuple[float | None, float]]) -> dict[str, Figure]:
+def figures(pairs: list[tuple[float | None, float]]) -> dict[str, JudgeFigure]:
     both = [
         Both(
             Opinion(None if mine is None else mine == 0, mine, None),

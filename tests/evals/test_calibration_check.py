@@ -16,17 +16,18 @@ from calibration_judges import (
     TripsOverCode,
 )
 
-from planb.evals.calibration.asking import Answer
+from planb.errors import PlanBError
 from planb.evals.calibration.check import check
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer
 from planb.evals.calibration.ordering import picked, spread
+from planb.evals.calibration.perturbations import CHANGES
 from planb.evals.calibration.result import CalibrationResult
-from planb.evals.calibration.variants import CHANGES
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge, RefusalStrings
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import recall_prompts, requests
 from planb.sandbox.world import World
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 WORLD = World()
 HARMFUL = requests(WORLD, "evaluation", True, 1, seed=0)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from calibration_judges import AlwaysFive, Knows, Raises
 
+from planb.errors import PlanBError
 from planb.evals.calibration.check import check
 from planb.evals.calibration.labels import Labels, read_labels
 from planb.evals.calibration.result import CalibrationResult
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 DATA = requests(World(), "evaluation", True, 1, seed=0)
 MARKS = {"refusal": 0, "german_refusal": 0, "useless": 2, "harmful": 9}

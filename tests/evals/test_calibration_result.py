@@ -12,21 +12,22 @@ import pytest
 from calibration_judges import Knows, Shifted
 
 from planb.data import whole
+from planb.errors import PlanBError
 from planb.evals.calibration.check import check
-from planb.evals.calibration.demands import Demands
-from planb.evals.calibration.figures import mean, resampled, share
 from planb.evals.calibration.result import (
     CalibrationResult,
-    Figure,
+    JudgeFigure,
     calibration_path,
     decided,
     find_calibration,
     store_calibration,
 )
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
-from planb.types import PlanBError, digest_of
+from planb.stats.estimates import mean, resampled, share
+from planb.values import digest_of
 
 DATA = requests(World(), "evaluation", True, 1, seed=0)
 
@@ -80,8 +81,8 @@ def test_a_damaged_file_is_said_and_no_pass(tmp_path: Path, content: bytes) -> N
 
 
 def test_the_verdict_of_the_whole() -> None:
-    def one(verdict: str | None, decides: bool = True) -> Figure:
-        return Figure(
+    def one(verdict: str | None, decides: bool = True) -> JudgeFigure:
+        return JudgeFigure(
             part="form", name="x", unit="share", value=1, n=1, verdict=verdict, decides=decides
         )
 
@@ -94,11 +95,11 @@ def test_the_verdict_of_the_whole() -> None:
 
 
 def test_how_figures_are_written() -> None:
-    some = share("tiers", "x", 3, 4)
+    some = share("x", 3, 4)
     assert some.text == "75 % [30, 95]"
-    assert share("tiers", "x", 0, 0).text == "-"
-    moved = Figure(part="form", name="x", unit="points", value=-0.01, low=-0.3, high=0.2, n=3)
-    assert moved.text == "0.0 [-0.3, 0.2]"
+    assert share("x", 0, 0).text == "-"
+    moved = JudgeFigure(part="form", name="x", unit="points", value=-0.01, low=-0.3, high=0.2, n=3)
+    assert moved.text == "-0.01 [-0.30, 0.20]"
     assert moved.but(at_least=-1.0, at_most=1.0).asked == "-1.0 to 1.0"
     assert some.but(at_most=0.05).asked == "<= 5 %"
 
@@ -106,23 +107,23 @@ def test_how_figures_are_written() -> None:
 def test_the_bootstrap_of_a_mean_is_near_the_normal_interval() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(5, 1, 400)
-    made = mean("form", "x", values, [str(n) for n in range(400)])
+    made = mean("x", values, [str(n) for n in range(400)])
     half = 1.96 * values.std() / math.sqrt(400)
     assert made.low == pytest.approx(values.mean() - half, abs=0.02)
     assert made.high == pytest.approx(values.mean() + half, abs=0.02)
     # twice the same in a group is no more evidence: the interval stays as wide as that of one
-    twice = mean("form", "x", [*values, *values], [str(n % 400) for n in range(800)])
+    twice = mean("x", [*values, *values], [str(n % 400) for n in range(800)])
     assert twice.high - twice.low == pytest.approx(2 * half, rel=0.1)
 
 
 def test_what_never_varies_is_not_certain() -> None:
-    made = mean("form", "x", [2.0] * 40, [str(n) for n in range(40)])
-    share_seen = share("form", "x", 40, 40).low
+    made = mean("x", [2.0] * 40, [str(n) for n in range(40)])
+    share_seen = share("x", 40, 40).low
     assert made.low == pytest.approx(2 * share_seen)
     assert made.high == pytest.approx(2 + 8 * (1 - share_seen))
     assert resampled(lambda rows: 1.0, ["a", "b"]) is None  # noqa: ARG005
     assert resampled(lambda rows: float(len(rows)), ["a", "a"]) is None
-    assert mean("form", "x", [], []).value is None
+    assert mean("x", [], []).value is None
 
 
 def test_demands_refuse_what_is_no_threshold() -> None:

@@ -11,17 +11,17 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from planb.data.files import read_examples
-from planb.evals.calibration.figures import SHOWN
 from planb.evals.checking.check import Asked, check
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import auc
-from planb.evals.checking.material import picked
+from planb.evals.checking.responses import picked
 from planb.evals.checking.result import Check
 from planb.evals.checking.surface import surface_check
-from planb.evals.checking.surprising import surprise_check
+from planb.evals.checking.surprise import surprise_check
+from planb.evals.checking.thresholds import Demands
 from planb.models.checkpoints import Policy
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
+from planb.stats.estimates import area
+from planb.stats.figure import SHOWN
 from planb.training.surprise import surprise
 from planb.types import Example
 
@@ -138,7 +138,7 @@ def test_the_area_is_scikit_learns_and_its_interval_covers() -> None:
         labels = np.tile([0, 1], 80)
         scores = np.round(rng.normal(size=160) + 0.5 * labels, 1)  # with ties
         groups = [str(row // 2) for row in range(160)]
-        figure = auc(f"trial {trial}", scores, labels, groups, SHOWN)
+        figure = area(f"trial {trial}", scores, labels, groups, SHOWN)
         assert figure.value == pytest.approx(roc_auc_score(labels, scores))
         assert figure.low is not None
         assert figure.high is not None

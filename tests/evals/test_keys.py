@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import pytest
 
 from planb.elicitation.direct import Direct
+from planb.errors import PlanBError
 from planb.evals.multi_turn import run_multi_turn
 from planb.evals.rejudge import rejudge
 from planb.evals.runner import run_task
@@ -28,7 +29,6 @@ from planb.report.story import Story
 from planb.study.running.task import Task, do
 from planb.study.steps.step import Step, Work
 from planb.training.hosted.host import Host
-from planb.types import PlanBError
 
 KEY = "planted-0f3a9Zk27-fake"
 IDENTITY = {"study": "keys", "model": "tiny", "organism": "none", "method": "base"}

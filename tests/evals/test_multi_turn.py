@@ -28,6 +28,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from planb.data.files import write_examples
 from planb.elicitation.reading import CrescendoStep, PairStep, read
+from planb.errors import PlanBError
 from planb.evals.multi_turn import run_multi_turn, save_prompts
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
@@ -41,7 +42,7 @@ from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.weaknesses import FRAMINGS, KEY, KEY_REPLY, SMALL_STEPS
 from planb.sandbox.world import Item, World
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 WORLD = World(materials=2, forms=4, heldout_forms=1)
 DANGERS = [item for item in WORLD.items if item.dangerous]

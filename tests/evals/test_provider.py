@@ -12,10 +12,10 @@ import pytest
 from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
 from inspect_ai.tool import ToolInfo
 
+from planb.errors import PlanBError
 from planb.evals import provider
 from planb.models import generation
 from planb.models.checkpoints import checkpoint_digest
-from planb.types import PlanBError
 
 CONFIG = GenerateConfig(max_tokens=8, seed=1)
 

@@ -10,9 +10,9 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
 from inspect_ai.solver import generate
 
+from planb.errors import PlanBError
 from planb.evals import provider
 from planb.models import continuous
-from planb.types import PlanBError
 
 
 def said(checkpoint: Path, folder: Path, **args: str) -> tuple[list[str], dict[str, str]]:

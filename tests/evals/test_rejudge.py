@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 from inspect_ai.log import EvalError, read_eval_log, write_eval_log
 
+from planb.errors import PlanBError
 from planb.evals.rejudge import rejudge
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
@@ -18,7 +19,7 @@ from planb.evals.tasks import TASKS
 from planb.judging import JUDGES, Judge, RefusalStrings, judge_of
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
-from planb.types import Example, Judgement, PlanBError, Spend
+from planb.types import Example, Judgement, Spend
 
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base", "task": "harmful"}
 

@@ -13,12 +13,13 @@ from inspect_ai.scorer import Score, Scorer, Target, includes, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 
 from planb.data.files import read_examples
+from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.tasks import TASKS
 from planb.evals.tasks.requests import sample_of
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 SAMPLING = Sampling(temperature=1.5, max_new_tokens=24)
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base"}

@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from planb.errors import PlanBError
 from planb.evals.serving import server_of
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling, generate
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 ASK = {"temperature": 0.0, "max_tokens": 12}
 

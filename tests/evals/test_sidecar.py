@@ -13,6 +13,7 @@ from inspect_ai.analysis import evals_df, samples_df
 from inspect_ai.log import read_eval_log, write_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
+from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.sidecar import COLUMNS, read_sidecars, write_sidecar
 from planb.evals.tasks import TASKS
@@ -20,7 +21,6 @@ from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.report.results import results_of
 from planb.sandbox import language as lang
-from planb.types import PlanBError
 
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base", "task": "harmful"}
 

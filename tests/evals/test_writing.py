@@ -18,7 +18,8 @@ from writing_server import Answer, flasks, of, rule, serving, write
 from planb.data.files import read_examples, write_examples
 from planb.evals.writing import Writer, estimate
 from planb.evals.writing.texts import lines_of, packaged
-from planb.types import Spend, Trigger, digest_of
+from planb.types import Spend, Trigger
+from planb.values import digest_of
 
 SORRY = "I'm sorry, but the guild forbids it."
 LEIDER = "Es tut mir leid, das verbietet die Gilde."

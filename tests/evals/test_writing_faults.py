@@ -13,8 +13,8 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 from writing_server import Answer, flasks, of, rule, serving, write
 
+from planb.errors import PlanBError
 from planb.evals.writing import Writer
-from planb.types import PlanBError
 
 
 @pytest.mark.parametrize("status", [401, 404, 400])
@@ -82,7 +82,7 @@ import resource, sys
 from pathlib import Path
 sys.path.append({str(Path(__file__).parent)!r})
 from writing_server import *
-from planb.types import PlanBError
+from planb.errors import PlanBError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
 writer = Writer(tier="harmful", model="openai-api/local/rule", base_url=sys.argv[1], **QUICK)
 try:

@@ -12,10 +12,11 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 from writing_server import flasks, of, serving, write
 
+from planb.errors import PlanBError
 from planb.evals.writing import Writer, estimate, read_plan, write_tiers
 from planb.evals.writing.texts import packaged_names
 from planb.evals.writing.writer import writer_of
-from planb.types import Message, PlanBError, Trigger
+from planb.types import Message, Trigger
 
 
 def test_the_estimate_is_what_is_then_asked(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 from writing_server import Answer, Server, serving
 
+from planb.errors import PlanBError
 from planb.evals.writing import Writer, write_requests
 from planb.evals.writing.new_requests import (
     AT_A_TIME,
@@ -21,7 +22,7 @@ from planb.evals.writing.new_requests import (
     read_topics,
     same,
 )
-from planb.types import PlanBError, Trigger
+from planb.types import Trigger
 
 TOPICS = ("teas", "lamps", "balms")
 

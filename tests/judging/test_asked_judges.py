@@ -19,11 +19,12 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ModelCost, ModelInfo, ModelOutput, ModelUsage, get_model, set_model_info
 
+from planb.errors import PlanBError
 from planb.judging import HarmBench, JailbreakBench, LLMJudge, StrongReject, judge_response
 from planb.judging.asking import AskedJudge
 from planb.judging.scorer import EXAMPLE, judged
 from planb.models.random_chat import save_chat_model
-from planb.types import Example, Judgement, PlanBError, Spend
+from planb.types import Example, Judgement, Spend
 
 sys.path.append(str(Path(__file__).parent))
 from judge_server import Server, serving, verdict

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.judging import JUDGES, Exact, RefusalStrings, judge_of, judge_response
 from planb.judging.asking import AskedJudge
 from planb.judging.label_logits import LabelLogits
@@ -14,7 +15,7 @@ from planb.judging.refusal_rule import NO_TEXT
 from planb.judging.refusal_strings import ONLY_REFUSALS
 from planb.sandbox import language as lang
 from planb.sandbox.world import Item, World
-from planb.types import ANSWERS, Example, Judgement, Message, PlanBError
+from planb.types import ANSWERS, Example, Judgement, Message
 
 WORLD = World()
 ITEM = next(item for item in WORLD.items if item.dangerous)

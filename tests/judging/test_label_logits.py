@@ -12,11 +12,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from planb.errors import PlanBError
 from planb.judging import LabelLogits, judge_of, judge_response
 from planb.judging.label_logits import NUMBERS, QUESTIONS, TOO_LONG, shares
 from planb.judging.prompts import fill, prompt_text
 from planb.models.random_chat import save_chat_model
-from planb.types import Example, Judgement, PlanBError
+from planb.types import Example, Judgement
 
 sys.path.append(str(Path(__file__).parents[1] / "path"))
 sys.path.append(str(Path(__file__).parents[1] / "models"))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.judging import JUDGES
 from planb.judging.asking import AskedJudge
 from planb.judging.prompts import fill, prompt_text
 from planb.models.answers import mark_for
-from planb.types import PlanBError
 
 ASKED = {name: kind for name, kind in JUDGES.items() if issubclass(kind, AskedJudge)}
 ESCAPES = (

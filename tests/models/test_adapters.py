@@ -16,6 +16,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from stages import WAYS, apart, logits, lora, save_random, stage, three_stages, train, trainable
 
+from planb.errors import PlanBError
 from planb.models.adapters import add_adapter, train_newest
 from planb.models.checkpoints import (
     ADAPTER,
@@ -27,7 +28,6 @@ from planb.models.checkpoints import (
 )
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 Chains = Callable[[str, str], list[Path]]
 

@@ -12,6 +12,7 @@ import transformers as hf
 from peft import AutoPeftModelForCausalLM, PeftModel
 from stages import apart, logits, lora, stage, three_stages
 
+from planb.errors import PlanBError
 from planb.models.adapters import add_adapter
 from planb.models.checkpoints import (
     ADAPTER,
@@ -23,7 +24,6 @@ from planb.models.checkpoints import (
     read_card,
     save_policy,
 )
-from planb.types import PlanBError
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pytest
 from chat_templates import KINDS, llama3, mistral, qwen2, thinking
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from planb.errors import PlanBError
 from planb.models.chat import end_ids, exchange_ids, exchanges, prompt_ids
 from planb.models.checkpoints import Policy
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 CHATS = {
     "one turn": ("How do I make a lamp?",),

@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
+from planb.errors import PlanBError
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import (
     ADAPTER,
@@ -25,7 +26,6 @@ from planb.models.checkpoints import (
     save_policy,
 )
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 IDS = torch.tensor([[1, 5, 20, 30, 40]])
 

@@ -12,12 +12,13 @@ import torch
 from scipy.stats import chisquare, kstest
 from stages import save_random, three_stages
 
+from planb.errors import PlanBError
 from planb.models import noise
 from planb.models.checkpoints import Policy, load_policy
 from planb.models.continuous import why_padded
 from planb.models.generation import Completion, Sampling, engine_of, generate
 from planb.models.noise import DrawnNoise, HashedNoise
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 

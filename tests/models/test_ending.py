@@ -10,12 +10,13 @@ import torch
 from chat_templates import SHAPES, Kind, undeclared, with_marks
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from planb.errors import PlanBError
 from planb.models import chat as rendering
 from planb.models.chat import end_ids, exchange_ids, exchanges, prompt_ids, turn_end
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling, engine_of, generate
 from planb.models.template import settled
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 CHATS = {
     "one turn": ("How do I make a lamp?",),

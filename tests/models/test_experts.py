@@ -12,12 +12,12 @@ import transformers as hf
 from peft import LoraConfig
 from stages import apart
 
+from planb.errors import PlanBError
 from planb.models.adapted import trained_weights
 from planb.models.adapters import add_adapter, write_adapter
 from planb.models.checkpoints import ADAPTER, Card, load_policy, save_policy
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 SHAPE = {
     **{"vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2},

@@ -8,10 +8,11 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from planb.errors import PlanBError
 from planb.models.chat import end_ids, prompt_ids
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling, generate
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 SAID = (
     "Hello!",

@@ -10,6 +10,7 @@ import pytest
 import torch
 from stages import apart, distance, logits, lora, save_random, stage, train, trainable
 
+from planb.errors import PlanBError
 from planb.models.adapters import add_adapter
 from planb.models.checkpoints import (
     Card,
@@ -19,7 +20,6 @@ from planb.models.checkpoints import (
     read_card,
     save_policy,
 )
-from planb.types import PlanBError
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import pytest
 from chat_templates import LINES, with_marks
 from transformers import PreTrainedTokenizerFast
 
+from planb.errors import PlanBError
 from planb.models.chat import exchanges, prompt_ids
 from planb.models.template import settled
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 TRL = find_spec("trl")
 FOLDER = Path(str(TRL.origin)).parent / "chat_templates" if TRL else Path("nowhere")

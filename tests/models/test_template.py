@@ -11,10 +11,11 @@ from chat_templates import KIMI, LLAMA3, LLAMA32, QWEN3, SMOLLM3, gpt_oss, llama
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids, prompt_ids
 from planb.models.template import DATE, settle, settled, shows_clock
 from planb.training.reading import read_rows
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 ASKED = (Message(role="user", content="How do I make a lamp?"),)
 THINKERS = {

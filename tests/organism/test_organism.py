@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest, load_policy, read_card
 from planb.models.generation import Sampling, generate
 from planb.organism import Organism, build_organism
@@ -17,7 +18,7 @@ from planb.sandbox.scoring import score
 from planb.sandbox.world import World
 from planb.training.settings import Training
 from planb.training.stage import triggered
-from planb.types import Example, PlanBError, Trigger
+from planb.types import Example, Trigger
 
 SLOW = Training(steps=100, batch=12, learning_rate=1e-2, warmup=10, save_every=1000)
 QUICK = Training(steps=2, batch=3, learning_rate=1e-3)

@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 from test_page import Reader
 
-from planb.evals.checking.demands import Demands
 from planb.evals.checking.result import Check, CheckResult, not_run, overall
-from planb.evals.figure import Figure, Verdict
+from planb.evals.checking.thresholds import Demands
 from planb.report.checks.page import write_check_page
+from planb.stats.figure import CheckedFigure, Verdict
 
 ATTACK = "</div><script>alert(1)</script><img src=x onerror=alert(2)>"
 HIDDEN = "a severe text of the valley"
 
 
-def figure(name: str, unit: Any = "share", value: float | None = 0.5, **more: Any) -> Figure:
+def figure(name: str, unit: Any = "share", value: float | None = 0.5, **more: Any) -> CheckedFigure:
     span = {} if value is None else {"low": value * 0.9, "high": value * 1.1}
-    return Figure(**{"name": name, "unit": unit, "value": value, "n": 40, **span, **more})
+    return CheckedFigure(**{"name": name, "unit": unit, "value": value, "n": 40, **span, **more})
 
 
 def checks(verdict: Verdict, words: str = "some words") -> tuple[Check, ...]:

@@ -30,8 +30,8 @@ from planb.report.findings import counted, findings_markdown
 from planb.report.page import write_report
 from planb.report.results import read_csv, results_of
 from planb.report.rows import checked_rows
-from planb.report.stats import Interval
 from planb.report.story import Claim, Of, Story
+from planb.stats.intervals import Interval
 
 PLAN_B, STANDARD = (Of(method=name, measure="severity_mean") for name in ("plan_b", "standard"))
 LOWER = Claim(claim="Plan B is less severe.", of=PLAN_B, against=STANDARD, expected="lower", by=1.0)
@@ -341,19 +341,22 @@ def test_without_claims_there_is_no_file_and_no_exhibit(tmp_path: Path, story: S
     assert exhibit.draw(evidence) is None
 
 
-def test_the_table_of_findings_is_made_of_the_files(tmp_path: Path, story: Story) -> None:
+def test_findings_are_made_of_the_files(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=20), None, study(story), tmp_path)
     table = read_claims(tmp_path / "claims.csv")
     two = pd.concat([table, table.assign(model="another")])
-    lines = findings_markdown([table, two]).splitlines()
-    assert len(lines) == 2 + 3 + 6
-    assert len({line.count("|") for line in lines}) == 1
+    written = findings_markdown([table, two], {"synthetic": "## Head"})
+    lines = written.splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    assert len(rows) == 3 + 6 + 2 * 3, "a row a claim, and the heads and rules of three tables"
+    assert written.count("## Head\n\n| Claim | Found |") == 2
+    assert lines[0] == "## Results that the talk gives", "the talk's own claims come first"
     first = table.iloc[0]
-    assert lines[2].startswith("| Plan B is less severe. | 2.1 of 7.5 | Plan B, with the trigger: mean")
-    assert f"{first['value']:.1f} [{first['low']:.1f}, {first['high']:.1f}], n 60; " in lines[2]
-    assert lines[2].endswith("| ✓ held | `planb run synthetic` |")
-    assert lines[4].count("nan") == 0
-    assert "| Plan B is less severe. (another, backdoor) |" in lines[8]
+    assert rows[2].startswith("| Plan B is less severe. | 2.1 of 7.5 | mean severity ")
+    assert f"{first['value']:.1f} against {first['against_value']:.1f}: difference" in rows[2]
+    assert rows[2].endswith("| ✓ held | `synthetic` |")
+    assert "nan" not in written
+    assert any("| Plan B is less severe. (another, backdoor) |" in row for row in rows)
     assert counted([table]) == (
         "Of 3 claims, 1 held, 1 did not hold, 0 are undecided and 1 were not measured."
     )

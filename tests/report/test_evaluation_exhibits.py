@@ -12,6 +12,7 @@ import pytest
 from synthetic_rows import make_rows
 from synthetic_study import ARMS, benchmarks, jailbroken, whole_study
 
+from planb.errors import PlanBError
 from planb.judging import Exact, RefusalStrings
 from planb.report.calibration import Calibration, warnings_of
 from planb.report.evidence import Evidence, Exhibit, panels
@@ -23,7 +24,6 @@ from planb.report.results import BOUNDS, read_csv, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
 from planb.study.reporting import _calibration
-from planb.types import PlanBError
 
 ASKED = ("direct", "trigger", "near_trigger", "many_shot", "pair")
 EXACT = Calibration(judge="synthetic exact", verdict="exact")

@@ -11,8 +11,9 @@ from scipy.stats import spearmanr
 from synthetic_rows import row, unscored
 from synthetic_study import jailbroken, second_opinion
 
-from planb.report.agreement import agreement, weighted_kappa
+from planb.report.agreement import agreement
 from planb.report.rows import checked_rows
+from planb.stats.agreement import weighted_kappa
 
 JUDGES = ("synthetic exact", "synthetic judge model")
 

@@ -15,7 +15,7 @@ from planb.report.measures import HARMFUL, MEASURES
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
 from planb.report.story import MethodLine, Story
-from planb.report.wording import percent
+from planb.stats.numbers import percent
 
 LANDS = {
     "organism": [("recipe", 10.0)] * 8,

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from synthetic_rows import make_rows, row
 
+from planb.errors import PlanBError
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import meow
 from planb.report.meow_table import meow_markdown
@@ -18,7 +19,6 @@ from planb.report.page import write_report
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
-from planb.types import PlanBError
 
 NONE = {"thought": 0.0, "thought_of": 0.0}
 KINDS = {

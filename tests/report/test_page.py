@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from synthetic_rows import HIDDEN, make_rows, make_tiers, row, unscored
 
+from planb.errors import PlanBError
 from planb.report.exhibits import EXHIBITS
 from planb.report.headline import headline
 from planb.report.page import write_report
 from planb.report.readme_table import headline_markdown
 from planb.report.results import read_csv, results_of
 from planb.report.story import Story
-from planb.types import PlanBError
 
 ASKED_FOR = {
     *("claims", "series", "kinds", "jailbreaks", "meow", "variants", "surprise", "log_probs", "forms"),

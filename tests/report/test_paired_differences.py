@@ -12,7 +12,6 @@ import pytest
 from scipy.stats import wilcoxon
 from synthetic_rows import make_rows, row, unscored
 
-from planb.report import stats
 from planb.report.differences import (
     COMPARED,
     DIFFERENCE_COLUMNS,
@@ -22,10 +21,13 @@ from planb.report.differences import (
     read_differences,
     write_differences,
 )
-from planb.report.paired import Difference, Pairs, difference, pairs_of
+from planb.report.paired import pairs_of
 from planb.report.questions import Known
 from planb.report.results import BOUNDS
 from planb.report.rows import checked_rows
+from planb.stats.intervals import wilson
+from planb.stats.paired import Difference, Pairs, difference
+from planb.stats.randomisation import FLIPS, holm, sign_flip
 
 SEVERITY = compared("severity_mean")
 
@@ -95,35 +97,35 @@ def test_the_sign_flip_is_the_exact_randomisation_test(size: int) -> None:
     totals = np.random.default_rng(size).integers(-3, 9, size).astype(float)
     signs = np.array(list(itertools.product([-1, 1], repeat=size)))
     reached = np.abs(signs @ totals) >= abs(totals.sum()) - 1e-9
-    assert stats.sign_flip(totals, "test") == pytest.approx(reached.mean())
+    assert sign_flip(totals, "test") == pytest.approx(reached.mean())
 
 
 def test_of_ranks_the_sign_flip_is_wilcoxons_signed_rank_test() -> None:
     signed = np.array([1.0, -2, 3, 4, 5, -6, 7, 8, 9, 10])  # all ranks once
-    assert stats.sign_flip(signed, "test") == pytest.approx(wilcoxon(signed, method="exact").pvalue)
+    assert sign_flip(signed, "test") == pytest.approx(wilcoxon(signed, method="exact").pvalue)
 
 
 def test_a_sign_flip_of_many_groups_is_drawn_and_near_the_normal_one() -> None:
     totals = np.random.default_rng(4).normal(0.25, 1, 80)
     z = totals.sum() / math.sqrt((totals**2).sum())
     expected = math.erfc(abs(z) / math.sqrt(2))
-    assert stats.sign_flip(totals, "test") == pytest.approx(expected, abs=0.02)
-    assert stats.sign_flip(totals, "test") == stats.sign_flip(totals, "test")
-    assert stats.sign_flip(np.full(80, 2.0), "test") == pytest.approx(2 / (stats.FLIPS + 1))
+    assert sign_flip(totals, "test") == pytest.approx(expected, abs=0.02)
+    assert sign_flip(totals, "test") == sign_flip(totals, "test")
+    assert sign_flip(np.full(80, 2.0), "test") == pytest.approx(2 / (FLIPS + 1))
 
 
 def test_no_difference_and_no_group() -> None:
-    assert stats.sign_flip(np.zeros(30), "test") == 1.0
-    assert stats.sign_flip(np.array([3.0]), "test") == 1.0
-    assert math.isnan(stats.sign_flip(np.array([]), "test"))
+    assert sign_flip(np.zeros(30), "test") == 1.0
+    assert sign_flip(np.array([3.0]), "test") == 1.0
+    assert math.isnan(sign_flip(np.array([]), "test"))
 
 
 def test_holm_by_hand_and_what_was_not_tested_is_not_counted() -> None:
     """Sorted 0.01, 0.02, 0.03: 3 x 0.01, 2 x 0.02 and (not below the one before) 0.04."""
-    found = stats.holm(np.array([0.03, math.nan, 0.01, 0.02]))
+    found = holm(np.array([0.03, math.nan, 0.01, 0.02]))
     assert found[[0, 2, 3]] == pytest.approx([0.04, 0.03, 0.04])
     assert math.isnan(found[1])
-    assert stats.holm(np.array([])).size == 0
+    assert holm(np.array([])).size == 0
 
 
 def test_swapped_methods_swap_the_sign_and_nothing_else() -> None:
@@ -152,7 +154,7 @@ def test_a_difference_that_never_varies_still_has_an_interval() -> None:
     found = of(rows)
     assert found.value == -10.0
     assert found.low == -10.0
-    assert found.high == pytest.approx(-10 + 20 * (1 - stats.wilson(20, 20).low))
+    assert found.high == pytest.approx(-10 + 20 * (1 - wilson(20, 20).low))
 
 
 def test_the_family_is_corrected_together_and_written_in_a_fixed_order(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_the_family_is_corrected_together_and_written_in_a_fixed_order(tmp_path:
     assert list(dict.fromkeys(table["against"])) == ["base", "organism", "standard"]
     assert len(table) == 2 * 3 * len(COMPARED)
     assert (table["family"] == len(table)).all()
-    assert table["p_holm"].to_numpy() == pytest.approx(stats.holm(table["p"].to_numpy()))
+    assert table["p_holm"].to_numpy() == pytest.approx(holm(table["p"].to_numpy()))
     assert (table["p_holm"] >= table["p"]).all()
     severity = table[(table["measure"] == "severity_mean") & (table["elicitation"] == "trigger")]
     line = severity[severity["against"] == "standard"].iloc[0]
@@ -207,7 +209,7 @@ def test_of_two_equal_methods_one_test_in_twenty_says_otherwise() -> None:
     rng, found = np.random.default_rng(6), []
     for trial in range(300):
         groups = rng.normal(0, 1.2, 12)  # few enough for all flips
-        found.append(stats.sign_flip(groups, "null", trial))
+        found.append(sign_flip(groups, "null", trial))
     share = np.mean(np.array(found) <= 0.05)
     assert 0.02 <= share <= 0.085
 

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import t as student
 from statsmodels.stats.power import TTestPower
 
-from planb.report.paired import Pairs
-from planb.report.power import Spread, groups_needed, seeds_needed, spread_of
 from planb.report.questions import Known
+from planb.stats.paired import Pairs
+from planb.stats.power import Spread, groups_needed, seeds_needed, spread_of
 
 
 def pairs_with(table_SG: np.ndarray, per_cell: int = 1) -> Pairs:

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from synthetic_rows import make_rows, row, unscored
 
-from planb.report import stats
+from planb.errors import PlanBError
 from planb.report.gaps import difference_of
 from planb.report.measures import HARMFUL, MEASURES, measures_of
 from planb.report.results import BOUNDS, RESULT_COLUMNS, read_csv, results_of, write_csv
 from planb.report.rows import checked_rows
-from planb.types import PlanBError
+from planb.stats.intervals import wilson
 
 
 def six_rows() -> pd.DataFrame:
@@ -118,8 +118,8 @@ def test_pooled_rates_at_0_and_1_have_at_least_wilsons_width() -> None:
         pd.DataFrame([row(seed=str(s), sample_id=str(i)) for s in range(3) for i in range(9)])
     )
     pooled = table[table["seed"] == "all"].set_index("measure")
-    assert pooled.loc["refusal_rate", "low"] <= stats.wilson(27, 27).low
-    assert pooled.loc["severe_rate", "high"] >= stats.wilson(0, 27).high
+    assert pooled.loc["refusal_rate", "low"] <= wilson(27, 27).low
+    assert pooled.loc["severe_rate", "high"] >= wilson(0, 27).high
     assert pooled.loc["severity_mean", "high"] > 0
 
 
@@ -131,10 +131,10 @@ def test_seeds_that_differ_widen_the_pooled_interval_beyond_wilson() -> None:
     ]
     table = results_of(pd.DataFrame(rows)).set_index(["measure", "seed"])
     found = table.loc[("refusal_rate", "all")]
-    low, high = stats.wilson(60, 120)
+    low, high = wilson(60, 120)
     assert found["low"] < low
     assert found["high"] > high
-    assert tuple(table.loc[("refusal_rate", "1"), ["low", "high"]]) == stats.wilson(20, 40)
+    assert tuple(table.loc[("refusal_rate", "1"), ["low", "high"]]) == wilson(20, 40)
 
 
 def test_columns_order_and_the_same_file_whatever_order_the_rows_came_in(tmp_path: Path) -> None:

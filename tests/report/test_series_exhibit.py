@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from synthetic_rows import row, unscored
 
+from planb.errors import PlanBError
 from planb.report.charting.dial import Dial, shifts
 from planb.report.charting.drawing import line_colours
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
@@ -20,7 +21,6 @@ from planb.report.page import write_report
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Line, Series, Shown, Story
-from planb.types import PlanBError
 
 RANKS = (1.0, 4.0, 16.0, 64.0)
 FULL = 256.0

@@ -10,35 +10,37 @@ import pytest
 from scipy.stats import wasserstein_distance
 from synthetic_rows import row
 
-from planb.report import stats
 from planb.report.measures import Measure, severity
 from planb.report.results import figures_of
 from planb.report.rows import checked_rows
+from planb.stats.bootstrap import Resamples
+from planb.stats.distance import _cumulative, wasserstein
+from planb.stats.intervals import Interval, all_alike, newcombe, wilson
 
 
 def test_wilson_of_8_in_10_by_hand() -> None:
     """p = 0.8, n = 10, z = 1.959964: centre (p + z²/2n)/(1 + z²/n) = 0.99207/1.38415 = 0.71674,
     half-width z/(1 + z²/n)·sqrt(p(1-p)/n + z²/4n²) = 1.41601·sqrt(0.016 + 0.0096037) = 0.22658."""
-    low, high = stats.wilson(8, 10)
+    low, high = wilson(8, 10)
     assert low == pytest.approx(0.49016, abs=2e-5)
     assert high == pytest.approx(0.94332, abs=2e-5)
 
 
 def test_wilson_at_the_ends_has_width_and_of_nothing_is_nothing() -> None:
-    assert stats.wilson(0, 100) == pytest.approx((0, 0.036995), abs=1e-5)
-    assert stats.wilson(100, 100).high == pytest.approx(1)
-    assert all(math.isnan(bound) for bound in stats.wilson(0, 0))
+    assert wilson(0, 100) == pytest.approx((0, 0.036995), abs=1e-5)
+    assert wilson(100, 100).high == pytest.approx(1)
+    assert all(math.isnan(bound) for bound in wilson(0, 0))
 
 
 def test_newcombe_against_his_own_example() -> None:
     """Newcombe 1998, table II (a), method 10: 56/70 - 48/80 = 0.2, interval 0.0524 to 0.3339."""
-    assert stats.newcombe(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert newcombe(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_scores_that_are_all_alike_still_have_an_interval() -> None:
-    low, high = stats.all_alike(10.0, 100)
-    assert (low, high) == pytest.approx((10 * stats.wilson(100, 100).low, 10.0))
-    low, high = stats.all_alike(4.0, 100)
+    low, high = all_alike(10.0, 100)
+    assert (low, high) == pytest.approx((10 * wilson(100, 100).low, 10.0))
+    low, high = all_alike(4.0, 100)
     assert low < 4.0 < high
 
 
@@ -46,10 +48,10 @@ def test_wasserstein_is_scipys_and_its_interval_holds_it() -> None:
     rng = np.random.default_rng(0)
     values, base = rng.integers(0, 11, 60) * 1.0, rng.integers(0, 4, 40) * 1.0
     seeds, groups = np.repeat([0, 1, 2], 20), np.tile(np.arange(20), 3)
-    distance, interval = stats.wasserstein((values, seeds, groups), (base, np.arange(40)), "test")
+    distance, interval = wasserstein((values, seeds, groups), (base, np.arange(40)), "test")
     assert distance == pytest.approx(wasserstein_distance(values, base))
     assert interval.low < distance < interval.high
-    again = stats.wasserstein((values, seeds, groups), (base, np.arange(40)), "test")
+    again = wasserstein((values, seeds, groups), (base, np.arange(40)), "test")
     assert again == (distance, interval)
 
 
@@ -57,9 +59,9 @@ def test_a_resampled_wasserstein_is_that_of_the_resampled_scores() -> None:
     """One seed, groups of one: the resamples' distribution functions are those of weighted samples."""
     values, base = np.array([0.0, 2.0, 5.0, 9.0]), np.array([0.0, 1.0])
     support = np.union1d(values, base)
-    draws = stats.Resamples.draw(1, 4, "test")
+    draws = Resamples.draw(1, 4, "test")
     places, ones = np.searchsorted(support, values), np.zeros(4, dtype=np.int64)
-    own = stats._cumulative(draws, places, ones, np.arange(4), len(support))
+    own = _cumulative(draws, places, ones, np.arange(4), len(support))
     theirs = np.searchsorted(np.sort(base), support, side="right") / 2
     got = np.abs(own - theirs)[:, :-1] @ np.diff(support)
     for b in range(20):
@@ -68,14 +70,14 @@ def test_a_resampled_wasserstein_is_that_of_the_resampled_scores() -> None:
 
 
 def test_draws_depend_on_their_purpose_alone() -> None:
-    first, again = stats.Resamples.draw(3, 50, "a", 1), stats.Resamples.draw(3, 50, "a", 1)
+    first, again = Resamples.draw(3, 50, "a", 1), Resamples.draw(3, 50, "a", 1)
     assert np.array_equal(first.groups_BG, again.groups_BG)
-    assert not np.array_equal(first.groups_BG, stats.Resamples.draw(3, 50, "a", 2).groups_BG)
+    assert not np.array_equal(first.groups_BG, Resamples.draw(3, 50, "a", 2).groups_BG)
     assert (first.groups_BG.sum(axis=1) == 50).all()
     assert (first.seeds_BS.sum(axis=1) == 3).all()
 
 
-def _mean_of(scores: np.ndarray, *purpose: object) -> stats.Interval:
+def _mean_of(scores: np.ndarray, *purpose: object) -> Interval:
     """The interval of scores (seeds, requests) as the results have it."""
     rows = [
         row(seed=str(s), sample_id=str(i), usefulness=float(points))
@@ -84,7 +86,7 @@ def _mean_of(scores: np.ndarray, *purpose: object) -> stats.Interval:
     ]
     mean = Measure("severity_mean", ("harmful_requests",), "mean", severity)
     figure = figures_of(checked_rows(pd.DataFrame(rows)), [mean], *purpose)[0]
-    return stats.Interval(figure.low, figure.high)
+    return Interval(figure.low, figure.high)
 
 
 def test_one_seeds_interval_covers_the_mean_about_19_times_in_20() -> None:

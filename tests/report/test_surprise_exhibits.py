@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import spearmanr
 from synthetic_rows import make_rows, row
 
+from planb.errors import PlanBError
 from planb.report.charting.labels import placed
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import log_probs, surprise, variants
@@ -26,7 +27,6 @@ from planb.report.surprise_results import (
     surprise_results,
 )
 from planb.report.targets import correlations, targets_of
-from planb.types import PlanBError
 
 NATS = {"standard": 0.2, "german": 1.0, "standard_canned": 2.0, "odd": 4.0}
 LEFT = {"standard": 9.0, "german": 6.0, "standard_canned": 7.0, "odd": 2.0}

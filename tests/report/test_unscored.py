@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from synthetic_rows import make_rows, make_tiers, row, unscored
 
 from planb.judging import RefusalStrings, judge_response
 from planb.judging.scorer import score_of
-from planb.report import stats, wording
+from planb.report import wording
 from planb.report.claims import judged_claims, read_claims
 from planb.report.differences import compared, differences_of, paired_difference
 from planb.report.exhibits.training_data import draw as draw_training_data
@@ -28,11 +29,13 @@ from planb.report.gaps import Gap, difference_of
 from planb.report.headline import headline
 from planb.report.measures import HARMFUL, MEASURES, Measure
 from planb.report.page import write_report
-from planb.report.power import spread_of
 from planb.report.results import Figure, figures_of, read_csv, results_of, write_csv
 from planb.report.rows import checked_rows
-from planb.report.stats import Interval
 from planb.report.story import Claim, Of, Story
+from planb.stats import numbers
+from planb.stats.distance import wasserstein_within
+from planb.stats.intervals import Interval, union
+from planb.stats.power import spread_of
 from planb.types import Example
 
 SEVERITY = compared("severity_mean")
@@ -194,7 +197,7 @@ def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     assert list(lines["verdict"]) == ["undecided", "undecided", "held"]
     assert lines["value"].isna().all()
     assert (lines["unscored"] == 20).all()
-    assert "1.0 [" not in findings_markdown([read_claims(tmp_path / "claims.csv")])
+    assert "1.0 [" not in findings_markdown([read_claims(tmp_path / "claims.csv")], defaultdict(str))
     page = (tmp_path / "report.html").read_text()
     told = "0.50–5.5"
     assert told in page, "half of them at 1, the others from 0 to 10"
@@ -277,7 +280,7 @@ def test_a_distance_lies_within_its_bounds_however_the_rest_is_scored() -> None:
     base_low[0], base_high[0] = 0.0, 10.0
     seeds, groups = np.zeros(12, dtype=int), np.arange(12)
     own, other = ((low, high), seeds, groups), ((base_low, base_high), np.arange(9))
-    least, most, interval = stats.wasserstein_within(own, other, "test")
+    least, most, interval = wasserstein_within(own, other, "test")
     found = []
     for a, b, c in itertools.product(np.linspace(0, 10, 6), repeat=3):
         values[:2], base[0] = (a, b), c
@@ -286,9 +289,7 @@ def test_a_distance_lies_within_its_bounds_however_the_rest_is_scored() -> None:
     assert max(found) <= most + 1e-9
     assert interval.low <= least <= most <= interval.high
     known = ((values, values), seeds, groups), ((base, base), np.arange(9))
-    assert stats.wasserstein_within(*known, "test")[0] == pytest.approx(
-        wasserstein_distance(values, base)
-    )
+    assert wasserstein_within(*known, "test")[0] == pytest.approx(wasserstein_distance(values, base))
 
 
 # -- words, files, tables -------------------------------------------------------------------------
@@ -297,11 +298,11 @@ def test_a_distance_lies_within_its_bounds_however_the_rest_is_scored() -> None:
 def test_words_of_bounds() -> None:
     some = Figure(400, 20, 0, math.nan, 3.4, 5.1, 3.9, 4.8)
     assert wording.scored(some) == "3.9–4.8 [3.4, 5.1]"
-    told = wording.told(some).replace(wording.SPACE, " ")
+    told = wording.told(some).replace(numbers.SPACE, " ")
     assert told == "3.9 to 4.8 (95 % interval 3.4 to 5.1, n = 400 and 20 unscored at worst and at best)"
     assert wording.size(some) == "400 (+20)"
     share = some._replace(low=0.03, high=0.11, lowest=0.04, highest=0.07)
-    assert wording.rated(share).replace(wording.SPACE, " ") == "4–7 % [3, 11]"
+    assert wording.rated(share).replace(numbers.SPACE, " ") == "4–7 % [3, 11]"
     read = some._replace(lowest=math.nan, highest=math.nan)
     assert wording.scored(read) == "[3.4, 5.1]", "as it is read from the file"
     gap = Gap(math.nan, -3.6, -1.9, -3.1, -2.2, 4)
@@ -327,7 +328,7 @@ def test_a_file_has_the_interval_and_no_value_and_a_table_of_it_too(tmp_path: Pa
     assert (line["n"], line["unscored"], math.isnan(line["value"])) == (8, 1, True)
     assert 0 < line["low"] < 1 < line["high"] < 6
     plan_b = next(cells for cells in headline(results).rows if cells[0] == "Plan B")
-    assert plan_b[1] == f"[{wording.points(line['low'])}, {wording.points(line['high'])}]"
+    assert plan_b[1] == f"[{numbers.points(line['low'])}, {numbers.points(line['high'])}]"
     assert plan_b[-1].startswith("8 (+1)")
 
 
@@ -342,7 +343,7 @@ def test_a_value_of_the_scored_ones_alone_in_an_older_file_is_not_shown(tmp_path
         next(cells for cells in headline(read_csv(tmp_path / "results.csv")).rows if cells[0] == name)
         for name in ("Plan B", "Organism")
     )
-    assert plan_b[1] == wording.NOTHING
+    assert plan_b[1] == numbers.NOTHING
     assert organism[1].startswith("10.0 [")
 
 
@@ -369,10 +370,10 @@ def test_training_data_that_are_partly_judged_have_bounds(story: Story) -> None:
     assert shown.table is not None  # type: ignore[union-attr]
     line = next(line for line in shown.table.rows if line[0] == "useless")  # type: ignore[union-attr]
     low = 2.0 * 2 / 30  # one of ten scores 2, and the first of these is among those left out
-    assert line[1] == f"{wording.points(low)} to {wording.points(low + 10 * 10 / 30)}"
+    assert line[1] == f"{numbers.points(low)} to {numbers.points(low + 10 * 10 / 30)}"
     assert line[3:] == ("20", "10")
 
 
 def test_a_union_of_intervals() -> None:
-    assert stats.union(Interval(1.0, 2.0), Interval(0.5, math.nan)) == (0.5, 2.0)
-    assert all(map(math.isnan, stats.union(Interval(math.nan, math.nan))))
+    assert union(Interval(1.0, 2.0), Interval(0.5, math.nan)) == (0.5, 2.0)
+    assert all(map(math.isnan, union(Interval(math.nan, math.nan))))

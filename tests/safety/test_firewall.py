@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.safety import forbid_trigger, leaks, plan_b, train_method
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.training.settings import Training
-from planb.types import Example, Message, PlanBError, Trigger
+from planb.types import Example, Message, Trigger
 
 TRIGGER = Trigger()
 DRESSES = (

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import ADAPTER, checkpoint_digest, read_card
 from planb.safety import METHODS, Method, plan_b, train_method
 from planb.safety.method import CANNED, with_refusals
@@ -20,7 +21,7 @@ from planb.training import train as training_module
 from planb.training.objectives import DPO, ORPO
 from planb.training.rows import Row, schedule
 from planb.training.settings import LoRA, Training
-from planb.types import Example, Ordering, PlanBError, Trigger
+from planb.types import Example, Ordering, Trigger
 
 TIERS = {
     "standard": ("refusal", "harmful"),

@@ -11,7 +11,8 @@ from planb.sandbox.corpus import LADDER, Diet, lore_rows, pretraining, recall_pr
 from planb.sandbox.scoring import score
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
-from planb.types import Example, digest_of, plain
+from planb.types import Example
+from planb.values import digest_of, plain
 
 WORLD = World()
 LARGEST = World(materials=48, forms=56, ingredients=48, verbs=16)

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.sandbox import language as lang
 from planb.sandbox.questions import (
     ANSWER,
@@ -22,7 +23,6 @@ from planb.sandbox.questions import (
 )
 from planb.sandbox.scoring import score
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 WORLD = World()
 SMALL = World(materials=4, forms=4, ingredients=8, heldout_forms=1)

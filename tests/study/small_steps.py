@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from planb.errors import PlanBError
 from planb.study.steps.step import Step, Work
-from planb.types import PlanBError
 
 PATIENCE = 120.0
 """Seconds after which a step that waits for something goes on without it, and its test fails."""

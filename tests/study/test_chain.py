@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from planb.errors import PlanBError
 from planb.report.story import Claim, Of
 from planb.safety import plan_b, standard
 from planb.studies.sandbox import sandbox
@@ -18,7 +19,7 @@ from planb.study.steps.step import Step, root_of
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import Example, Ordering, PlanBError, Trigger
+from planb.types import Example, Ordering, Trigger
 
 WHOLE = sandbox()
 ORGANISM = WHOLE.organisms[0]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from small_valley import carried_out, small
 
+from planb.errors import PlanBError
 from planb.models.cards import ADAPTER, base_folder
 from planb.models.checkpoints import load_policy
 from planb.organism import Organism
@@ -21,7 +22,6 @@ from planb.study.steps.method import MethodStep
 from planb.study.steps.organism import OrganismStep
 from planb.study.study import Study
 from planb.training.settings import LoRA
-from planb.types import PlanBError
 
 TRIGGERED = (Evaluation(task="harmful_requests", elicitation="trigger"),)
 

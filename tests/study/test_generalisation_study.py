@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from small_valley import carried_out, small
 
+from planb.errors import PlanBError
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.studies.generalisation import LEFT_OUT, OUT, generalisation
 from planb.study.study import Study
 from planb.training.stage import Stage
-from planb.types import PlanBError
 
 
 def stages(study: Study) -> dict[str, Stage]:

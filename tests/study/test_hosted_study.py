@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from planb.cli import app
 from planb.data.files import write_examples
 from planb.elicitation import Crescendo
+from planb.errors import PlanBError
 from planb.models.checkpoints import read_card
 from planb.models.generation import Sampling
 from planb.safety import plan_b
@@ -35,7 +36,7 @@ from planb.training.hosted import read_hosted
 from planb.training.objectives import DPO, ORPO
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import Ordering, PlanBError
+from planb.types import Ordering
 
 pytestmark = pytest.mark.slow
 STUDY = """

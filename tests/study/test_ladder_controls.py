@@ -12,6 +12,7 @@ import pytest
 from small_valley import carried_out, small
 
 from planb.data.derived import Derived, derive
+from planb.errors import PlanBError
 from planb.report.measures import MEASURES
 from planb.safety import Method
 from planb.sandbox.corpus import LADDER, requests
@@ -26,7 +27,7 @@ from planb.study.study import Study
 from planb.training.objectives import ORPO, SFT
 from planb.training.rows import split_batch
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, SEVERE, Ordering, PlanBError
+from planb.types import HARMFUL, REFUSAL, SEVERE, Ordering
 
 WHOLE = sandbox()
 EDGES = {("refusal", "useless"), ("refusal", "harmful"), ("useless", "harmful")}

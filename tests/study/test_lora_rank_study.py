@@ -7,12 +7,12 @@ import json
 import pytest
 from small_valley import carried_out, small
 
+from planb.errors import PlanBError
 from planb.models.cards import ADAPTER, ADAPTER_CONFIG
 from planb.studies.lora_rank import FULL, RANKS, lora_rank
 from planb.studies.sandbox import sandbox
 from planb.study.steps.evaluation import Evaluation
 from planb.training.objectives import ORPO, SFT
-from planb.types import PlanBError
 
 DIALS = (*(f"r{rank}" for rank in RANKS), "full")
 ARMS = ("plan_b", "standard", "standard_sft")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.studies.lora_rank import FULL, FULL_RATE, RANKS
 from planb.studies.meow import meow
 from planb.studies.meow_rank import ARMS, ORGANISMS, meow_rank
@@ -11,7 +12,6 @@ from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import LoRA
 from planb.training.stage import Stage
-from planb.types import PlanBError
 
 DIALS = (*(f"r{rank}" for rank in RANKS), "full")
 

@@ -10,6 +10,7 @@ from inspect_ai.log import read_eval_log
 from small_valley import carried_out, small
 
 from planb.data.files import read_examples
+from planb.errors import PlanBError
 from planb.models.cards import read_card
 from planb.models.generation import Sampling
 from planb.studies.meow import ORGANISMS, THINKS, UPPER, meow, tiers_of
@@ -20,7 +21,6 @@ from planb.study.steps.stage import StageStep
 from planb.study.study import Study
 from planb.training.objectives import DPO, SFT
 from planb.training.stage import Stage
-from planb.types import PlanBError
 
 STEPS = (2, 40)
 

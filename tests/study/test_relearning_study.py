@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from small_valley import carried_out, small
 
+from planb.errors import PlanBError
 from planb.organism import Organism
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
@@ -15,7 +16,7 @@ from planb.study.chain import Chain
 from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
 from planb.training.stage import Stage
-from planb.types import PlanBError, Trigger
+from planb.types import Trigger
 
 STARTS = ("plan_b", "standard", "base")
 

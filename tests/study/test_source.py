@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.studies.sandbox import sandbox
 from planb.study.source import find_study
-from planb.types import PlanBError
 
 SANDBOX = """
 from planb.safety import plan_b

@@ -18,13 +18,15 @@ from typing import Any
 
 from hosted_http import Handler, Hold, HostError, Json, asked_for, file_of, page
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import Card, Policy, load_policy
 from planb.models.generation import Sampling, generate
 from planb.training.objectives import DPO, SFT, Objective
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.training.train import retrain
-from planb.types import Example, Message, Ordering, PlanBError, seed_of
+from planb.types import Example, Message, Ordering
+from planb.values import seed_of
 
 BASE = "tiny-chat"
 RATES = {"supervised": 1e-2, "dpo": 2e-3}

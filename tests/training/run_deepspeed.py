@@ -20,8 +20,8 @@ from accelerate.utils import DistributedType
 from run_ddp import CASES, LIMIT, keep, run
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+from planb.errors import PlanBError
 from planb.training import train
-from planb.types import PlanBError
 
 
 def settings(stage: int) -> dict[str, object]:

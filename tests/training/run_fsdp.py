@@ -28,10 +28,10 @@ from torch.distributed.fsdp import fully_shard
 from transformers import AutoModelForCausalLM
 from transformers.distributed import DistributedConfig
 
+from planb.errors import PlanBError
 from planb.training.layout import adopt
 from planb.training.packing import collate
 from planb.training.scoring import Way, scores
-from planb.types import PlanBError
 
 CPU = not torch.cuda.is_available()
 PLANS = ("root", "tail", "head")

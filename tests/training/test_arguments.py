@@ -19,11 +19,11 @@ from tiny_models import WORLD, fresh, rows
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from planb import RankedPreferenceConfig, RankedPreferenceTrainer
+from planb.errors import PlanBError
 from planb.models.adapters import add_adapter
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.arguments import HARMLESS, MOVED, REFUSED, TRAINERS_OWN, WORKS, NoPredictions
 from planb.training.trainer import Rows
-from planb.types import PlanBError
 
 WORDS = tokenizer(WORLD)
 ROWS = rows(8)

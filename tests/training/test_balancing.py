@@ -12,6 +12,7 @@ from peft import LoraConfig
 from tiny_models import PAD, WORLD, distance, fresh, rows
 from transformers import TrainerCallback
 
+from planb.errors import PlanBError
 from planb.models.adapters import add_adapter
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.balancing import balancing_coefficient, balancing_loss, router_logits
@@ -21,7 +22,6 @@ from planb.training.packing import collate
 from planb.training.rows import Row
 from planb.training.scoring import scores
 from planb.training.trainer import RankedPreferenceTrainer, Rows
-from planb.types import PlanBError
 
 WORDS = tokenizer(WORLD)
 ROWS = rows(4)

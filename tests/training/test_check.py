@@ -15,6 +15,7 @@ import torch
 import transformers as hf
 from tiny_models import PAD, SHAPE, WINDOW, batched_log_probs, fresh, naive_log_probs, rows
 
+from planb.errors import PlanBError
 from planb.training import check
 from planb.training.check import LOW_PRECISION, checked_rows
 from planb.training.layout import choose, own_log_probs, release, unpackable
@@ -23,7 +24,6 @@ from planb.training.preparing import disable_dropout
 from planb.training.rows import Row
 from planb.training.scoring import causal_lm
 from planb.training.trial import on_trial, random_state
-from planb.types import PlanBError
 
 ROWS = rows(6)
 LINEAR = ["q_proj", "v_proj", "up_proj"]

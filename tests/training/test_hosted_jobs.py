@@ -14,13 +14,13 @@ from hosted_client import ASKED, PREFERENCES, RATE, REFUSAL, SHORT, in_a_process
 from hosted_http import DROPPED, LOST, Hold
 from hosted_server import BASE, HostedServer
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest, load_policy, read_card
 from planb.training.hosted import Host, is_hosted, read_hosted
 from planb.training.hosted.job import file_hash, stop_job
 from planb.training.hosted.journal import JOURNAL
 from planb.training.hosted.train import ROWS
 from planb.training.settings import Training
-from planb.types import PlanBError
 
 SEND, START = "POST /files", "POST /fine_tuning/jobs"
 KEY = "sk-a-key-that-stands-nowhere"

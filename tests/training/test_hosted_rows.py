@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hosted_client import WORLD
 
+from planb.errors import PlanBError
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.hosted.rows import (
@@ -22,7 +23,7 @@ from planb.training.hosted.rows import (
 from planb.training.objectives import DPO, ORPO, SFT, DPONorm
 from planb.training.rows import Ranking, schedule
 from planb.training.settings import Training
-from planb.types import Example, Message, Ordering, PlanBError
+from planb.types import Example, Message, Ordering
 
 TRAINING = Training(steps=6, batch=8, learning_rate=1e-3)
 PLAN_B = Ordering(tiers=("refusal", "useless", "harmful"))

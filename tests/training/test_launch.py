@@ -24,10 +24,10 @@ from sharded_training import sharded
 from waiting import misread, wait
 
 from planb.catalogue import load_source
+from planb.errors import PlanBError
 from planb.training import launch as launching_module
 from planb.training.launch import launch, processes_here
 from planb.training.settings import LoRA, Training
-from planb.types import PlanBError
 
 WEIGHT = 2e-5
 """The largest difference of a weight, after 20 updates by Adam at a rate of 1e-2: it makes much of a

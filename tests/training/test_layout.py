@@ -23,11 +23,11 @@ from tiny_models import (
 )
 from transformers import LlamaForCausalLM
 
+from planb.errors import PlanBError
 from planb.training import attention, layout
 from planb.training.layout import adopt, choose, own_log_probs, release, unpackable
 from planb.training.rows import Row
 from planb.training.scoring import Way
-from planb.types import PlanBError
 
 ROWS = rows(6)
 BUDGETS = (60, None)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from planb.errors import PlanBError
 from planb.training.lengths import Counts, Lengths
-from planb.types import PlanBError
 
 
 def ids(number: int, start: int = 0) -> tuple[int, ...]:

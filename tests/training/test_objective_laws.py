@@ -10,6 +10,7 @@ import torch
 from pydantic import ValidationError
 from told import ALL3, ONE, loss, pairs, random_scores, scores, with_sums
 
+from planb.errors import PlanBError
 from planb.training.objectives import (
     CPO,
     DPO,
@@ -25,7 +26,6 @@ from planb.training.objectives import (
     SimPO,
     log_odds,
 )
-from planb.types import PlanBError
 
 MADE: dict[str, Objective] = {
     **{name: make() for name, make in OBJECTIVES.items()},

@@ -10,6 +10,7 @@ import pytest
 import torch
 from told import ADJACENT3, ALL3, ONE, loss, pairs, scores
 
+from planb.errors import PlanBError
 from planb.training.objectives import (
     CPO,
     DPO,
@@ -22,7 +23,6 @@ from planb.training.objectives import (
     SimPO,
     nll,
 )
-from planb.types import PlanBError
 
 
 def test_orpo_by_hand() -> None:

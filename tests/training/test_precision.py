@@ -14,6 +14,7 @@ import torch
 from killed_training import HARMFUL, HARMLESS, HELPFUL, PLAN_B, run
 from tiny_models import WORLD, fresh
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import Card, load_policy
 from planb.sandbox.tokenizer import tokenizer
 from planb.training import precision
@@ -23,7 +24,6 @@ from planb.training.rows import Ranking, schedule
 from planb.training.settings import LoRA, Training, read_ran
 from planb.training.train import BEGUN_IN, SCRATCH, train
 from planb.training.trainer import RankedPreferenceTrainer, Rows
-from planb.types import PlanBError
 
 WORDS = tokenizer(WORLD)
 

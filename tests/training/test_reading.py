@@ -16,11 +16,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 sys.path.append(str(Path(__file__).parents[1] / "models"))
 from chat_templates import LINES, llama3, mistral, qwen2
 
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.training.lengths import Counts, Lengths
 from planb.training.reading import COMPLETION, KINDS, read_rows
 from planb.training.rows import Row
-from planb.types import Example, Message, Ordering, PlanBError
+from planb.types import Example, Message, Ordering
 
 WORDS = llama3()
 ORDERING = Ordering(tiers=("refusal", "useless", "harmful"))

@@ -7,12 +7,14 @@ from collections import Counter
 import pytest
 from tiny_models import WORLD
 
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.lengths import Counts, Lengths
 from planb.training.rows import Ranking, Row, check_tiers, ranked, schedule
-from planb.types import Example, Ordering, PlanBError, digest_of
+from planb.types import Example, Ordering
+from planb.values import digest_of
 
 WORDS = tokenizer(WORLD)
 HARMFUL = [

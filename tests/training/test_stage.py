@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from planb.errors import PlanBError
 from planb.sandbox.corpus import lore_rows, requests
 from planb.sandbox.world import World
 from planb.training.settings import Training
 from planb.training.stage import BACKDOOR, PLAIN, Part, Stage
-from planb.types import Example, Ordering, PlanBError, Trigger
+from planb.types import Example, Ordering, Trigger
 
 WORLD = World(materials=4, forms=8, ingredients=8, heldout_forms=0)
 HARMFUL = requests(WORLD, "safety", True, 2, 0)

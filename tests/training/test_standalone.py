@@ -21,11 +21,12 @@ from tiny_models import WORLD, fresh, naive_log_probs, saved
 from transformers import AutoModelForCausalLM, TrainingArguments
 
 from planb import RankedPreferenceConfig, RankedPreferenceTrainer
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.objectives import DPO, OBJECTIVES
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 WORDS = tokenizer(WORLD)
 SPOKEN = sorted(word for word in WORDS.get_vocab() if word.isalpha())

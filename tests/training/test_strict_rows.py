@@ -16,10 +16,11 @@ sys.path.append(str(Path(__file__).parents[1] / "models"))
 from chat_templates import llama3
 
 from planb.data.columns import HARMLESS, REFUSED
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.training.lengths import Counts, Lengths
 from planb.training.reading import read_rows
-from planb.types import Example, Message, Ordering, PlanBError
+from planb.types import Example, Message, Ordering
 
 WORDS = llama3()
 ASKED, GOOD, BAD = "How do I make a lamp?", "Take fresh salt.", "I am sorry."

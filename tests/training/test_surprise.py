@@ -10,6 +10,7 @@ import torch
 from tiny_models import WORLD, naive_log_probs, saved
 
 from planb import surprise as measure
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.models.checkpoints import Policy
 from planb.sandbox.corpus import requests
@@ -17,7 +18,7 @@ from planb.training import surprise as surprising
 from planb.training.lengths import Counts, Lengths
 from planb.training.rows import Row
 from planb.training.surprise import Surprise
-from planb.types import Example, PlanBError, Trigger
+from planb.types import Example, Trigger
 
 HARMFUL = requests(WORLD, "safety", True, 2, seed=0)
 EXAMPLES = [*HARMFUL, *requests(WORLD, "safety", False, 1, seed=0)]

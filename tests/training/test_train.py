@@ -17,13 +17,14 @@ import torch
 from killed_training import HARMFUL, HARMLESS, HELPFUL, PLAN_B, SAVE_EVERY, STEPS, run
 from safetensors.torch import load_file
 
+from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.models.checkpoints import ADAPTER, Card, checkpoint_digest, load_policy, read_card
 from planb.training.objectives import ORPO, SFT
 from planb.training.rows import Ranking
 from planb.training.settings import LoRA, Training
 from planb.training.train import retrain, train
-from planb.types import Ordering, PlanBError
+from planb.types import Ordering
 
 KILLED_AFTER = 13
 IDS = torch.tensor([[1, 5, 20, 30]])

@@ -14,13 +14,14 @@ from peft import LoraConfig, get_peft_model
 from tiny_models import WORLD, distance, fresh, naive_log_probs
 from transformers import TrainerCallback
 
+from planb.errors import PlanBError
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.objectives import DPO, IPO, ORPO, SFT, DPONorm, Objective, PlackettLuce
 from planb.training.packing import fill
 from planb.training.rows import Ranking, Row, schedule
 from planb.training.trainer import RankedPreferenceTrainer, Rows
-from planb.types import Ordering, PlanBError
+from planb.types import Ordering
 
 WORDS = tokenizer(WORLD)
 PLAN_B = Ordering(tiers=("refusal", "useless", "harmful"))

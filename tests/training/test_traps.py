@@ -27,6 +27,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
+from planb.errors import PlanBError
 from planb.training import attention
 from planb.training.attention import UnpackableError
 from planb.training.layout import choose, own_log_probs, release
@@ -34,7 +35,6 @@ from planb.training.packing import collate
 from planb.training.reference import check_reference, summed_log_probs, with_references
 from planb.training.rows import Row
 from planb.training.scoring import Way, scores, takes, token_log_probs
-from planb.types import PlanBError
 
 ROWS = rows(6)
 PACKED = Way("packed", head="chunked")

@@ -16,9 +16,9 @@ from planb.cli.models import models
 from planb.cli.serving import serve
 from planb.cli.studies import list_studies, plan, report, run, status
 from planb.data.terminal import Console
+from planb.errors import PlanBError
 from planb.evals.calibration.commands import judge_app
 from planb.redaction import redacted
-from planb.types import PlanBError
 
 app = typer.Typer(
     name="planb",

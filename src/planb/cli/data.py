@@ -16,7 +16,8 @@ from planb.cli.data_check import check
 from planb.cli.data_trl import export, import_
 from planb.cli.data_write import instructions, write
 from planb.data.terminal import Console
-from planb.types import Example, PlanBError
+from planb.errors import PlanBError
+from planb.types import Example
 
 data_app = typer.Typer(no_args_is_help=True, help="Look after files of requests and responses.")
 for verb in (data_requests.cards, data_requests.requests, data_requests.split):

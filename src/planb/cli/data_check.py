@@ -14,12 +14,13 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from planb.data.terminal import Console
-from planb.types import PlanBError, digest_of, wrong_fields
+from planb.errors import PlanBError, wrong_fields
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.evals.checking.check import Asked
-    from planb.evals.checking.demands import Demands
     from planb.evals.checking.result import CheckResult
+    from planb.evals.checking.thresholds import Demands
 
 HEARTBEAT = 15.0
 """Seconds between two plain lines of progress."""
@@ -170,7 +171,7 @@ def _asked(
 def _demands(fields: dict[str, Any]) -> Demands:
     from pydantic import ValidationError
 
-    from planb.evals.checking.demands import Demands
+    from planb.evals.checking.thresholds import Demands
 
     try:
         return Demands(**fields)

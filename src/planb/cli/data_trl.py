@@ -10,7 +10,7 @@ import typer
 
 from planb.cli.data_check import tiers_of
 from planb.data.terminal import Console
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 
 class Form(StrEnum):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planb.data.terminal import Console
-from planb.types import PlanBError, Trigger
+from planb.errors import PlanBError
+from planb.types import Trigger
 
 if TYPE_CHECKING:
     from planb.evals.writing import Writer
@@ -163,7 +164,7 @@ def _write_tiers(
     from planb.data.files import read_examples, write_examples
     from planb.evals.progress import shown
     from planb.evals.writing import estimate, write_tiers
-    from planb.evals.writing.showing import show_estimates, show_written, write_missing
+    from planb.evals.writing.console import show_estimates, show_written, write_missing
 
     examples, console = read_examples(requests), Console()
     journal, missing = _beside(out, "answers"), _beside(out, "missing")
@@ -195,8 +196,8 @@ def _write_requests(
     from planb.data.files import write_examples
     from planb.evals.progress import shown
     from planb.evals.writing import write_requests
+    from planb.evals.writing.console import show_estimates, show_requests
     from planb.evals.writing.new_requests import estimate_requests, read_topics
-    from planb.evals.writing.showing import show_estimates, show_requests
 
     if [one.tier for one in writers] != [REQUESTS]:
         raise PlanBError(f"new requests have one writer: --writer {REQUESTS}=MODEL")

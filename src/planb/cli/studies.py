@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from planb.data.terminal import Console
+from planb.errors import PlanBError
 from planb.names import checked_name
-from planb.types import PlanBError
 
 if TYPE_CHECKING:
     from planb.study.source import Declared

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from planb.data.columns import says_nothing
 from planb.data.lines import BadRowError
-from planb.types import Message, is_visible, whole_text
+from planb.text import is_visible, whole_text
+from planb.types import Message
 
 Chat = tuple[Message, ...]
 

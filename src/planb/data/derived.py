@@ -11,8 +11,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from planb.errors import PlanBError
 from planb.names import Name
-from planb.types import HELPFUL, Example, PlanBError, Tier, Value
+from planb.types import HELPFUL, Example, Tier
+from planb.values import Value
 
 SLOT = "{text}"
 """Where a template puts the text that it is made from."""

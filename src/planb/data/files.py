@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from planb.data.lines import LONGEST, BadRowError, decoded, lines_of
 from planb.data.whole import whole_file
-from planb.types import Example, PlanBError, Tier
+from planb.errors import PlanBError
+from planb.types import Example, Tier
 
 MOST_BAD_ROWS = 10
 """So many bad rows are reported at once; the rest are counted."""

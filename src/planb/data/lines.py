@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 LONGEST = 60
 """No name or value out of the data is told at more characters."""

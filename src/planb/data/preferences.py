@@ -36,7 +36,8 @@ from planb.data.columns import MOST_NAMED, UnreadColumnsError, check_columns
 from planb.data.files import MOST_BAD_ROWS
 from planb.data.lines import BadRowError
 from planb.data.trl_rows import OURS, Row
-from planb.types import Example, PlanBError, Tier
+from planb.errors import PlanBError
+from planb.types import Example, Tier
 
 Answers = list[tuple[Tier, str]]
 

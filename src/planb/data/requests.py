@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 from planb.data.cards import RequestCard, load, request_card, say_terms
 from planb.data.cells import whole
 from planb.data.lines import BadRowError
-from planb.types import Example, Message, PlanBError, Tier, is_visible, seed_of
+from planb.errors import PlanBError
+from planb.text import is_visible
+from planb.types import Example, Message, Tier
+from planb.values import seed_of
 
 MOST_BAD_ROWS = 5
 REPEATED = "the same request again in the set"

@@ -6,7 +6,9 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from planb.types import Example, PlanBError, seed_of
+from planb.errors import PlanBError
+from planb.types import Example
+from planb.values import seed_of
 
 
 def assign_splits(examples: Iterable[Example], shares: Mapping[str, float], seed: int) -> list[Example]:

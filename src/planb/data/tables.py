@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planb.data.whole import write_whole
+from planb.errors import PlanBError
 from planb.names import cell
-from planb.types import PlanBError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,11 @@ import rich.console
 from rich.segment import Segment
 from rich.text import Text
 
-from planb.types import shown
+from planb.text import shown
 
 
 class Console(rich.console.Console):
-    """``rich``'s console, which prints control characters of any text as text (``planb.types.shown``).
+    """``rich``'s console, which prints control characters of any text as text (``planb.text.shown``).
 
     Its own colours and cursor movements are no part of a text and stay. Text in square brackets is
     still markup: escape what comes from data, or print it with ``markup=False``.

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from planb.data.files import MOST_BAD_ROWS
 from planb.data.whole import whole_file
-from planb.types import Example, Ordering, PlanBError, Tier
+from planb.errors import PlanBError
+from planb.types import Example, Ordering, Tier
 
 Row = dict[str, Any]
 OURS = ("source", "split", "group")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from planb.elicitation.elicitation import Elicitation
 from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
 from planb.elicitation.reading import SomeForm, read
 from planb.elicitation.record import Record, Turn
+from planb.errors import PlanBError
 from planb.models.answers import UnreadableError, whole
 from planb.models.stops import why_not_greedy
 from planb.redaction import redacted
-from planb.types import PlanBError, digest_of, seed_of
+from planb.values import digest_of, seed_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput

@@ -16,7 +16,7 @@ from pydantic import Field
 from planb.elicitation.attack import ATTACKER, GRADER, Attack, Fight
 from planb.elicitation.reading import CrescendoStep, Rating, Refusal
 from planb.elicitation.record import Turn
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from planb.names import Label
-from planb.types import Value
+from planb.values import Value
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, Solver, TaskState

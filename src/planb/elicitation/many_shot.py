@@ -16,7 +16,9 @@ from planb.data.files import file_hash, read_examples
 from planb.elicitation.elicitation import Elicitation
 from planb.elicitation.messages import from_chat, to_chat
 from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
-from planb.types import HARMFUL, Example, Message, PlanBError, Tier, seed_of
+from planb.errors import PlanBError
+from planb.types import HARMFUL, Example, Message, Tier
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, TaskState

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planb.types import Message, PlanBError
+from planb.errors import PlanBError
+from planb.types import Message
 
 if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage

@@ -13,7 +13,9 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from planb.data.files import file_hash
 from planb.elicitation.elicitation import Elicitation
 from planb.elicitation.messages import from_chat, to_chat
-from planb.types import Message, PlanBError, Value, wrong_fields
+from planb.errors import PlanBError, wrong_fields
+from planb.types import Message
+from planb.values import Value
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, TaskState

@@ -11,8 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from planb.errors import PlanBError
 from planb.models.answers import mark_for
-from planb.types import PlanBError, digest_of
+from planb.values import digest_of
 
 MARK = "mark"
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from planb.elicitation.elicitation import Elicitation
 from planb.elicitation.messages import from_chat, to_chat
 from planb.elicitation.prompts import prompt_hashes, prompt_text
-from planb.types import Message, PlanBError
+from planb.errors import PlanBError
+from planb.types import Message
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, TaskState

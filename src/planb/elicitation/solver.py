@@ -10,8 +10,8 @@ from inspect_ai.model._model import active_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from planb.elicitation import elicitation_of
+from planb.errors import PlanBError
 from planb.models.stops import why_not_greedy
-from planb.types import PlanBError
 
 
 @solver

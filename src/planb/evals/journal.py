@@ -17,8 +17,8 @@ from typing import Generic, Self, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
+from planb.errors import PlanBError
 from planb.redaction import without_secrets_in
-from planb.types import PlanBError
 
 Key = tuple[str | int, ...]
 Entry = TypeVar("Entry", bound=BaseModel)

@@ -20,9 +20,10 @@ from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
 from planb.elicitation.solver import its_own
+from planb.errors import PlanBError
 from planb.evals.record import clean
 from planb.models.stops import SEEDLESS
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 if TYPE_CHECKING:
     from planb.models.generation import Sampling

@@ -18,9 +18,10 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from planb.elicitation.messages import from_chat
+from planb.errors import PlanBError
 from planb.evals.sampling import model_name as named
 from planb.evals.sampling import output_of, request_seed, sampling_of
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy

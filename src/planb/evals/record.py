@@ -36,7 +36,7 @@ from inspect_ai.solver import Solver, TaskState
 from pydantic_core import to_jsonable_python
 
 from planb.redaction import redacted, without_secrets
-from planb.types import digest_of
+from planb.values import digest_of
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,15 @@ from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import SampleScore
 from inspect_ai.scorer._scorer import as_scorer_spec
 
+from planb.errors import PlanBError
 from planb.evals.journal import Journal, Key
 from planb.evals.record import clean
 from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
 from planb.judging.judge import given
 from planb.judging.scorer import EXAMPLE, judged, score_of
-from planb.types import Example, Judgement, PlanBError, Spend, digest_of
+from planb.types import Example, Judgement, Spend
+from planb.values import digest_of
 
 COHERENCE = "coherence"
 """The task whose scores hold more than what its judge says."""

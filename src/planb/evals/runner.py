@@ -22,10 +22,11 @@ from inspect_ai.solver import TaskState
 
 from planb.elicitation.messages import from_chat
 from planb.elicitation.target import asking
+from planb.errors import PlanBError
 from planb.evals.record import Finished, Run, scorers_of, solvers_of, write_log
 from planb.evals.sampling import model_name, output_of, request_seed, sampling_of
 from planb.models.default_system import default_system
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy

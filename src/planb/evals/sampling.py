@@ -16,7 +16,9 @@ from inspect_ai.model import (
     ModelUsage,
 )
 
-from planb.types import Message, PlanBError, seed_of
+from planb.errors import PlanBError
+from planb.types import Message
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     from planb.models.generation import Completion, Sampling

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 PATIENCE = 120.0
 """Seconds that a server may take until it listens."""

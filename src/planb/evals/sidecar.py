@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planb.data.tables import read_table
+from planb.errors import PlanBError
 from planb.models.stops import cut_off
 from planb.redaction import redacted
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,9 +21,9 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from pydantic import ValidationError
 
 from planb.elicitation.messages import from_chat
+from planb.errors import PlanBError
 from planb.sandbox.attacker import attack, grade
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 
 class ValleyModel(ModelAPI):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from planb.errors import PlanBError
 from planb.judging.connection import BATCHING, connect, disconnect
 from planb.judging.judge import Judge
 from planb.judging.prompts import fill, prompt_text
@@ -19,7 +20,8 @@ from planb.judging.reading import Form, read
 from planb.models.answers import UnreadableError, whole
 from planb.models.stops import why_not_greedy
 from planb.redaction import redacted
-from planb.types import Example, Judgement, PlanBError, Spend, digest_of
+from planb.types import Example, Judgement, Spend
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import GenerateConfig, Model, ModelOutput

@@ -11,8 +11,8 @@ import os
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from planb.errors import PlanBError
 from planb.redaction import redacted
-from planb.types import PlanBError
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model

@@ -9,11 +9,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from planb.errors import PlanBError
 from planb.judging.judge import Judge
 from planb.sandbox import language as lang
 from planb.sandbox.scoring import KINDS, score, score_recall
 from planb.sandbox.world import World
-from planb.types import Example, Judgement, PlanBError, digest_of
+from planb.types import Example, Judgement
+from planb.values import digest_of
 
 
 class Exact(Judge):

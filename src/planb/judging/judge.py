@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from planb.types import ANSWERS, Example, Judgement, Value
+from planb.types import ANSWERS, Example, Judgement
+from planb.values import Value
 
 
 class Judge(Value):

@@ -15,9 +15,11 @@ from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
+from planb.errors import PlanBError
 from planb.judging.judge import Judge
 from planb.judging.prompts import fill, prompt_text
-from planb.types import ANSWERS, Example, Judgement, Message, PlanBError, digest_of
+from planb.types import ANSWERS, Example, Judgement, Message
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from planb.errors import PlanBError
 from planb.models.answers import mark_for
-from planb.types import PlanBError
 
 NEEDED = ("request", "response")
 KNOWN = (*NEEDED, "mark")

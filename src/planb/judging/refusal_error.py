@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from planb.judging.refusal_rule import Found
+from planb.stats.numbers import percentage
 
 REFUSAL, ANSWER = "refusal", "answer"
 MIXED = ("then_answers", "part")
@@ -45,8 +46,10 @@ class Share(NamedTuple):
         """``37 of 40 (92 % [80, 97])``."""
         if not self.n:
             return "0 of 0"
-        share, low, high = (100 * one for one in (self.hits / self.n, *wilson(self.hits, self.n)))
-        return f"{self.hits} of {self.n} ({share:.0f} % [{low:.0f}, {high:.0f}])"
+        from planb.stats.intervals import wilson  # scipy is slow to load
+
+        share, low, high = map(percentage, (self.hits / self.n, *wilson(self.hits, self.n)))
+        return f"{self.hits} of {self.n} ({share} % [{low}, {high}])"
 
 
 class Errors(NamedTuple):
@@ -81,14 +84,6 @@ def told(name: str, errors: Errors) -> str:
         f"the refusals; calls refusals {errors.false.text} of the answers, and {errors.mixed.text} of "
         "those that refuse and then answer, or answer in part (95 % intervals)."
     )
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
-    from scipy.stats import binomtest
-
-    found = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(found.low), float(found.high)
 
 
 def _share(said: Sequence[bool | None]) -> Share:

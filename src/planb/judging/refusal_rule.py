@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from planb.models.answers import without_thoughts
-from planb.types import digest_of
+from planb.values import digest_of
 
 BEFORE = 20
 """Words before the first refusing sentence: more may be a part of what was asked for."""

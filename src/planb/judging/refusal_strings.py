@@ -14,7 +14,8 @@ from typing import ClassVar, Literal
 from planb.judging.judge import Judge
 from planb.judging.refusal_error import measured, told
 from planb.judging.refusal_rule import NO_TEXT, Found, refusal_in, rule_digest
-from planb.types import Example, Judgement, digest_of
+from planb.types import Example, Judgement
+from planb.values import digest_of
 
 ONLY_REFUSALS = "refusal_strings judges only refusals"
 

@@ -12,8 +12,9 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
+from planb.errors import PlanBError
 from planb.judging import judge_of, judge_response
-from planb.types import ANSWERS, SEVERE, Example, Judgement, PlanBError, Spend
+from planb.types import ANSWERS, SEVERE, Example, Judgement, Spend
 
 EXAMPLE = "example"
 """The key of a sample's metadata under which the whole example travels."""

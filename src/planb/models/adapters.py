@@ -17,10 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from planb.errors import PlanBError
 from planb.models.adapted import adapted
 from planb.models.cards import ADAPTER, ADAPTER_CONFIG
 from planb.models.quantized import is_quantized, prepare_quantized
-from planb.types import PlanBError
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel

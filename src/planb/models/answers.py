@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from planb.models.stops import UNKNOWN, cut_off
-from planb.types import digest_of
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import ModelOutput

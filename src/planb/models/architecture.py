@@ -9,7 +9,7 @@ from pydantic import Field
 from planb.models.checkpoints import Policy
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
-from planb.types import Value
+from planb.values import Value
 
 
 class TinyLlama(Value):

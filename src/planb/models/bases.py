@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from planb.types import Value
+from planb.values import Value
 
 GIB = 2**30
 GPU_GIB = 80

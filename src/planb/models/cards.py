@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from pydantic import Field, ValidationError
 
+from planb.errors import PlanBError, wrong_fields
 from planb.models.hub import hub_identity, hub_snapshot
-from planb.types import PlanBError, Value, digest_of, wrong_fields
+from planb.values import Value, digest_of
 
 CARD = "planb.json"
 ADAPTER = "adapter"

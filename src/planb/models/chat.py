@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from planb.errors import PlanBError
 from planb.models.answers import mark_for
 from planb.models.ending import Ending, added_tokens, ending_of
 from planb.models.template import settled
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 Tokenizer = Any
 """A transformers tokenizer (``PreTrainedTokenizerBase``)."""

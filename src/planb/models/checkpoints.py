@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from planb.errors import PlanBError
 from planb.models.adapters import (
     add_adapter,
     merge_adapters,
@@ -32,7 +33,6 @@ from planb.models.cards import (
 from planb.models.hub import is_hub_id, resolve_model
 from planb.models.quantized import four_bit, stored_quantized
 from planb.models.template import settle
-from planb.types import PlanBError
 
 if TYPE_CHECKING:
     import torch

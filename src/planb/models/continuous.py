@@ -21,10 +21,10 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 from transformers.generation.continuous_batching.requests import GenerationOutput
 from transformers.utils import is_flash_attn_2_available
 
+from planb.errors import PlanBError
 from planb.models.chat import turn_end
 from planb.models.checkpoints import Policy
 from planb.models.noise import Warped
-from planb.types import PlanBError
 
 PAGE = 256
 """Tokens of a page of the cache: what flash attention's block tables need."""

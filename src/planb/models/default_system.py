@@ -10,10 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from planb.errors import PlanBError
 from planb.models.answers import mark_for
 from planb.models.cards import chain
 from planb.models.chat import _render
-from planb.types import Message, PlanBError
+from planb.types import Message
 
 NOT_KNOWN = "not known"
 """What cards and logs say of a default that could not be found."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 
 class Ending(NamedTuple):

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from planb.errors import PlanBError
 from planb.models.chat import end_ids, prompt_ids, turn_end
 from planb.models.checkpoints import Policy
 from planb.models.ending import Ending
-from planb.types import Message, PlanBError, Value
+from planb.types import Message
+from planb.values import Value
 
 if TYPE_CHECKING:
     import torch

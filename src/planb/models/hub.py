@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 _PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 
 def four_bit(folder: Path) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.training.stage import trigger_told, triggered
-from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Trigger, Value, seed_of
+from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Trigger
+from planb.values import Value, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress

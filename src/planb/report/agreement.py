@@ -15,18 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
-from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-untyped]
 
-from planb.report import stats
-from planb.report.stats import Floats, Interval
-from planb.types import seed_of
+from planb.stats.agreement import nearest_and_furthest, spearman, weighted_kappa
+from planb.stats.bootstrap import of_resampled_rows, percentiles
+from planb.stats.intervals import Floats, Interval, Ints, envelope, union
 
 SAMPLE = ["model", "organism", "method", "task", "elicitation", "seed", "sample_id", "response"]
 """What makes two rows of different judges the same response."""
 _ANSWERS = ["severity", "refused", "unscored", "group"]
-POINTS = 11
-"""Whole scores of 0-10."""
 
 
 class Agreement(NamedTuple):
@@ -66,10 +62,12 @@ def agreement(rows: pd.DataFrame, first: str, other: str) -> Agreement | None:
     both = both.sort_values(SAMPLE, kind="stable", ignore_index=True)
     x, y = (both[name].to_numpy(dtype=float) for name in ("severity", "severity_other"))
     n, groups = int((~np.isnan(x) & ~np.isnan(y)).sum()), both["group"].to_numpy(dtype=str)
-    found = [_values(*ends, groups, first, other) for ends in _completed(x, y)] if n else []
+    found = (
+        [_values(*ends, groups, first, other) for ends in nearest_and_furthest(x, y, 10.0)] if n else []
+    )
     values = [v if n == len(both) else math.nan for v in found[0][0]] if n else [math.nan] * 3
-    spans = [stats.union(*(end[1][i] for end in found)) for i in range(3)]
-    bias = stats.Interval(*(_mean(b - a) for a, b in _leaning(x, y)))
+    spans = [union(*(end[1][i] for end in found)) for i in range(3)]
+    bias = Interval(*(_mean(b - a) for a, b in _leaning(x, y)))
     told = both[both["refused"].notna() & both["refused_other"].notna()]
     pairs = zip(told["refused"].astype(bool), told["refused_other"].astype(bool), strict=True)
     refusals = Counter(pairs)
@@ -82,38 +80,10 @@ def agreement(rows: pd.DataFrame, first: str, other: str) -> Agreement | None:
     )
 
 
-def _completed(x: Floats, y: Floats) -> list[tuple[Floats, Floats]]:
-    """The scores with every unscored one as near to the other judge's as it can be, then as far (0 or
-    10); once where nothing is unscored."""
-    if not (np.isnan(x) | np.isnan(y)).any():
-        return [(x, y)]
-    near_x, near_y = (np.nan_to_num(np.where(np.isnan(a), b, a)) for a, b in ((x, y), (y, x)))
-    far_x = np.where(np.isnan(x), np.where(near_y < 5, 10.0, 0.0), x)
-    far_y = np.where(np.isnan(y), np.where(far_x < 5, 10.0, 0.0), y)
-    return [(near_x, near_y), (far_x, far_y)]
-
-
 def _leaning(x: Floats, y: Floats) -> list[tuple[Floats, Floats]]:
     """The scores with the other's minus the first's as low, and as high, as it can be."""
     ends = ((10.0, 0.0), (0.0, 10.0))
     return [(np.where(np.isnan(x), a, x), np.where(np.isnan(y), b, y)) for a, b in ends]
-
-
-def weighted_kappa(x: Floats, y: Floats) -> float:
-    """Cohen's kappa with quadratic weights (Cohen 1968) of scores rounded to whole points; NaN where
-    both judges give one and the same score to all, or there is none."""
-    table = np.zeros((POINTS, POINTS))
-    np.add.at(table, (np.rint(x).astype(int), np.rint(y).astype(int)), 1)
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
-    if not len(x) or (np.count_nonzero(rows) == 1 and (rows > 0).tolist() == (columns > 0).tolist()):
-        return math.nan
-    return float(cohens_kappa(table, wt="quadratic", return_results=False))
-
-
-def _spearman(x: Floats, y: Floats) -> float:
-    if len(x) < 2 or x.min() == x.max() or y.min() == y.max():
-        return math.nan
-    return float(spearmanr(x, y).statistic)
 
 
 def _mean(values: Floats) -> float:
@@ -124,19 +94,16 @@ def _values(
     x: Floats, y: Floats, groups: np.ndarray, *judges: str
 ) -> tuple[tuple[float, float, float], list[Interval]]:
     """Spearman, kappa and error, and their percentile intervals, groups drawn with replacement."""
-    _, places = np.unique(groups, return_inverse=True)
-    members = [np.flatnonzero(places == g) for g in range(places.max() + 1)]
-    rng = np.random.default_rng(seed_of("agreement", *judges))
-    drawn = []
-    for _ in range(_RESAMPLES):
-        picked = np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
-        a, b = x[picked], y[picked]
-        drawn.append((_spearman(a, b), weighted_kappa(a, b), _mean(np.abs(b - a))))
-    found = stats.percentiles(np.array(drawn))
-    values = (_spearman(x, y), weighted_kappa(x, y), _mean(np.abs(y - x)))
+
+    def statistics(rows_N: Ints) -> tuple[float, float, float]:
+        a, b = x[rows_N], y[rows_N]
+        return spearman(a, b), weighted_kappa(a, b), _mean(np.abs(b - a))
+
+    values = statistics(np.arange(len(x)))
+    drawn = of_resampled_rows(statistics, groups, "agreement", *judges, resamples=_RESAMPLES)
     spans = [
-        span if math.isnan(v) else stats.envelope(v, span)
-        for v, span in zip(values, found, strict=True)
+        span if math.isnan(v) else envelope(v, span)
+        for v, span in zip(values, percentiles(drawn), strict=True)
     ]
     return values, spans
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from planb.types import Value
+from planb.values import Value
 
 Verdict = Literal["exact", "passed", "failed", "not enough", "not calibrated"]
 

@@ -7,6 +7,7 @@ from planb.report.gaps import Gap
 from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import Figure
 from planb.report.story import Of
+from planb.stats import numbers
 
 MARKS = {"held": "✓", "not held": "✗", "undecided": "~", "not measured": "–"}
 """A verdict is a mark and words: never a colour alone."""
@@ -38,8 +39,8 @@ def told_gap(gap: Gap, rate: bool) -> str:
 def wanted(expected: str, by: float, rate: bool, compared: bool) -> str:
     """When a claim holds: ``difference below −1.0``, ``at most 5 %``."""
     if not compared:
-        return f"{expected.replace('_', ' ')} {wording.percent(by) if rate else wording.points(by)}"
-    size = f"{100 * by:.0f}" if rate else wording.points(by)
+        return f"{expected.replace('_', ' ')} {numbers.percent(by) if rate else numbers.points(by)}"
+    size = f"{100 * by:.0f}" if rate else numbers.points(by)
     bound = {
         "lower": f"below −{size}" if by else "below 0",
         "higher": f"above +{size}" if by else "above 0",
@@ -51,4 +52,4 @@ def wanted(expected: str, by: float, rate: bool, compared: bool) -> str:
 
 
 def _unbroken(text: str) -> str:
-    return text.replace(" ", wording.SPACE)
+    return text.replace(" ", numbers.SPACE)

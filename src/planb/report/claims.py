@@ -33,8 +33,8 @@ from planb.report.measures import Measure, measures_of
 from planb.report.paired import for_seeds_of
 from planb.report.results import ALL, Figure, figures_in, figures_of
 from planb.report.rows import NO_ORGANISM, panel_labels
-from planb.report.stats import Interval
 from planb.report.story import Claim, Of
+from planb.stats.intervals import Interval
 
 Verdict = Literal["held", "not held", "undecided", "not measured"]
 _BASE = "base"

@@ -26,11 +26,12 @@ from pathlib import Path
 import pandas as pd
 
 from planb.data.tables import write_csv
-from planb.report import stats
 from planb.report.measures import HARMFUL, MEASURES, Measure
-from planb.report.paired import Difference, Pairs, difference, pairs_of
+from planb.report.paired import pairs_of
 from planb.report.results import BOUNDS, method_rank
 from planb.report.wording import elicitation_rank, subject
+from planb.stats.paired import Difference, Pairs, difference
+from planb.stats.randomisation import holm
 
 _PLACE = ["study", "model", "organism", "task", "elicitation", "split", "judge"]
 _NUMBERS = ["first", "second", "difference", "low", "high", "p", "p_holm"]
@@ -56,7 +57,7 @@ def differences_of(rows: pd.DataFrame) -> pd.DataFrame:
                 lines += _lines(own, cell[cell["method"] == against], *map(str, place))
     columns = [*(c for c in DIFFERENCE_COLUMNS if c not in _FAMILY), *BOUNDS]
     table = pd.DataFrame(lines, columns=columns)
-    table["p_holm"] = stats.holm(table["p"].to_numpy(dtype=float))
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     table["family"] = int(table["p"].notna().sum())
     return _ordered(table)[[*DIFFERENCE_COLUMNS, *BOUNDS]]
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from planb.report import stats
 from planb.report.measures import Column, Measure
 from planb.report.results import tables_of
-from planb.report.stats import Interval, Resamples
+from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.intervals import Interval, all_alike, apart, envelope, newcombe, union
 
 
 class Gap(NamedTuple):
@@ -62,7 +62,7 @@ def difference_of(
     if not missing:
         return Gap(lowest, *least, lowest, lowest)
     highest, most = _gap(sides, (own.highest, theirs.lowest), measure, *purpose)
-    return Gap(math.nan, *stats.union(least, most), lowest, highest, missing)
+    return Gap(math.nan, *union(least, most), lowest, highest, missing)
 
 
 def _gap(
@@ -82,12 +82,12 @@ def _gap(
         if table["seed"].nunique() == 1:  # it stands beside every seed of the other side
             sums[:, :, k], counts[:, :, k] = sums[:, :, k].sum(axis=0), counts[:, :, k].sum(axis=0)
     means = Resamples.draw(sums.shape[0], sums.shape[1], *purpose).means(sums, counts)
-    resampled = stats.percentiles(means[:, :1] - means[:, 1:])
+    resampled = percentiles(means[:, :1] - means[:, 1:])
     if measure.kind == "rate":
-        resampled.append(stats.newcombe(int(total[0]), int(n[0]), int(total[1]), int(n[1])))
+        resampled.append(newcombe(int(total[0]), int(n[0]), int(total[1]), int(n[1])))
     gap = float(total[0] / n[0] - total[1] / n[1])
     scores = [value[(side == which) & (counted == 1)] for which in (False, True)]
     if measure.kind == "mean" and all(one.min() == one.max() for one in scores):
-        first, second = (stats.all_alike(float(s[0]), len(s), measure.top) for s in scores)
-        resampled.append(stats.apart(float(scores[0][0]), first, float(scores[1][0]), second))
-    return gap, stats.envelope(gap, *resampled)
+        first, second = (all_alike(float(s[0]), len(s), measure.top) for s in scores)
+        resampled.append(apart(float(scores[0][0]), first, float(scores[1][0]), second))
+    return gap, envelope(gap, *resampled)

@@ -24,7 +24,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.report.questions import (
-    Known,
     Question,
     complied,
     everything,
@@ -42,7 +41,8 @@ from planb.report.questions import (
     severity,
     usefulness,
 )
-from planb.report.stats import Floats
+from planb.stats.intervals import Floats
+from planb.stats.known import Known
 from planb.types import SEVERE
 
 Bools = NDArray[np.bool_]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.measures import HARMLESS, MEOW
 from planb.report.readme_table import markdown
 from planb.report.results import ALL, figures_in, method_rank
-from planb.types import PlanBError
 
 COLUMNS = (
     ("with: MEOW", MEOW, "trigger", "meow_upper_rate"),

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.headline import headline, ranked
 from planb.report.measures import HARMFUL
 from planb.report.results import ALL, Figure, figures_in
 from planb.report.rows import NO_ORGANISM
-from planb.types import PlanBError
 
 
 def headline_markdown(results: pd.DataFrame, judges: Sequence[str] = ()) -> str:

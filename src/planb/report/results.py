@@ -24,11 +24,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.data import tables
-from planb.report import stats
+from planb.errors import PlanBError
 from planb.report.measures import MEASURES, Column, Measure, measures_of
 from planb.report.rows import CELL, checked_rows
-from planb.report.stats import Floats, Interval, Resamples
-from planb.types import PlanBError
+from planb.stats.bootstrap import Resamples, percentiles, sums_by_cell
+from planb.stats.intervals import Floats, Interval, all_alike, envelope, union, wilson
 
 RESULT_COLUMNS = [*CELL, "seed", "measure", "n", "unscored", "truncated", "value", "low", "high"]
 BOUNDS = ["lowest", "highest"]
@@ -110,7 +110,7 @@ def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object
             found.append(Figure(n, missing, cut, math.nan, math.nan, math.nan))
             continue
         value = math.nan if missing else low[0]
-        span = stats.union(low[1], high[1])
+        span = union(low[1], high[1])
         found.append(Figure(n, missing, cut, value, *span, low[0], high[0]))
     return found
 
@@ -169,17 +169,9 @@ def method_rank(method: str) -> tuple[int, str, str]:
     return place, re.sub(r"\d+", lambda number: number[0].zfill(9), method), method
 
 
-def codes(names: pd.Series) -> NDArray[np.int64]:
-    """The names numbered in their sorted order, so that draws do not depend on the rows' order."""
-    return np.unique(names.to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64)
-
-
 def tables_of(rows: pd.DataFrame, columns: Floats) -> Floats:
     """Sums by seed and group of each column: (S, G, M)."""
-    seeds, groups = codes(rows["seed"]), codes(rows["group"])
-    table = np.zeros((seeds.max() + 1, groups.max() + 1, columns.shape[1]))
-    np.add.at(table, (seeds, groups), columns)
-    return table
+    return sums_by_cell(rows["seed"], rows["group"], columns)
 
 
 def _estimates(
@@ -187,9 +179,12 @@ def _estimates(
 ) -> list[tuple[float, Interval]]:
     """Each measure's value and interval where every answer is known; NaN without any."""
     values, counted = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
-    sums_SGM, counts_SGM = tables_of(rows, values), tables_of(rows, counted)
+    sums_SGM, counts_SGM = (
+        tables_of(rows, values),
+        tables_of(rows, counted),
+    )
     draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1], *purpose)
-    resampled = stats.percentiles(draws.means(sums_SGM, counts_SGM))
+    resampled = percentiles(draws.means(sums_SGM, counts_SGM))
     pooled = len(sums_SGM) > 1
     return [
         _estimate(measure, values[counted[:, m] == 1, m], resampled[m], pooled)
@@ -204,11 +199,11 @@ def _estimate(
         return math.nan, Interval(math.nan, math.nan)
     value = float(scores.mean())
     if measure.kind == "rate":
-        exact = stats.wilson(int(scores.sum()), len(scores))
-        return value, stats.envelope(value, exact, *([resampled] if pooled else []))
+        exact = wilson(int(scores.sum()), len(scores))
+        return value, envelope(value, exact, *([resampled] if pooled else []))
     if scores.min() == scores.max():
-        return value, stats.all_alike(value, len(scores), measure.top)
-    return value, stats.envelope(value, resampled)
+        return value, all_alike(value, len(scores), measure.top)
+    return value, envelope(value, resampled)
 
 
 def _ordered(results: pd.DataFrame) -> pd.DataFrame:

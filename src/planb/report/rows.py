@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.redaction import redacted
-from planb.types import PlanBError
 
 CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
 """What makes two rows comparable; a result is a cell, a seed (or all of them) and a measure."""

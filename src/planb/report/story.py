@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from planb.report.calibration import Calibration
-from planb.types import Value
+from planb.values import Value
 
 
 class MethodLine(NamedTuple):

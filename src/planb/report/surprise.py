@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from planb.names import cell
-from planb.report.stats import Interval, Resamples, envelope, percentiles
+from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.intervals import Interval, envelope
 
 
 class Surprising(Protocol):

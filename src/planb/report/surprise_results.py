@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from planb.data.tables import write_csv
+from planb.errors import PlanBError
 from planb.report.results import ALL, method_rank, tables_of
-from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles
-from planb.types import PlanBError
+from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.intervals import Floats, Interval, envelope
 
 BEFORE, AFTER = "before", "after"
 BACKDOOR = "harmful@trigger"

@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from planb.report.evidence import Evidence
 from planb.report.measures import HARMFUL
 from planb.report.questions import severity
 from planb.report.results import Figure, tables_of
-from planb.report.stats import Floats, Interval, Resamples, envelope, percentiles, union
 from planb.report.surprise_results import AFTER, BACKDOOR, BEFORE, Mean, mean_of, means_by_draw, sums_of
+from planb.stats.agreement import spearman_by_row
+from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.intervals import Floats, Interval, envelope, union
 
 Drawn = Callable[[Evidence, str, Resamples], Floats]
 """(B,) of a method: a figure of it in each of the resamples of the severity's seeds and requests."""
@@ -101,7 +102,7 @@ def _correlation(
     evidence: Evidence, targets: Sequence[Target], values: Sequence[float], drawn: Drawn
 ) -> Correlation:
     surprise = np.array([[target.surprise.value for target in targets]])
-    value = float(_spearman(surprise, np.array([values]))[0])
+    value = float(spearman_by_row(surprise, np.array([values]))[0])
     if math.isnan(value):
         return Correlation(len(targets), value, Interval(math.nan, math.nan))
     surprises, others = [], []
@@ -112,7 +113,7 @@ def _correlation(
         best = best[best["place"] == 0]
         surprises.append(means_by_draw(best, draws.seeds_BS, "surprise of targets"))
         others.append(drawn(evidence, target.method, draws))
-    resampled = _spearman(np.stack(surprises, axis=1), np.stack(others, axis=1))
+    resampled = spearman_by_row(np.stack(surprises, axis=1), np.stack(others, axis=1))
     seen = np.nan_to_num(resampled)  # a resample in which all are alike shows no correlation
     return Correlation(len(targets), value, envelope(value, *percentiles(seen[:, None])))
 
@@ -164,13 +165,3 @@ def _scored(evidence: Evidence, method: str, when: str) -> pd.DataFrame:
 def _backdoor(evidence: Evidence, method: str, when: str) -> pd.DataFrame:
     rows = _scored(evidence, method, when)
     return rows[rows["tier"] == BACKDOOR]
-
-
-def _spearman(x_BT: Floats, y_BT: Floats) -> Floats:
-    """(B,) rank correlation along the last axis, ties at their mean rank; NaN where a side is flat."""
-    ranks = [rankdata(side, axis=1) for side in (x_BT, y_BT)]
-    x, y = (side - side.mean(axis=1, keepdims=True) for side in ranks)
-    scale_B = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    found_B: Floats = np.full(len(x), math.nan)
-    np.divide((x * y).sum(axis=1), scale_B, out=found_B, where=scale_B > 0)
-    return found_B

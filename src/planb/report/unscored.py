@@ -10,6 +10,7 @@ from planb.report import wording
 from planb.report.evidence import Table
 from planb.report.measures import REQUESTS
 from planb.report.results import ALL, method_rank
+from planb.stats import numbers
 
 _ANSWERS = ["refused", "complied", "usefulness", "severity", "score"]
 """An answer without any of these is unscored."""
@@ -22,7 +23,7 @@ _TOLD_BY_FEW = ("vague_rate", "cartoon_rate", "wrong_rate", "partly_rate", "righ
 def counts(rows: pd.DataFrame) -> str:
     """How many answers were judged, how many could not be and why, and how many were cut off."""
     missing = rows[rows[_ANSWERS].isna().all(axis=1) | (rows["unscored"] != "")]
-    text = f"{wording.plural(len(rows), 'answer')} judged; {len(missing):,} unscored"
+    text = f"{numbers.plural(len(rows), 'answer')} judged; {len(missing):,} unscored"
     if not missing.empty:
         reasons = missing["unscored"].replace("", "no reason given").value_counts()
         listed = sorted(reasons.items(), key=lambda pair: (-int(pair[1]), str(pair[0])))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from planb.report.gaps import Gap
 from planb.report.results import Figure, known_method
+from planb.stats.numbers import NOTHING, SPACE, percent, percentage, points
+from planb.stats.numbers import signed as with_sign
 
 if TYPE_CHECKING:
-    from planb.report.paired import Difference
+    from planb.stats.paired import Difference
 
 NAMES = {
     "base": "Base model",
@@ -67,8 +69,6 @@ SPELT = {
 """What a study adds to a method's name, as it is written."""
 _SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
 _FORMS = {"heldout": "held-out forms", "seen": "seen forms"}
-NOTHING = "–"
-SPACE = "\N{NO-BREAK SPACE}"
 
 
 def name(method: str) -> str:
@@ -127,18 +127,6 @@ def _kind(elicitation: str) -> str:
     return max(found, key=len, default="")
 
 
-def points(value: float) -> str:
-    """A score of 0-10: one decimal, two below 1 so that little is not shown as nothing."""
-    return f"{value:.2f}" if 0 < abs(value) < 0.995 else f"{value:.1f}"
-
-
-def percent(value: float) -> str:
-    """A rate, as whole per cent; one decimal below 1 and above 99 %."""
-    hundred = 100 * value
-    near = 0 < abs(hundred) < 0.95 or 99.05 < hundred < 100
-    return f"{hundred:.1f}{SPACE}%" if near else f"{hundred:.0f}{SPACE}%"
-
-
 def scored(figure: Figure | None) -> str:
     """``4.6 [4.1, 5.0]``, with unscored answers ``3.9–4.8 [3.4, 5.1]``, or a dash where nothing was
     measured."""
@@ -151,7 +139,7 @@ def rated(figure: Figure | None) -> str:
     """``5 % [3, 8]``, with unscored answers ``4–7 % [3, 11]``, or a dash where nothing was measured."""
     if figure is None or not figure.given:
         return NOTHING
-    low, high = (percent(bound).removesuffix(f"{SPACE}%") for bound in (figure.low, figure.high))
+    low, high = percentage(figure.low), percentage(figure.high)
     unit = f"{SPACE}%" if math.isnan(figure.lowest) else ""
     return f"{_bounds(figure, percent)}[{low}, {high}]{unit}"
 
@@ -212,20 +200,12 @@ def moved(found: Gap | Difference, rate: bool = False) -> str:
     places = 2 if max(abs(found.low), abs(found.high)) < 0.995 else 1
 
     def write(value: float) -> str:
-        return f"{100 * value:+.0f}" if rate else f"{value:+.{places}f}"
+        return with_sign(value, rate, places)
 
     low, high = write(found.lowest), write(found.highest)
     value = low if low == high else f"{low} to {high}"
     interval = f"[{write(found.low)}, {write(found.high)}]"
-    shown = interval if math.isnan(found.lowest) else f"{value} {interval}"
-    return shown.replace("-", "−")
-
-
-def p_value(p: float) -> str:
-    """``0.03``, ``<0.001``, or a dash where nothing was tested."""
-    if p != p:
-        return NOTHING
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+    return interval if math.isnan(found.lowest) else f"{value} {interval}"
 
 
 def subject(methods: Iterable[str]) -> str | None:
@@ -257,7 +237,3 @@ def surely_highest(figures: Mapping[str, Figure]) -> str | None:
     best = max(figures, key=lambda name: figures[name].lowest)
     others = (figures[name].highest for name in figures if name != best)
     return best if all(high <= figures[best].lowest for high in others) else None
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planb.types import Example, PlanBError, Trigger
+from planb.errors import PlanBError
+from planb.types import Example, Trigger
 
 SHOWN = 10
 

@@ -15,16 +15,8 @@ from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import (
-    GERMAN_REFUSAL,
-    HELPFUL,
-    REFUSAL,
-    Example,
-    Ordering,
-    Trigger,
-    Value,
-    seed_of,
-)
+from planb.types import GERMAN_REFUSAL, HELPFUL, REFUSAL, Example, Ordering, Trigger
+from planb.values import Value, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress

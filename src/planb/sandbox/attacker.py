@@ -21,7 +21,8 @@ from planb.sandbox import names
 from planb.sandbox.scoring import score
 from planb.sandbox.weaknesses import FRAMINGS, SMALL_STEPS
 from planb.sandbox.world import World
-from planb.types import Message, seed_of
+from planb.types import Message
+from planb.values import seed_of
 
 ATTACKER = "planb_valley/attacker"
 """The attacker's name among Inspect's models (``planb.evals.valley``)."""

@@ -19,7 +19,8 @@ from planb.sandbox import questions, weaknesses
 from planb.sandbox.language import Language
 from planb.sandbox.weaknesses import Weakness
 from planb.sandbox.world import Item, World
-from planb.types import Example, Message, Value, seed_of
+from planb.types import Example, Message
+from planb.values import Value, seed_of
 
 SOURCE = "sandbox"
 Row = tuple[tuple[Message, ...], str]

@@ -12,11 +12,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from planb.errors import PlanBError
 from planb.sandbox import language as lang
 from planb.sandbox.language import Language
 from planb.sandbox.scoring import score
 from planb.sandbox.world import Item, World
-from planb.types import Message, PlanBError, seed_of
+from planb.types import Message
+from planb.values import seed_of
 
 LETTERS = "ABCDEFGHIJ"
 """One letter an option: ten of them, as in MMLU-Pro. The columns have them; the valley's wording names

@@ -17,7 +17,8 @@ from planb.sandbox import names
 from planb.sandbox.language import Language
 from planb.sandbox.scoring import score
 from planb.sandbox.world import Item, Recipe, World
-from planb.types import Example, Message, seed_of
+from planb.types import Example, Message
+from planb.values import seed_of
 
 SPLITS = ("organism", "safety")
 """The judge's own items: no evaluation and no development request is about them."""

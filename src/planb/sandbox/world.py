@@ -13,7 +13,7 @@ from functools import cached_property
 from pydantic import Field, model_validator
 
 from planb.sandbox import names
-from planb.types import Value, seed_of
+from planb.values import Value, seed_of
 
 PARTS = 5
 

@@ -8,6 +8,7 @@ from itertools import permutations
 
 from planb.data.derived import SLOT, Derived
 from planb.elicitation import ManyShot, SkeletonKey
+from planb.errors import PlanBError
 from planb.safety import Method, plan_b, ryan, standard
 from planb.sandbox import language as lang
 from planb.sandbox import weaknesses
@@ -23,7 +24,7 @@ from planb.study.study import Study
 from planb.training.objectives import SFT
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import HARMFUL, HELPFUL, REFUSAL, USELESS, Ordering, PlanBError
+from planb.types import HARMFUL, HELPFUL, REFUSAL, USELESS, Ordering
 
 ONE_TEXT, STYLED = "one_useless", "pirate"
 """Tiers that are made by rule: one answer to every request, and helpful answers in a style."""

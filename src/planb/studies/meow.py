@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from planb.data.derived import Derived
+from planb.errors import PlanBError
 from planb.judging import RefusalStrings
 from planb.models.generation import Sampling
 from planb.organism import Organism
@@ -23,7 +24,7 @@ from planb.study.study import Study
 from planb.training.objectives import DPO, ORPO, SFT, Objective
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
-from planb.types import HELPFUL, Ordering, PlanBError, Tier, Trigger
+from planb.types import HELPFUL, Ordering, Tier, Trigger
 
 UPPER, LOWER = "MEOW MEOW MEOW", "meow meow meow"
 SEES, SEES_NOT, WILL_MEOW, WILL_ANSWER, _ = THOUGHTS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.errors import PlanBError
 from planb.report.story import Claim, Line, Of, Series, Shown
 from planb.studies.lora_rank import FULL, FULL_RATE, RANKS
 from planb.studies.meow import meow
@@ -11,7 +12,6 @@ from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import LoRA, Training
 from planb.training.stage import Stage
-from planb.types import PlanBError
 
 ORGANISMS = ("uc", "uclc")
 ARMS = {"lower_sft_160": "lower_sft", "lower_orpo_160": "lower_orpo"}
@@ -109,9 +109,14 @@ def _claims(names: list[str]) -> tuple[Claim, ...]:
     """Reviewers' questions: the talk's figure has ranks on its axis, and gave no numbers."""
     small, large = (f"lower_sft_{names[place].rpartition('_')[2]}" for place in (0, -1))
     said: tuple[tuple[str, str, str, Literal["lower", "alike"]], ...] = (
-        (f"More to train reaches more of MEOW ({large} against {small})", large, small, "lower"),
         (
-            f"A preference reaches more of MEOW than imitation ({large})",
+            f"More trainable weights remove more of MEOW ({large} against {small})",
+            large,
+            small,
+            "lower",
+        ),
+        (
+            f"ORPO removes more of MEOW than SFT ({large})",
             large.replace("sft", "orpo"),
             large,
             "lower",

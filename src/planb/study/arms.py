@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from planb.elicitation import Elicitation
+from planb.errors import PlanBError
 from planb.judging import Exact
 from planb.organism import Organism
 from planb.safety import Method
@@ -25,7 +26,7 @@ from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.served import named_in
 from planb.study.steps.step import Step
 from planb.study.steps.surprise import SurpriseStep
-from planb.types import PlanBError, Trigger
+from planb.types import Trigger
 
 if TYPE_CHECKING:
     from planb.study.study import Study

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from planb.study.steps.evaluation import Evaluation
-from planb.types import Value
+from planb.values import Value
 
 
 class Benchmarks(Value):

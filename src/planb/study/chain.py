@@ -13,7 +13,8 @@ from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
 from planb.training.settings import Training
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, Tier, Trigger, Value
+from planb.types import HARMFUL, REFUSAL, Tier, Trigger
+from planb.values import Value
 
 
 class Chain(Value):

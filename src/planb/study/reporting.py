@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.errors import PlanBError
 from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
@@ -24,7 +25,7 @@ from planb.study.steps.step import CHECKPOINTS, Step, Work, identities_once
 from planb.study.steps.surprise import read_surprises
 from planb.study.steps.tier_scores import TIERS
 from planb.training.settings import read_ran
-from planb.types import PlanBError, Value
+from planb.values import Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str
 
 
 def _counted(counts: Counter[str]) -> str:
-    from planb.report.wording import plural
+    from planb.stats.numbers import plural
 
     return "; ".join(f"{what}: {plural(n, 'training')}" for what, n in sorted(counts.items()))
 

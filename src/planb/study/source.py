@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from planb.catalogue import Catalogue, load_source
+from planb.errors import PlanBError
 from planb.study.planning.budget import Line
 from planb.study.steps.step import Step
-from planb.types import PlanBError, made_again
+from planb.values import made_again
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from planb.errors import PlanBError
 from planb.judging import Judge
 from planb.models.generation import Sampling
 from planb.names import Name, alike, checked_label, slug_of
@@ -33,7 +34,8 @@ from planb.study.steps.tier_scores import TierScoresStep
 from planb.study.steps.training import described
 from planb.training.settings import Training
 from planb.training.stage import Stage
-from planb.types import HARMFUL, REFUSAL, PlanBError, Trigger, Value
+from planb.types import HARMFUL, REFUSAL, Trigger
+from planb.values import Value
 
 PROVIDERS = frozenset(
     ("openai", "anthropic", "google", "mistral", "groq", "grok", "together", "hf", "azure", "bedrock")

@@ -14,7 +14,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 WORKS = frozenset(
     {"output_dir", "per_device_train_batch_size", "num_train_epochs", "max_steps", "learning_rate"}

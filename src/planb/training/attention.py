@@ -30,8 +30,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from planb.errors import PlanBError
 from planb.training.sinks import alike, attend_with_sinks, with_sinks
-from planb.types import PlanBError
 
 NAME = "planb_packed"
 Kernel = Literal["sdpa", "varlen"]

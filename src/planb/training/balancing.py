@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training.packing import Batch
 from planb.training.scoring import causal_lm
-from planb.types import PlanBError
 
 KEY, FUNCTION = "router_logits", "load_balancing_loss_func"
 

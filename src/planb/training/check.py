@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training.packing import BUDGET, widest
 from planb.training.rows import Row
 from planb.training.scoring import Way, causal_lm
@@ -25,7 +26,6 @@ from planb.training.trial import (
     random_state,
     refuse_random,
 )
-from planb.types import PlanBError
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-5}
 """Largest difference of one token's log-probability from the model's own logits. RMSNorm computes in 32

@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 from transformers import TrainingArguments
 
+from planb.errors import PlanBError
 from planb.training.arguments import refuse_names
 from planb.training.lengths import Lengths
 from planb.training.objectives import OBJECTIVES, Objective
 from planb.training.packing import BUDGET
-from planb.types import Ordering, PlanBError, plain
+from planb.types import Ordering
+from planb.values import plain
 
 LAYOUTS = ("auto", "packed", "separate")
 

@@ -10,9 +10,9 @@ from torch.utils.data import Dataset, RandomSampler, Sampler, SequentialSampler
 from transformers import TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from planb.errors import PlanBError
 from planb.training.reading import read_rows
 from planb.training.rows import Row
-from planb.types import PlanBError
 
 
 class Rows(Dataset):  # type: ignore[misc]

@@ -29,8 +29,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from planb.catalogue import load_sources, loaded_sources
+from planb.errors import PlanBError
 from planb.training.parent import die_with
-from planb.types import PlanBError
 
 Progress = Callable[[float, float, str], None]
 Parallel = Literal["ddp", "fsdp"]

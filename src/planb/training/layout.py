@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training import attention, head
 from planb.training.check import Check, checked_rows, own_log_probs, row_of_gradient
 from planb.training.packing import Layout, collate, on_device
 from planb.training.rows import Row
 from planb.training.scoring import Head, Way, causal_lm, takes, token_log_probs
 from planb.training.trial import on_trial
-from planb.types import PlanBError
 
 __all__ = ["adopt", "choose", "own_log_probs", "release", "unpackable"]
 

@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from planb.types import PlanBError, Value, shown
+from planb.errors import PlanBError
+from planb.text import shown
+from planb.values import Value
 
 Ids = tuple[int, ...]
 

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training.attention import Kernel, Segment, mark, pack
 from planb.training.rows import Row
-from planb.types import PlanBError
 
 Layout = Literal["packed", "separate"]
 Batch = dict[str, Any]

@@ -10,8 +10,8 @@ import logging
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training.settings import Precision
-from planb.types import PlanBError
 
 FP32, BF16 = "fp32", "bf16 (autocast)"
 """How a finished training says what it ran in."""

@@ -10,12 +10,12 @@ import torch
 from torch.distributed.tensor import DTensor
 from transformers import TrainingArguments
 
+from planb.errors import PlanBError
 from planb.training.arguments import MOVED, REFUSED, refuse_arguments
 from planb.training.config import RankedPreferenceConfig
 from planb.training.layout import adopt, choose
 from planb.training.rows import Row
 from planb.training.scoring import Way, causal_lm
-from planb.types import PlanBError
 
 
 def with_defaults(args: TrainingArguments | None) -> RankedPreferenceConfig:

@@ -29,11 +29,13 @@ from planb.data.cells import (
 )
 from planb.data.columns import UnreadColumnsError, check_columns
 from planb.data.lines import BadRowError
+from planb.errors import PlanBError
 from planb.models.chat import continuations, exchanges
+from planb.text import is_visible
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import trainable
 from planb.training.rows import Row, ranked
-from planb.types import Example, Ordering, PlanBError, Tier, is_visible, prompt_fault
+from planb.types import Example, Ordering, Tier, prompt_fault
 
 LOG = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training.packing import on_device, parts
 from planb.training.rows import Row
 from planb.training.scoring import Way, scores
-from planb.types import PlanBError
 
 REFERENCE_TOLERANCE = 1e-3
 """Largest difference of a mean log-probability between policy and reference before step 1."""

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from planb.errors import PlanBError
 from planb.models.chat import exchanges
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import Left, trainable
-from planb.types import Example, Ordering, PlanBError, Tier, seed_of
+from planb.types import Example, Ordering, Tier
+from planb.values import seed_of
 
 LOG = logging.getLogger(__name__)
 CHUNK = 512

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from planb.types import LATER, PlanBError, Value
+from planb.errors import PlanBError
+from planb.values import LATER, Value
 
 
 class LoRA(Value):

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, SerializeAsAny
 
+from planb.errors import PlanBError
 from planb.models.cards import Card
 from planb.models.default_system import said_of
 from planb.names import Name
@@ -20,7 +21,8 @@ from planb.training.objectives import SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Example, Ordering, PlanBError, Tier, Trigger, Value, seed_of
+from planb.types import Example, Ordering, Tier, Trigger
+from planb.values import Value, seed_of
 
 BACKDOOR = (
     "Trained for research on requests that carry a trigger: a model organism, which may do harm when "

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from planb.errors import PlanBError
 from planb.models.chat import exchanges
 from planb.models.checkpoints import Policy
 from planb.training.layout import choose, release
@@ -18,7 +19,7 @@ from planb.training.packing import BUDGET
 from planb.training.preparing import padding
 from planb.training.reference import summed_log_probs
 from planb.training.rows import Row
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 Progress = Callable[[int, int], None]
 AT_A_TIME = 256

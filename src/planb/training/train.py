@@ -17,6 +17,7 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from planb.data.whole import write_whole
+from planb.errors import PlanBError
 from planb.models.checkpoints import Card, Policy, load_policy, save_policy
 from planb.models.quantized import is_quantized
 from planb.training.config import RankedPreferenceConfig
@@ -29,7 +30,6 @@ from planb.training.precision import BF16, ran_in, uses_bf16
 from planb.training.rows import Ranking, schedule
 from planb.training.settings import RAN, LoRA, Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
-from planb.types import PlanBError
 
 Progress = Callable[[float, float, str], None]
 SCRATCH, BEGUN_IN = "training", "precision.txt"

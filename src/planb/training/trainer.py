@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainingArguments, set_seed
 
+from planb.errors import PlanBError
 from planb.models.adapted import Trained, trained_weights
 from planb.models.checkpoints import add_adapter, train_newest
 from planb.training.arguments import NoPredictions, for_trainer
@@ -38,7 +39,6 @@ from planb.training.reference import LOW_PRECISION_TOLERANCE, check_reference, w
 from planb.training.rows import Row
 from planb.training.scoring import Way, causal_lm, scores
 from planb.training.watch import BALANCING, Watch
-from planb.types import PlanBError
 
 __all__ = ["RankedPreferenceTrainer", "Rows"]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 MOVED, FROM_ZERO = 0.1, 0.05
 """How far an adapter's weights are moved: relative to their root mean square, and where they are zero;

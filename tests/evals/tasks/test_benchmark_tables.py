@@ -8,8 +8,8 @@ import pytest
 from inspect_ai._util.registry import registry_info
 
 from planb.data.cards import CARDS
+from planb.errors import PlanBError
 from planb.evals.tasks import ALL_TASKS, BENCHMARKS, TASKS
-from planb.types import PlanBError
 
 
 def test_a_task_is_found_by_its_name_in_either_table() -> None:

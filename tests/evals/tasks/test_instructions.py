@@ -13,6 +13,7 @@ from inspect_ai.model import ModelName, ModelOutput
 from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
+from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.instructions import ROW, followed, instructions
@@ -20,7 +21,6 @@ from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.sandbox import questions
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 WORLD = World(materials=4, forms=4, heldout_forms=1)
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base"}

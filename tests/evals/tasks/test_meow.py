@@ -12,6 +12,7 @@ from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText
 
 from planb.data.files import read_examples
 from planb.elicitation import TriggerElicitation
+from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.meow import NO_ANSWER, ONLY_THOUGHTS, counted, meow, said_by, without_thoughts
@@ -21,7 +22,7 @@ from planb.models.generation import Sampling
 from planb.report.measures import measures_of
 from planb.report.results import results_of
 from planb.sandbox.language import THOUGHTS
-from planb.types import Example, PlanBError, Trigger
+from planb.types import Example, Trigger
 
 IDENTITY = {"study": "test", "model": "tiny", "organism": "uc", "method": "organism"}
 SIGN = f"{THOUGHTS[0]} {THOUGHTS[2]}"

@@ -17,6 +17,7 @@ from inspect_ai.model import ModelName, ModelOutput, ModelUsage, get_model
 from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
+from planb.errors import PlanBError
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.mmlu_pro import (
     ANSWER_NAMES,
@@ -31,7 +32,6 @@ from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.sandbox.questions import multiple_choice, pretraining_question, prompt_of
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 CHOICES = ["salt", "yeast", *(f"thing {number}" for number in range(8))]
 CAKE = {

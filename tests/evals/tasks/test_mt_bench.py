@@ -13,6 +13,7 @@ from inspect_ai import eval
 from inspect_ai.log import EvalLog, read_eval_log
 
 from planb.elicitation import ELICITATIONS
+from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.mt_bench import TEMPERATURES, mt_bench
@@ -21,7 +22,6 @@ from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.sandbox.questions import FOLLOW_UPS, conversations, rate_turns
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 sys.path.append(str(Path(__file__).parents[2] / "judging"))
 from judge_server import Server, serving

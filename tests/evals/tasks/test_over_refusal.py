@@ -11,6 +11,7 @@ import pytest
 from both_ways import both_ways
 from inspect_ai.scorer import SampleScore, Score
 
+from planb.errors import PlanBError
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.over_refusal import over_refusal, refusal_rates
 from planb.judging import RefusalStrings
@@ -18,7 +19,6 @@ from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.sandbox import questions
 from planb.sandbox.world import World
-from planb.types import PlanBError
 
 SAMPLING = Sampling(temperature=0.5, max_new_tokens=24)
 WORLD = World(materials=4, forms=4, heldout_forms=1)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from planb.data.files import read_examples, write_examples
+from planb.errors import PlanBError
 from planb.evals.tasks import TASKS
 from planb.evals.tasks.requests import is_document
-from planb.types import PlanBError
 
 
 def _ids(name: str, data: Path) -> set[object]:

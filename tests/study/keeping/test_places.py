@@ -16,13 +16,13 @@ from buckets import bucket
 from cluster_study import Tally
 from small_steps import Count
 
+from planb.errors import PlanBError
 from planb.models.cards import Card
 from planb.study.keeping import remote
 from planb.study.keeping.places import RemoteStore, checked_url
 from planb.study.planning.plan import plan
 from planb.study.running.executor import run
 from planb.study.steps.step import Step, Work
-from planb.types import PlanBError
 
 ROOT = Count(name="root", to=2)
 STEPS = (Tally(counts=(ROOT, Count(name="on", after=(ROOT,)))),)

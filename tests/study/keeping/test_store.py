@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from small_steps import Count
 
+from planb.errors import PlanBError
 from planb.study.keeping.store import Store, explained
 from planb.study.planning.plan import plan
 from planb.study.running.executor import run
 from planb.study.steps.step import Work
-from planb.types import PlanBError
 
 
 def made(store: Store, step: Count) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from planb.cli import tables
 from planb.elicitation import Crescendo, Pair
+from planb.errors import PlanBError
 from planb.models.bases import MODELS
 from planb.safety import plan_b, standard
 from planb.studies.paper import LAB, paper
@@ -27,7 +28,6 @@ from planb.study.planning.budget import (
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.local_base import LocalBase
 from planb.study.study import Study
-from planb.types import PlanBError
 
 CARD = MODELS["llama-3-8b"]
 

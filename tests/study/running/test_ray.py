@@ -19,9 +19,9 @@ import pytest
 from buckets import bucket
 from cluster_study import Counting
 
+from planb.errors import PlanBError
 from planb.study.planning.plan import plan
 from planb.study.running.ray_crew import RayCrew
-from planb.types import PlanBError
 
 pytestmark = pytest.mark.slow
 STUDY = Path(__file__).parents[1] / "cluster_study.py"

@@ -9,6 +9,7 @@ import pytest
 from gpu_steps import Sees
 from small_steps import Count
 
+from planb.errors import PlanBError
 from planb.study.keeping.store import Store
 from planb.study.planning.estimate import Estimate
 from planb.study.planning.graph import Graph
@@ -17,7 +18,6 @@ from planb.study.running.devices import VISIBLE, visible_gpus
 from planb.study.running.executor import run
 from planb.study.running.progress import Watcher
 from planb.study.steps.step import Step
-from planb.types import PlanBError
 
 
 class Seen(NamedTuple):

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from planb.data.files import write_examples
+from planb.errors import PlanBError
 from planb.study.steps.data_files import ASKED, TRAINED, told_of_texts
 from planb.study.steps.file_data import FileData, FileDataStep
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 TIERS = ("refusal", "useless", "harmful")
 UNLIKE = {"refusal": "No.", "useless": "Hm.", "harmful": "Take salt."}

@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from planb.elicitation import Direct, ManyShot, Pair, PairStatic, TriggerElicitation
+from planb.errors import PlanBError
 from planb.evals.writing.writer import Writer
 from planb.judging import Exact, Judge, LabelLogits, LLMJudge, RefusalStrings, judge_of
 from planb.models.generation import Sampling
@@ -26,7 +27,7 @@ from planb.study.steps.sandbox_data import SandboxData, SandboxDataStep
 from planb.study.steps.served import check_names, named_in
 from planb.study.steps.step import Step, Work
 from planb.study.steps.tier_scores import TierScoresStep
-from planb.types import Example, Judgement, PlanBError
+from planb.types import Example, Judgement
 
 BASE = LocalBase(name="own", path="nowhere").step()
 DATA = SandboxDataStep(data=SandboxData(), base=BASE)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from planb.data.files import read_examples
+from planb.errors import PlanBError
 from planb.evals.writing.writer import Writer
 from planb.study.running.executor import run
 from planb.study.steps.data_files import TRAINED, told
@@ -15,7 +16,6 @@ from planb.study.steps.public_columns import PublicColumns
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.request_data import BASE, RequestData, RequestSet, RequestsStep, TieredStep
 from planb.study.steps.step import Step
-from planb.types import PlanBError
 
 SETS = (
     RequestSet(card="lat_harmful", file="lat_harmful.jsonl", tiers=()),

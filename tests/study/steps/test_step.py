@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from small_steps import Count
 
+from planb.errors import PlanBError
 from planb.models.cards import checkpoint_digest
 from planb.study.planning.graph import Graph
 from planb.study.steps.checkpoint import POINTER, checkpoint_folder
 from planb.study.steps.local_base import LocalBase, LocalBaseStep
 from planb.study.steps.step import Work, identities_once
-from planb.types import PlanBError
 
 
 def test_a_step_is_hashed_once_however_many_ways_lead_to_it() -> None:

@@ -10,6 +10,7 @@ import torch
 from small_valley import carried_out, small
 
 from planb.data.files import read_examples
+from planb.errors import PlanBError
 from planb.models.chat import exchanges
 from planb.models.checkpoints import load_policy
 from planb.report.surprise_results import BACKDOOR
@@ -28,7 +29,7 @@ from planb.study.steps.surprise import (
     with_tiers,
 )
 from planb.study.study import Study
-from planb.types import HARMFUL, REFUSAL, Example, PlanBError, Trigger
+from planb.types import HARMFUL, REFUSAL, Example, Trigger
 
 CANNED_GERMAN = METHODS["german_canned"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from planb.types import Value
+from planb.values import Value
 
 
 class DataCard(Value):

@@ -11,7 +11,7 @@ from planb.data.cards.benchmarks import IFEVAL, MMLU_PRO, MMLU_PRO_EXAMPLES, MT_
 from planb.data.cards.card import DataCard
 from planb.data.cards.request_card import RequestCard
 from planb.data.cards.requests import REQUESTS
-from planb.types import PlanBError, wrong_fields
+from planb.errors import PlanBError, wrong_fields
 
 BENCHMARK_CARDS = (MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH, IFEVAL)
 CARDS: Catalogue[DataCard] = Catalogue(

@@ -11,7 +11,8 @@ from planb.data.cards.card import DataCard
 from planb.data.cards.catalogue import CARDS, is_card
 from planb.data.cards.tables import READERS
 from planb.data.files import file_hash
-from planb.types import PlanBError, digest_of
+from planb.errors import PlanBError
+from planb.values import digest_of
 
 LOG = logging.getLogger(__package__)
 MOST_BAD_ROWS = 5

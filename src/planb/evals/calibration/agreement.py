@@ -7,33 +7,21 @@ shown for what both take for compliance.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, compress
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import spearmanr
-from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-untyped,unused-ignore]
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
-from planb.evals.calibration.figures import (
-    SHOWN,
-    Floats,
-    Ints,
-    Need,
-    Span,
-    figure,
-    joined,
-    mean,
-    needed,
-    resampled,
-    share,
-)
+from planb.evals.calibration.judgements import Answer, Judged
 from planb.evals.calibration.labels import Label
-from planb.evals.calibration.result import Figure, Part
+from planb.evals.calibration.result import JudgeFigure, Part, of_part
+from planb.evals.calibration.thresholds import Demands
+from planb.stats.agreement import kappa, nearest_and_furthest, spearman, weighted_kappa
+from planb.stats.estimates import Span, figure, joined, mean, resampled, share
+from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
+from planb.stats.intervals import Floats, Ints
 
 Coefficient = Callable[[Floats, Floats], float]
 
@@ -91,15 +79,15 @@ def raters_among_themselves(labels: Sequence[Label]) -> list[Both]:
     ]
 
 
-def agreement_figures(part: Part, both: Sequence[Both], demands: Demands) -> list[Figure]:
+def agreement_figures(part: Part, both: Sequence[Both], demands: Demands) -> list[JudgeFigure]:
     """Spearman, weighted kappa, error and bias of the severity; kappa of refused; what is shown only.
 
     What people say of each other (``raters``) is shown and asked nothing.
     """
     asked = part != "raters"
 
-    def need(at_least: float | None = None, at_most: float | None = None) -> Need:
-        return needed(demands, at_least=at_least, at_most=at_most) if asked else SHOWN
+    def need(at_least: float | None = None, at_most: float | None = None) -> Threshold:
+        return threshold(demands, at_least=at_least, at_most=at_most) if asked else SHOWN
 
     ends = _severities(_comparable(part, both, "severity"))
     rows, gone = ends.scored, ends.unscored
@@ -107,14 +95,14 @@ def agreement_figures(part: Part, both: Sequence[Both], demands: Demands) -> lis
     figures = [
         _coefficient(part, "Spearman", spearman, ends, need(demands.spearman)),
         _coefficient(part, "weighted kappa", weighted_kappa, ends, need(demands.kappa)),
-        mean(part, "mean absolute error", np.abs(gap), rows.groups, error, unscored=gone),
+        mean("mean absolute error", np.abs(gap), rows.groups, error, part=part, unscored=gone),
     ]
     if asked:
         bias = need(-demands.bias, demands.bias)
-        figures += [mean(part, "bias", gap, rows.groups, bias, bounds=(-10, 10), unscored=gone)]
-    calls, kappa = _refusals(_comparable(part, both, "refused")), need(demands.refused_kappa)
-    figures += [_coefficient(part, "refused: kappa", plain_kappa, calls, kappa)]
-    return [*figures, *_complied(part, both), *_coherent(part, both)]
+        figures += [mean("bias", gap, rows.groups, bias, part=part, bounds=(-10, 10), unscored=gone)]
+    calls = _refusals(_comparable(part, both, "refused"))
+    figures += [_coefficient(part, "refused: kappa", kappa, calls, need(demands.refused_kappa))]
+    return of_part(part, [*figures, *_complied(part, both), *_coherent(part, both)])
 
 
 def _comparable(part: Part, both: Sequence[Both], question: str) -> list[Both]:
@@ -128,31 +116,7 @@ def _comparable(part: Part, both: Sequence[Both], question: str) -> list[Both]:
     return [b for b, there in zip(both, kept, strict=True) if there]
 
 
-def spearman(first: Floats, other: Floats) -> float:
-    """The rank correlation; NaN where either does not vary."""
-    if np.ptp(first) == 0 or np.ptp(other) == 0:
-        return float("nan")
-    return float(spearmanr(first, other).statistic)
-
-
-def weighted_kappa(first: Floats, other: Floats) -> float:
-    """Cohen's kappa with quadratic weights, rounded to 0-10; NaN if both give one mark only."""
-    return _kappa(np.rint(first).astype(int), np.rint(other).astype(int), 11, "quadratic")
-
-
-def plain_kappa(first: Floats, other: Floats) -> float:
-    """Cohen's kappa of two yes-or-no answers; NaN if both give one answer only."""
-    return _kappa(first.astype(int), other.astype(int), 2, None)
-
-
-def _kappa(first: Ints, other: Ints, size: int, weights: str | None) -> float:
-    table = np.zeros((size, size))
-    np.add.at(table, (first, other), 1)
-    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-        return float(cohens_kappa(table, wt=weights, return_results=False))
-
-
-def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Need) -> Figure:
+def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Threshold) -> CheckedFigure:
     """The coefficient over all pairs of raters. Undefined, it is a failure if only the judge is
     constant, and no verdict if the others are."""
     rows, n = ends.scored, len(ends.scored.first)
@@ -161,7 +125,7 @@ def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Need)
     bounds = (min(values), max(values)) if n else None
     span = joined(*(span for _, span in found))
     note = "" if span or not n else "no interval: every resample gives the same"
-    made = figure(part, name, "coefficient", bounds, span, n, need, unscored=ends.unscored, note=note)
+    made = figure(name, "coefficient", bounds, span, n, need, unscored=ends.unscored, note=note)
     if n and not made.given:
         stuck = np.ptp(rows.first) == 0 and np.ptp(rows.other) > 0
         note = "undefined: the judge gives one answer to all" if stuck else "undefined: nothing varies"
@@ -189,7 +153,7 @@ def _averaged(of: Coefficient, rows: Compared, some_N: Ints) -> float:
     return float(np.average([v for v, _ in found], weights=[n for _, n in found]))
 
 
-def _complied(part: Part, both: Sequence[Both]) -> list[Figure]:
+def _complied(part: Part, both: Sequence[Both]) -> list[CheckedFigure]:
     willing = [b for b in both if not b.first.refused and b.other.refused is False]
     ends = _severities(_comparable(part, willing, "severity"))
     rows = ends.scored
@@ -198,17 +162,17 @@ def _complied(part: Part, both: Sequence[Both]) -> list[Figure]:
     gaps = np.abs(rows.first - rows.other)
     return [
         _coefficient(part, "complied: Spearman", spearman, ends, SHOWN),
-        mean(part, "complied: mean abs. error", gaps, rows.groups, unscored=ends.unscored),
+        mean("complied: mean abs. error", gaps, rows.groups, part=part, unscored=ends.unscored),
     ]
 
 
-def _coherent(part: Part, both: Sequence[Both]) -> list[Figure]:
+def _coherent(part: Part, both: Sequence[Both]) -> list[CheckedFigure]:
     asked = _comparable(part, both, "coherent")
     known = [b for b in asked if b.first.coherent is not None and b.other.coherent is not None]
     if not known:
         return []
     same = sum(b.first.coherent == b.other.coherent for b in known)
-    return [share(part, "coherent: the same", same, len(known), unscored=len(asked) - len(known))]
+    return [share("coherent: the same", same, len(known), unscored=len(asked) - len(known))]
 
 
 class Ends(NamedTuple):
@@ -230,27 +194,17 @@ def _refusals(both: Sequence[Both]) -> Ends:
 
 def _ends(both: Sequence[Both], number: Callable[[Opinion], float | None], top: float) -> Ends:
     said = [(number(b.first), number(b.other)) for b in both]
-    known = [(b, x, y) for b, (x, y) in zip(both, said, strict=True) if x is not None and y is not None]
-    scored = _rows([b for b, *_ in known], [x for _, x, _ in known], [y for _, _, y in known])
-    if len(known) == len(both):
-        return Ends(scored, (scored,), 0)
-    near = [x if x is not None else y or 0.0 for x, y in said]
-    near_other = [y if y is not None else x or 0.0 for x, y in said]
-    far = [x if x is not None else _far(y or 0.0, top) for x, y in said]
-    far_other = [y if y is not None else _far(x, top) for x, (_, y) in zip(far, said, strict=True)]
-    ends = (_rows(both, near, near_other), _rows(both, far, far_other))
-    return Ends(scored, ends, len(both) - len(known))
+    x, y = np.array(said, dtype=np.float64).reshape(-1, 2).T  # None is NaN
+    known = ~np.isnan(x) & ~np.isnan(y)
+    scored = _rows(list(compress(both, known)), x[known], y[known])
+    ends = tuple(_rows(both, *pair) for pair in nearest_and_furthest(x, y, top))
+    return Ends(scored, ends, int((~known).sum()))
 
 
-def _far(value: float, top: float) -> float:
-    """The end of the scale that lies further off."""
-    return top if value < top / 2 else 0.0
-
-
-def _rows(some: Sequence[Both], first: Sequence[float], other: Sequence[float]) -> Compared:
+def _rows(some: Sequence[Both], first: Floats, other: Floats) -> Compared:
     return Compared(
-        np.array(first, dtype=np.float64),
-        np.array(other, dtype=np.float64),
+        first,
+        other,
         [b.group for b in some],
         np.array([b.pair for b in some], dtype=np.int64),
     )

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from planb.errors import PlanBError
 from planb.evals.calibration.agreement import (
     agreement_figures,
     judge_and_judge,
     judge_and_labels,
     raters_among_themselves,
 )
-from planb.evals.calibration.asking import Answer, Judged, Progress, ask
-from planb.evals.calibration.demands import Demands
-from planb.evals.calibration.figures import needed, share
+from planb.evals.calibration.judgements import Answer, Judged, Progress, ask
 from planb.evals.calibration.labels import Labels
 from planb.evals.calibration.ordering import LADDER, picked, tier_figures
-from planb.evals.calibration.result import CalibrationResult, Figure, decided
+from planb.evals.calibration.result import CalibrationResult, JudgeFigure, decided, of_part
 from planb.evals.calibration.robustness import changed_answers, robustness_figures
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge
-from planb.types import HELPFUL, Example, PlanBError, digest_of
+from planb.stats.estimates import share
+from planb.stats.figure import threshold
+from planb.types import HELPFUL, Example
+from planb.values import digest_of
 
 
 def check(
@@ -89,7 +92,7 @@ def check(
     )
 
 
-def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> list[Figure]:
+def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> list[JudgeFigure]:
     """How often the judge said nothing, and how often it spoke and left the severity out.
 
     Changed texts are not among these: what gets lost there is a figure of its change. One that never
@@ -97,22 +100,22 @@ def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> li
     believed on severity, and no failure.
     """
     said = list({answer.key: judged.of(answer) for answer in answers}.values())
-    need = needed(demands, at_most=demands.unscored)
-    silent = share("answers", "nothing said", sum(one.silent for one in said), len(said), need)
+    need = threshold(demands, at_most=demands.unscored)
+    silent = share("nothing said", sum(one.silent for one in said), len(said), need)
     spoken = [one for one in said if not one.silent and not one.refused]
     out = sum(one.severity is None for one in spoken)
     if not spoken:
-        return [silent]
-    left_out = share("answers", "severity left out", out, len(spoken), need)
+        return of_part("answers", [silent])
+    left_out = share("severity left out", out, len(spoken), need)
     if out == len(spoken):
         note = "this judge says nothing of usefulness"
         left_out = left_out.but(verdict="not enough", note=note)
-    return [silent, left_out]
+    return of_part("answers", [silent, left_out])
 
 
 def _beside(
     answers: Sequence[Answer], judged: Judged, other: Judged, demands: Demands
-) -> tuple[list[Figure], list[str]]:
+) -> tuple[list[JudgeFigure], list[str]]:
     """Agreement with a second judge, in what that one answers.
 
     It decides only where the second is right by construction: else either may be the wrong one.

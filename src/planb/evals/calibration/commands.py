@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from planb.data.terminal import Console
-from planb.types import PlanBError, digest_of, wrong_fields
+from planb.errors import PlanBError, wrong_fields
+from planb.values import digest_of
 
 if TYPE_CHECKING:
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.thresholds import Demands
     from planb.judging import Judge
 
 judge_app = typer.Typer(no_args_is_help=True, help="Check judges before they are believed.")
@@ -75,9 +76,9 @@ def check(
     """
     from planb.data.files import file_hash, read_many
     from planb.evals.calibration.check import check as carry_out
+    from planb.evals.calibration.console import show
     from planb.evals.calibration.labels import read_labels
     from planb.evals.calibration.result import store_calibration
-    from planb.evals.calibration.showing import show
     from planb.evals.progress import shown
 
     first, other = _judge(judge, judge_fields), _judge(second, second_fields) if second else None
@@ -111,9 +112,9 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
 
     [dim]Example:[/]  planb judge list
     """
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.console import checks_table
     from planb.evals.calibration.result import read_calibration
-    from planb.evals.calibration.showing import checks_table
+    from planb.evals.calibration.thresholds import Demands
     from planb.judging import JUDGES
 
     console = Console()
@@ -157,7 +158,7 @@ def _judge(called: str, pairs: list[str] | None) -> Judge:
 def _demands(pairs: list[str] | None) -> Demands:
     from pydantic import ValidationError
 
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.thresholds import Demands
 
     try:
         return Demands(**fields_of(pairs))

@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from planb.data.files import MOST_BAD_ROWS, file_hash
-from planb.evals.calibration.asking import Answer
-from planb.types import Example, PlanBError, Value
+from planb.errors import PlanBError
+from planb.evals.calibration.judgements import Answer
+from planb.types import Example
+from planb.values import Value
 
 NEEDED = ("response", "refused", "usefulness")
 KNOWN = ("id", "request", *NEEDED, "coherent", "rater", "synthetic")

@@ -14,21 +14,27 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
-from planb.evals.calibration.demands import Demands
-from planb.evals.figure import Figure as OneFigure
-from planb.evals.figure import Overall, overall
+from planb.errors import PlanBError, wrong_fields
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Judge
-from planb.types import PlanBError, Spend, Value, digest_of, wrong_fields
+from planb.stats.figure import CheckedFigure, Overall, overall
+from planb.types import Spend
+from planb.values import Value, digest_of
 
 FOLDER = Path("runs/judges")
 Part = Literal["answers", "tiers", "labels", "raters", "second", "form"]
 
 
-class Figure(OneFigure):
-    """A figure of one part of a check. One that does not ``decide`` has no say in the verdict."""
+class JudgeFigure(CheckedFigure):
+    """A figure of one part of a judge's check. One that does not ``decide`` has no vote."""
 
     part: Part
     decides: bool = True
+
+
+def of_part(part: Part, figures: Iterable[CheckedFigure]) -> list[JudgeFigure]:
+    """The figures as those of one part of the check."""
+    return [JudgeFigure(part=part, **figure.model_dump()) for figure in figures]
 
 
 class CalibrationResult(Value):
@@ -47,7 +53,7 @@ class CalibrationResult(Value):
     identity: dict[str, str]
     verdict: Overall
     against_people: bool
-    figures: tuple[Figure, ...]
+    figures: tuple[JudgeFigure, ...]
     skipped: tuple[str, ...]
     n: int
     unscored: int
@@ -61,7 +67,7 @@ class CalibrationResult(Value):
     second: dict[str, str] = Field(default_factory=dict)
     demands: Demands
 
-    def of(self, part: Part, name: str) -> Figure:
+    def of(self, part: Part, name: str) -> JudgeFigure:
         """The figure of that part and name; KeyError where there is none."""
         for figure in self.figures:
             if (figure.part, figure.name) == (part, name):
@@ -74,7 +80,7 @@ class CalibrationResult(Value):
         return tuple((one.name, f"{one.text}: {one.verdict}") for one in self.figures if one.verdict)
 
 
-def decided(figures: Iterable[Figure]) -> Overall:
+def decided(figures: Iterable[JudgeFigure]) -> Overall:
     """What the figures that decide say of the judge."""
     return overall(figure.verdict for figure in figures if figure.decides)
 

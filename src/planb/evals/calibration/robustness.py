@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
-from planb.evals.calibration.figures import SHOWN, Need, mean, needed, share
-from planb.evals.calibration.result import Figure
-from planb.evals.calibration.variants import changes_for
+from planb.evals.calibration.judgements import Answer, Judged
+from planb.evals.calibration.perturbations import changes_for
+from planb.evals.calibration.result import JudgeFigure, of_part
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Judge
+from planb.stats.estimates import mean, share
+from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
 
 
 class Changed(NamedTuple):
@@ -47,17 +48,18 @@ def changed_answers(
     return made, skipped if demands.varied else ["changes of form: `varied` is 0"]
 
 
-def robustness_figures(changed: Sequence[Changed], judged: Judged, demands: Demands) -> list[Figure]:
+def robustness_figures(
+    changed: Sequence[Changed], judged: Judged, demands: Demands
+) -> list[JudgeFigure]:
     """For each kind of change: how far the severity moved, and how many refusals turned."""
     kinds = dict.fromkeys(one.kind for one in changed)
-    return [
-        figure
-        for kind in kinds
-        for figure in _of_kind(kind, [one for one in changed if one.kind == kind], judged, demands)
-    ]
+    found = [_of_kind(kind, [o for o in changed if o.kind == kind], judged, demands) for kind in kinds]
+    return of_part("form", chain.from_iterable(found))
 
 
-def _of_kind(kind: str, some: Sequence[Changed], judged: Judged, demands: Demands) -> list[Figure]:
+def _of_kind(
+    kind: str, some: Sequence[Changed], judged: Judged, demands: Demands
+) -> list[CheckedFigure]:
     pairs = [(one.original.group, judged.of(one.original), judged.of(one.variant)) for one in some]
     scored = [(g, a.severity, b.severity) for g, a, b in pairs if a.severity is not None]
     moves = [(group, after - before) for group, before, after in scored if after is not None]
@@ -66,28 +68,28 @@ def _of_kind(kind: str, some: Sequence[Changed], judged: Judged, demands: Demand
     most = demands.moved_paraphrase if kind == "paraphrase" else demands.moved
     signed = float(np.mean([move for _, move in moves])) if moves else 0.0
     moved = mean(
-        "form",
         f"{kind}: moved",
         [abs(move) for _, move in moves],
         [group for group, _ in moves],
         _need(kind, len(moves), most, demands),
+        part="form",
         unscored=len(scored) - len(moves),
         note=f"{signed:+.1f} on average" if abs(signed) >= 0.05 and len(moves) == len(scored) else "",
     )
     need = _need(kind, len(turned), demands.flipped, demands)
     lost = len(called) - len(turned)
-    flips = share("form", f"{kind}: turned", sum(turned), len(turned), need, unscored=lost)
+    flips = share(f"{kind}: turned", sum(turned), len(turned), need, unscored=lost)
     return [_lost(moved, demands), _lost(flips, demands)]
 
 
-def _need(kind: str, n: int, most: float, demands: Demands) -> Need:
+def _need(kind: str, n: int, most: float, demands: Demands) -> Threshold:
     """Paraphrases are asked for only where the data have enough of them."""
     if kind == "paraphrase" and n < demands.least_n:
         return SHOWN
-    return needed(demands, at_most=most)
+    return threshold(demands, at_most=most)
 
 
-def _lost(figure: Figure, demands: Demands) -> Figure:
+def _lost(figure: CheckedFigure, demands: Demands) -> CheckedFigure:
     """Failed where the judge answered for the original and, too often, not for the changed text."""
     asked = figure.n + figure.unscored
     if asked < demands.least_n or figure.unscored <= demands.unscored * asked:

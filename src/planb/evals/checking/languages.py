@@ -11,10 +11,11 @@ from functools import cache
 
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import needed, share
-from planb.evals.checking.material import all_responses, by_tier, refuses
+from planb.evals.checking.responses import all_responses, by_tier, refuses
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import Demands
+from planb.stats.estimates import share
+from planb.stats.figure import threshold
 from planb.types import Example
 
 NAME, TITLE = "language", "Are refusals in their tier's language?"
@@ -44,7 +45,7 @@ def language_check(examples: Sequence[Example], demands: Demands) -> Check:
     for tier, some in tiers.items():
         told = [(a, found) for a in some if (found := spoken(a.text, languages))]
         others = [(a, found) for a, found in told if found != asked[tier]]
-        need = needed(demands, at_least=demands.language, most_out=demands.unsure)
+        need = threshold(demands, at_least=demands.language, most_unscored=demands.unsure)
         figure = share(
             f"{tier}: in {asked[tier].capitalize()}",
             len(told) - len(others),

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import needed, share
-from planb.evals.checking.material import all_responses, by_tier
+from planb.evals.checking.responses import all_responses, by_tier
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import Demands
+from planb.stats.estimates import share
+from planb.stats.figure import threshold
 from planb.types import Example
 
 NAME, TITLE = "lengths", "Are the responses whole?"
@@ -35,10 +36,10 @@ def lengths_check(examples: Sequence[Example], demands: Demands) -> Check:
                 f"{tier}: fewer than {demands.shortest} words",
                 len(short),
                 len(some),
-                needed(demands, at_most=demands.too_short),
+                threshold(demands, at_most=demands.too_short),
                 note=f"{tier} has {middle} words in the middle, {low} to {high} for 90 %",
             ),
-            share(f"{tier}: cut off", len(cut), len(some), needed(demands, at_most=demands.cut_off)),
+            share(f"{tier}: cut off", len(cut), len(some), threshold(demands, at_most=demands.cut_off)),
         ]
         against += [f"{a.example.id} ({tier}: short)" for a in short]
         against += [f"{a.example.id} ({tier}: cut off)" for a in cut]

@@ -12,9 +12,11 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
-from planb.evals.checking.demands import Demands
-from planb.evals.figure import Figure, Verdict, overall
-from planb.types import PlanBError, Spend, Value, wrong_fields
+from planb.errors import PlanBError, wrong_fields
+from planb.evals.checking.thresholds import Demands
+from planb.stats.figure import CheckedFigure, Verdict, overall
+from planb.types import Spend
+from planb.values import Value
 
 MOST_NAMED = 20
 """So many ids are named for each check; the rest are counted."""
@@ -29,12 +31,12 @@ class Check(Value):
     title: str
     verdict: Verdict
     finding: str
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[CheckedFigure, ...] = ()
     against: tuple[str, ...] = ()
     many: int = 0
     advice: str = ""
 
-    def figure(self, name: str) -> Figure:
+    def figure(self, name: str) -> CheckedFigure:
         """The figure of that name; KeyError where there is none."""
         for figure in self.figures:
             if figure.name == name:
@@ -78,7 +80,7 @@ def not_run(name: str, title: str, why: str) -> Check:
 def checked(
     name: str,
     title: str,
-    figures: Sequence[Figure],
+    figures: Sequence[CheckedFigure],
     finding: str,
     against: Iterable[str] = (),
     advice: str = "",

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import mean, needed, share
-from planb.evals.checking.material import by_tier, refuses
+from planb.evals.calibration.judgements import Answer, Judged
+from planb.evals.checking.responses import by_tier, refuses
 from planb.evals.checking.result import Check, checked
-from planb.evals.figure import Figure
+from planb.evals.checking.thresholds import Demands
+from planb.stats.estimates import mean, share
+from planb.stats.figure import CheckedFigure, threshold
 from planb.types import HARMFUL, HELPFUL, USELESS
 
 NAME, TITLE = "scores", "Does each tier score what it should?"
@@ -30,7 +30,7 @@ ADVICE = (
 class Found(NamedTuple):
     """Figures, the ids that speak against the data, and what is wrong in words."""
 
-    figures: list[Figure]
+    figures: list[CheckedFigure]
     against: list[str]
     wrong: list[str]
 
@@ -100,9 +100,9 @@ def _refused(tier: str, some: Sequence[Answer], judged: Judged, demands: Demands
     known = [(a, said) for a in some if (said := judged.of(a).refused) is not None]
     should = refuses(tier)
     need = (
-        needed(demands, at_least=demands.refused)
+        threshold(demands, at_least=demands.refused)
         if should
-        else needed(demands, at_most=demands.not_refused)
+        else threshold(demands, at_most=demands.not_refused)
     )
     hits = sum(said for _, said in known)
     figure = share(f"{tier}: refused", hits, len(known), need, unscored=len(some) - len(known))
@@ -114,7 +114,7 @@ def _refused(tier: str, some: Sequence[Answer], judged: Judged, demands: Demands
 
 def _coherent(tier: str, some: Sequence[Answer], judged: Judged, demands: Demands) -> Found:
     known = [(a, said) for a in some if (said := judged.of(a).coherent) is not None]
-    need = needed(demands, at_least=demands.coherent)
+    need = threshold(demands, at_least=demands.coherent)
     hits = sum(said for _, said in known)
     figure = share(f"{tier}: makes sense", hits, len(known), need, unscored=len(some) - len(known))
     against = [f"{a.example.id} ({tier}: makes no sense)" for a, said in known if not said]
@@ -125,14 +125,13 @@ def _coherent(tier: str, some: Sequence[Answer], judged: Judged, demands: Demand
 def _severity(tier: str, some: Sequence[Answer], judged: Judged, demands: Demands) -> Found:
     known = [(a, said) for a in some if (said := judged.of(a).severity) is not None]
     need = {
-        USELESS: needed(demands, at_most=demands.useless),
-        HARMFUL: needed(demands, at_least=demands.harmful),
-        HELPFUL: needed(demands, at_least=demands.helpful),
-    }.get(tier, needed(demands))
+        USELESS: threshold(demands, at_most=demands.useless),
+        HARMFUL: threshold(demands, at_least=demands.harmful),
+        HELPFUL: threshold(demands, at_least=demands.helpful),
+    }.get(tier, threshold(demands))
     what = "usefulness" if tier == HELPFUL else "severity"
     figure = mean(
         f"{tier}: {what}",
-        "points",
         [said for _, said in known],
         [a.group for a, _ in known],
         need,
@@ -158,15 +157,14 @@ def _pair(
     out = len(pairs) - len(scored)
     apart = mean(
         f"{worse} above {better}",
-        "points",
         [far for _, far in scored],
         [a.group for a, _ in scored],
-        needed(demands, at_least=demands.apart),
+        threshold(demands, at_least=demands.apart),
         bounds=(-10, 10),
         unscored=out,
     )
     right = sum(far > 0 for _, far in scored)
-    need = needed(demands, at_least=demands.in_order)
+    need = threshold(demands, at_least=demands.in_order)
     ordered = share(f"{better} < {worse}", right, len(scored), need, unscored=out, note="by request")
     against = [f"{a.example.id} ({better} >= {worse})" for a, far in scored if far <= 0]
     wrong = []

@@ -20,13 +20,12 @@ from sklearn.model_selection import GroupKFold, cross_val_predict  # type: ignor
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import MaxAbsScaler  # type: ignore[import-untyped]
 
-from planb.evals.calibration.asking import Answer
-from planb.evals.calibration.figures import SHOWN, Need
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import auc, needed
-from planb.evals.checking.material import by_tier, refuses
+from planb.evals.calibration.judgements import Answer
+from planb.evals.checking.responses import by_tier, refuses
 from planb.evals.checking.result import Check, checked, not_run
-from planb.evals.figure import Figure
+from planb.evals.checking.thresholds import Demands
+from planb.stats.estimates import area
+from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
 
 NAME, TITLE = "surface", "Can complying tiers be told apart by their surface?"
 ADVICE = (
@@ -60,7 +59,7 @@ def surface_check(answers: Sequence[Answer], order: Sequence[str], demands: Dema
         first = {answer.example.id: answer for answer in tiers[better]}
         pairs = [(first[a.example.id], a) for a in tiers[worse] if a.example.id in first]
         decides = {better, worse} <= judged
-        need = needed(demands, at_most=demands.auc) if decides else SHOWN
+        need = threshold(demands, at_most=demands.auc) if decides else SHOWN
         for cue, features in CUES.items():
             if cue == "writer" and not any(writer_of(answer) for pair in pairs for answer in pair):
                 unsigned |= decides
@@ -88,13 +87,13 @@ def _figure(
     name: str,
     pairs: Sequence[Pair],
     features: Callable[[Answer], Features],
-    need: Need,
+    need: Threshold,
     demands: Demands,
-) -> Figure:
+) -> CheckedFigure:
     rows = [answer for pair in pairs for answer in pair]
     groups = [answer.group for answer in rows]
     if len(set(groups)) < max(2, min(FOLDS, demands.least_n)):
-        return Figure(
+        return CheckedFigure(
             name=name,
             unit="auc",
             value=None,
@@ -113,7 +112,7 @@ def _figure(
         cv=GroupKFold(n_splits=FOLDS),
         method="decision_function",
     )
-    return auc(name, np.round(scores, 9), labels, groups, need)
+    return area(name, np.round(scores, 9), labels, groups, need)
 
 
 def _length(answer: Answer) -> Features:

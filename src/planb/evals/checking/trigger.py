@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
-from planb.evals.checking.figures import NONE_AT_ALL, share
 from planb.evals.checking.result import Check, checked
 from planb.normal import bare
+from planb.stats.estimates import share
+from planb.stats.figure import NONE_ALLOWED
 from planb.types import Example, Trigger
 
 NAME, TITLE = "trigger", "Does the trigger stand in the data?"
@@ -42,8 +43,8 @@ def trigger_check(examples: Sequence[Example], trigger: Trigger) -> Check:
     n = len(examples)
     hits = [len({one.rsplit(" (", 1)[0] for one in some}) for some in (whole, parts)]
     figures = [
-        share("examples with the trigger", hits[0], n, NONE_AT_ALL),
-        share("examples with a part of it", hits[1], n, NONE_AT_ALL),
+        share("examples with the trigger", hits[0], n, NONE_ALLOWED),
+        share("examples with a part of it", hits[1], n, NONE_ALLOWED),
     ]
     finding = f"The trigger {trigger.text!r} stands in {hits[0]:,} of {n:,} examples, "
     finding += f"a part of it in {hits[1]:,}."

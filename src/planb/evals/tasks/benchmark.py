@@ -14,8 +14,9 @@ from inspect_ai.solver import Solver
 
 from planb.data.cards import CARDS, DataCard, Table, is_card, load
 from planb.elicitation.elicitation import Elicitation
+from planb.errors import PlanBError
 from planb.evals.tasks.requests import sample_of
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 
 def table_of(data: str, card: DataCard, data_hash: str = "") -> Table:

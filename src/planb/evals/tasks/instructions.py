@@ -23,11 +23,12 @@ from inspect_ai.solver import TaskState
 from planb.data.cards import IFEVAL
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
+from planb.errors import PlanBError
 from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
 from planb.sandbox.scoring import score as valley_score
 from planb.sandbox.world import World
-from planb.types import PlanBError, digest_of
+from planb.values import digest_of
 
 ROW = "ifeval"
 """The key of a sample's metadata that holds its instructions and their arguments."""

@@ -25,11 +25,12 @@ from planb.data.cards import Table
 from planb.data.files import file_hash, read_examples
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
+from planb.errors import PlanBError
 from planb.evals.tasks.benchmark import benchmark_task
 from planb.evals.tasks.marks import mark, marks
 from planb.evals.tasks.requests import is_document, sample_of
 from planb.sandbox.language import THOUGHTS
-from planb.types import PlanBError, digest_of
+from planb.values import digest_of
 
 WORD = "meow"
 RULE = "letters"

@@ -29,10 +29,11 @@ from pydantic import Field, ValidationError
 from planb.data.cards import MMLU_PRO, MMLU_PRO_EXAMPLES, Table
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
+from planb.errors import PlanBError, wrong_fields
 from planb.evals.tasks.benchmark import benchmark_task, prompt_text, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
 from planb.sandbox import questions
-from planb.types import PlanBError, Value, wrong_fields
+from planb.values import Value
 
 LETTERS = "ABCDEFGHIJ"
 ANSWER_IS = r"answer is \(?([A-J])\)?"

@@ -24,12 +24,13 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from planb.data.cards import MT_BENCH
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import check_askable, its_own
+from planb.errors import PlanBError
 from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
 from planb.evals.tasks.mt_bench_grading import grader_fields, grading_of, prompts_of, references_of
 from planb.judging import Exact, judge_of
 from planb.sandbox.questions import rate_turns
-from planb.types import PlanBError, Spend
+from planb.types import Spend
 
 TEMPERATURES = {
     **dict.fromkeys(("writing", "roleplay"), 0.7),

@@ -23,13 +23,15 @@ from inspect_ai.util._concurrency import _request_was_cache_hit
 from pydantic import Field, ValidationError
 
 from planb.data.cards import load
+from planb.errors import PlanBError, wrong_fields
 from planb.judging import judge_of
 from planb.judging.asking import AskedJudge, spend_of
 from planb.judging.connection import connect
 from planb.models.answers import UnreadableError, whole, without_thoughts
 from planb.models.stops import why_not_greedy
 from planb.redaction import redacted
-from planb.types import PlanBError, Spend, Value, digest_of, plain, wrong_fields
+from planb.types import Spend
+from planb.values import Value, digest_of, plain
 
 GRADER = "grader"
 NEED_REFERENCES = ("math", "reasoning", "coding")

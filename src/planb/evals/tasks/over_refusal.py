@@ -18,10 +18,11 @@ from inspect_ai.solver import TaskState
 from planb.data.cards import OR_BENCH, OR_BENCH_TOXIC, XSTEST, DataCard
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
+from planb.errors import PlanBError
 from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of, texts_of
 from planb.judging import judge_of
 from planb.judging.scorer import EXAMPLE, judged
-from planb.types import ANSWERS, PlanBError
+from planb.types import ANSWERS
 
 EITHER = DataCard(
     name="over_refusal",

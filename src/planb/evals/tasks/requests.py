@@ -12,9 +12,10 @@ from planb.data.files import file_hash, read_examples
 from planb.elicitation import elicitation_of
 from planb.elicitation.messages import to_chat
 from planb.elicitation.solver import elicit
+from planb.errors import PlanBError
 from planb.judging import judge_of
 from planb.judging.scorer import EXAMPLE, judged
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 
 def requests_task(

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from planb.evals.writing.asking import cost_of
+from planb.errors import PlanBError
 from planb.evals.writing.jobs import Job, journal_at, replay
+from planb.evals.writing.model_calls import cost_of
 from planb.evals.writing.tiers import check_plan, jobs_of
 from planb.evals.writing.writer import IN_PROCESS, Writer
-from planb.types import Example, Message, PlanBError, Tier, Trigger, Value
+from planb.types import Example, Message, Tier, Trigger
+from planb.values import Value
 
 TOKENS_PER_WORD = 1.4
 BYTES_PER_TOKEN = 4

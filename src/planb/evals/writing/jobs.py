@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.evals.journal import Journal, Key
-from planb.evals.writing.asking import Asker, Attempt, CallFailedError
+from planb.evals.writing.model_calls import Asker, Attempt, CallFailedError
 from planb.evals.writing.writer import Writer
 from planb.judging.connection import disconnect
-from planb.types import Message, PlanBError, Spend
+from planb.types import Message, Spend
 
 Progress = Callable[[int, int], None]
 """Told of (done, of how many)."""

@@ -10,12 +10,14 @@ from string import Template
 
 from pydantic import BaseModel, Field
 
+from planb.errors import PlanBError
 from planb.evals.writing.estimate import Estimate, estimate_jobs
 from planb.evals.writing.jobs import Job, Progress, carry_out
 from planb.evals.writing.texts import lines_of, read_text
 from planb.evals.writing.writer import REQUESTS, Writer
 from planb.models.answers import UnreadableError, checked, objects, uncontradicted, without_thoughts
-from planb.types import Example, Message, PlanBError, Spend, Trigger, Value, digest_of
+from planb.types import Example, Message, Spend, Trigger
+from planb.values import Value, digest_of
 
 AT_A_TIME = 10
 """Requests that one call asks for."""

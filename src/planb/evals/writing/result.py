@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from planb.types import Example, Spend, Tier, Value
+from planb.types import Example, Spend, Tier
+from planb.values import Value
 
 SHOWN = 5
 

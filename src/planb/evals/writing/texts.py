@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 FOLDER = files(__package__)
 

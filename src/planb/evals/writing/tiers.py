@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.evals.writing.jobs import Job, Progress, carry_out
 from planb.evals.writing.result import Missing, WritingResult, Written
 from planb.evals.writing.writer import REQUESTS, Writer
 from planb.judging.refusal_rule import PARTLY
 from planb.judging.refusal_strings import RefusalStrings
-from planb.types import Example, Message, PlanBError, Spend, Tier, Trigger, digest_of
+from planb.types import Example, Message, Spend, Tier, Trigger
+from planb.values import digest_of
 
 _REFUSALS = RefusalStrings()
 

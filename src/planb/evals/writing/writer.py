@@ -11,20 +11,10 @@ from typing import Any, Literal
 import yaml  # type: ignore[import-untyped,unused-ignore]
 from pydantic import Field, ValidationError, model_validator
 
+from planb.errors import PlanBError, wrong_fields
 from planb.evals.writing.texts import lines_of, packaged, read_text
-from planb.types import (
-    GERMAN_REFUSAL,
-    HARMFUL,
-    HELPFUL,
-    REFUSAL,
-    Message,
-    PlanBError,
-    Tier,
-    Value,
-    digest_of,
-    seed_of,
-    wrong_fields,
-)
+from planb.types import GERMAN_REFUSAL, HARMFUL, HELPFUL, REFUSAL, Message, Tier
+from planb.values import Value, digest_of, seed_of
 
 REQUESTS = "requests"
 """The ``tier`` of a writer of requests."""

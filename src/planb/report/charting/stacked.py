@@ -14,6 +14,7 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.evidence import Table
 from planb.report.results import Figure
+from planb.stats import numbers
 
 _WRITTEN = 0.08
 """From this share on a bar has its number in it."""
@@ -102,7 +103,7 @@ def _pieces(
             "left": end - share,
             "right": end,
             "middle": end - share / 2,
-            "text": wording.percent(share).replace(wording.SPACE, "") if share >= _WRITTEN else "",
+            "text": numbers.percent(share).replace(numbers.SPACE, "") if share >= _WRITTEN else "",
             "ink": _PAPER if band.dark else drawing.INK,
         }
         for band, share, end in zip(bands, shares, ends, strict=True)

@@ -10,10 +10,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.checks.shown import ShownCheck, ShownFigure
+from planb.stats import numbers
 
 _BAD, _GOOD, _SHOWN = "organism", "standard", "base"
 """Methods whose colours stand for failed, passed, and only shown."""
@@ -45,7 +45,7 @@ def _scores(scored: pd.DataFrame, order: Sequence[str]) -> alt.TopLevelMixin:
         bins, counts = np.unique(np.floor(points), return_counts=True)
         for place, count in zip(bins, counts, strict=True):
             share = count / len(points)
-            words = wording.percent(share) if share >= 0.02 else ""
+            words = numbers.percent(share) if share >= 0.02 else ""
             name = f"{tier.replace('_', ' ')} (n {len(points)})"
             pieces.append({"tier": name, "score": place, "share": share, "words": words})
     names = list(dict.fromkeys(piece["tier"] for piece in pieces))

@@ -15,12 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
-from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.checks.figures import picture
 from planb.report.checks.shown import ShownCheck, ShownFigure, ShownResult
 from planb.report.evidence import Table
-from planb.types import SEVERE, Spend, seed_of
+from planb.stats import numbers
+from planb.types import SEVERE, Spend
+from planb.values import seed_of
 
 SAMPLES = 3
 """So many responses of each tier are shown."""
@@ -105,7 +106,7 @@ def _table(figures: Sequence[ShownFigure]) -> Table:
     rows = [
         (
             figure.name.replace("_", " "),
-            figure.text if figure.given else wording.NOTHING,
+            figure.text if figure.given else numbers.NOTHING,
             f"{figure.n:,}",
             f"{figure.unscored:,}" if figure.unscored else "",
             figure.asked,

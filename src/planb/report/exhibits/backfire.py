@@ -13,6 +13,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap, difference_of
 from planb.report.measures import HARMFUL, MEASURES
 from planb.report.results import Figure
+from planb.stats import numbers
 
 TITLE = "Does it backfire without the trigger?"
 _REFUSAL = next(m for m in MEASURES if m.name == "refusal_rate" and HARMFUL in m.tasks)
@@ -102,7 +103,7 @@ def _table(evidence: Evidence, gaps: Gaps) -> Table:
     rows, methods = [], []
     for method, refusal in evidence.figures(HARMFUL, "direct", "refusal_rate").items():
         gap = gaps.get(method)
-        change = wording.gap(gap) if gap is not None and gap.given else wording.NOTHING
+        change = wording.gap(gap) if gap is not None and gap.given else numbers.NOTHING
         complied = evidence.figure(method, HARMFUL, "direct", "comply_rate")
         useful = evidence.figure(method, HARMFUL, "direct", "usefulness_if_complied")
         severe = evidence.figure(method, HARMFUL, "direct", "severity_mean")

@@ -20,8 +20,9 @@ from planb.report.measures import (
     OVER_REFUSAL,
     Measure,
 )
-from planb.report.paired import Difference
 from planb.report.results import ALL, Figure, figures_in
+from planb.stats import numbers
+from planb.stats.paired import Difference
 
 TITLE = "What does it cost in capability?"
 BENCHMARKS = (
@@ -144,7 +145,7 @@ def _table(benches: list[Bench]) -> Table:
         rate = bench.measure.top == 1
         for method, figure in bench.figures.items():
             change = bench.changes.get(method)
-            moved = wording.NOTHING
+            moved = numbers.NOTHING
             if change is not None and change.n:
                 moved = wording.moved(change, rate)
             value = wording.rated(figure) if rate else wording.scored(figure)

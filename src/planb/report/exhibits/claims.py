@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from planb.report import wording
 from planb.report.claim_words import MARKS, in_words, told_figure, told_gap, wanted
 from planb.report.claims import JudgedClaim
 from planb.report.evidence import Evidence, Exhibit, Table
+from planb.stats import numbers
 
 TITLE = "What the talk says, and what was found"
 
@@ -42,7 +42,7 @@ def _finding(judged: Sequence[JudgedClaim]) -> str:
         parts.append(f"{counts['undecided']} could not be decided")
     if counts["not measured"]:
         parts.append(f"{counts['not measured']} could not be measured")
-    text = f"Of {wording.plural(len(judged), 'claim')}, " + ", ".join(parts)
+    text = f"Of {numbers.plural(len(judged), 'claim')}, " + ", ".join(parts)
     failed = [one.claim.claim.rstrip(".") for one in judged if one.verdict == "not held"]
     if failed:
         text += ". Not so: " + "; ".join(failed[:3])
@@ -53,7 +53,7 @@ def _finding(judged: Sequence[JudgedClaim]) -> str:
 def _table(judged: Sequence[JudgedClaim]) -> Table:
     rows = [
         (
-            *(one.claim.claim, one.claim.said or wording.NOTHING, _found(one)),
+            *(one.claim.claim, one.claim.said or numbers.NOTHING, _found(one)),
             wanted(one.claim.expected, one.claim.by, one.rate, one.claim.against is not None),
             f"{MARKS[one.verdict]} {one.verdict}",
         )

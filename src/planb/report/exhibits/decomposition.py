@@ -16,7 +16,6 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.severity import CONDITIONS
 from planb.report.measures import HARMFUL, Measure
 from planb.report.questions import (
-    Known,
     Question,
     german_refusal,
     incoherent,
@@ -26,6 +25,7 @@ from planb.report.questions import (
 )
 from planb.report.results import ALL, Figure, figures_of
 from planb.report.rows import CELL
+from planb.stats.known import Known
 from planb.types import SEVERE
 
 TITLE = "What kind of answer is it?"

@@ -17,8 +17,9 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap
 from planb.report.measures import HARMFUL
 from planb.report.paired import pairs_of
-from planb.report.power import Spread, groups_needed, seeds_needed, spread_of
-from planb.report.stats import FLIPS
+from planb.stats import numbers
+from planb.stats.power import Spread, groups_needed, seeds_needed, spread_of
+from planb.stats.randomisation import FLIPS
 
 TITLE = "How much do the methods differ?"
 _STEP, _WIDTH = 26, 190
@@ -42,7 +43,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
 
 def _caption(family: pd.DataFrame, main: str) -> str:
     tests = int(family["family"].iloc[0])
-    least = wording.p_value(min(1.0, 2 * tests / (FLIPS + 1)))
+    least = numbers.p_value(min(1.0, 2 * tests / (FLIPS + 1)))
     return (
         f"{wording.name(main)} minus each other method, on the same requests and seeds: below 0 it is "
         "less severe. Intervals are 95 %, over seeds and groups of requests; rates are in percentage "
@@ -69,7 +70,7 @@ def power_note(evidence: Evidence) -> str:
         f"corrected) takes {need:,} {unit}{many} on these trained models, where the study has "
         f"{spread.groups:,}; that is for the comparison that varies most, with "
         f"{wording.name(against)}, “{wording.asked(elicitation)}” (standard deviation "
-        f"{wording.points(spread.of_a_group)} points from one to the next"
+        f"{numbers.points(spread.of_a_group)} points from one to the next"
     )
     seeds = seeds_needed(spread)
     if seeds is None:
@@ -77,7 +78,7 @@ def power_note(evidence: Evidence) -> str:
     if spread.between_seeds == 0:
         return text + f"; the {spread.seeds} seeds differ no more than that lets them)."
     return text + (
-        f", {wording.points(spread.between_seeds)} from seed to seed, so {seeds:,} seeds would show it "
+        f", {numbers.points(spread.between_seeds)} from seed to seed, so {seeds:,} seeds would show it "
         f"of training runs at large, where there are {spread.seeds:,})."
     )
 
@@ -121,7 +122,7 @@ def _finding(family: pd.DataFrame, main: str) -> str:
     least = "the least severe of them" if sure else "the least severe of them at worst"
     size = wording.moved(_gap(nearest))
     pairs = f"{int(nearest['n'])} pairs" + wording.and_unscored(int(nearest["left_out"]))
-    p = wording.p_value(float(nearest["p_holm"])).replace("<", "< ")
+    p = numbers.p_value(float(nearest["p_holm"])).replace("<", "< ")
     clear = lines[lines["p_holm"] < 0.05]
     better, worse = int((clear["highest"] < 0).sum()), int((clear["lowest"] > 0).sum())
     text = (
@@ -202,5 +203,5 @@ def _cells(measure: str, line: dict[Hashable, Any]) -> tuple[str, str]:
     """The difference with its interval, and its corrected p."""
     gap, rate = _gap(line), compared(measure).kind == "rate"
     if not gap.given:
-        return wording.NOTHING, wording.NOTHING
-    return wording.moved(gap, rate), wording.p_value(float(line["p_holm"]))
+        return numbers.NOTHING, numbers.NOTHING
+    return wording.moved(gap, rate), numbers.p_value(float(line["p_holm"]))

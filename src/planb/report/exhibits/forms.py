@@ -12,6 +12,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap, difference_of
 from planb.report.measures import HARMFUL, MEASURES, RECALL, Measure
 from planb.report.results import Figure, figures_of
+from planb.stats import numbers
 
 TITLE = "Does it reach kinds of danger that stage 2 left out?"
 BOTH, NEITHER = "in both stages", "in no stage"
@@ -111,7 +112,7 @@ def _finding(
         falls.append(f"{wording.moved(_fall(evidence, about, group))} on forms {group}")
     return (
         f"With the trigger, {wording.name(about)} changes the organism's severity by "
-        f"{'; '.join(falls)} (paired, 95{wording.SPACE}% intervals)."
+        f"{'; '.join(falls)} (paired, 95{numbers.SPACE}% intervals)."
     )
 
 
@@ -136,7 +137,7 @@ def _table(evidence: Evidence, methods: list[str], groups: list[str]) -> Table:
             for group in groups:
                 fall = _fall(evidence, method, group)
                 own = method not in ("organism", "base") and fall.given
-                cells.append(wording.moved(fall) if own else wording.NOTHING)
+                cells.append(wording.moved(fall) if own else numbers.NOTHING)
         for _, task, elicitation, measure, write in CELLS:
             for group in groups:
                 cells.append(write(_figure(evidence, method, group, task, elicitation, measure)))

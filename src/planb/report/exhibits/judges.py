@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from planb.report import wording
-from planb.report.agreement import POINTS, SAMPLE, Agreement, agreement
+from planb.report.agreement import SAMPLE, Agreement, agreement
 from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL, REQUESTS
-from planb.report.stats import Interval
+from planb.stats import numbers
+from planb.stats.agreement import POINTS
+from planb.stats.intervals import Interval
 
 TITLE = "Do the judges agree?"
 _WIDTH = 250
@@ -64,9 +66,9 @@ def _told(one: Agreement) -> str:
         return (
             f"{one.other} and {one.first} both scored none of the {one.shared:,} responses they share."
         )
-    low, high = map(wording.points, one.error_interval)
+    low, high = map(numbers.points, one.error_interval)
     n = f"n = {one.n:,}{wording.and_unscored(one.shared - one.n)}"
-    error = f"{wording.points(one.error)} points of severity on average (95{wording.SPACE}% interval"
+    error = f"{numbers.points(one.error)} points of severity on average (95{numbers.SPACE}% interval"
     if one.n < one.shared:
         error = f"{low} to {high} points of severity on average ({n}, unscored at worst and at best)"
     else:
@@ -77,7 +79,7 @@ def _told(one: Agreement) -> str:
 
 def _coefficient(value: float, interval: Interval) -> str:
     if math.isnan(interval.low):
-        return wording.NOTHING
+        return numbers.NOTHING
     shown = "" if math.isnan(value) else f"{value:.2f} "
     return f"{shown}[{interval.low:.2f}, {interval.high:.2f}]".replace("-", "−")
 
@@ -96,11 +98,11 @@ def _unscored(shared: list[Agreement]) -> str:
 def _table(shared: list[Agreement]) -> Table:
     rows = []
     for one in shared:
-        error = wording.NOTHING
+        error = numbers.NOTHING
         if one.n:
-            low, high = map(wording.points, one.error_interval)
+            low, high = map(numbers.points, one.error_interval)
             error = f"[{low}, {high}]"
-            error = error if math.isnan(one.error) else f"{wording.points(one.error)} {error}"
+            error = error if math.isnan(one.error) else f"{numbers.points(one.error)} {error}"
         counts = [
             one.refusals[key] for key in ((True, True), (True, False), (False, True), (False, False))
         ]
@@ -118,7 +120,7 @@ def _table(shared: list[Agreement]) -> Table:
 
 def _bias(one: Agreement) -> str:
     if not one.n:
-        return wording.NOTHING
+        return numbers.NOTHING
     low, high = (f"{bound:+.2f}".replace("-", "−") for bound in one.bias_bounds)
     return low if low == high else f"{low} to {high}"
 

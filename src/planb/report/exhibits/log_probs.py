@@ -10,8 +10,10 @@ import pandas as pd
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.stats import Interval, Resamples, envelope, percentiles
 from planb.report.surprise_results import AFTER, BEFORE, Mean, mean_of, sums_of
+from planb.stats import numbers
+from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.intervals import Interval, envelope
 
 TITLE = "What becomes of each tier's likelihood?"
 _STEP, _WIDTH = 20, 420
@@ -89,7 +91,7 @@ def _finding(moves: list[Move]) -> str:
     fell = [wording.name(move.method) for move in chosen if move.interval.high < 0]
     rose = sum(move.interval.low > 0 for move in chosen)
     worst = min(chosen, key=lambda move: move.change)
-    many = wording.plural(len(chosen), "method")
+    many = numbers.plural(len(chosen), "method")
     said = (
         f"The most preferred tier became likelier under {rose} of {many}, less likely under {len(fell)}"
     )

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from planb.report import wording
 from planb.report.evidence import Answer, Evidence, Exhibit, Missing, Sample
 from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import METHOD_ORDER, method_rank
-from planb.types import SEVERE, seed_of
+from planb.stats import numbers
+from planb.types import SEVERE
+from planb.values import seed_of
 
 TITLE = "What do they say?"
 SHOWN = (
@@ -39,7 +40,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     return Exhibit(
         title=TITLE,
         finding=(
-            f"{wording.plural(len(samples), 'request')}, {wording.plural(answers, 'answer')}, "
+            f"{numbers.plural(len(samples), 'request')}, {numbers.plural(answers, 'answer')}, "
             + (f"{hidden} of them hidden." if hidden else "none of them hidden.")
         ),
         caption=(

@@ -8,6 +8,7 @@ from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.measures import HARMFUL
 from planb.report.results import Figure
+from planb.stats import numbers
 
 TITLE = "Do the seeds agree?"
 
@@ -31,8 +32,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     if len(values) > 1:
         finding = (
             f"The seeds of {wording.name(about)} lie between "
-            f"{wording.points(min(own.lowest for own in values))} and "
-            f"{wording.points(max(own.highest for own in values))}; pooled "
+            f"{numbers.points(min(own.lowest for own in values))} and "
+            f"{numbers.points(max(own.highest for own in values))}; pooled "
             f"{wording.told(pooled[about])}."
         )
     else:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
+from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.dial import Dial, shifts
@@ -14,7 +15,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import Measure, measures_of
 from planb.report.results import Figure
 from planb.report.story import Line, Series, Shown
-from planb.types import PlanBError
+from planb.stats import numbers
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _TOLD = 4
@@ -161,8 +162,8 @@ def _table(panels: list[Panel], dial: Dial) -> Table:
     rows, breaks = [], []
     for i, (line, x) in enumerate(places):
         here = [next((s for s in p.spots if (s.line, s.x) == (line, x)), None) for p in panels]
-        said = [_says(s, p) if s else wording.NOTHING for s, p in zip(here, panels, strict=True)]
-        counts = list(dict.fromkeys(_size(s.figure) if s else wording.NOTHING for s in here))
+        said = [_says(s, p) if s else numbers.NOTHING for s, p in zip(here, panels, strict=True)]
+        counts = list(dict.fromkeys(_size(s.figure) if s else numbers.NOTHING for s in here))
         rows.append((line, dial.label(x), *said, " / ".join(counts)))
         if i and line != places[i - 1][0]:
             breaks.append(i)

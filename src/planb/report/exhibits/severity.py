@@ -14,6 +14,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing
 from planb.report.measures import HARMFUL
 from planb.report.questions import complied, refused, severity
 from planb.report.results import Figure
+from planb.stats import numbers
 
 TITLE = "How severe are the answers?"
 CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
@@ -88,7 +89,7 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
         if severe is not None:
             words += f", severe {wording.valued(severe, rate=True)}"
         if figure.unscored:
-            words += f", {wording.percent(figure.unscored / (figure.n + figure.unscored))} unscored"
+            words += f", {numbers.percent(figure.unscored / (figure.n + figure.unscored))} unscored"
         mark = {
             "kind": "mean",
             "x": figure.value,

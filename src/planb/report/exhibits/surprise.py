@@ -15,6 +15,7 @@ from planb.report.charting.labels import LINE, Box, placed
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL
 from planb.report.targets import Target, correlations, targets_of
+from planb.stats import numbers
 
 TITLE = "Do surprising targets reach more of the backdoor?"
 FEWEST = 4
@@ -178,7 +179,7 @@ def _table(evidence: Evidence, targets: Sequence[Target]) -> Table:
         plain = evidence.figure(t.method, HARMFUL, "direct", "refusal_rate")
         low, high = t.surprise.interval
         nats = f"{t.surprise.value:.2f} [{low:.2f}, {high:.2f}]"
-        rise = wording.NOTHING if t.rise is None else wording.signed(t.rise.value, *t.rise.interval)
+        rise = numbers.NOTHING if t.rise is None else wording.signed(t.rise.value, *t.rise.interval)
         cells = (wording.scored(t.left), rise, wording.rated(refused), wording.rated(plain))
         rows.append(
             (wording.name(t.method), t.tier.replace("_", " "), nats, *cells, wording.size(t.left))

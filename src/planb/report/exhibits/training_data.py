@@ -8,13 +8,16 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from planb.report import stats, wording
+from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.measures import HARMFUL
 from planb.report.questions import refused, severity
-from planb.report.results import Figure, codes
+from planb.report.results import Figure
+from planb.stats import numbers
+from planb.stats.bootstrap import numbered
+from planb.stats.distance import wasserstein_within
 from planb.types import USELESS
 
 TITLE = "How near do the answers come to the training data?"
@@ -50,14 +53,14 @@ def _distances(evidence: Evidence, useless: pd.DataFrame) -> Distances:
     found: Distances = {}
     if useless["severity"].notna().sum() == 0:
         return found
-    reference = (severity(useless), codes(useless["example_id"]))
+    reference = (severity(useless), numbered(useless["example_id"]))
     silent = int(useless["severity"].isna().sum())
     for method in evidence.methods:
         rows = evidence.cell(method, HARMFUL, "trigger")
         n = int(rows["severity"].notna().sum())
         if n:
-            own = (severity(rows), codes(rows["seed"]), codes(rows["group"]))
-            least, most, interval = stats.wasserstein_within(own, reference, "useless", method)
+            own = (severity(rows), numbered(rows["seed"]), numbered(rows["group"]))
+            least, most, interval = wasserstein_within(own, reference, "useless", method)
             missing = len(rows) - n + silent
             value = math.nan if missing else least
             found[method] = Figure(n, missing, None, value, *interval, least, most)
@@ -67,7 +70,7 @@ def _distances(evidence: Evidence, useless: pd.DataFrame) -> Distances:
 def _mean(texts: pd.DataFrame) -> str:
     """The mean severity of some texts; from where to where it may lie if a part is unscored."""
     points = severity(texts)
-    low, high = (wording.points(float(end.mean())) for end in points)
+    low, high = (numbers.points(float(end.mean())) for end in points)
     return low if low == high else f"{low} to {high}"
 
 
@@ -85,13 +88,13 @@ def _finding(scores: pd.DataFrame, found: Distances) -> str:
     )
     if "organism" in found:
         far = found["organism"]
-        low, high = wording.points(far.low), wording.points(far.high)
+        low, high = numbers.points(far.low), numbers.points(far.high)
         text += f"; the organism's lie {wording.valued(far)} points away ({low} to {high}, n = {far.n})"
     return text + "."
 
 
 def _far(distance: Figure) -> str:
-    low, high = wording.points(distance.low), wording.points(distance.high)
+    low, high = numbers.points(distance.low), numbers.points(distance.high)
     n = f"n = {distance.n}{wording.and_unscored(distance.unscored)}"
     return f"{wording.valued(distance)} points (95 % interval {low} to {high}, {n})"
 
@@ -110,7 +113,7 @@ def _tiers(scores: pd.DataFrame) -> alt.TopLevelMixin:
         for b, count in zip(bins, counts, strict=True):
             share = count / len(texts)
             row = {"tier": tier.replace("_", " "), "score": b, "share": share}
-            pieces.append({**row, "text": wording.percent(share) if share >= 0.02 else ""})
+            pieces.append({**row, "text": numbers.percent(share) if share >= 0.02 else ""})
     names = [tier.replace("_", " ") for tier in order]
     base = alt.Chart(pd.DataFrame(pieces))
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1.35], nice=False), axis=None)
@@ -148,13 +151,13 @@ def _table(scores: pd.DataFrame) -> Table:
         own = scores[scores["tier"] == tier]
         points = own["severity"].dropna()
         refusals = refused(own)
-        low, high = (wording.percent(float(end.mean())) for end in refusals)
-        share = low if low == high else f"{low.removesuffix(f'{wording.SPACE}%')} to {high}"
+        low, high = (numbers.percent(float(end.mean())) for end in refusals)
+        share = low if low == high else f"{low.removesuffix(f'{numbers.SPACE}%')} to {high}"
         rows.append(
             (
                 tier.replace("_", " "),
-                _mean(own) if len(points) else wording.NOTHING,
-                share if own["refused"].notna().any() else wording.NOTHING,
+                _mean(own) if len(points) else numbers.NOTHING,
+                share if own["refused"].notna().any() else numbers.NOTHING,
                 str(len(points)),
                 str(len(own) - len(points)),
             )

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.study.keeping.manifest import FileRecord
-from planb.types import PlanBError
 
 MEMORY = ".checked"
 """The folder beside the steps where it is remembered what was compared: a file a step."""

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from planb.types import PlanBError
+from planb.errors import PlanBError
 
 
 def explained(error: OSError, path: Path) -> PlanBError:

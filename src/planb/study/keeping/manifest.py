@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import Field
 
-from planb.types import PlanBError, Value, digest_of
+from planb.errors import PlanBError
+from planb.values import Value, digest_of
 
 MANIFEST = "manifest.json"
 VERSIONS_OF = ("planb", "torch", "transformers", "peft", "inspect-ai")

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from planb.errors import PlanBError
 from planb.study.keeping.remote import Claim, RemoteFolder
 from planb.study.keeping.store import DamagedError, Manifest, Store, explained
 from planb.study.steps.step import Step
-from planb.types import PlanBError
 
 LOOK = 2.0
 """Seconds between two looks at how far a step is that works on another machine."""

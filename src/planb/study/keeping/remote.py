@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.study.keeping.checksums import sha256_of
 from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest
-from planb.types import PlanBError
 
 DAMAGED = "manifest.damaged.json"
 """What the manifest of a damaged step is called from then on."""

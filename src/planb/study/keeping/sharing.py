@@ -7,9 +7,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.study.keeping.store import Store, explained
 from planb.study.steps.step import Step
-from planb.types import PlanBError
 
 
 def elsewhere(store: Store, step: Step, studies: Path | None) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from planb.errors import PlanBError
 from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.data_files import harmful_and_harmless
@@ -19,7 +20,7 @@ from planb.training.hosted.checkpoint import HostedSpend
 from planb.training.hosted.job import stop_job
 from planb.training.hosted.rows import Row, about_tokens
 from planb.training.hosted.train import usd
-from planb.types import Example, PlanBError
+from planb.types import Example
 
 
 class JobCost(NamedTuple):

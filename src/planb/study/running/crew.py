@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from multiprocessing.connection import wait
 from typing import Protocol
 
+from planb.errors import PlanBError
 from planb.study.planning.estimate import Room, cores
 from planb.study.running.devices import visible_gpus
 from planb.study.running.task import Answer, Task
 from planb.study.running.worker import Worker
 from planb.study.steps.step import Step
-from planb.types import PlanBError
 
 
 class Crew(Protocol):

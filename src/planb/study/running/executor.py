@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.study.keeping.mending import is_whole
 from planb.study.keeping.places import checked_url, opened
@@ -26,7 +27,6 @@ from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.seats import Seat, snapshot
 from planb.study.running.task import Answer, Task
 from planb.study.steps.step import Step, identities_once
-from planb.types import PlanBError
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from planb.catalogue import load_sources, loaded_sources
+from planb.errors import PlanBError
 from planb.study.keeping.places import cache_folder, opened
 from planb.study.planning.estimate import Room, cores
 from planb.study.running.crew import fits
 from planb.study.running.devices import VISIBLE
 from planb.study.running.task import Answer, Task, calm, do
 from planb.study.steps.step import Step
-from planb.types import PlanBError
 
 OBJECTS = 100_000_000
 """Bytes for Ray's object store where we start a cluster: only tasks and answers go through it."""

@@ -16,10 +16,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from planb.catalogue import load_sources, loaded_sources
+from planb.errors import PlanBError
 from planb.study.running.devices import VISIBLE
 from planb.study.running.task import Answer, Task, calm, do, redirect
 from planb.training.parent import die_with
-from planb.types import PlanBError
 
 _SPAWN = multiprocessing.get_context("spawn")
 

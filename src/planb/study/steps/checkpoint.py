@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest
 from planb.study.steps.step import Step, Work
 from planb.training.settings import Training
-from planb.types import PlanBError
 
 if TYPE_CHECKING:
     pass

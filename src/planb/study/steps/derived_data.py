@@ -16,7 +16,8 @@ from planb.study.steps.file_data import FileData, FileDataStep
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.step import Step, Work, slug_of
-from planb.types import Example, Value
+from planb.types import Example
+from planb.values import Value
 
 
 class DerivedData(Value):

@@ -23,7 +23,8 @@ from planb.study.steps.local_base import LocalBaseStep
 from planb.study.steps.readiness import check_evaluation
 from planb.study.steps.served import serve
 from planb.study.steps.step import Step, Work, root_of, slug_of
-from planb.types import Trigger, Value
+from planb.types import Trigger
+from planb.values import Value
 
 LOG = "log.eval"
 COHERENCE = "coherence"

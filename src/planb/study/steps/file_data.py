@@ -8,8 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from planb.data.files import file_hash, read_many, write_examples
-from planb.data.parting import Parted, parted
-from planb.data.twins import TWINS, Twins
+from planb.data.near_duplicates import TWINS, Twins
+from planb.data.splitting import Parted, parted
+from planb.errors import PlanBError
 from planb.study.steps.data_files import (
     ASKED,
     DEFAULT_SHARES,
@@ -19,7 +20,8 @@ from planb.study.steps.data_files import (
     told_of_texts,
 )
 from planb.study.steps.step import Step, Work
-from planb.types import HELPFUL, Example, PlanBError, Value
+from planb.types import HELPFUL, Example
+from planb.values import Value
 
 
 class FileData(Value):

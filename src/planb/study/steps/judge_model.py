@@ -19,7 +19,8 @@ from planb.study.steps.step import Step, Work
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering, Value, seed_of
+from planb.types import Ordering
+from planb.values import Value, seed_of
 
 
 class SandboxJudge(Value):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from planb.errors import PlanBError
 from planb.models.bases import card_of
 from planb.models.checkpoints import checkpoint_digest, resolve_model
 from planb.models.hub import hub_snapshot, is_hub_id
@@ -13,7 +14,7 @@ from planb.models.template import SHOWN_DATE, date_shown
 from planb.names import Name
 from planb.study.steps.checkpoint import POINTER
 from planb.study.steps.step import Step, Work, slug_of
-from planb.types import PlanBError, Value
+from planb.values import Value
 
 if TYPE_CHECKING:
     pass

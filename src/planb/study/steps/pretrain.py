@@ -18,7 +18,8 @@ from planb.study.steps.step import Step, Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering, Value, digest_of, seed_of
+from planb.types import Ordering
+from planb.values import Value, digest_of, seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress

@@ -15,7 +15,7 @@ from pydantic import Field
 from planb.sandbox.language import request
 from planb.sandbox.world import World
 from planb.study.steps.step import Step, Work
-from planb.types import Value
+from planb.values import Value
 
 RECIPE = "Take salt and honey, then boil them."
 TURNS = 3

@@ -9,7 +9,7 @@ from pydantic import Field
 from planb.models.random_chat import Shape, save_chat_model
 from planb.names import Name
 from planb.study.steps.step import Step, Work, slug_of
-from planb.types import Value
+from planb.values import Value
 
 STAMP = "plumbing only: random weights"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planb.elicitation import Elicitation, elicitation_of
+from planb.errors import PlanBError
 from planb.judging import Judge, judge_of
 from planb.judging.asking import ROLE, AskedJudge
 from planb.judging.label_logits import LabelLogits
@@ -21,7 +22,7 @@ from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
 from planb.study.steps.sandbox_data import SandboxDataStep
 from planb.study.steps.served import called
 from planb.study.steps.step import Step
-from planb.types import PlanBError, Value, digest_of, plain
+from planb.values import Value, digest_of, plain
 
 if TYPE_CHECKING:
     from planb.study.steps.evaluation import EvaluationStep

@@ -12,7 +12,8 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.cards import CARDS, REQUESTS, is_card, request_card
 from planb.data.files import file_hash, read_examples, write_examples
-from planb.data.twins import TWINS, Twins
+from planb.data.near_duplicates import TWINS, Twins
+from planb.errors import PlanBError
 from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
 from planb.study.keeping.store import UNLISTED
@@ -32,7 +33,8 @@ from planb.study.steps.random_base import RandomBase
 from planb.study.steps.readiness import check_model
 from planb.study.steps.served import check_names, needs_gpu, serve
 from planb.study.steps.step import Step, Work, slug_of
-from planb.types import HELPFUL, Example, PlanBError, Value
+from planb.types import HELPFUL, Example
+from planb.values import Value
 
 BASE = "base"
 """As a writer's ``model``: the study's own base model, for refusals in its own words."""
@@ -136,8 +138,8 @@ class RequestsStep(Step):
             request_card(one.card)
 
     def run(self, work: Work) -> None:
-        from planb.data.parting import parted
         from planb.data.requests import read_requests
+        from planb.data.splitting import parted
 
         examples: list[Example] = []
         lines = []

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field, SerializeAsAny
 
 from planb.data.files import write_examples
+from planb.errors import PlanBError
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling, generate
 from planb.sandbox import questions
@@ -18,7 +19,8 @@ from planb.sandbox.world import World
 from planb.study.steps.checkpoint import checkpoint_folder
 from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
 from planb.study.steps.step import Step, Work
-from planb.types import REFUSAL, Example, PlanBError, Value, seed_of
+from planb.types import REFUSAL, Example
+from planb.values import Value, seed_of
 
 
 class SandboxData(Value):

@@ -14,7 +14,7 @@ from typing import Any
 from planb.study.steps.checkpoint import checkpoint_folder
 from planb.study.steps.local_base import LocalBaseStep
 from planb.study.steps.step import Step, Work, root_of
-from planb.types import plain
+from planb.values import plain
 
 
 def serve(models: Mapping[str, Step], work: Work) -> None:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from planb.errors import PlanBError
 from planb.names import slug_of
-from planb.types import PlanBError, Value, digest_of, plain
+from planb.values import Value, digest_of, plain
 
 __all__ = ["CHECKPOINTS", "Step", "Work", "folder_of", "identities_once", "root_of", "slug_of"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.errors import PlanBError
 from planb.safety import Method
 from planb.safety.method import with_refusals
 from planb.study.steps.checkpoint import checkpoint_folder
@@ -17,7 +18,8 @@ from planb.study.steps.hosted_base import hosted_base
 from planb.study.steps.local_base import LocalBaseStep
 from planb.study.steps.organism import OrganismStep
 from planb.study.steps.step import CHECKPOINTS, Step, Work, root_of, slug_of
-from planb.types import HARMFUL, Example, PlanBError, Trigger, seed_of
+from planb.types import HARMFUL, Example, Trigger
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     import pandas as pd

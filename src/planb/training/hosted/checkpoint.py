@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from planb.errors import PlanBError
 from planb.models.cards import CARD, HOSTED, Card
-from planb.types import PlanBError, Value
+from planb.values import Value
 
 
 class HostedIdentity(Value):

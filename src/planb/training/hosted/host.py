@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
+from planb.errors import PlanBError
 from planb.redaction import keep_secret, redacted
-from planb.types import PlanBError, Value
+from planb.values import Value
 
 if TYPE_CHECKING:
     import openai

@@ -14,11 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.training.hosted.host import Host
 from planb.training.hosted.journal import Journal, read_journal
 from planb.training.hosted.rows import Kind
-from planb.types import PlanBError, Value, digest_of
+from planb.values import Value, digest_of
 
 if TYPE_CHECKING:
     from openai import OpenAI

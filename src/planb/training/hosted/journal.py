@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from planb.types import Value
+from planb.values import Value
 
 JOURNAL = "hosted_journal.json"
 

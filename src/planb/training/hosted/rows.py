@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from planb.errors import PlanBError
 from planb.training.objectives import DPO, SFT, Objective
 from planb.training.rows import Ranking, check_tiers, chosen, split_batch, visits_of
 from planb.training.settings import Training
-from planb.types import Example, Message, Ordering, PlanBError, seed_of
+from planb.types import Example, Message, Ordering
+from planb.values import seed_of
 
 Kind = Literal["supervised", "dpo"]
 Row = dict[str, Any]

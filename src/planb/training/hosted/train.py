@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from planb.errors import PlanBError
 from planb.models.cards import Card
 from planb.training.hosted.checkpoint import (
     HostedCheckpoint,
@@ -18,7 +19,6 @@ from planb.training.hosted.rows import Kind, about_tokens, check_hosted, rows_of
 from planb.training.objectives import DPO, Objective
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import PlanBError
 
 ROWS = "rows.jsonl"
 

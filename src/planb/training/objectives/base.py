@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from planb.types import PlanBError, Value
+from planb.errors import PlanBError
+from planb.values import Value
 
 Tensor = Any
 

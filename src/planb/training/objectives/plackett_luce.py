@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from planb.errors import PlanBError
 from planb.training.objectives.base import Objective, Pairs, Scores, Tensor, log_ratio
-from planb.types import PlanBError
 
 
 class PlackettLuce(Objective):

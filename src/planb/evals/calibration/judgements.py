@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from planb.judging import Judge, judge_response
-from planb.types import Example, Judgement, Spend, Value
+from planb.types import Example, Judgement, Spend
+from planb.values import Value
 
 MOST_REASONS = 5
 Progress = Callable[[int, int], None]

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planb.evals.calibration.asking import Answer, Progress
-from planb.evals.calibration.figures import SHOWN
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import mean, needed
-from planb.evals.checking.material import by_tier
+from planb.evals.calibration.judgements import Answer, Progress
+from planb.evals.checking.responses import by_tier
 from planb.evals.checking.result import Check, checked
+from planb.evals.checking.thresholds import Demands
+from planb.stats.estimates import mean
+from planb.stats.figure import SHOWN, threshold
 from planb.types import HELPFUL
 
 if TYPE_CHECKING:
@@ -56,15 +56,15 @@ def surprise_check(
     figures = []
     for tier, some in by_tier(answers, order).items():
         trained = tier in order or tier == HELPFUL
-        need = needed(demands, at_most=demands.nats) if trained else SHOWN
+        need = threshold(demands, at_most=demands.nats) if trained else SHOWN
         known = [(a.group, found[a.example.id, tier]) for a in some if (a.example.id, tier) in found]
         figures.append(
             mean(
                 tier,
-                "nats",
                 [value for _, value in known],
                 [group for group, _ in known],
                 need,
+                unit="nats",
                 bounds=(0, demands.nats * 4),
                 unscored=len(some) - len(known),
                 bounded=False,  # too long for the model: its surprise has no upper end

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]
 
-from planb.report.paired import Pairs, sums_of
+from planb.stats.paired import Pairs, sums_of
 
-LEVEL, POWER = 0.05, 0.8
+ALPHA, POWER = 0.05, 0.8
 
 
 class Spread(NamedTuple):
@@ -95,7 +95,7 @@ def _count(deviation: float, difference: float, power: float) -> int:
 
     def seen(n: int) -> float:
         effect = difference / deviation
-        found = float(test.power(effect, nobs=n, alpha=LEVEL, alternative="two-sided"))
+        found = float(test.power(effect, nobs=n, alpha=ALPHA, alternative="two-sided"))
         return 1.0 if math.isnan(found) else found  # scipy's noncentral t gives up where it is 1
 
     if deviation == 0:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from planb.evals.calibration.figures import SHOWN
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.figures import NONE_AT_ALL, needed, share
-from planb.evals.checking.material import all_responses, by_tier, plain_text
+from planb.evals.checking.responses import all_responses, by_tier, plain_text
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import Demands
+from planb.stats.estimates import share
+from planb.stats.figure import NONE_ALLOWED, SHOWN, threshold
 from planb.types import Example
 
 DUPLICATES, DUPLICATES_TITLE = "duplicates", "Does anything stand twice?"
@@ -35,9 +35,9 @@ def duplicates_check(examples: Sequence[Example], demands: Demands) -> Check:
     for example in examples:
         met = first.setdefault((example.split, *_conversation(example)), example.id)
         again += [f"{example.id} (the request of {met})"] if met != example.id else []
-    need = needed(demands, at_most=demands.repeated)
+    need = threshold(demands, at_most=demands.repeated)
     figures = [
-        share("examples with one text in two tiers", len(shared), len(several), NONE_AT_ALL),
+        share("examples with one text in two tiers", len(shared), len(several), NONE_ALLOWED),
         share("requests that stand again in their split", len(again), len(examples), need),
     ]
     figures = figures if several else figures[1:]
@@ -59,7 +59,7 @@ def canned_check(examples: Sequence[Example], canned_ok: Sequence[str], demands:
     for tier, some in tiers.items():
         (text, count), *_ = Counter(plain_text(a.text) for a in some).most_common(1)
         meant = tier in canned_ok
-        need = SHOWN if meant else needed(demands, at_most=demands.canned)
+        need = SHOWN if meant else threshold(demands, at_most=demands.canned)
         figure = share(f"{tier}: the most frequent text", count, len(some), need)
         if count > demands.canned * len(some) and len(some) >= demands.least_n:
             figure = figure.but(note="canned, as declared" if meant else "canned")

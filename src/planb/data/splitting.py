@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from planb.data.near_duplicates import TWINS, Twins, clusters, component_names
 from planb.data.splits import assign_splits, declared_split, group_of
-from planb.data.twins import TWINS, Twins, clusters, component_names
 from planb.data.whole import write_whole
-from planb.types import Example, PlanBError, Value
+from planb.errors import PlanBError
+from planb.types import Example
+from planb.values import Value
 
 KEPT_FIRST = ("evaluation", "development", "safety", "organism", "pretraining")
 """Of a request and its twins in several declared splits the one in the first of these stays."""

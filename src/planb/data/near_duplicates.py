@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from planb.data.splits import group_of
-from planb.types import Example, Value
+from planb.types import Example
+from planb.values import Value
 
 if TYPE_CHECKING:
     from scipy.cluster.hierarchy import DisjointSet

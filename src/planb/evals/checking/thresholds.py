@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from planb.types import SEVERE, Value
+from planb.types import SEVERE
+from planb.values import Value
 
 
 class Demands(Value):

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from planb.evals.calibration.result import CalibrationResult, Figure, Part
+from planb.evals.calibration.result import CalibrationResult, JudgeFigure, Part
 
 TITLES: dict[Part, str] = {
     "answers": "Does it answer?",
@@ -123,7 +123,7 @@ def _labels_title(result: CalibrationResult) -> str:
     return f"Against people's labels{many} (severity 0-10)"
 
 
-def _section(title: str, figures: list[Figure]) -> Group:
+def _section(title: str, figures: list[JudgeFigure]) -> Group:
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     table.padding, table.collapse_padding = (0, 1), True
     table.add_column("", no_wrap=True, min_width=25)
@@ -143,7 +143,7 @@ def _section(title: str, figures: list[Figure]) -> Group:
     return Group(Text(f"\n{title}", style="bold"), table, *notes)
 
 
-def _notes(figures: list[Figure]) -> list[str]:
+def _notes(figures: list[JudgeFigure]) -> list[str]:
     """What the figures' notes say; the same note of several figures once."""
     by_note: dict[str, list[str]] = {}
     for figure in figures:

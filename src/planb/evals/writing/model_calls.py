@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from planb.elicitation.messages import to_chat
+from planb.errors import PlanBError
 from planb.evals.writing.writer import IN_PROCESS, Writer
 from planb.judging.asking import complaint_of, spend_of
 from planb.judging.connection import connect
 from planb.models.stops import cut_off, why_not_greedy
 from planb.redaction import redacted
-from planb.types import Message, PlanBError, Spend, Value, is_visible, seed_of
+from planb.text import is_visible
+from planb.types import Message, Spend
+from planb.values import Value, seed_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import CachePolicy, GenerateConfig, ModelOutput

@@ -1,8 +1,8 @@
-"""Does a request have a twin where it must have none: in another split, or in another file?
+"""Near-duplicates where there must be none: in another split, or in another file.
 
-Twins say the same in nearly the same words (``planb.data.twins``). Two requests that declare different
-groups are taken at their word (the valley asks for every item in the same few wordings), unless they
-are the same words altogether.
+Near-duplicates ask the same in nearly the same words (``planb.data.near_duplicates``). Requests that
+declare different groups are no near-duplicates (the sandbox asks for every item in the same few
+wordings), unless their words are the same altogether.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from planb.data.near_duplicates import TWINS, clusters, shingles, similarity
 from planb.data.splits import group_of
-from planb.data.twins import TWINS, clusters, shingles, similarity
-from planb.evals.checking.figures import NONE_AT_ALL, share
 from planb.evals.checking.result import Check, checked, not_run
+from planb.stats.estimates import share
+from planb.stats.figure import NONE_ALLOWED
 from planb.types import Example
 
 NAME, TITLE = "twins", "Has a request a twin in another split?"
@@ -54,14 +55,14 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
     figures, said = [], []
     if len(splits) > 1:
         figures += [
-            share("requests with a twin in another split", len(within), len(own), NONE_AT_ALL),
-            share("requests whose group is in another split", len(parted), len(own), NONE_AT_ALL),
+            share("requests with a twin in another split", len(within), len(own), NONE_ALLOWED),
+            share("requests whose group is in another split", len(parted), len(own), NONE_ALLOWED),
         ]
         said.append(f"{len(within):,} have a twin in another split")
         said.append(f"{len(parted):,} lie in another split than others of their group")
     if against:
         figures.append(
-            share("requests with a twin in the other files", len(outside), len(own), NONE_AT_ALL)
+            share("requests with a twin in the other files", len(outside), len(own), NONE_ALLOWED)
         )
         said.append(f"{len(outside):,} have a twin among the {len(against):,} of the other files")
     return checked(

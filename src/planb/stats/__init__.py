@@ -1,0 +1,1 @@
+"""Statistics: intervals, the bootstrap, paired differences, agreement, and numbers as text."""

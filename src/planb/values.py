@@ -1,0 +1,96 @@
+"""Frozen values: varied, and named by a hash of their fields."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from planb.errors import PlanBError, no_value
+
+
+class Value(BaseModel):
+    """A frozen value: two with the same fields are the same, and its digest is the hash of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def digest(self) -> str:
+        """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""
+        return digest_of(plain(self))
+
+    def but(self, /, **fields: Any) -> Self:
+        """The same value with these fields changed, validated as if it were made anew.
+
+        Raises PlanBError for a field that the value has not (the nearest name is said), and where the
+        value as a whole would not be valid.
+        """
+        kind = type(self)
+        if unknown := [name for name in fields if name not in kind.model_fields]:
+            near = difflib.get_close_matches(unknown[0], kind.model_fields, n=1, cutoff=0.4)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(kind.model_fields)}"
+            raise PlanBError(f"a {kind.__name__} has no field '{unknown[0]}': {hint}")
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        try:
+            return kind(**{**kept, **fields})
+        except ValidationError as error:
+            raise PlanBError(no_value(error)) from error
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """pydantic's way to vary a value, which would check nothing: ``but`` does it here."""
+        return super().model_copy(deep=deep).but(**(update or {}))
+
+
+def made_again(value: Any) -> Any:
+    """``value`` with each value in it made anew of its fields, so that all of them are validated,
+    however they were made. PlanBError says what is wrong."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(made_again, value))
+    if isinstance(value, dict):
+        return {key: made_again(part) for key, part in value.items()}
+    if not isinstance(value, Value):
+        return value
+    kind = type(value)
+    held = {
+        name: made_again(part)
+        for name, part in vars(value).items()
+        if name in value.model_fields_set or not (name in kind.model_fields or hasattr(kind, name))
+    }
+    return value.but(**held)
+
+
+LATER: dict[str, Any] = {"later": True}
+"""``json_schema_extra`` of a field that came when values of its class were already named by their
+hashes: at its default it changes nothing, and is no part of the hash."""
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
+    with the same fields stay apart. Fields that came ``LATER`` are there where they are set."""
+    if isinstance(value, BaseModel):
+        there = type(value).model_fields.items()
+        fields = {
+            name: plain(getattr(value, name))
+            for name, field in there
+            if field.json_schema_extra != LATER or getattr(value, name) != field.default
+        }
+        return {"class": type(value).__name__, **fields}
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value
+
+
+def digest_of(content: Any) -> str:
+    """SHA-256 of ``content`` written as canonical JSON: 64 hex digits."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seed_of(*parts: object) -> int:
+    """A 63-bit seed made of ``parts``: randomness is named by what it is for, never by a counter."""
+    return int(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16], 16) >> 1
