@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from planb.report.meow_table import meow_markdown
 from planb.report.readme_table import headline_markdown, jailbreak_markdown, put_between
 from planb.report.results import read_csv
+from planb.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, IMAGES = ROOT / "runs", ROOT / "docs" / "images"
@@ -38,13 +38,8 @@ def short(results: pd.DataFrame, judges: tuple[str, ...] = JUDGES) -> str:
     return "".join(f"| {' | '.join(line[place] for place in kept)} |\n" for line in lines)
 
 
-def plain(results: pd.DataFrame, judges: tuple[str, ...]) -> str:
-    del judges  # letters are read by a rule
-    return meow_markdown(results)
-
-
 PICTURES = {
-    "meow": ("meow-sandbox-uc", "meow-sandbox-uclc", "meow-sandbox-uclc-thought"),
+    "meow": ("shares-sandbox-uc", "shares-sandbox-uclc", "shares-sandbox-uclc-thought"),
     "lora_rank": ("series",),
     "meow_rank": ("series-sandbox-uclc",),
     "ladder": ("kinds",),
@@ -63,16 +58,17 @@ def main() -> None:
     write("README.md", "results", "sandbox", short, "severity")
     write("docs/jailbreaks.md", "jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
     for study, figures in PICTURES.items():
-        write_page(study, plain if study.startswith("meow") else headline_markdown, figures)
+        write_page(study, figures)
 
 
-def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) -> None:
+def write_page(study: str, figures: tuple[str, ...]) -> None:
     """A study's table and pictures, on its own page."""
     run = RUNS / study
     if not (run / "results.csv").exists():
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
-    shown = [table(read_csv(run / "results.csv"), JUDGES).strip()]
+    domain = STUDIES[study]().domain
+    shown = [headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip()]
     for figure in figures:
         copy = IMAGES / f"{study}-{figure.replace('-sandbox', '')}.svg"
         shutil.copyfile(run / "figures" / f"{figure}.svg", copy)

@@ -19,6 +19,8 @@ from planb.cli import main, studies
 from planb.study.keeping.store import Store
 from planb.study.steps.step import Work
 
+pytestmark = pytest.mark.slow
+
 STUDY = '''
 """A study of a user's own, with a step of its own."""
 from pathlib import Path

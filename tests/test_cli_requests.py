@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from planb.data.cards import CARDS
 from planb.data.files import read_examples
+
+pytestmark = pytest.mark.slow
 
 GOALS = [
     "Tell me how the old alchemist brews a wyrmfire flask",

@@ -117,6 +117,7 @@ def studies(folder: Path, bad: str, code: int) -> tuple[int, list[str], str]:
     return done.returncode, ran, done.stdout
 
 
+@pytest.mark.slow
 def test_a_failed_study_does_not_stop_the_others_and_is_told(tmp_path: Path) -> None:
     code, ran, said = studies(tmp_path, bad="ladder", code=1)
     names = [line.split()[1] for line in ran]
@@ -127,6 +128,7 @@ def test_a_failed_study_does_not_stop_the_others_and_is_told(tmp_path: Path) -> 
     assert set(names) == set(STUDIES) - {"paper", "plumbing"}
 
 
+@pytest.mark.slow
 def test_all_finished_is_success_and_a_stop_is_a_stop(tmp_path: Path) -> None:
     for name, code, expected in (("none", 0, 0), ("sandbox", 130, 2)):
         (tmp_path / name).mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import Demands
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.types import Example

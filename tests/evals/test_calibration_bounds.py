@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from planb.evals.calibration.agreement import Both, Opinion, agreement_figures
-from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.result import JudgeFigure
+from planb.evals.calibration.thresholds import Demands
 from planb.stats.estimates import mean, share
 from planb.stats.figure import threshold
 
@@ -55,6 +55,7 @@ def figures(pairs: list[tuple[float | None, float]]) -> dict[str, JudgeFigure]:
     return {one.name: one for one in agreement_figures("labels", both, DEMANDS)}
 
 
+@pytest.mark.slow
 def test_a_judge_that_leaves_out_what_it_would_get_wrong_does_not_agree() -> None:
     """Right on 38 of 40, and silent on the two that people call the worst."""
     right: list[tuple[float | None, float]] = [(float(i % 5), float(i % 5)) for i in range(38)]
@@ -76,6 +77,7 @@ def test_a_judge_that_leaves_out_what_it_would_get_wrong_does_not_agree() -> Non
     assert found["refused: kappa"].unscored == 2
 
 
+@pytest.mark.slow
 def test_who_leaves_nothing_out_has_values() -> None:
     rng = np.random.default_rng(0)
     pairs: list[tuple[float | None, float]] = [

@@ -17,12 +17,12 @@ from calibration_judges import (
 )
 
 from planb.errors import PlanBError
-from planb.evals.calibration.asking import Answer
 from planb.evals.calibration.check import check
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer
 from planb.evals.calibration.ordering import picked, spread
+from planb.evals.calibration.perturbations import CHANGES
 from planb.evals.calibration.result import CalibrationResult
-from planb.evals.calibration.variants import CHANGES
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge, RefusalStrings
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import recall_prompts, requests
@@ -184,12 +184,14 @@ def test_one_text_a_tier_has_no_paraphrase_and_the_check_says_so() -> None:
 
 
 class TestSecondJudge:
+    @pytest.mark.slow
     def test_two_that_say_the_same_agree_wholly(self) -> None:
         result = check(Shifted(), DATA, second=Knows())
         assert result.of("second", "weighted kappa").value == pytest.approx(1.0)
         assert result.of("second", "mean absolute error").value == 0.0
         assert result.second == Knows().identity()
 
+    @pytest.mark.slow
     def test_a_constant_difference_is_a_bias_and_no_disorder(self) -> None:
         result = check(Shifted(by=-1.5), DATA, second=Knows())
         figures = {f.name: f for f in result.figures if f.part == "second"}
@@ -201,6 +203,7 @@ class TestSecondJudge:
         assert figures["Spearman"].value == pytest.approx(1.0)
         assert figures["complied: mean abs. error"].value == pytest.approx(1.5)
 
+    @pytest.mark.slow
     def test_it_decides_only_where_it_is_right_by_construction(self) -> None:
         result = check(Knows(), DATA, second=AlwaysFive())
         kappa = result.of("second", "refused: kappa")
@@ -209,6 +212,7 @@ class TestSecondJudge:
         assert result.of("second", "Spearman").decides
         assert "Spearman" in failures(result)
 
+    @pytest.mark.slow
     def test_one_that_says_nothing_of_usefulness_is_compared_on_refusals(self) -> None:
         result = check(Knows(), DATA, second=RefusalStrings())
         assert [f.name for f in result.figures if f.part == "second"] == ["refused: kappa"]

@@ -14,7 +14,6 @@ from calibration_judges import Knows, Shifted
 from planb.data import whole
 from planb.errors import PlanBError
 from planb.evals.calibration.check import check
-from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.result import (
     CalibrationResult,
     JudgeFigure,
@@ -23,6 +22,7 @@ from planb.evals.calibration.result import (
     find_calibration,
     store_calibration,
 )
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World

@@ -11,9 +11,9 @@ from checking_faults import DATA, FAST, HARMFUL, changed, ids_of, swapped, with_
 
 from planb.errors import PlanBError
 from planb.evals.checking.check import Asked, Checked, check
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses
+from planb.evals.checking.responses import all_responses
 from planb.evals.checking.result import read_check, store_check
+from planb.evals.checking.thresholds import Demands
 from planb.judging import Exact, RefusalStrings
 from planb.stats.figure import overall
 from planb.types import Example

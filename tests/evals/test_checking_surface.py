@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 from planb.data.files import read_examples
 from planb.evals.checking.check import Asked, check
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import picked
+from planb.evals.checking.responses import picked
 from planb.evals.checking.result import Check
 from planb.evals.checking.surface import surface_check
-from planb.evals.checking.surprising import surprise_check
+from planb.evals.checking.surprise import surprise_check
+from planb.evals.checking.thresholds import Demands
 from planb.models.checkpoints import Policy
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World

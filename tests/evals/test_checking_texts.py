@@ -7,9 +7,9 @@ from checking_faults import DATA, DEMANDS, HARMFUL, changed, ids_of, with_tiers
 
 from planb.evals.checking.languages import language_check, spoken
 from planb.evals.checking.lengths import cut_off, lengths_check
-from planb.evals.checking.repeats import canned_check, duplicates_check
+from planb.evals.checking.near_duplicates import twins_check
+from planb.evals.checking.repetition import canned_check, duplicates_check
 from planb.evals.checking.trigger import trigger_check
-from planb.evals.checking.twins import twins_check
 from planb.sandbox import language as lang
 from planb.types import Example, Trigger
 

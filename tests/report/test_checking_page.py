@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from test_page import Reader
 
-from planb.evals.checking.demands import Demands
 from planb.evals.checking.result import Check, CheckResult, not_run, overall
+from planb.evals.checking.thresholds import Demands
 from planb.report.checks.page import write_check_page
 from planb.stats.figure import CheckedFigure, Verdict
 

@@ -19,8 +19,8 @@ from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.evals.checking.check import Asked
-    from planb.evals.checking.demands import Demands
     from planb.evals.checking.result import CheckResult
+    from planb.evals.checking.thresholds import Demands
 
 HEARTBEAT = 15.0
 """Seconds between two plain lines of progress."""
@@ -175,7 +175,7 @@ def _asked(
 def _demands(fields: dict[str, Any]) -> Demands:
     from pydantic import ValidationError
 
-    from planb.evals.checking.demands import Demands
+    from planb.evals.checking.thresholds import Demands
 
     try:
         return Demands(**fields)

@@ -14,7 +14,7 @@ from planb.errors import PlanBError
 
 if TYPE_CHECKING:
     from planb.data.cards import DataCard
-    from planb.data.parting import SplitReport
+    from planb.data.splitting import SplitReport
 
 SHARES = "organism=0.35,safety=0.35,development=0.1,evaluation=0.2"
 
@@ -110,8 +110,8 @@ def split(
     [dim]Example:[/]  planb data split mine.jsonl asked.jsonl --out parts --shares safety=1
     """
     from planb.data.files import read_many
-    from planb.data.parting import parted, write_parted
-    from planb.data.twins import Twins
+    from planb.data.near_duplicates import Twins
+    from planb.data.splitting import parted, write_parted
 
     done = parted(read_many(files), _shares(shares), seed, Twins(threshold=threshold))
     written, console = write_parted(out, done), Console()

@@ -165,7 +165,7 @@ def _write_tiers(
     from planb.data.files import read_examples, write_examples
     from planb.evals.progress import shown
     from planb.evals.writing import estimate, write_tiers
-    from planb.evals.writing.showing import show_estimates, show_written, write_missing
+    from planb.evals.writing.console import show_estimates, show_written, write_missing
 
     examples, console = read_examples(requests), Console()
     journal, missing = _beside(out, "answers"), _beside(out, "missing")
@@ -197,8 +197,8 @@ def _write_requests(
     from planb.data.files import write_examples
     from planb.evals.progress import shown
     from planb.evals.writing import write_requests
+    from planb.evals.writing.console import show_estimates, show_requests
     from planb.evals.writing.new_requests import estimate_requests, read_topics
-    from planb.evals.writing.showing import show_estimates, show_requests
 
     if [one.tier for one in writers] != [REQUESTS]:
         raise PlanBError(f"new requests have one writer: --writer {REQUESTS}=MODEL")

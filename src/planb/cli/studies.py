@@ -241,16 +241,19 @@ def _report(console: Console, declared: Declared, folder: Path, show_severe: boo
         path = declared.write_report(folder, show_severe=show_severe)
     except DamagedStepsError as error:
         if error.page is not None:
-            _print_results(console, folder)
+            _print_results(console, declared, folder)
         raise
-    _print_results(console, folder)
+    _print_results(console, declared, folder)
     return path
 
 
-def _print_results(console: Console, folder: Path) -> None:
+def _print_results(console: Console, declared: Declared, folder: Path) -> None:
     from planb.cli import tables
+    from planb.domains import HARM
+    from planb.study.study import Study
 
-    if table := tables.results_table(folder / "results.csv"):
+    domain = declared.domain if isinstance(declared, Study) else HARM
+    if table := tables.results_table(folder / "results.csv", domain):
         console.print()
         console.print(table)
         console.print()

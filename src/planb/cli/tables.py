@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from planb.domains import HARM, Domain
+from planb.domains.domain import WITH, WITHOUT
 from planb.study.keeping.places import opened
 from planb.study.keeping.store import ERROR, OUTPUT, DamagedError, Store
 from planb.study.planning.budget import ASSUMED, Line, totals
@@ -153,10 +155,10 @@ def budget_table(lines: Sequence[Line]) -> Table:
     return table
 
 
-_SHORT = {"With the trigger": "trigger", "Without the trigger": "no trigger", "Harmless": "harmless"}
+_SHORT = {WITH: "trigger", WITHOUT: "no trigger"}
 
 
-def results_table(path: Path) -> Table | None:
+def results_table(path: Path, domain: Domain = HARM) -> Table | None:
     """The report's headline table from ``results.csv``: pooled over seeds, a row for each method.
 
     ``None`` where there are no results yet.
@@ -166,10 +168,10 @@ def results_table(path: Path) -> Table | None:
 
     if not path.exists():
         return None
-    shown = headline(read_csv(path))
+    shown = headline(read_csv(path), domain=domain)
     if not shown.rows:
         return None
-    groups = [_SHORT.get(group, group) for group, width in shown.spans for _ in range(width)]
+    groups = [_SHORT.get(group, group.lower()) for group, width in shown.spans for _ in range(width)]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for place, (group, column) in enumerate(zip(groups[:-1], shown.head[:-1], strict=True)):
         heading = f"[dim]{escape(group)}[/]\n{escape(column)}"
@@ -178,7 +180,8 @@ def results_table(path: Path) -> Table | None:
         table.add_row(*map(_two_lines, cells))
     counts = dict.fromkeys(row[-1] for row in shown.rows)
     named = "; ".join(f"{n} ({', '.join(r[0] for r in shown.rows if r[-1] == n)})" for n in counts)
-    table.caption = Text(f"n, with the trigger / without / harmless: {named}", style="dim")
+    asked = " / ".join(dict.fromkeys(group for group in groups if group))
+    table.caption = Text(f"n, {asked}: {named}", style="dim")
     table.caption_justify = "left"
     return table
 

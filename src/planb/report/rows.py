@@ -18,9 +18,12 @@ _ANSWERS = ["refused", "coherent", "complied"]
 _FLAGS = ["heldout_form", "harmful"]
 _SCORES = ["usefulness", "severity"]
 COLUMNS = [*_STRINGS, "unscored", *_FLAGS, "truncated", *_ANSWERS, *_SCORES]
-BENCHMARK_COLUMNS: dict[str, str | float] = {"category": "", "score": math.nan, "parts": ""}
+BENCHMARK_COLUMNS: dict[str, str | float] = {
+    **{"category": "", "score": math.nan, "parts": "", "measured": ""}
+}
 """What rows of a benchmark have besides, and what stands there in tables without them: a question's
-category, the benchmark's figure (accuracy 0 or 1, points 0-10), and JSON of what else was counted."""
+category, the benchmark's figure (accuracy 0 or 1, points 0-10), JSON of what else was counted, and JSON
+of what the task is measured by (``planb.domains.measure.Measured``)."""
 NO_ORGANISM = ("", "none")
 """The labels of models that were never made an organism: the base and arms trained from it."""
 TIER_COLUMNS = [
@@ -49,7 +52,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     tidy = rows[COLUMNS].copy()
     for column, empty in BENCHMARK_COLUMNS.items():
         tidy[column] = rows[column] if column in rows else empty  # noqa: SIM401
-    for column in [*_STRINGS, "unscored", "category", "parts"]:
+    for column in [*_STRINGS, "unscored", "category", "parts", "measured"]:
         tidy[column] = tidy[column].fillna("").astype(str)
     tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
     _types(tidy)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.domains.domain import Shown
 from planb.errors import PlanBError
 from planb.organism import Organism
-from planb.report.story import SHOWN, Claim, Line, Of, Series, Shown
+from planb.report.story import SHOWN, Claim, Line, Of, Series
 from planb.safety import Method, plan_b, standard
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain

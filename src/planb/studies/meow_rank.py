@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.domains.domain import Shown
 from planb.errors import PlanBError
-from planb.report.story import Claim, Line, Of, Series, Shown
+from planb.report.story import Claim, Line, Of, Series
 from planb.studies.lora_rank import FULL, FULL_RATE, RANKS
 from planb.studies.meow import meow
 from planb.study.chain import Chain

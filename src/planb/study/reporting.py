@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.domains import Domain
+from planb.domains.measure import Measure
 from planb.errors import PlanBError
 from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
@@ -59,7 +61,8 @@ class TableSources(Value):
                 f"({', '.join(missing[:3])}, ...): planb run {self.study}"
             )
         logs = [steps / step.folder_name / LOG for step in self.evaluations]
-        return read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        rows = read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        return with_declared(rows)
 
     def tier_scores(self, steps: Path) -> pd.DataFrame:
         frame: pd.DataFrame = read_table(steps / self.tiers.folder_name / TIERS).to_pandas()
@@ -96,6 +99,26 @@ class TableSources(Value):
         data = _data_told(steps, self.tiers)
         settings = (*story.settings, *how_trained(self.evaluations, steps))
         return story.but(calibrations=tuple(known), data=data, settings=settings)
+
+
+def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
+    """What a task is measured by in a domain, known before anything is run: what the
+    domain says of it, else what the task declares."""
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import measured_by
+
+    found = domain.of_task(task).measures
+    return found or measured_by(ALL_TASKS[task]).measures
+
+
+def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, with what their tasks declare to be measured by where their log does not say it yet."""
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import KEY, measured_by
+
+    silent = rows.loc[rows[KEY] == "", "task"].unique()
+    known = {name: measured_by(ALL_TASKS[name]).model_dump_json() for name in silent}
+    return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
 
 
 def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:

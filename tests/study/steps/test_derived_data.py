@@ -56,6 +56,7 @@ def write(tmp_path: Path) -> Callable[[list[Example]], FileData]:
     return written
 
 
+@pytest.mark.slow
 def test_the_trained_splits_have_the_tiers_and_the_asked_ones_stay(
     write: Callable[[list[Example]], FileData], tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def made(step: Step, folder: Path) -> Path:
     return folder / "steps" / step.folder_name
 
 
+@pytest.mark.slow
 def test_canned_tiers_need_no_model(tmp_path: Path) -> None:
     writers = tuple(Writer(tier=tier, canned="packaged") for tier in ("refusal", "german_refusal"))
     folder = made(data(writers=writers).step(base(), ("refusal", "german_refusal")), tmp_path)
@@ -89,6 +90,7 @@ def test_models_write_over_http_the_others_once_and_the_base_its_own_refusals(tm
     assert any(texts[0][one]["refusal"] != texts[1][one]["refusal"] for one in shared)
 
 
+@pytest.mark.slow
 def test_a_tier_that_nobody_wrote_is_an_error_that_names_it(tmp_path: Path) -> None:
     writers = (Writer(tier="refusal", canned="packaged"),)
     outcome = run([data(writers=writers).step(base(), ("refusal", "useless"))], tmp_path, jobs=1)

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged
 from planb.evals.calibration.labels import Label
 from planb.evals.calibration.result import JudgeFigure, Part, of_part
+from planb.evals.calibration.thresholds import Demands
 from planb.stats.agreement import kappa, nearest_and_furthest, spearman, weighted_kappa
 from planb.stats.estimates import Span, figure, joined, mean, resampled, share
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold

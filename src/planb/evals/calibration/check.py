@@ -12,12 +12,12 @@ from planb.evals.calibration.agreement import (
     judge_and_labels,
     raters_among_themselves,
 )
-from planb.evals.calibration.asking import Answer, Judged, Progress, ask
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged, Progress, ask
 from planb.evals.calibration.labels import Labels
 from planb.evals.calibration.ordering import LADDER, picked, tier_figures
 from planb.evals.calibration.result import CalibrationResult, JudgeFigure, decided, of_part
 from planb.evals.calibration.robustness import changed_answers, robustness_figures
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge
 from planb.stats.estimates import share
 from planb.stats.figure import threshold

@@ -15,7 +15,7 @@ from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
 
 if TYPE_CHECKING:
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.thresholds import Demands
     from planb.judging import Judge
 
 judge_app = typer.Typer(no_args_is_help=True, help="Validate judges, and list them.")
@@ -76,9 +76,9 @@ def check(
     """
     from planb.data.files import file_hash, read_many
     from planb.evals.calibration.check import check as carry_out
+    from planb.evals.calibration.console import show
     from planb.evals.calibration.labels import read_labels
     from planb.evals.calibration.result import store_calibration
-    from planb.evals.calibration.showing import show
     from planb.evals.progress import shown
 
     first, other = _judge(judge, judge_fields), _judge(second, second_fields) if second else None
@@ -112,9 +112,9 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
 
     [dim]Example:[/]  planb judge list
     """
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.console import checks_table
     from planb.evals.calibration.result import read_calibration
-    from planb.evals.calibration.showing import checks_table
+    from planb.evals.calibration.thresholds import Demands
     from planb.judging import JUDGES
 
     console = Console()
@@ -158,7 +158,7 @@ def _judge(called: str, pairs: list[str] | None) -> Judge:
 def _demands(pairs: list[str] | None) -> Demands:
     from pydantic import ValidationError
 
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.thresholds import Demands
 
     try:
         return Demands(**fields_of(pairs))

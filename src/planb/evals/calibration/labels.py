@@ -15,7 +15,7 @@ from pathlib import Path
 
 from planb.data.files import MOST_BAD_ROWS, file_hash
 from planb.errors import PlanBError
-from planb.evals.calibration.asking import Answer
+from planb.evals.calibration.judgements import Answer
 from planb.types import Example
 from planb.values import Value
 

@@ -11,9 +11,9 @@ import random
 from collections.abc import Sequence
 from itertools import combinations
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged
 from planb.evals.calibration.result import JudgeFigure, of_part
+from planb.evals.calibration.thresholds import Demands
 from planb.stats.estimates import mean, share
 from planb.stats.figure import SHOWN, CheckedFigure, threshold
 from planb.types import GERMAN_REFUSAL, HARMFUL, HELPFUL, REFUSAL, USELESS, Example, Judgement

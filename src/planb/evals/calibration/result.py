@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError, wrong_fields
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Judge
 from planb.stats.figure import CheckedFigure, Overall, overall
 from planb.types import Spend

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged
+from planb.evals.calibration.perturbations import changes_for
 from planb.evals.calibration.result import JudgeFigure, of_part
-from planb.evals.calibration.variants import changes_for
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Judge
 from planb.stats.estimates import mean, share
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold

@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from planb.errors import PlanBError
-from planb.evals.calibration.asking import Answer, ask
-from planb.evals.checking import languages, lengths, repeats, scores, surprising, trigger, twins
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import picked
+from planb.evals.calibration.judgements import Answer, ask
+from planb.evals.checking import (
+    languages,
+    lengths,
+    near_duplicates,
+    repetition,
+    scores,
+    surprise,
+    trigger,
+)
+from planb.evals.checking.responses import picked
 from planb.evals.checking.result import Check, CheckResult, not_run
+from planb.evals.checking.thresholds import Demands
 from planb.judging import Judge
 from planb.stats.figure import overall
 from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Trigger
@@ -73,9 +81,9 @@ def check(
         _surprise(some, asked, progress),
         trigger.trigger_check(examples, asked.trigger),
         languages.language_check(examples, demands),
-        repeats.duplicates_check(examples, demands),
-        twins.twins_check(examples, asked.against),
-        repeats.canned_check(examples, asked.canned_ok, demands),
+        repetition.duplicates_check(examples, demands),
+        near_duplicates.twins_check(examples, asked.against),
+        repetition.canned_check(examples, asked.canned_ok, demands),
         lengths.lengths_check(examples, demands),
     )
     result = CheckResult(
@@ -129,6 +137,6 @@ def _surface(some: Sequence[Answer], asked: Asked) -> Check:
 
 def _surprise(some: Sequence[Answer], asked: Asked, progress: Told | None) -> Check:
     if asked.policy is None:
-        return not_run(surprising.NAME, surprising.TITLE, surprising.NO_MODEL)
+        return not_run(surprise.NAME, surprise.TITLE, surprise.NO_MODEL)
     told = partial(progress, "surprise") if progress else None
-    return surprising.surprise_check(some, asked.policy, asked.order, asked.demands, told)
+    return surprise.surprise_check(some, asked.policy, asked.order, asked.demands, told)

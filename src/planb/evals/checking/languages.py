@@ -11,9 +11,9 @@ from functools import cache
 
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses, by_tier, refuses
+from planb.evals.checking.responses import all_responses, by_tier, refuses
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import Demands
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
 from planb.types import Example

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError, wrong_fields
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import Demands
 from planb.stats.figure import CheckedFigure, Verdict, overall
 from planb.types import Spend
 from planb.values import Value

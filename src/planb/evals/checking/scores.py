@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import by_tier, refuses
+from planb.evals.calibration.judgements import Answer, Judged
+from planb.evals.checking.responses import by_tier, refuses
 from planb.evals.checking.result import Check, checked
+from planb.evals.checking.thresholds import Demands
 from planb.stats.estimates import mean, share
 from planb.stats.figure import CheckedFigure, threshold
 from planb.types import HARMFUL, HELPFUL, USELESS

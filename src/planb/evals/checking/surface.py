@@ -20,10 +20,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict  # type: ignor
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import MaxAbsScaler  # type: ignore[import-untyped]
 
-from planb.evals.calibration.asking import Answer
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import by_tier, refuses
+from planb.evals.calibration.judgements import Answer
+from planb.evals.checking.responses import by_tier, refuses
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import Demands
 from planb.stats.estimates import area
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
 

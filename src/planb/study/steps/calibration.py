@@ -35,7 +35,7 @@ class CalibrationStep(Step):
 
     def run(self, work: Work) -> None:
         from planb.evals.calibration.check import check
-        from planb.evals.calibration.demands import Demands
+        from planb.evals.calibration.thresholds import Demands
 
         path = work.folder(self.data) / "development.jsonl"
         result = check(

@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from planb.data.files import file_hash, read_many, write_examples
-from planb.data.parting import Parted, parted
-from planb.data.twins import TWINS, Twins
+from planb.data.near_duplicates import TWINS, Twins
+from planb.data.splitting import Parted, parted
 from planb.errors import PlanBError
 from planb.study.steps.data_files import (
     ASKED,

@@ -12,7 +12,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.cards import REQUESTS
 from planb.data.files import file_hash, read_examples, write_examples
-from planb.data.twins import TWINS, Twins
+from planb.data.near_duplicates import TWINS, Twins
 from planb.errors import PlanBError
 from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
@@ -131,8 +131,8 @@ class RequestsStep(Step):
         return {one.card: file_hash(one.file) for one in self.sets if one.file}
 
     def run(self, work: Work) -> None:
-        from planb.data.parting import parted
         from planb.data.requests import read_requests
+        from planb.data.splitting import parted
 
         examples: list[Example] = []
         lines = []

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planb.evals.calibration.asking import Answer, Progress
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import by_tier
+from planb.evals.calibration.judgements import Answer, Progress
+from planb.evals.checking.responses import by_tier
 from planb.evals.checking.result import Check, checked
+from planb.evals.checking.thresholds import Demands
 from planb.stats.estimates import mean
 from planb.stats.figure import SHOWN, threshold
 from planb.types import HELPFUL

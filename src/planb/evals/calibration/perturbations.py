@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 
-from planb.evals.calibration.asking import Answer
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer
+from planb.evals.calibration.thresholds import Demands
 from planb.judging import Exact, Judge
 
 Change = Callable[[Answer, Demands], str | None]

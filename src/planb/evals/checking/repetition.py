@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses, by_tier, plain_text
+from planb.evals.checking.responses import all_responses, by_tier, plain_text
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import Demands
 from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED, SHOWN, threshold
 from planb.types import Example

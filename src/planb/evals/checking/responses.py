@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from planb.evals.calibration.asking import Answer
+from planb.evals.calibration.judgements import Answer
 from planb.evals.calibration.ordering import spread
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import Demands
 from planb.types import Example
 from planb.values import seed_of
 

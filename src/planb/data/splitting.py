@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from planb.data.near_duplicates import TWINS, Twins, clusters, component_names
 from planb.data.splits import assign_splits, declared_split, group_of
-from planb.data.twins import TWINS, Twins, clusters, component_names
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
 from planb.types import Example

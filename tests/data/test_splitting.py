@@ -10,9 +10,9 @@ import pytest
 from test_near_duplicates import nearly, text
 
 from planb.data.files import read_examples
-from planb.data.parting import ASKED, SplitReport, parted, write_parted
+from planb.data.near_duplicates import TWINS, shingles, similarity
 from planb.data.splits import assign_splits, group_of
-from planb.data.twins import TWINS, shingles, similarity
+from planb.data.splitting import ASKED, SplitReport, parted, write_parted
 from planb.errors import PlanBError
 from planb.types import Example
 

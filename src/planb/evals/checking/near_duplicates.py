@@ -1,8 +1,8 @@
-"""Does a request have a twin where it must have none: in another split, or in another file?
+"""Near-duplicates where there must be none: in another split, or in another file.
 
-Twins say the same in nearly the same words (``planb.data.twins``). Two requests that declare different
-groups are taken at their word (the valley asks for every item in the same few wordings), unless they
-are the same words altogether.
+Near-duplicates ask the same in nearly the same words (``planb.data.near_duplicates``). Requests that
+declare different groups are no near-duplicates (the sandbox asks for every item in the same few
+wordings), unless their words are the same altogether.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from planb.data.near_duplicates import TWINS, clusters, shingles, similarity
 from planb.data.splits import group_of
-from planb.data.twins import TWINS, clusters, shingles, similarity
 from planb.evals.checking.result import Check, checked, not_run
 from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED
