@@ -20,7 +20,7 @@ from planb.values import digest_of
 if TYPE_CHECKING:
     from planb.evals.checking.check import Asked
     from planb.evals.checking.result import CheckResult
-    from planb.evals.checking.thresholds import Demands
+    from planb.evals.checking.thresholds import DataThresholds
 
 HEARTBEAT = 15.0
 """Seconds between two plain lines of progress."""
@@ -57,7 +57,7 @@ def check(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Default: runs/checks/<name of the file>.")
     ] = None,
-    demanded: Annotated[
+    changed: Annotated[
         list[str] | None, typer.Option("-f", metavar="KEY=VALUE", help="A threshold, e.g. auc=0.8.")
     ] = None,
     show_severe: Annotated[
@@ -85,7 +85,7 @@ def check(
     from planb.report.checks.page import write_check_page
 
     examples = read_many(files)
-    asked = _asked(judge, judge_fields, model, trigger, order, against, canned_ok, demanded)
+    asked = _asked(judge, judge_fields, model, trigger, order, against, canned_ok, changed)
     hashes = [file_hash(path) for path in files]
     with _progress(Console(stderr=True)) as progress:
         found = carry_out(
@@ -142,7 +142,7 @@ def _asked(
     order: str,
     against: list[Path] | None,
     canned_ok: list[str] | None,
-    demanded: list[str] | None,
+    changed: list[str] | None,
 ) -> Asked:
     from planb.data.files import read_many
     from planb.evals.calibration.commands import fields_of
@@ -168,20 +168,20 @@ def _asked(
         against=read_many(against) if against else (),
         other=tuple(map(str, against or ())),
         canned_ok=tuple(canned_ok or ()),
-        demands=_demands(fields_of(demanded)),
+        thresholds=_thresholds(fields_of(changed)),
     )
 
 
-def _demands(fields: dict[str, Any]) -> Demands:
+def _thresholds(fields: dict[str, Any]) -> DataThresholds:
     from pydantic import ValidationError
 
-    from planb.evals.checking.thresholds import Demands
+    from planb.evals.checking.thresholds import DataThresholds
 
     try:
-        return Demands(**fields)
+        return DataThresholds(**fields)
     except ValidationError as error:
-        wrong = wrong_fields(error, "demands")
-        raise PlanBError(f"-f: {wrong}. There are: {', '.join(Demands.model_fields)}") from error
+        wrong = wrong_fields(error, "thresholds")
+        raise PlanBError(f"-f: {wrong}. There are: {', '.join(DataThresholds.model_fields)}") from error
 
 
 def _show(console: Console, result: CheckResult) -> None:

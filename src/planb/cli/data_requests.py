@@ -111,10 +111,10 @@ def split(
     """
     from planb.data.files import read_many
     from planb.data.near_duplicates import Twins
-    from planb.data.splitting import parted, write_parted
+    from planb.data.splitting import split_requests, write_splits
 
-    done = parted(read_many(files), _shares(shares), seed, Twins(threshold=threshold))
-    written, console = write_parted(out, done), Console()
+    done = split_requests(read_many(files), _shares(shares), seed, Twins(threshold=threshold))
+    written, console = write_splits(out, done), Console()
     console.print(_kept(done.report))
     console.print(
         f"{done.report.given} requests; {done.report.twin_groups} groups of near-duplicates; the "
