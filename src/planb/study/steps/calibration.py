@@ -36,14 +36,14 @@ class CalibrationStep(Step):
 
     def run(self, work: Work) -> None:
         from planb.evals.calibration.check import check
-        from planb.evals.calibration.thresholds import Demands
+        from planb.evals.calibration.thresholds import JudgeThresholds
 
         path = work.folder(self.data) / "development.jsonl"
         result = check(
             served(self.judge, self.model, work),
             [example for example in read_examples(path) if example.responses],
             second=self.exact,
-            demands=Demands(padding=PADDING, addresses=ADDRESSES),
+            thresholds=JudgeThresholds(padding=PADDING, addresses=ADDRESSES),
             data_hash=file_hash(path),
         )
         (work.out / CALIBRATION).write_text(result.model_dump_json(indent=1), encoding="utf-8")

@@ -132,7 +132,7 @@ class RequestsStep(Step):
 
     def run(self, work: Work) -> None:
         from planb.data.requests import read_requests
-        from planb.data.splitting import parted
+        from planb.data.splitting import split_requests
 
         examples: list[Example] = []
         lines = []
@@ -142,7 +142,7 @@ class RequestsStep(Step):
             found = read_requests(one.card, file, one.limit, self.seed)
             examples += [one.of(example) for example in found.examples]
             lines.append(_source(one.card, len(found.examples), found.terms, found.left_out))
-        split = parted(examples, self.shares, self.seed, self.twins)
+        split = split_requests(examples, self.shares, self.seed, self.twins)
         for name in (*TRAINED, *ASKED):
             write_examples(work.out / f"{name}.jsonl", [e for e in split.examples if e.split == name])
         (work.out / "split.json").write_text(split.report.model_dump_json(indent=1), encoding="utf-8")
