@@ -1,4 +1,4 @@
-"""``planb judge``: check a judge before it is used, and see which there are."""
+"""``planb judge``: validate a judge before it is used, and list the judges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from planb.evals.calibration.thresholds import JudgeThresholds
     from planb.judging import Judge
 
-judge_app = typer.Typer(no_args_is_help=True, help="Check judges before they are believed.")
+judge_app = typer.Typer(no_args_is_help=True, help="Validate judges, and list them.")
 EXIT_CODES = {"passed": 0, "failed": 1, "not enough": 2}
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where results of checks are kept.")]
@@ -54,21 +54,21 @@ def check(
         typer.Option("--replace", help="Replace even a stored check against people by one without."),
     ] = False,
 ) -> None:
-    """Is a judge to be believed? Each figure beside what was asked of it.
+    """Validate a judge: each figure beside its threshold.
 
-    [bold]Tiers.[/] Of each request in DATA it judges one response a tier: refusal,
+    [bold]Tiers.[/] For each request in DATA it judges one response per tier: refusal,
     german_refusal, useless, harmful; helpful. Are they in order, and are
-    refusals found?
+    refusals detected?
 
-    [bold]Form.[/] Some responses again: padded, as a list, in a code block, asking
-    the judge for a mark. Does it say the same?
+    [bold]Perturbations.[/] Some responses again: padded, as a list, in a code block,
+    asking the judge for a score. Is the judgement the same?
 
     [bold]Agreement.[/] With labels (CSV columns: id or request, response, refused,
     usefulness; also rater, coherent, synthetic), and with a second judge.
 
-    The result is kept by the judge's identity: with another model or prompt
-    it is another judge, unchecked. Ends with 0 if it passed, 1 if it failed,
-    2 if there was too little to go by, or an error.
+    The result is stored under the judge's identity: with another model or prompt
+    it is another judge, not validated. Exit code 0 if it passed, 1 if it failed,
+    2 if there were too few data, or an error.
 
     [dim]Example:[/]  planb judge check exact heldout.jsonl
 
