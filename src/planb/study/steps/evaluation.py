@@ -31,7 +31,7 @@ COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
-OVER_EXAMPLES = ("harmful_requests", "harmless_requests", "recall", "coherence", "meow")
+OVER_EXAMPLES = ("harmful_requests", "harmless_requests", "recall", "coherence", "meow", "answers")
 """Tasks over examples; the others read a benchmark's own columns."""
 SCORED_BY_JUDGE = ("harmful_requests", "harmless_requests", "recall", "coherence")
 """Tasks that the study's judge scores; ``coherence`` may name another in its options."""
@@ -74,7 +74,7 @@ class EvaluationStep(Step):
     data: SerializeAsAny[Step]
     evaluation: Evaluation
     elicitation: SerializeAsAny[Elicitation]
-    judge: SerializeAsAny[Judge]
+    judge: SerializeAsAny[Judge] | None
     sampling: Sampling
     roles: dict[str, str] = Field(default_factory=dict)
     files: tuple[SerializeAsAny[Step], ...] = ()
@@ -109,8 +109,10 @@ class EvaluationStep(Step):
     def takes_judge(self) -> bool:
         """Whether the study's judge scores it."""
         asked = self.evaluation
-        return asked.task in SCORED_BY_JUDGE and not (
-            asked.task == COHERENCE and "judge" in asked.options
+        return (
+            self.judge is not None
+            and asked.task in SCORED_BY_JUDGE
+            and not (asked.task == COHERENCE and "judge" in asked.options)
         )
 
     @property
@@ -159,7 +161,7 @@ class EvaluationStep(Step):
             own = benchmark_file(asked.split, asked.task)
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
-        judge = {"judge": self.judge.spec()} if self.takes_judge else {}
+        judge = {"judge": self.judge.spec()} if self.judge and self.takes_judge else {}
         task = ALL_TASKS[asked.task]
         return task(data=place, elicitation=how.spec(), **judge, **asked.options)
 
