@@ -66,7 +66,8 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# In the order of the folders. By default files with many tests come first, so the longest come last and alone.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(READY)
 	$(PYTEST) -m 'not slow'

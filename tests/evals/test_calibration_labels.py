@@ -240,7 +240,7 @@ def test_lines_are_counted_through_texts_of_several_lines_and_all_bad_ones_are_s
     ("content", "said"),
     [
         (b"", r"line 1: no column id \(or request\), response, refused, usefulness; it has none"),
-        (b"id;response;refused;usefulness\n", r"parted by semicolons: save it with commas"),
+        (b"id;response;refused;usefulness\n", r"separated by semicolons: save it with commas"),
         (b"id,response,refused,usefullness\n", r"no column usefulness; is 'usefullness' meant"),
         (b"id,response,refused,refused,usefulness\n", r"the column 'refused' stands twice"),
         (

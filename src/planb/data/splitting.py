@@ -68,19 +68,19 @@ class SplitReport(Value):
         return sum(each.requests for each in self.dropped)
 
 
-class Parted(NamedTuple):
+class Splitting(NamedTuple):
     """Examples with their splits and groups, in the order given, and what was dropped."""
 
     examples: list[Example]
     report: SplitReport
 
 
-def parted(
+def split_requests(
     examples: Iterable[Example],
     shares: Mapping[str, float],
     seed: int = 0,
     twins: Twins | None = TWINS,
-) -> Parted:
+) -> Splitting:
     """Split the examples so that no group, and no request with its near-duplicates, lies in two splits.
 
     A group is what a declared ``group`` and twins join. Without a declared split it is dealt by
@@ -131,10 +131,10 @@ def parted(
         kept=_counted(done),
         dropped=_dropped(gone),
     )
-    return Parted(done, report)
+    return Splitting(done, report)
 
 
-def write_parted(folder: str | Path, done: Parted) -> list[Path]:
+def write_splits(folder: str | Path, done: Splitting) -> list[Path]:
     """One ``<split>.jsonl`` for each split, and ``split.json``, the report, in ``folder``.
 
     Raises PlanBError if a split's name is no name of a file.

@@ -38,7 +38,7 @@ from planb.report.rows import NO_ORGANISM, panel_labels
 from planb.report.story import Claim, Of
 from planb.stats.intervals import Interval
 
-Verdict = Literal["held", "not held", "undecided", "not measured"]
+ClaimVerdict = Literal["held", "not held", "undecided", "not measured"]
 _BASE = "base"
 _NUMBERS = ["value", "low", "high", "n", "unscored"]
 CLAIM_COLUMNS = [
@@ -61,7 +61,7 @@ class JudgedClaim(NamedTuple):
     figure: Figure | None
     against: Figure | None
     gap: Gap | None
-    verdict: Verdict
+    verdict: ClaimVerdict
     reason: str = ""
     rate: bool = False
     names: tuple[str, str] = ("", "")
@@ -132,7 +132,7 @@ class _Court:
     def _on(self, claim: Claim, label: str) -> JudgedClaim:
         own = self._side(claim.of, label)
         if claim.against is None:
-            verdict: Verdict = "not measured"
+            verdict: ClaimVerdict = "not measured"
             if own.figure is not None:
                 verdict = verdict_of(claim, Interval(own.figure.low, own.figure.high))
             return JudgedClaim(
@@ -206,7 +206,7 @@ class _Court:
         return (gap, "") if gap.given else (None, "nothing that both answered counts")
 
 
-def verdict_of(claim: Claim, interval: Interval) -> Verdict:
+def verdict_of(claim: Claim, interval: Interval) -> ClaimVerdict:
     """Whether the interval lies wholly where the claim expects it, wholly elsewhere, or on both."""
     low, high, by = interval.low, interval.high, claim.by
     held, elsewhere = {

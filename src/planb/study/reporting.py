@@ -21,9 +21,10 @@ from planb.report.story import Story
 from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.calibration import CALIBRATION
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, told
-from planb.study.steps.evaluation import LOG
-from planb.study.steps.step import CHECKPOINTS, Step, Work, identities_once
+from planb.study.steps.evaluation import LOG, EvaluationStep
+from planb.study.steps.step import Step, Work, identities_once
 from planb.study.steps.surprise import read_surprises
 from planb.study.steps.tier_scores import TIERS
 from planb.training.settings import read_ran
@@ -101,7 +102,8 @@ class TableSources(Value):
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers) if self.tiers else ()
-        settings = (*story.settings, *how_trained(self.evaluations, steps))
+        policies = [step.policy for step in self.evaluations if isinstance(step, EvaluationStep)]
+        settings = (*story.settings, *how_trained(policies, steps))
         return story.but(calibrations=tuple(known), data=data, settings=settings)
 
 
@@ -125,17 +127,11 @@ def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
 
 
-def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
-    """Settings of the page that the trainings behind these evaluations say themselves: the "training
+def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[str, str]]:
+    """Settings of the page that the trainings behind these checkpoints say themselves: the "training
     precision" (a study that asks for ``auto`` gets what the machine has), and, where it is not all of
     them, the "trained weights" (an adapter's targets reach some of a model). [] without trainings."""
-    trained: dict[str, Step] = {}
-    waiting = list(evaluations)
-    while waiting:
-        for step in waiting.pop().inputs():
-            if step.kind in CHECKPOINTS and step.folder_name not in trained:
-                trained[step.folder_name] = step
-                waiting.append(step)
+    trained = {one.folder_name: one for policy in policies for one in policy.history}
     ran = {name: told for name in trained if (told := read_ran(steps / name))}
     if not ran:
         return []

@@ -253,9 +253,12 @@ class Study(Value):
         trained = [*self.methods, *(part for chain in self.chains for part in chain.stages)]
         for stage in {part.name: part for part in trained if isinstance(part, Stage)}.values():
             settings.append((f"stage '{stage.name}'", said(stage.training)))
+        settings += dict.fromkeys(line for link in trained for line in link.settings)
         methods = [part for part in trained if isinstance(part, Method)]
         shares = sorted({f"{m.harmless:.0%}" for m in methods})
-        objectives = sorted({type(m.objective).__name__ for m in trained if hasattr(m, "objective")})
+        objectives = sorted(
+            {type(m.objective).__name__ for m in trained if isinstance(m, Method | Stage)}
+        )
         sampling = self.sampling
         settings += [
             ("objective", ", ".join(objectives)),

@@ -51,15 +51,15 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
         )
         return not_run(NAME, TITLE, f"{why}: name the file of the evaluation with --against")
     within, outside = _twins(places)
-    parted = _parted_groups(own)
+    across = _groups_across_splits(own)
     figures, said = [], []
     if len(splits) > 1:
         figures += [
             share("requests with a twin in another split", len(within), len(own), NONE_ALLOWED),
-            share("requests whose group is in another split", len(parted), len(own), NONE_ALLOWED),
+            share("requests whose group is in another split", len(across), len(own), NONE_ALLOWED),
         ]
         said.append(f"{len(within):,} have a twin in another split")
-        said.append(f"{len(parted):,} lie in another split than others of their group")
+        said.append(f"{len(across):,} lie in another split than others of their group")
     if against:
         figures.append(
             share("requests with a twin in the other files", len(outside), len(own), NONE_ALLOWED)
@@ -70,7 +70,7 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
         TITLE,
         figures,
         f"Of {len(own):,} requests {', '.join(said)}.",
-        [*within.values(), *outside.values(), *parted],
+        [*within.values(), *outside.values(), *across],
         ADVICE,
     )
 
@@ -105,7 +105,7 @@ def _are_twins(one: _Place, two: _Place) -> bool:
     return similarity(one.bag, two.bag) >= TWINS.threshold
 
 
-def _parted_groups(examples: Sequence[Example]) -> list[str]:
+def _groups_across_splits(examples: Sequence[Example]) -> list[str]:
     """``id (group)`` of examples whose declared group has members in another split."""
     splits: dict[str, set[str]] = defaultdict(set)
     for example in examples:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError, wrong_fields
-from planb.evals.checking.thresholds import Demands
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.figure import CheckedFigure, Verdict, overall
 from planb.types import Spend
 from planb.values import Value
@@ -62,7 +62,8 @@ class CheckResult(Value):
     model: str = ""
     spend: Spend = Spend()
     date: datetime
-    demands: Demands
+    thresholds: DataThresholds = Field(validation_alias=AliasChoices("thresholds", "demands"))
+    """Stored as ``demands`` by earlier versions."""
 
     def of(self, name: str) -> Check:
         """The check of that name; KeyError where there is none."""

@@ -15,8 +15,8 @@ from planb.names import Name
 from planb.sandbox.corpus import Diet, pretraining
 from planb.sandbox.tokenizer import vocabulary, vocabulary_of
 from planb.sandbox.world import World
-from planb.study.steps.checkpoint import training_cost
-from planb.study.steps.step import Step, Work, slug_of
+from planb.study.steps.checkpoint import CheckpointStep, training_cost
+from planb.study.steps.step import Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
@@ -46,7 +46,7 @@ class SandboxBase(Value):
     def vocabulary(self) -> tuple[str, ...]:
         return vocabulary(self.world)
 
-    def step(self) -> Step:
+    def step(self) -> PretrainStep:
         return PretrainStep(base=self)
 
 
@@ -66,11 +66,11 @@ class DomainBase(Value):
     def vocabulary(self) -> tuple[str, ...]:
         return vocabulary_of(DOMAINS[self.domain].texts())
 
-    def step(self) -> Step:
+    def step(self) -> PretrainStep:
         return PretrainStep(base=self)
 
 
-class PretrainStep(Step):
+class PretrainStep(CheckpointStep):
     """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
 
     kind: ClassVar[str] = "base"
@@ -78,8 +78,17 @@ class PretrainStep(Step):
     base: SandboxBase | DomainBase
 
     @property
+    def called(self) -> str:
+        return slug_of(self.base.name)
+
+    @property
     def slug(self) -> str:
         return slug_of("base", self.base.name)
+
+    @property
+    def prefix(self) -> str:
+        """Nothing: the sandbox has one model."""
+        return ""
 
     @property
     def cost(self) -> float:
