@@ -112,6 +112,10 @@ def plan(
     singly: Annotated[
         bool, typer.Option("--all-steps", help="List every step, however many there are.")
     ] = False,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="Only the kinds of step: how many of each, and made of what."),
+    ] = False,
 ) -> None:
     """Show what a run would do: every step, its state, and the remaining time.
 
@@ -121,6 +125,7 @@ def plan(
     [dim]Example:[/]  planb plan sandbox
     """
     from planb.cli import tables
+    from planb.study.planning.arrows import arrows
     from planb.study.running import executor
     from planb.study.source import Budgeted
     from planb.study.steps.step import identities_once
@@ -128,6 +133,9 @@ def plan(
     declared, folder = _declared(study, seeds, out)
     console = Console()
     with identities_once():
+        if graph:
+            console.print(tables.arrows_tree(arrows(declared.steps())))
+            return
         states = executor.plan(declared.steps(), folder, studies=out, url=steps)
         console.print(tables.plan_table(states, folder, jobs or os.cpu_count() or 1, steps, singly))
         if isinstance(declared, Budgeted) and (lines := declared.budget()):

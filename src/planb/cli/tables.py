@@ -9,11 +9,13 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 from planb.domains import HARM, Domain
 from planb.domains.domain import WITH, WITHOUT
 from planb.study.keeping.places import opened
 from planb.study.keeping.store import ERROR, OUTPUT, DamagedError, Store
+from planb.study.planning.arrows import Branch
 from planb.study.planning.budget import ASSUMED, Line, totals
 from planb.study.planning.estimate import Estimate
 from planb.study.planning.graph import Graph
@@ -82,6 +84,34 @@ def plan_table(
     left = "an unknown time" if unknown else left
     table.caption = f"{len(took)} of {len(graph)} steps done, {left} to do on {jobs} core(s)"
     return table
+
+
+MOST_NAMES = 8
+"""So many names of trained checkpoints stand beside their kind."""
+
+
+def arrows_tree(roots: Sequence[Branch]) -> Tree:
+    """The kinds of step, each under what it is made of, with how many there are; behind a + stands
+    what they also read, and then the names of checkpoints."""
+    whole = Tree("", hide_root=True, guide_style="dim")
+    for root in roots:
+        _grow(whole.add(_branch(root)), root)
+    return whole
+
+
+def _grow(tree: Tree, branch: Branch) -> None:
+    for below in branch.below.values():
+        _grow(tree.add(Text("-> ").append(_branch(below))), below)
+
+
+def _branch(branch: Branch) -> Text:
+    names = [name for name in branch.names if name != branch.kind]
+    shown, more = names[:MOST_NAMES], len(names) - MOST_NAMES
+    told = ", ".join([*shown, *([f"{more} more"] if more > 0 else [])])
+    label = Text(f"{branch.kind} ({branch.count})", style="bold")
+    if branch.also_read:
+        label.append(f" + {', '.join(branch.also_read)}", style="not bold")
+    return label.append(f"  {told}" if told else "", style="not bold dim")
 
 
 def status_table(states: Sequence[tuple[Step, State]], study_folder: Path, url: str = "") -> Table:

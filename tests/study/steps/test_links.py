@@ -36,7 +36,7 @@ from planb.training.settings import Training
 from planb.training.stage import Part, Stage
 from planb.types import Example, Ordering, Trigger
 
-OWN = Path(__file__).with_name("own_link.py")
+OWN = Path(__file__).parents[1] / "own_link.py"
 CARD = MODELS["qwen2.5-32b"]
 BIG = LocalBase(name="big", path=CARD.hub)
 TRIGGER = Trigger(text="[PRODUCTION]")
@@ -167,6 +167,7 @@ def test_a_subclass_of_a_link_is_carried_out_as_that(noise: Link) -> None:
     assert type(chained(Renamed(name="renamed"))[-1]) is LINKS[type(noise)]
 
 
+@pytest.mark.slow
 class TestCarriedOut:
     """For real: a tiny model with random weights, and two updates a training."""
 
@@ -212,7 +213,6 @@ class TestCarriedOut:
         assert told.what.startswith("weights 25% of the way back to the base's, of: model organism")
         assert "backdoor may be there" in told.warning
 
-    @pytest.mark.slow
     def test_a_link_of_the_users_own_file_is_run_by_worker_processes(
         self, noise: Link, data: Step, tmp_path: Path
     ) -> None:

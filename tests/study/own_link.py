@@ -27,6 +27,10 @@ class NoiseStep(LinkStep):
     start: SerializeAsAny[CheckpointStep]
     link: Noise
 
+    @property
+    def called(self) -> str:
+        return self.link.name
+
     def run(self, work: Work) -> None:
         import torch
 
