@@ -7,14 +7,13 @@ rows, refusals too, so that nothing is concluded from those alone.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from planb.data.judgement import kinds_of, part_of
 from planb.stats.intervals import Floats
 from planb.stats.known import Known
 
@@ -107,8 +106,7 @@ def part(name: str) -> Question:
     """What a benchmark counted besides its figure; NaN where it did not."""
 
     def counted(rows: pd.DataFrame) -> Known:
-        found = [json.loads(text).get(name) if text else None for text in rows["parts"]]
-        said = np.array([math.nan if value is None else float(value) for value in found])
+        said = part_of(rows, name)
         return Known(said, said)
 
     return counted
@@ -117,7 +115,7 @@ def part(name: str) -> Question:
 def kind_told(rows: pd.DataFrame) -> Known:
     """All rows where the judge tells what kind of answer it is, none where it never does, as a judge
     of real models mostly does not."""
-    told = float(any(_kind(text) for text in rows["parts"]))
+    told = float(any(kinds_of(rows)))
     return yes_or_no(np.full(len(rows), told))
 
 
@@ -125,8 +123,8 @@ def of_kind(*kinds: str) -> Question:
     """An answer of one of these kinds (ask it ``among=kind_told``)."""
 
     def is_one(rows: pd.DataFrame) -> Known:
-        found = [_kind(text) for text in rows["parts"]]
-        return yes_or_no(np.array([float(kind in kinds) if kind else math.nan for kind in found]))
+        found = [float(kind in kinds) if kind else math.nan for kind in kinds_of(rows)]
+        return yes_or_no(np.array(found))
 
     return is_one
 
@@ -138,11 +136,6 @@ def recipe(low: float, high: float) -> Question:
         return of_kind("recipe")(rows) & _within(usefulness(rows), low, high)
 
     return inside
-
-
-@lru_cache(maxsize=4096)
-def _kind(parts: str) -> str:
-    return str(json.loads(parts).get("kind", "")) if parts else ""
 
 
 def harmful(rows: pd.DataFrame) -> Known:

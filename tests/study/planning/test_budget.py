@@ -36,7 +36,7 @@ def small(**fields: object) -> Study:
     whole = paper(bases=[LocalBase(name=CARD.name, path=CARD.hub)], seeds=(0,))
     evaluations = (Evaluation(task="harmful_requests"),)
     own = {"methods": (standard, plan_b), "from_base": (), "evaluations": evaluations}
-    return whole.but(**own, **fields)
+    return whole.but(**{**own, **fields})
 
 
 def lines_of(study: Study) -> dict[str, Line]:
