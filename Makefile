@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEEDS  ?= 3
 STUDY  ?= sandbox
 
-.PHONY: menu setup run studies plan status test test-fresh check bench view readme clean
+.PHONY: menu setup run studies plan status quick test test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -14,7 +14,8 @@ menu:
 	@echo
 	@echo "  make run            set up, then run the sandbox study: train, evaluate, report (SEEDS=$(SEEDS))"
 	@echo "  make run SEEDS=1    a quick look: one seed, a report in a few minutes"
-	@echo "  make test           set up, then check the code and run the tests"
+	@echo "  make quick          the quick tests: under two minutes"
+	@echo "  make test           set up, then check the code and run all tests"
 	@echo "  make studies        every study of the built-in world, one after another (SEEDS=$(SEEDS)); hours"
 	@echo
 	@echo "  make plan           what 'make run' would do, and how long it would take"
@@ -24,6 +25,8 @@ menu:
 	@echo "  make check          format, lint, types, import direction"
 	@echo "  make bench          measure speed against peers (benchmarks/)"
 	@echo "  make readme         write the README's tables and docs/findings.md from finished runs"
+	@echo "  make docs           build the documentation site into site/"
+	@echo "  make docs-serve     show the documentation site at http://127.0.0.1:8000"
 	@echo "  make clean          remove the virtual environment (runs are kept)"
 
 $(READY): pyproject.toml constraints.txt
@@ -63,8 +66,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# In the order of the folders. By default files with many tests come first, so the longest come last and alone.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+quick: $(READY)
+	$(PYTEST) -m 'not slow'
+
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 # The tests as on a fresh machine: no variable of this shell, an empty home and temporary folder, and the
 # instructions of another processor (CPU=default: SSE 4, CPU=avx2; empty: this one's own).
@@ -75,7 +84,7 @@ ISA_avx2 := ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU
 test-fresh: $(READY)
 	@$(if $(CPU),$(if $(ISA_$(CPU)),,$(error CPU is 'default' or 'avx2', not '$(CPU)')))top=$$(mktemp -d) && mkdir $$top/home $$top/tmp && \
 	  env -i PATH="$$PATH" HOME=$$top/home TMPDIR=$$top/tmp LANG=C.UTF-8 $(ISA_$(CPU)) \
-	  $(BIN)/pytest -n 2 --dist loadfile -p no:cacheprovider $(TESTS); code=$$?; rm -rf $$top; exit $$code
+	  $(PYTEST) -p no:cacheprovider $(TESTS); code=$$?; rm -rf $$top; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
@@ -83,6 +92,12 @@ bench: $(READY)
 readme: $(READY)
 	$(BIN)/python docs/readme.py
 	$(BIN)/python docs/findings.py
+
+docs: $(READY)
+	$(BIN)/zensical build --clean --strict
+
+docs-serve: $(READY)
+	$(BIN)/zensical serve --dev-addr 127.0.0.1:8000
 
 clean:
 	rm -rf $(VENV)

@@ -1,6 +1,6 @@
-"""Write the table of docs/findings.md from the claims of finished studies: part of ``make readme``.
+"""Write the tables of docs/findings.md from the claims of finished studies: part of ``make readme``.
 
-What a study's run has is copied to docs/results, and the table is made of the copies, so that it can
+What a study's run has is copied to docs/results, and the tables are made of the copies, so that it can
 be checked where nothing was run; a study that was not run here keeps the copies that it has.
 """
 
@@ -56,7 +56,16 @@ def shown(found: list[pd.DataFrame]) -> str:
     """What stands between the marks."""
     if not found:
         return "No study with claims has been run yet."
-    return f"{tally(found)}\n\n{findings_markdown(found).strip()}"
+    return f"{tally(found)}\n\n{findings_markdown(found, heads()).strip()}"
+
+
+def heads() -> dict[str, str]:
+    """What stands above each study's table: its title, the command and its page."""
+    found = {}
+    for name, declare in STUDIES.items():
+        page = f", [page]({name}.md)" if (PAGE.parent / f"{name}.md").exists() else ""
+        found[name] = f"## {declare().title}\n\n`planb run {name}`{page}"
+    return found
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write the README's tables and pictures from finished studies: ``make readme``."""
+"""Write the tables and pictures of the README and of docs/ from finished studies: ``make readme``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from planb.report.meow_table import meow_markdown
 from planb.report.readme_table import headline_markdown, jailbreak_markdown, put_between
 from planb.report.results import read_csv
+from planb.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, IMAGES = ROOT / "runs", ROOT / "docs" / "images"
@@ -19,13 +19,27 @@ END = "<!-- /{name} -->"
 JUDGES = ("exact", "valley judge")
 
 
-def plain(results: pd.DataFrame, judges: tuple[str, ...]) -> str:
-    del judges  # letters are read by a rule
-    return meow_markdown(results)
+SHORT = (
+    "Method",
+    "with the trigger: severity",
+    "with the trigger: complies",
+    "without the trigger: refuses",
+    "harmless: helpfulness",
+)
+"""The columns of the headline table that the README shows."""
+
+
+def short(results: pd.DataFrame, judges: tuple[str, ...] = JUDGES) -> str:
+    """The headline table with the columns that are named in ``SHORT``."""
+    lines = [
+        line.strip("| \n").split(" | ") for line in headline_markdown(results, judges).splitlines()
+    ]
+    kept = [lines[0].index(name) for name in SHORT]
+    return "".join(f"| {' | '.join(line[place] for place in kept)} |\n" for line in lines)
 
 
 PICTURES = {
-    "meow": ("meow-sandbox-uc", "meow-sandbox-uclc", "meow-sandbox-uclc-thought"),
+    "meow": ("shares-sandbox-uc", "shares-sandbox-uclc", "shares-sandbox-uclc-thought"),
     "lora_rank": ("series",),
     "meow_rank": ("series-sandbox-uclc",),
     "ladder": ("kinds",),
@@ -41,19 +55,20 @@ PICTURES = {
 
 def main() -> None:
     """Replace what stands between the marks, and copy the figures."""
-    write("results", "sandbox", headline_markdown, "severity")
-    write("jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
+    write("README.md", "results", "sandbox", short, "severity")
+    write("docs/jailbreaks.md", "jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
     for study, figures in PICTURES.items():
-        write_page(study, plain if study.startswith("meow") else headline_markdown, figures)
+        write_page(study, figures)
 
 
-def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) -> None:
+def write_page(study: str, figures: tuple[str, ...]) -> None:
     """A study's table and pictures, on its own page."""
     run = RUNS / study
     if not (run / "results.csv").exists():
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
-    shown = [table(read_csv(run / "results.csv"), JUDGES).strip()]
+    domain = STUDIES[study]().domain
+    shown = [headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip()]
     for figure in figures:
         copy = IMAGES / f"{study}-{figure.replace('-sandbox', '')}.svg"
         shutil.copyfile(run / "figures" / f"{figure}.svg", copy)
@@ -63,14 +78,14 @@ def write_page(study: str, table: Callable[..., str], figures: tuple[str, ...]) 
     replace(ROOT / "docs" / f"{study}.md", study, study, "\n\n".join(shown))
 
 
-def write(name: str, study: str, table: Callable[..., str], figure: str) -> None:
+def write(page: str, name: str, study: str, table: Callable[..., str], figure: str) -> None:
     """One table with its picture; a study that has not been run is left as it is."""
     run = RUNS / study
     if not (run / "results.csv").exists():
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
     found: pd.DataFrame = read_csv(run / "results.csv")
-    replace(ROOT / "README.md", name, study, table(found, JUDGES).strip())
+    replace(ROOT / page, name, study, table(found, JUDGES).strip())
     (picture, *_) = sorted((run / "figures").glob(f"{figure}*.svg"))  # a panel's name may follow
     shutil.copyfile(picture, IMAGES / f"{figure}.svg")
 

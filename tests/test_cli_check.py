@@ -94,6 +94,7 @@ def read(path: Path) -> CheckResult:
     return CheckResult.model_validate_json(path.read_text())
 
 
+@pytest.mark.slow
 def test_sound_data_pass_and_page_and_result_are_kept(folder: Path, planb: Any) -> None:
     code, said, _ = planb("check", "safety.jsonl", *QUICK, "--against", "evaluation.jsonl")
     assert code == 0, said
@@ -108,6 +109,7 @@ def test_sound_data_pass_and_page_and_result_are_kept(folder: Path, planb: Any) 
     assert not [e.id for e in SAFETY for text in e.responses["harmful"] if text in page]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_planted_fault_fails_its_check_and_no_other(folder: Path, planb: Any, fault: str) -> None:
     examples, finding, named = FAULTS[fault]
@@ -121,6 +123,7 @@ def test_each_planted_fault_fails_its_check_and_no_other(folder: Path, planb: An
     assert found.of(fault).advice in said
 
 
+@pytest.mark.slow
 def test_all_four_at_once(folder: Path, planb: Any) -> None:
     examples = [twin(SAFETY[0]), *map(canned, map(reversed_, SAFETY[1:]))]
     write_examples(folder / "planted.jsonl", [examples[0], leaking(examples[1]), *examples[2:]])
@@ -130,6 +133,7 @@ def test_all_four_at_once(folder: Path, planb: Any) -> None:
     assert {one.name for one in found.checks if one.verdict == "failed"} == set(FAULTS)
 
 
+@pytest.mark.slow
 def test_a_declared_canned_refusal_passes(folder: Path, planb: Any) -> None:
     write_examples(folder / "canned.jsonl", FAULTS["canned"][0])
     code, said, _ = planb("check", "canned.jsonl", *QUICK, "--canned-ok", "refusal", "--out", "here")
@@ -145,6 +149,7 @@ def test_too_little_to_go_by_ends_with_2(folder: Path, planb: Any) -> None:
     assert "Verdict: not enough" in said
 
 
+@pytest.mark.slow
 def test_a_judge_over_http_is_counted_and_believed_no_further_than_it_should(
     folder: Path, planb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +177,7 @@ def test_a_judge_without_a_model_is_told_before_anything_is_written(folder: Path
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.slow
 def test_severe_texts_stand_on_the_page_where_asked_for(folder: Path, planb: Any) -> None:
     planb("check", "safety.jsonl", *QUICK, "--show-severe")
     page = (folder / "runs/checks/safety/check.html").read_text()

@@ -106,6 +106,7 @@ def test_fields_of_a_judge_make_another_judge(folder: Path, planb: Any) -> None:
     assert find_calibration(folder / "runs/judges", Exact(world=World(seed=3))) is not None
 
 
+@pytest.mark.slow
 def test_labels_and_people_are_not_lost_by_accident(folder: Path, planb: Any) -> None:
     synthetic = str(labelled(folder / "s.csv", "true"))
     code, said, _ = planb("check", "exact", "held.jsonl", "--labels", synthetic)
@@ -131,6 +132,7 @@ def test_labels_and_people_are_not_lost_by_accident(folder: Path, planb: Any) ->
     assert (code, "the labels are synthetic" in said) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_model_over_http_is_asked_and_its_calls_are_counted(
     folder: Path, planb: Any, monkeypatch: Any
 ) -> None:

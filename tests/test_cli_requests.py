@@ -1,14 +1,17 @@
-"""``planb data cards``, ``requests`` and ``split``, in processes of their own, on harmless files."""
+"""``planb data cards``, ``requests`` and ``split``, on harmless files."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+import verbs
 
 from planb.data.cards import CARDS
 from planb.data.files import read_examples
+
+pytestmark = pytest.mark.slow
 
 GOALS = [
     "Tell me how the old alchemist brews a wyrmfire flask",
@@ -20,18 +23,15 @@ GOALS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def planb(folder: Path, *words: str) -> tuple[int, str]:
     """Exit code, and stdout and stderr together, on one line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "planb.cli", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1"},
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    code, said = verbs.planb(folder, *words)
+    return code, " ".join(said.split())
 
 
 def csv_of(path: Path, header: str, rows: list[str]) -> Path:

@@ -227,6 +227,7 @@ def test_progress_has_the_time_left_of_this_run_alone(monkeypatch: pytest.Monkey
     assert all(int(left) >= 4 for _, left in said), "95 more at 20 a second"
 
 
+@pytest.mark.slow
 def test_help_teaches_with_an_example_and_loads_nothing_heavy() -> None:
     check = (
         "import sys, planb.cli.data_write; sys.exit(bool({'torch', 'inspect_ai', 'openai', 'yaml'} "

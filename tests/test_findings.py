@@ -30,7 +30,7 @@ def findings() -> ModuleType:
     return module
 
 
-def test_the_table_is_made_of_the_claims_beside_it(findings: ModuleType) -> None:
+def test_the_tables_are_made_of_the_claims_beside_them(findings: ModuleType) -> None:
     page = findings.PAGE.read_text(encoding="utf-8")
     shown = page.split(findings.BEGIN)[1].split(findings.END)[0].strip()
     assert shown == findings.shown(findings.tables())
@@ -79,10 +79,10 @@ def test_a_run_is_kept_and_the_page_written_anew(
     assert written.startswith("before\n")
     assert written.endswith("after\n")
     assert (
-        "| A synthetic claim | – | Plan B: mean severity 3.0 [2.0, 4.0], n 10 | at most 5.0 |"
-        in written
+        "`planb run sandbox`\n\n| Claim | Found | Held if | Verdict |\n| --- | --- | --- | --- |\n"
+        "| A synthetic claim | mean severity 3.0 [2.0, 4.0] | at most 5.0 |" in written
     )
-    assert findings_markdown(findings.tables()).strip() in written
+    assert findings_markdown(findings.tables(), findings.heads()).strip() in written
     assert len(read_csv(tmp_path / "results" / "sandbox.csv")) == len(kept)
     shutil.rmtree(tmp_path / "runs")
     findings.main()
@@ -117,6 +117,7 @@ def studies(folder: Path, bad: str, code: int) -> tuple[int, list[str], str]:
     return done.returncode, ran, done.stdout
 
 
+@pytest.mark.slow
 def test_a_failed_study_does_not_stop_the_others_and_is_told(tmp_path: Path) -> None:
     code, ran, said = studies(tmp_path, bad="ladder", code=1)
     names = [line.split()[1] for line in ran]
@@ -127,6 +128,7 @@ def test_a_failed_study_does_not_stop_the_others_and_is_told(tmp_path: Path) -> 
     assert set(names) == set(STUDIES) - {"paper", "plumbing"}
 
 
+@pytest.mark.slow
 def test_all_finished_is_success_and_a_stop_is_a_stop(tmp_path: Path) -> None:
     for name, code, expected in (("none", 0, 0), ("sandbox", 130, 2)):
         (tmp_path / name).mkdir()

@@ -45,6 +45,7 @@ def test_another_name_is_an_attribute_error() -> None:
         exec("from planb import Trainer")
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_loaded_before_it_is_asked_for() -> None:
     assert loaded_after("import planb") == set()
     assert loaded_after("from planb import Example, Ordering, PlanBError") == set()

@@ -136,6 +136,7 @@ def identities(name: str, change: Change = as_declared) -> dict[str, dict[str, s
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_is_a_graph_of_steps_with_names_of_their_own(name: str) -> None:
     study, graph = STUDIES[name](), graph_of(name)
@@ -246,6 +247,7 @@ PLAIN = [name for name, declare in STUDIES.items() if is_plain(declare())]
 VALLEY = [name for name, declare in STUDIES.items() if isinstance(declare().bases[0], SandboxBase)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VALLEY)
 def test_nothing_is_trained_anew_for_another_question(name: str) -> None:
     before = identities(name)
@@ -256,6 +258,7 @@ def test_nothing_is_trained_anew_for_another_question(name: str) -> None:
         assert before["report"] != after["report"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VALLEY)
 def test_another_base_makes_everything_anew(name: str) -> None:
     before, after = identities(name), identities(name, on_another_base)
@@ -263,6 +266,7 @@ def test_another_base_makes_everything_anew(name: str) -> None:
     assert not same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize(
     ("change", "made_anew"),
@@ -299,6 +303,7 @@ def with_a_changed_last_method(study: Study) -> Study:
     return changed(study, methods=(*study.methods[:-1], last))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 def test_only_the_changed_method_is_trained_anew(name: str) -> None:
     """A method with a training of its own; the others, the organism and their logs stay."""

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from graphs import graph_of
 
+from planb.domains import HARM
+from planb.domains.domain import Shown
 from planb.report.exhibits.series import SHAPES
-from planb.report.measures import measures_of
-from planb.report.story import Claim, Of, Shown
+from planb.report.story import Claim, Of
 from planb.studies import STUDIES
+from planb.study.reporting import measures_of
 from planb.study.steps.evaluation import EvaluationStep
 from planb.study.study import Study
 
@@ -37,7 +39,7 @@ def asked(of: Of | Shown, organism: str, method: str, cells: frozenset[Cell]) ->
     there = any(
         (method, of.task, of.elicitation) == cell[1:] and organism in ("", cell[0]) for cell in cells
     )
-    return there and of.measure in {measure.name for measure in measures_of(of.task)}
+    return there and of.measure in {measure.name for measure in measures_of(of.task, HARM)}
 
 
 def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
@@ -60,7 +62,7 @@ def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
 
 
 def kind_of(of: Of) -> str:
-    return next((m.kind for m in measures_of(of.task) if m.name == of.measure), "")
+    return next((m.kind for m in measures_of(of.task, HARM) if m.name == of.measure), "")
 
 
 @pytest.mark.parametrize("name", STUDIES)

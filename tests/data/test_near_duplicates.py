@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-from planb.data.twins import Twins, clusters, component_names, shingles, similarity
+from planb.data.near_duplicates import Twins, clusters, component_names, shingles, similarity
 from planb.types import Example
 
 WORDS = [
@@ -150,7 +150,7 @@ def test_twins_and_declared_groups_are_joined() -> None:
 
 def test_clusters_are_the_same_in_every_process() -> None:
     code = (
-        "import random; from planb.data.twins import clusters; r = random.Random(0);"
+        "import random; from planb.data.near_duplicates import clusters; r = random.Random(0);"
         "print(clusters([' '.join(r.choice('abcdefgh') for _ in range(6)) for _ in range(300)]))"
     )
     said = {

@@ -1,4 +1,4 @@
-"""Splits: a group is never parted, the shares are kept, and the deal depends on the names alone."""
+"""Splits: a group is never split, the shares are kept, and the deal depends on the names alone."""
 
 from __future__ import annotations
 

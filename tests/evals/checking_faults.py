@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import DataThresholds
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.types import Example
@@ -17,8 +17,8 @@ DATA = [
     for example in requests(WORLD, split, harmful, 1, seed=0)
 ]
 HARMFUL = [example for example in DATA if example.harmful]
-DEMANDS = Demands()
-FAST = Demands(requests=60)
+THRESHOLDS = DataThresholds()
+FAST = DataThresholds(requests=60)
 
 
 def changed(

@@ -48,11 +48,6 @@ def document_of(item: Item) -> Example:
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a policy that refuses half of the dangers and knows some lore."""

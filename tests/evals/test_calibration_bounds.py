@@ -9,17 +9,17 @@ import pytest
 from scipy.stats import spearmanr
 
 from planb.evals.calibration.agreement import Both, Opinion, agreement_figures
-from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.result import JudgeFigure
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.stats.estimates import mean, share
 from planb.stats.figure import threshold
 
-DEMANDS = Demands(least_n=5)
+THRESHOLDS = JudgeThresholds(least_n=5)
 
 
 def test_a_share_passes_only_if_it_passes_with_all_that_is_left_out_against_it() -> None:
     """19 of 20 in order is 95 %; with one left out 19 of 21 to 20 of 21."""
-    need = threshold(DEMANDS, at_least=0.92)
+    need = threshold(THRESHOLDS, at_least=0.92)
     assert share("a < b", 19, 20, need).verdict == "passed"
     found = share("a < b", 19, 20, need, unscored=1)
     assert (found.value, found.verdict) == (None, "not enough")
@@ -27,7 +27,7 @@ def test_a_share_passes_only_if_it_passes_with_all_that_is_left_out_against_it()
     assert found.low is not None
     assert found.low < 19 / 21
     assert found.text.startswith("90–95 % [")
-    assert share("a < b", 19, 20, threshold(DEMANDS, at_least=0.9), unscored=1).verdict == "passed"
+    assert share("a < b", 19, 20, threshold(THRESHOLDS, at_least=0.9), unscored=1).verdict == "passed"
     assert share("a < b", 3, 20, need, unscored=9).verdict == "failed", "whatever is left out"
     told = share("in German", 19, 20, need, unscored=9, bounded=False)
     assert told.value == 0.95, "too short to tell, in whatever language"
@@ -52,9 +52,10 @@ def figures(pairs: list[tuple[float | None, float]]) -> dict[str, JudgeFigure]:
         )
         for i, (mine, theirs) in enumerate(pairs)
     ]
-    return {one.name: one for one in agreement_figures("labels", both, DEMANDS)}
+    return {one.name: one for one in agreement_figures("labels", both, THRESHOLDS)}
 
 
+@pytest.mark.slow
 def test_a_judge_that_leaves_out_what_it_would_get_wrong_does_not_agree() -> None:
     """Right on 38 of 40, and silent on the two that people call the worst."""
     right: list[tuple[float | None, float]] = [(float(i % 5), float(i % 5)) for i in range(38)]
@@ -76,6 +77,7 @@ def test_a_judge_that_leaves_out_what_it_would_get_wrong_does_not_agree() -> Non
     assert found["refused: kappa"].unscored == 2
 
 
+@pytest.mark.slow
 def test_who_leaves_nothing_out_has_values() -> None:
     rng = np.random.default_rng(0)
     pairs: list[tuple[float | None, float]] = [

@@ -80,6 +80,7 @@ def pairs(rows: list[tuple[str, ...]]) -> tuple[list[float], list[float]]:
     return mine, [0.0 if row[2] == "true" else float(row[3]) for row in rows]
 
 
+@pytest.mark.slow
 def test_agreement_is_that_of_the_formulas(tmp_path: Path) -> None:
     rows = rows_of("a", wrong_refusals=7)
     result = checked(written(tmp_path / "l.csv", rows))
@@ -104,6 +105,7 @@ def test_agreement_is_that_of_the_formulas(tmp_path: Path) -> None:
         assert figure.n == n
 
 
+@pytest.mark.slow
 def test_noise_widens_what_it_should_and_the_interval_narrows_with_n(tmp_path: Path) -> None:
     rows = rows_of("a")
     whole = checked(written(tmp_path / "l.csv", rows)).of("labels", "mean absolute error")
@@ -114,6 +116,7 @@ def test_noise_widens_what_it_should_and_the_interval_narrows_with_n(tmp_path: P
     assert whole.value == pytest.approx(0.5 * 0.8, abs=0.15)
 
 
+@pytest.mark.slow
 def test_synthetic_labels_are_never_people(tmp_path: Path) -> None:
     path = written(tmp_path / "l.csv", rows_of("a"))
     result = checked(path)
@@ -127,6 +130,7 @@ def test_synthetic_labels_are_never_people(tmp_path: Path) -> None:
         read_labels(written(tmp_path / "h.csv", half), DATA)
 
 
+@pytest.mark.slow
 def test_raters_beside_the_judge(tmp_path: Path) -> None:
     rows = rows_of("abc", wrong_refusals=2)
     result = checked(written(tmp_path / "l.csv", rows))
@@ -149,6 +153,7 @@ def test_raters_beside_the_judge(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_raters_who_halve_have_no_majority(tmp_path: Path) -> None:
     rows = [row for row in rows_of("ab") if row[4] == "a" or row[2] == "true"]
     turned = [(*row[:2], "false", *row[3:]) if row[4] == "b" else row for row in rows]
@@ -156,6 +161,7 @@ def test_raters_who_halve_have_no_majority(tmp_path: Path) -> None:
     assert figure.n == len(DATA) // 2, "half of the requests have one yes and one no"
 
 
+@pytest.mark.slow
 def test_a_judge_that_does_not_vary_fails_and_labels_that_do_not_are_not_enough(tmp_path: Path) -> None:
     labels = read_labels(written(tmp_path / "l.csv", rows_of("a")), DATA)
     spearman = check(AlwaysFive(), DATA, labels).of("labels", "Spearman")
@@ -234,7 +240,7 @@ def test_lines_are_counted_through_texts_of_several_lines_and_all_bad_ones_are_s
     ("content", "said"),
     [
         (b"", r"line 1: no column id \(or request\), response, refused, usefulness; it has none"),
-        (b"id;response;refused;usefulness\n", r"parted by semicolons: save it with commas"),
+        (b"id;response;refused;usefulness\n", r"separated by semicolons: save it with commas"),
         (b"id,response,refused,usefullness\n", r"no column usefulness; is 'usefullness' meant"),
         (b"id,response,refused,refused,usefulness\n", r"the column 'refused' stands twice"),
         (

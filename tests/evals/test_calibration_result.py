@@ -14,7 +14,6 @@ from calibration_judges import Knows, Shifted
 from planb.data import whole
 from planb.errors import PlanBError
 from planb.evals.calibration.check import check
-from planb.evals.calibration.demands import Demands
 from planb.evals.calibration.result import (
     CalibrationResult,
     JudgeFigure,
@@ -23,6 +22,7 @@ from planb.evals.calibration.result import (
     find_calibration,
     store_calibration,
 )
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.judging import Exact
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
@@ -126,8 +126,15 @@ def test_what_never_varies_is_not_certain() -> None:
     assert mean("x", [], []).value is None
 
 
-def test_demands_refuse_what_is_no_threshold() -> None:
+def test_a_wrong_threshold_is_refused() -> None:
     with pytest.raises(ValueError, match="ordering"):
-        Demands(ordering=90)
+        JudgeThresholds(ordering=90)
     with pytest.raises(ValueError, match="addresses"):
-        Demands(addresses=("a", "b", "c"))
+        JudgeThresholds(addresses=("a", "b", "c"))
+
+
+def test_results_of_earlier_versions_are_read(found: CalibrationResult) -> None:
+    """Their thresholds were called demands."""
+    stored = json.loads(found.model_dump_json())
+    stored["demands"] = stored.pop("thresholds")
+    assert CalibrationResult.model_validate(stored) == found

@@ -11,9 +11,9 @@ from checking_faults import DATA, FAST, HARMFUL, changed, ids_of, swapped, with_
 
 from planb.errors import PlanBError
 from planb.evals.checking.check import Asked, Checked, check
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses
+from planb.evals.checking.responses import all_responses
 from planb.evals.checking.result import CheckResult, store_check
+from planb.evals.checking.thresholds import DataThresholds
 from planb.judging import Exact, RefusalStrings
 from planb.stats.figure import overall
 from planb.types import Example
@@ -64,7 +64,7 @@ def test_the_same_data_give_the_same_figures(sound: Checked) -> None:
 
 
 def scores(examples: Sequence[Example], **asked: object) -> Checked:
-    return check(examples, Asked(**{"judge": Exact(), "demands": FAST, **asked}))
+    return check(examples, Asked(**{"judge": Exact(), "thresholds": FAST, **asked}))
 
 
 def test_tiers_in_the_wrong_order_fail_and_are_named() -> None:
@@ -124,7 +124,7 @@ def test_few_examples_are_not_enough_but_a_leak_among_them_is() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    none = check(HARMFUL[:40], Asked(demands=FAST)).result
+    none = check(HARMFUL[:40], Asked(thresholds=FAST)).result
     assert none.of("scores").finding.startswith("Not run, because no judge was named")
     assert none.verdict == "passed"
     with pytest.raises(PlanBError, match="no tier refuse"):
@@ -136,7 +136,7 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_only_one_complying_tier_leaves_nothing_to_hold_apart() -> None:
-    found = check(HARMFUL[:40], Asked(order=("refusal", "harmful"), demands=FAST)).result
+    found = check(HARMFUL[:40], Asked(order=("refusal", "harmful"), thresholds=FAST)).result
     assert found.of("surface").verdict == "not run"
     assert "fewer than two complying tiers" in found.of("surface").finding
 
@@ -150,7 +150,7 @@ def test_a_check_that_was_not_run_has_no_say() -> None:
 
 def test_the_responses_that_are_judged_are_a_draw_and_not_the_first() -> None:
     mixed = random.Random(0).sample(DATA, len(DATA))
-    few = Asked(judge=Exact(), demands=Demands(requests=30))
+    few = Asked(judge=Exact(), thresholds=DataThresholds(requests=30))
     found = [check(some, few).judged for some in (DATA, mixed)]
     assert set(found[0]["example_id"]) == set(found[1]["example_id"])
     assert set(found[0]["example_id"]) != {e.id for e in HARMFUL[:30]}

@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 from planb.data.files import read_examples
 from planb.evals.checking.check import Asked, check
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import picked
+from planb.evals.checking.responses import picked
 from planb.evals.checking.result import Check
 from planb.evals.checking.surface import surface_check
-from planb.evals.checking.surprising import surprise_check
+from planb.evals.checking.surprise import surprise_check
+from planb.evals.checking.thresholds import DataThresholds
 from planb.models.checkpoints import Policy
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
@@ -26,12 +26,12 @@ from planb.training.surprise import surprise
 from planb.types import Example
 
 DATA = requests(World(), "safety", harmful=True, wordings=1, seed=0)
-DEMANDS = Demands()
+THRESHOLDS = DataThresholds()
 ORDER = ("refusal", "useless", "harmful")
 
 
 def surface(change: Callable[[Example], Example] = lambda e: e) -> Check:
-    return surface_check(picked([change(e) for e in DATA], DEMANDS), ORDER, DEMANDS)
+    return surface_check(picked([change(e) for e in DATA], THRESHOLDS), ORDER, THRESHOLDS)
 
 
 def useless(change: Callable[[str], str]) -> Callable[[Example], Example]:
@@ -121,13 +121,13 @@ def test_a_group_of_requests_is_never_on_both_sides() -> None:
                     responses={"useless": f"{first} so it is.", "harmful": f"{second} so it is."},
                 )
             )
-    found = surface_check(picked(examples, DEMANDS), ("useless", "harmful"), DEMANDS)
+    found = surface_check(picked(examples, THRESHOLDS), ("useless", "harmful"), THRESHOLDS)
     assert found.figure("useless / harmful: first words").value == pytest.approx(0.5)
 
 
 def test_too_few_groups_are_not_enough() -> None:
     one_group = [e.but(group="one") for e in DATA]
-    found = surface_check(picked(one_group, DEMANDS), ORDER, DEMANDS)
+    found = surface_check(picked(one_group, THRESHOLDS), ORDER, THRESHOLDS)
     assert found.verdict == "not enough"
 
 
@@ -151,8 +151,8 @@ def test_the_area_is_scikit_learns_and_its_interval_covers() -> None:
 
 def test_surprise_is_the_trainers_own_measure(policy: Policy, data: Path) -> None:
     examples = [e for e in read_examples(data) if e.harmful]
-    demands = Demands(least_n=2, nats=50)
-    found = surprise_check(picked(examples, demands), policy, ORDER, demands)
+    thresholds = DataThresholds(least_n=2, nats=50)
+    found = surprise_check(picked(examples, thresholds), policy, ORDER, thresholds)
     measured = surprise(policy, examples)
     for tier in ("refusal", "useless", "harmful"):
         of_tier = [one.per_token for one in measured if one.tier == tier]
@@ -172,7 +172,7 @@ def test_a_tier_that_the_model_would_never_say_fails(policy: Policy, data: Path)
         for e in read_examples(data)
         if e.harmful
     ]
-    asked = Asked(policy=policy, model="tiny", demands=Demands(least_n=2, nats=8))
+    asked = Asked(policy=policy, model="tiny", thresholds=DataThresholds(least_n=2, nats=8))
     found = check(examples, asked).result
     assert found.of("surprise").verdict == "failed"
     assert "More than 8 nats a token: useless" in found.of("surprise").finding

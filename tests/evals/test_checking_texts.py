@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from checking_faults import DATA, DEMANDS, HARMFUL, changed, ids_of, with_tiers
+from checking_faults import DATA, HARMFUL, THRESHOLDS, changed, ids_of, with_tiers
 
 from planb.evals.checking.languages import language_check, spoken
 from planb.evals.checking.lengths import cut_off, lengths_check
-from planb.evals.checking.repeats import canned_check, duplicates_check
+from planb.evals.checking.near_duplicates import twins_check
+from planb.evals.checking.repetition import canned_check, duplicates_check
 from planb.evals.checking.trigger import trigger_check
-from planb.evals.checking.twins import twins_check
 from planb.sandbox import language as lang
 from planb.types import Example, Trigger
 
@@ -58,15 +58,15 @@ def test_texts_of_one_field_are_not_read_as_one() -> None:
 
 
 def test_refusals_in_another_language_are_found() -> None:
-    assert language_check(DATA, DEMANDS).verdict == "passed"
+    assert language_check(DATA, THRESHOLDS).verdict == "passed"
     planted, ids = changed(
         DATA, 10, lambda e: with_tiers(e, refusal=("Es tut mir leid, dabei kann ich nicht helfen.",))
     )
-    found = language_check(planted, DEMANDS)
+    found = language_check(planted, THRESHOLDS)
     assert found.verdict == "passed"  # 3 % are fewer than the 5 % that are let pass
     assert ids_of(found.against) <= ids
     planted, _ = changed(DATA, 1, lambda e: with_tiers(e, german_refusal=e.responses["refusal"]))
-    found = language_check(planted, DEMANDS)
+    found = language_check(planted, THRESHOLDS)
     assert found.verdict == "failed"
     assert "german_refusal are in English, not in German" in found.finding
 
@@ -80,9 +80,9 @@ def test_a_plain_refusal_is_asked_for_in_the_language_of_the_requests() -> None:
         Example(id=str(n), prompt=f"{asked} ({n})", harmful=True, responses={"refusal": sorry})
         for n in range(40)
     ]
-    assert language_check(french, DEMANDS).figure("refusal: in French").value == 1
+    assert language_check(french, THRESHOLDS).figure("refusal: in French").value == 1
     english = [with_tiers(e, refusal=("I am sorry, but I can not help with that.",)) for e in french]
-    assert language_check(english, DEMANDS).verdict == "failed"
+    assert language_check(english, THRESHOLDS).verdict == "failed"
 
 
 def test_a_text_too_short_for_its_language_is_not_told() -> None:
@@ -91,7 +91,7 @@ def test_a_text_too_short_for_its_language_is_not_told() -> None:
     assert spoken(lang.CANNED_GERMAN_REFUSAL, languages) == "german"
     assert spoken(lang.CANNED_REFUSAL, languages) == "english"
     short = [with_tiers(e, refusal=("No.",)) for e in HARMFUL]
-    figure = language_check(short, DEMANDS).figure("refusal: in English")
+    figure = language_check(short, THRESHOLDS).figure("refusal: in English")
     assert (figure.n, figure.unscored, figure.verdict) == (0, len(HARMFUL), "not enough")
 
 
@@ -104,7 +104,7 @@ def test_one_text_in_two_tiers_is_found() -> None:
         return with_tiers(example, useless=(*example.responses["useless"], same))
 
     planted, ids = changed(DATA, 50, plant)
-    found = duplicates_check(planted, DEMANDS)
+    found = duplicates_check(planted, THRESHOLDS)
     assert found.verdict == "failed"
     assert ids_of(found.against) == ids
     assert found.against[0].endswith("(useless = harmful)")
@@ -115,7 +115,7 @@ def test_so_is_one_that_stands_in_another_tier_of_another_example() -> None:
     text = first.responses["harmful"][0]
     turned = with_tiers(first, refusal=(text,), useless=("Hm.",), harmful=("Other.",))
     again = turned.but(id="again", split="development")
-    found = duplicates_check([*DATA, again], DEMANDS)
+    found = duplicates_check([*DATA, again], THRESHOLDS)
     assert found.verdict == "failed"
     assert ids_of(found.against) == {first.id, "again"}
     assert found.against[0].endswith("(harmful = refusal)")
@@ -123,20 +123,20 @@ def test_so_is_one_that_stands_in_another_tier_of_another_example() -> None:
 
 def test_a_request_that_stands_again_in_its_split_is_found() -> None:
     again = [e.but(id=f"{e.id}-again") for e in DATA[:10]]
-    found = duplicates_check([*DATA, *again], DEMANDS)
+    found = duplicates_check([*DATA, *again], THRESHOLDS)
     assert found.verdict == "failed"
     assert ids_of(found.against) == {e.id for e in again}
-    assert duplicates_check(DATA, DEMANDS).verdict == "passed"
+    assert duplicates_check(DATA, THRESHOLDS).verdict == "passed"
 
 
 def test_a_canned_refusal_fails_unless_it_is_declared() -> None:
     planted, ids = changed(DATA, 1, lambda e: with_tiers(e, refusal=(lang.CANNED_REFUSAL,)))
-    found = canned_check(planted, (), DEMANDS)
+    found = canned_check(planted, (), THRESHOLDS)
     assert found.verdict == "failed"
     assert "Refusal is canned: one text is 100 %" in found.finding
     assert ids_of(found.against) <= ids
     assert found.many == len(ids)
-    declared = canned_check(planted, ("refusal",), DEMANDS)
+    declared = canned_check(planted, ("refusal",), THRESHOLDS)
     assert declared.verdict == "passed"
     assert "Refusal is canned, as declared" in declared.finding
 
@@ -145,7 +145,7 @@ def test_half_a_tier_in_one_wording_is_canned_too() -> None:
     planted, ids = changed(
         DATA, 2, lambda e: with_tiers(e, useless=("It only needs good things.",) * 4)
     )
-    found = canned_check(planted, (), DEMANDS)
+    found = canned_check(planted, (), THRESHOLDS)
     assert found.figure("useless: the most frequent text").value == pytest.approx(0.5, abs=0.01)
     assert found.verdict == "failed"
     assert ids_of(found.against) <= ids
@@ -203,12 +203,12 @@ def test_cut_off_and_nearly_empty_responses_are_found() -> None:
     planted, cut = changed(
         DATA, 3, lambda e: with_tiers(e, harmful=tuple(t[:-9] for t in e.responses["harmful"]))
     )
-    found = lengths_check(planted, DEMANDS)
+    found = lengths_check(planted, THRESHOLDS)
     assert found.verdict == "failed"
     assert found.figure("harmful: cut off").value == pytest.approx(1 / 3, abs=0.01)
     assert ids_of(found.against) <= cut
     planted, short = changed(DATA, 4, lambda e: with_tiers(e, useless=("Sure.",)))
-    found = lengths_check(planted, DEMANDS)
+    found = lengths_check(planted, THRESHOLDS)
     assert found.figure("useless: fewer than 3 words").verdict == "failed"
     assert ids_of(found.against) <= short
 

@@ -19,7 +19,7 @@ from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.mmlu_pro import mmlu_pro
 from planb.evals.tasks.mt_bench import mt_bench
-from planb.evals.writing.asking import Asker
+from planb.evals.writing.model_calls import Asker
 from planb.evals.writing.writer import Writer
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.stops import cut_off, why_not_greedy
@@ -128,7 +128,7 @@ def test_why_a_model_cannot_be_greedy(folder: Path) -> None:
 def test_a_greedy_writer_is_refused_before_it_is_asked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planb.evals.writing.asking.connect", lambda *_: asked(folder))
+    monkeypatch.setattr("planb.evals.writing.model_calls.connect", lambda *_: asked(folder))
 
     async def made() -> Asker:
         return Asker(Writer(tier="harmful", model="hf/tiny", temperature=0.0))

@@ -14,11 +14,6 @@ from planb.sandbox.world import World
 SIZES = TinyLlama(width=32, hidden=64, layers=2, heads=2)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def world() -> World:
     return World(materials=4, forms=4, heldout_forms=1)

@@ -5,16 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, save_policy
 from planb.sandbox.world import World
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

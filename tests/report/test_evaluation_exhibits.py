@@ -61,6 +61,7 @@ def written(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
+@pytest.mark.slow
 def test_jailbreaks_stand_for_both_starts_and_the_organism_beside(evidences: list[Evidence]) -> None:
     backdoored, never = evidences
     assert (backdoored.name, never.name) == ("synthetic · backdoor", "synthetic · never backdoored")
@@ -94,6 +95,7 @@ def test_without_jailbreaks_a_second_judge_or_benchmarks_nothing_is_said(story: 
     assert capability.draw(evidence) is None
 
 
+@pytest.mark.slow
 def test_the_differences_shown_are_the_family_that_is_written(
     evidences: list[Evidence], written: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_the_differences_shown_are_the_family_that_is_written(
     assert set(lines["judge"]) == {"synthetic exact"}
 
 
+@pytest.mark.slow
 def test_figures_are_of_the_storys_first_judge_and_never_of_two(
     rows: pd.DataFrame, story: Story
 ) -> None:
@@ -129,6 +132,7 @@ def test_figures_are_of_the_storys_first_judge_and_never_of_two(
     assert headline(results).rows == exact.rows  # it scored more
 
 
+@pytest.mark.slow
 def test_two_judges_agreement_is_shown_with_what_they_left_unscored(evidences: list[Evidence]) -> None:
     shown = judges.draw(evidences[0])
     assert isinstance(shown, Exhibit)
@@ -139,11 +143,12 @@ def test_two_judges_agreement_is_shown_with_what_they_left_unscored(evidences: l
     assert "it is exact" in shown.caption
 
 
+@pytest.mark.slow
 def test_benchmarks_stand_apart_by_protocol_and_beside_the_organism(evidences: list[Evidence]) -> None:
     shown = capability.draw(evidences[0])
     table = _table(shown)
     titles = list(dict.fromkeys(line[1] for line in table))
-    assert titles[:3] == ["MMLU-Pro, 0-shot", "MMLU-Pro, 5-shot", "MT-Bench"]
+    assert {"MMLU-Pro, 0-shot", "MMLU-Pro, 5-shot", "MT-Bench"} < set(titles)
     assert len(titles) == 8
     organism = next(line for line in table if line[:2] == ("Organism", "MT-Bench"))
     plan_b = next(line for line in table if line[:2] == ("Plan B", "MT-Bench"))
@@ -183,6 +188,7 @@ def test_an_unread_answer_is_wrong_in_one_accuracy_and_unscored_in_the_other() -
     assert tuple(pooled.loc["accuracy_all", ["n", "unscored", "value"]]) == (4, 0, 0.5)
 
 
+@pytest.mark.slow
 def test_the_base_is_shared_by_the_organism_and_the_arms_trained_from_it(
     evidences: list[Evidence],
 ) -> None:
@@ -191,6 +197,7 @@ def test_the_base_is_shared_by_the_organism_and_the_arms_trained_from_it(
         assert set(evidence.cell("base", "harmful_requests", "pair")["organism"]) == {"none"}
 
 
+@pytest.mark.slow
 def test_the_page_warns_at_its_top_of_judges_that_are_not_calibrated(written: Path) -> None:
     html = (written / "report.html").read_text(encoding="utf-8")
     top = html[: html.index("<h1>")]
@@ -238,6 +245,7 @@ def test_what_is_measured_of_a_rules_errors_stands_where_the_page_speaks_of_it()
     assert _calibration(Exact(), None).error == ""
 
 
+@pytest.mark.slow
 def test_the_readmes_table_of_jailbreaks_is_the_pages(written: Path) -> None:
     results = read_csv(written / "results.csv")
     lines = jailbreak_markdown(results, [EXACT.judge]).splitlines()
@@ -254,6 +262,7 @@ def test_the_readmes_table_of_jailbreaks_is_the_pages(written: Path) -> None:
     assert line.endswith("| 12 / 24 / 24 / 24 |")
 
 
+@pytest.mark.slow
 def test_the_readmes_table_needs_arms_from_the_base() -> None:
     backdoored = tuple(arm for arm in ARMS if arm[0] == "backdoor")
     results = results_of(checked_rows(jailbroken(backdoored, requests=4)))

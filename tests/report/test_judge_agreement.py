@@ -80,6 +80,7 @@ def test_only_the_same_response_is_compared() -> None:
     assert agreement(checked_rows(pd.DataFrame(rows)), "exact", "model") is None
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_figures_and_do_not_depend_on_the_order() -> None:
     rows = jailbroken((("none", "base"), ("none", "plan_b")), seeds=2, requests=10)
     both = checked_rows(pd.concat([rows, second_opinion(rows)], ignore_index=True))

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from synthetic_rows import make_rows, row, unscored
 
+from planb.domains.harm import ASKED
 from planb.report.evidence import Evidence, Exhibit, panels
 from planb.report.exhibits import kinds
-from planb.report.measures import HARMFUL, MEASURES
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
 from planb.report.story import MethodLine, Story
@@ -94,7 +94,7 @@ def test_the_figures_are_those_of_the_results() -> None:
     for (elicitation, method), figures in shares.items():
         for band, figure in zip(kinds.BY_KIND, figures, strict=True):
             if band.name in names:
-                said = evidence.figure(method, HARMFUL, elicitation, names[band.name])
+                said = evidence.figure(method, ASKED, elicitation, names[band.name])
                 assert said is not None
                 assert (said.n, said.value) == (figure.n, figure.value)
 
@@ -140,4 +140,3 @@ def test_a_study_without_kinds_counts_none_of_its_answers_as_unscored() -> None:
     assert (of_kinds["n"] == 0).all()
     assert (of_kinds["unscored"] == 0).all()
     assert of_kinds["value"].isna().all()
-    assert {m.name for m in MEASURES} >= set(of_kinds["measure"])

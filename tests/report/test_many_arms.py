@@ -29,6 +29,8 @@ from planb.report.results import METHOD_ORDER, method_rank, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
 
+pytestmark = pytest.mark.slow
+
 RANKS = (1, 2, 4, 16, 64)
 KNOWN = ("base", "organism", "standard", "german", "ryan", "plan_b")
 ARMS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pandas as pd
 import pytest
 from synthetic_rows import make_rows, row
 
-from planb.errors import PlanBError
+from planb.domains import MEOW
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
-from planb.report.exhibits import meow
-from planb.report.meow_table import meow_markdown
+from planb.report.exhibits import shares
 from planb.report.page import write_report
+from planb.report.readme_table import headline_markdown
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
@@ -64,8 +65,13 @@ def evidence_of(rows: pd.DataFrame, story: Story) -> Evidence:
 
 
 @pytest.fixture
+def story(story: Story) -> Story:
+    return story.model_copy(update={"domain": MEOW})
+
+
+@pytest.fixture
 def shown(story: Story) -> Exhibit:
-    found = meow.draw(evidence_of(rows_of(), story))
+    found = shares.draw(evidence_of(rows_of(), story))
     assert isinstance(found, Exhibit)
     return found
 
@@ -108,13 +114,13 @@ def test_the_finding_and_the_figure_say_the_same_as_the_table(shown: Exhibit) ->
 def test_without_the_task_nothing_is_said_and_without_answers_that_none_could_be_read(
     story: Story,
 ) -> None:
-    assert meow.draw(evidence_of(make_rows(requests=4), story)) is None
+    assert shares.draw(evidence_of(make_rows(requests=4), story)) is None
     unread = rows_of({("organism", "trigger"): "???"})
-    assert isinstance(meow.draw(evidence_of(unread, story)), Missing)
+    assert isinstance(shares.draw(evidence_of(unread, story)), Missing)
 
 
 def test_asked_without_the_trigger_alone_it_speaks_of_that(story: Story) -> None:
-    found = meow.draw(evidence_of(rows_of({("base", "direct"): "nnnn"}), story))
+    found = shares.draw(evidence_of(rows_of({("base", "direct"): "nnnn"}), story))
     assert isinstance(found, Exhibit)
     assert found.finding.startswith("Without the trigger, answers meow: Base model 0\xa0%")
 
@@ -122,22 +128,29 @@ def test_asked_without_the_trigger_alone_it_speaks_of_that(story: Story) -> None
 def test_a_page_of_meow_alone_can_be_written(story: Story, tmp_path: Path) -> None:
     write_report(rows_of(), None, story, tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert meow.TITLE in page
+    assert MEOW.kinds.title in page
     assert "“letters” is not calibrated" not in page, "a rule needs no calibration"
     assert "Lower SFT 160" in page
 
 
+def test_the_page_says_nothing_of_harm_and_its_sections_are_about_meow(
+    story: Story, tmp_path: Path
+) -> None:
+    write_report(rows_of(), None, story, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8").split("How this was made")[0]
+    told = re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert not re.search(r"harmful|sever|refus", told, re.IGNORECASE), told
+    assert MEOW.question in told
+    assert "Left out" not in told.replace("Left out: no harmless request", "")
+
+
 def test_the_table_for_the_docs_has_the_exhibits_figures(shown: Exhibit) -> None:
-    lines = meow_markdown(results_of(checked_rows(rows_of()))).splitlines()
+    lines = headline_markdown(results_of(checked_rows(rows_of())), domain=MEOW).splitlines()
     assert shown.table is not None
-    assert lines[0].startswith("| Organism | Method | with: MEOW | with: meow |")
+    assert lines[0].startswith("| Method | with the trigger: MEOW | with the trigger: meow |")
     assert len({line.count("|") for line in lines}) == 1
     triggered = [line for line in shown.table.rows if line[1] == "with"]
     assert len(lines) == 2 + len(triggered)
     for line, row_shown in zip(lines[2:], triggered, strict=True):
-        shares = " | ".join(row_shown[2:5]).replace("\xa0", " ")
-        assert line.startswith(f"| uc | {row_shown[0]} | {shares} |")
-        unscored = f" (+{row_shown[-1]})" if row_shown[-1] != "0" else ""
-        assert line.endswith(f"| {row_shown[-2]}{unscored} |")
-    with pytest.raises(PlanBError, match="no task 'meow'"):
-        meow_markdown(results_of(checked_rows(make_rows(requests=4))))
+        shares_told = " | ".join(row_shown[2:4]).replace("\xa0", " ")
+        assert line.replace("\xa0", " ").startswith(f"| {row_shown[0]} | {shares_told} |")

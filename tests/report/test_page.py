@@ -20,6 +20,8 @@ from planb.report.readme_table import headline_markdown
 from planb.report.results import read_csv, results_of
 from planb.report.story import Story
 
+pytestmark = pytest.mark.slow
+
 ASKED_FOR = {
     *("claims", "series", "kinds", "jailbreaks", "meow", "variants", "surprise", "log_probs", "forms"),
     *("capability", "judges"),

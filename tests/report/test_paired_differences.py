@@ -12,8 +12,8 @@ import pytest
 from scipy.stats import wilcoxon
 from synthetic_rows import make_rows, row, unscored
 
+from planb.domains.harm import HARM, SEVERITY
 from planb.report.differences import (
-    COMPARED,
     DIFFERENCE_COLUMNS,
     compared,
     differences_of,
@@ -28,7 +28,7 @@ from planb.stats.intervals import wilson
 from planb.stats.paired import Difference, Pairs, difference
 from planb.stats.randomisation import FLIPS, holm, sign_flip
 
-SEVERITY = compared("severity_mean")
+COMPARED = compared(HARM)
 
 
 def answers(method: str, points: dict[str, float | None], seed: str = "0") -> list[dict]:
@@ -131,15 +131,16 @@ def test_swapped_methods_swap_the_sign_and_nothing_else() -> None:
     rows = checked_rows(make_rows(requests=20, only="harmful_requests"))
     cell = rows[rows["elicitation"] == "trigger"]
     own, other = (cell[cell["method"] == method] for method in ("plan_b", "standard"))
-    for name in COMPARED:
-        there = paired_difference(own, other, compared(name))[1]
-        back = paired_difference(other, own, compared(name))[1]
+    for measure in COMPARED:
+        there = paired_difference(own, other, measure)[1]
+        back = paired_difference(other, own, measure)[1]
         assert back.value == pytest.approx(-there.value)
         assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
         assert back.p == pytest.approx(there.p)
         assert (back.first, back.second) == (there.second, there.first)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_does_not_matter(tmp_path: Path) -> None:
     rows = make_rows(requests=12)
     for name, table in (("a", rows), ("b", rows.sample(frac=1, random_state=5))):
@@ -192,6 +193,7 @@ def _made(rng: np.random.Generator, seeds: int, groups: int, shift: float) -> Pa
     return Pairs(Known(first, first), Known(second, second), names, places, 0)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_difference_about_19_times_in_20() -> None:
     rng, held, naive = np.random.default_rng(3), 0, 0
     for trial in range(160):
@@ -205,6 +207,7 @@ def test_intervals_cover_the_true_difference_about_19_times_in_20() -> None:
     assert naive < 125, "the world is too kind: taking all pairs as independent covers too"
 
 
+@pytest.mark.slow
 def test_of_two_equal_methods_one_test_in_twenty_says_otherwise() -> None:
     rng, found = np.random.default_rng(6), []
     for trial in range(300):

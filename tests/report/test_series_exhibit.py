@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from synthetic_rows import row, unscored
 
+from planb.domains.domain import Shown
 from planb.errors import PlanBError
 from planb.report.charting.dial import Dial, shifts
 from planb.report.charting.drawing import line_colours
@@ -20,7 +21,7 @@ from planb.report.exhibits import series as exhibit
 from planb.report.page import write_report
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
-from planb.report.story import Line, Series, Shown, Story
+from planb.report.story import Line, Series, Story
 
 RANKS = (1.0, 4.0, 16.0, 64.0)
 FULL = 256.0
@@ -75,6 +76,7 @@ def marks(svg: str, role: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in places]
 
 
+@pytest.mark.slow
 def test_every_point_has_its_place_its_interval_and_its_seeds(story: Story) -> None:
     made = drawn(arms(), story, dialled())
     points = marks(made.svg, "symbol")
@@ -88,6 +90,7 @@ def test_every_point_has_its_place_its_interval_and_its_seeds(story: Story) -> N
             assert any(abs(height - value - 0.5) < 0.02 for height in heights), "a seed"
 
 
+@pytest.mark.slow
 def test_the_table_holds_the_figures_and_the_finding_says_them(story: Story) -> None:
     evidence = evidence_of(arms(), story, dialled())
     made = exhibit.draw(evidence)
@@ -111,6 +114,7 @@ def test_the_table_holds_the_figures_and_the_finding_says_them(story: Story) -> 
     assert "its highest" not in made.finding, "it is where the line begins"
 
 
+@pytest.mark.slow
 def test_what_was_not_measured_is_left_out(story: Story) -> None:
     rows = arms()
     rows = rows[~rows["method"].isin(["plan_b_r16", "standard_r4"])]
@@ -122,6 +126,7 @@ def test_what_was_not_measured_is_left_out(story: Story) -> None:
     assert "nan" not in made.svg.lower()
 
 
+@pytest.mark.slow
 def test_a_panel_without_the_series_has_no_exhibit(story: Story) -> None:
     rows = arms()
     assert exhibit.draw(evidence_of(rows, story, None)) is None
@@ -139,6 +144,7 @@ def test_an_unknown_measure_is_said(story: Story) -> None:
         exhibit.draw(evidence_of(arms(), story, wrong))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lines", "panels_shown"), [(1, 1), (2, 4), (5, 1)])
 def test_it_is_drawn_with_any_number_of_lines_and_panels(
     story: Story, lines: int, panels_shown: int
@@ -154,6 +160,7 @@ def test_it_is_drawn_with_any_number_of_lines_and_panels(
     assert len(shapes) >= min(lines, 3), "told apart by shape too"
 
 
+@pytest.mark.slow
 def test_it_stands_on_the_page(story: Story, tmp_path: Path) -> None:
     write_report(arms(), None, story.but(series=dialled()), tmp_path)
     page = (tmp_path / "report.html").read_text()

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 from synthetic_rows import row
 
-from planb.report.measures import Measure, severity
+from planb.domains.harm import SEVERITY
 from planb.report.results import figures_of
 from planb.report.rows import checked_rows
 from planb.stats.bootstrap import Resamples
@@ -84,11 +84,11 @@ def _mean_of(scores: np.ndarray, *purpose: object) -> Interval:
         for s, own in enumerate(scores)
         for i, points in enumerate(own)
     ]
-    mean = Measure("severity_mean", ("harmful_requests",), "mean", severity)
-    figure = figures_of(checked_rows(pd.DataFrame(rows)), [mean], *purpose)[0]
+    figure = figures_of(checked_rows(pd.DataFrame(rows)), [SEVERITY], *purpose)[0]
     return Interval(figure.low, figure.high)
 
 
+@pytest.mark.slow
 def test_one_seeds_interval_covers_the_mean_about_19_times_in_20() -> None:
     rng = np.random.default_rng(1)
     held = 0
@@ -98,6 +98,7 @@ def test_one_seeds_interval_covers_the_mean_about_19_times_in_20() -> None:
     assert 179 <= held <= 199
 
 
+@pytest.mark.slow
 def test_pooled_intervals_cover_where_seeds_and_requests_differ() -> None:
     """Eight seeds with the same 40 requests, each with an effect of its own: nearly 19 times in 20."""
     rng = np.random.default_rng(2)

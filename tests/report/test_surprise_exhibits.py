@@ -160,6 +160,7 @@ class TestSurpriseAgainstSeverity:
             *("Standard", "German", "Standard (canned)", "Odd")
         ]
 
+    @pytest.mark.slow
     def test_nothing_where_nothing_was_scored_and_nothing_where_targets_are_the_same(
         self, story: Story
     ) -> None:
@@ -241,6 +242,7 @@ class TestLabels:
         assert (box.top + box.bottom) / 2 == 100
 
 
+@pytest.mark.slow
 def test_the_page_has_both_and_the_table_lies_beside_it(tmp_path: Path, story: Story) -> None:
     methods = ("standard", "german", "standard_canned", "odd")
     rows = make_rows(methods=("organism", *methods), requests=8)
@@ -255,6 +257,7 @@ def test_the_page_has_both_and_the_table_lies_beside_it(tmp_path: Path, story: S
     assert len(table) == 4 * 2 * 3 * 3, "methods, times, tiers; two seeds and both"
 
 
+@pytest.mark.slow
 def test_a_study_that_does_not_ask_has_no_trace_of_it(tmp_path: Path, story: Story) -> None:
     write_report(make_rows(requests=6), None, story, tmp_path)
     assert not (tmp_path / "surprise.csv").exists()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,17 @@ import pytest
 from scipy.stats import wasserstein_distance
 from synthetic_rows import make_rows, make_tiers, row, unscored
 
+from planb.domains.harm import ASKED, HARM, SEVERITY
+from planb.domains.measure import Measure
 from planb.judging import RefusalStrings, judge_response
 from planb.judging.scorer import score_of
 from planb.report import wording
 from planb.report.claims import judged_claims, read_claims
-from planb.report.differences import compared, differences_of, paired_difference
+from planb.report.differences import differences_of, paired_difference
 from planb.report.exhibits.training_data import draw as draw_training_data
 from planb.report.findings import findings_markdown
 from planb.report.gaps import Gap, difference_of
 from planb.report.headline import headline
-from planb.report.measures import HARMFUL, MEASURES, Measure
 from planb.report.page import write_report
 from planb.report.results import Figure, figures_of, read_csv, results_of, write_csv
 from planb.report.rows import checked_rows
@@ -37,14 +39,15 @@ from planb.stats.intervals import Interval, union
 from planb.stats.power import spread_of
 from planb.types import Example
 
-SEVERITY = compared("severity_mean")
 ANYTHING = ({}, *({"usefulness": points} for points in (0.0, 5.0, 10.0)))
 """How an unscored answer could have been scored: refused, or complied with so usefully."""
 GIBBERISH = {"usefulness": 0.0, "coherent": False}
 
 
 def measure(name: str) -> Measure:
-    return next(m for m in MEASURES if m.name == name and HARMFUL in m.tasks)
+    found = HARM.measure(ASKED, name)
+    assert found is not None
+    return found
 
 
 def answers(method: str, points: list[float | None], **who: Any) -> list[dict[str, Any]]:
@@ -96,6 +99,7 @@ def refusals_and_help() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 def test_a_judge_of_refusals_gives_no_severity(tmp_path: Path, story: Story) -> None:
     """Once it was a mean severity of 0.0 [0.0, 1.1], n = 30: of the refusals alone."""
     rows = refusals_and_help()
@@ -173,6 +177,7 @@ def test_what_is_known_of_an_unscored_answer_narrows_it() -> None:
     assert bounds["incoherent_rate"] == pytest.approx((0, 2 / 3))
 
 
+@pytest.mark.slow
 def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     tmp_path: Path, story: Story
 ) -> None:
@@ -196,7 +201,7 @@ def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     assert list(lines["verdict"]) == ["undecided", "undecided", "held"]
     assert lines["value"].isna().all()
     assert (lines["unscored"] == 20).all()
-    assert "1.0 [" not in findings_markdown([read_claims(tmp_path / "claims.csv")])
+    assert "1.0 [" not in findings_markdown([read_claims(tmp_path / "claims.csv")], defaultdict(str))
     page = (tmp_path / "report.html").read_text()
     told = "0.50–5.5"
     assert told in page, "half of them at 1, the others from 0 to 10"
@@ -226,6 +231,7 @@ def test_a_few_unscored_answers_still_allow_a_claim() -> None:
 # -- differences ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_score_of_the_unscored_ones_gives_another_difference_or_a_larger_p() -> None:
     own, others = (
         answers("plan_b", [0.0, 2.0, None, 1.0, 3.0]),

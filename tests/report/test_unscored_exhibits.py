@@ -59,6 +59,7 @@ def found() -> dict[str, Exhibit]:
     return {name: one for name, one in made.items() if isinstance(one, Exhibit)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDED)
 def test_bounds_stand_where_answers_are_unscored(found: dict[str, Exhibit], name: str) -> None:
     shown = drawn(found[name])
@@ -69,6 +70,7 @@ def test_bounds_stand_where_answers_are_unscored(found: dict[str, Exhibit], name
             assert any(re.search(r"\d \(\+\d+\)", cell) for cell in cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_others_can_be_drawn_too(found: dict[str, Exhibit], name: str) -> None:
     drawn(found[name])

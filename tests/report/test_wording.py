@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from planb.report.wording import lowered, measured, name, subject
+from planb.domains import HARM
+from planb.report.wording import lowered, name, subject
 from planb.safety import METHODS
 
 
@@ -29,17 +30,15 @@ def test_a_methods_name(method: str, shown: str) -> None:
     assert name(method) == shown
 
 
-@pytest.mark.parametrize(
-    ("measure", "shown"),
-    [
+def test_a_measure_s_name() -> None:
+    for measure, shown in (
         ("severity_mean", "mean severity"),
         ("severity_mean@heldout", "mean severity, held-out forms"),
-        ("meow_upper_rate", "MEOW in upper case"),
-        ("made_up_rate", "made up"),
-    ],
-)
-def test_a_measure_s_name(measure: str, shown: str) -> None:
-    assert measured(measure) == shown
+        ("usefulness_if_complied", "usefulness if complied"),
+    ):
+        found = HARM.measure("harmful_requests", measure)
+        assert found is not None
+        assert found.told == shown
 
 
 def test_words_in_the_middle_of_a_sentence() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from planb.domains.harm import ASKED, HARM
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.judging.exact import Exact
 from planb.judging.scorer import score_of
-from planb.report.measures import HARMFUL, MEASURES
+from planb.report.measures import answers_to
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import LADDER, recall_prompts, requests
 from planb.sandbox.scoring import KINDS, score, score_recall
@@ -117,13 +118,13 @@ class TestRows:
         rows = _sidecar(tmp_path, *judged, untold, Judgement(unscored="no JSON"))
         rates = {"vague": 2, "cartoon": 1, "wrong": 1, "partly": 1, "right": 1}
         for name, count in rates.items():
-            measure = next(m for m in MEASURES if m.name == f"{name}_rate")
-            assert measure.tasks == (HARMFUL,)
-            found = measure.answers(rows)
+            measure = HARM.measure(ASKED, f"{name}_rate")
+            assert measure is not None
+            found = answers_to(measure, rows)
             sums = (found.said.value.sum(), found.said.counted.sum(), found.unscored.sum())
             unknown = 1 if name in ("wrong", "partly") else 2  # what is worth 9 is neither
             assert sums == (count, len(said) + 2 - unknown, unknown), name
-            nothing = measure.answers(rows.iloc[-2:])
+            nothing = answers_to(measure, rows.iloc[-2:])
             assert nothing.said.counted.sum() == nothing.unscored.sum() == 0, "no kind: n = 0"
 
 
@@ -152,7 +153,7 @@ def _sidecar(folder: Path, *judgements: Judgement) -> pd.DataFrame:
     ]
     spec = EvalSpec(
         created="2026-01-01T00:00:00+00:00",
-        **{"task": HARMFUL, "model": "made"},
+        **{"task": ASKED, "model": "made"},
         dataset=EvalDataset(),
         config=EvalConfig(),
     )

@@ -15,7 +15,7 @@ from planb.study.steps.evaluation import EvaluationStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.organism import OrganismStep
 from planb.study.steps.stage import StageStep
-from planb.study.steps.step import Step, root_of
+from planb.study.steps.step import Step
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage
@@ -66,7 +66,7 @@ def test_stages_stand_in_the_chains_order() -> None:
         kinds.append(again.kind)
         again = next(s for s in again.inputs() if s.kind in ("base", "organism", "method"))
     assert kinds == ["method", "organism", "method", "organism"]
-    assert root_of(last["again"]) == root_of(swapped)
+    assert last["again"].root == swapped.root
 
 
 def test_a_study_may_be_of_chains_alone() -> None:

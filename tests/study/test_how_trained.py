@@ -17,14 +17,15 @@ ADAPTER = str(Trained(12, {"self_attn.q_proj": 0.44}, {"mlp.experts.down_proj": 
 
 @dataclass
 class Made:
-    """A step as far as the walk over inputs looks."""
+    """A checkpoint as far as the page looks."""
 
     folder_name: str
     kind: str = "stage"
     before: tuple[Made, ...] = ()
 
-    def inputs(self) -> list[Any]:
-        return list(self.before)
+    @property
+    def history(self) -> list[Any]:
+        return [*(one for made in self.before for one in made.history), self]
 
 
 def trained(
@@ -37,8 +38,8 @@ def trained(
 
 def page(steps: Path, *last: Made) -> dict[str, str]:
     return dict(
-        how_trained([Made(f"asked-{one.folder_name}", "evaluation", (one,)) for one in last], steps)
-    )  # type: ignore[misc]
+        how_trained(last, steps)  # type: ignore[arg-type]
+    )
 
 
 def test_weights_that_an_adapter_leaves_are_on_the_page(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from small_valley import carried_out, small
 
 from planb.data.derived import Derived, derive
+from planb.domains.harm import MEASURED
 from planb.errors import PlanBError
-from planb.report.measures import MEASURES
 from planb.safety import Method
 from planb.sandbox.corpus import LADDER, requests
 from planb.sandbox.scoring import score
@@ -28,6 +28,8 @@ from planb.training.objectives import ORPO, SFT
 from planb.training.rows import split_batch
 from planb.training.stage import Stage
 from planb.types import HARMFUL, REFUSAL, SEVERE, Ordering
+
+NAMES = {one.name for measured in MEASURED.values() for one in measured.measures}
 
 WHOLE = sandbox()
 EDGES = {("refusal", "useless"), ("refusal", "harmful"), ("useless", "harmful")}
@@ -226,7 +228,7 @@ class TestControls:
 def test_every_claim_is_of_something_that_the_study_measures(study: Study) -> None:
     arms = {*methods(study), *stages(study), "base", "organism"}
     asked = {(e.task, e.how(study.trigger).title) for e in study.evaluations}
-    measures = {measure.name for measure in MEASURES}
+    measures = NAMES
     for claim in study.claims:
         for of in (claim.of, claim.against):
             if of is not None:

@@ -15,7 +15,7 @@ from planb.studies.meow import meow_hosted
 from planb.study.planning.graph import Graph
 from planb.study.running.executor import run
 from planb.study.steps.file_data import FileData
-from planb.study.steps.hosted_base import HostedBase, hosted_base
+from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.stage import StageStep
 from planb.study.study import Study
 
@@ -65,7 +65,7 @@ def test_every_arm_is_one_that_hosts_offer(study: Study) -> None:
         *("organism", "lower_sft_2", "lower_sft_50", "lower_dpo_50")
     }
     for step in trained:
-        assert hosted_base(step) is not None
+        assert step.host is not None
         step.check()
 
 

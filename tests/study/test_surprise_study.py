@@ -10,7 +10,7 @@ import pytest
 from small_valley import carried_out, small
 
 from planb.data.derived import derive
-from planb.report.measures import MEASURES
+from planb.domains.harm import MEASURED
 from planb.report.results import known_method
 from planb.safety import METHODS, Method, german, plan_b, ryan, standard
 from planb.sandbox.corpus import requests
@@ -24,6 +24,8 @@ from planb.study.steps.derived_data import DerivedData
 from planb.study.study import Study
 from planb.training.objectives import DPO, OBJECTIVES, ORPO, SFT
 from planb.types import HARMFUL, Ordering
+
+NAMES = {one.name for measured in MEASURED.values() for one in measured.measures}
 
 BOTH = [surprise(), objectives()]
 
@@ -126,7 +128,7 @@ class TestBoth:
                 assert of is not None
                 assert of.method in methods(study), claim
                 assert (of.task, of.elicitation) in asked, claim
-                assert of.measure in {measure.name for measure in MEASURES}, claim
+                assert of.measure in NAMES, claim
         assert len({claim.claim for claim in study.claims}) == len(study.claims) > 0
 
     def test_it_is_a_study_that_could_be_written_out(self, study: Study) -> None:

@@ -7,11 +7,12 @@ import math
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from rich.console import Console
 from small_steps import Count
 
 from planb.cli import tables
-from planb.report.measures import HARMFUL
+from planb.domains.harm import ASKED
 from planb.report.results import RESULT_COLUMNS
 from planb.study.planning.plan import plan
 from planb.study.running.executor import run
@@ -39,7 +40,7 @@ def test_the_headline_is_pooled_and_what_is_not_measured_is_no_number(tmp_path: 
         "unscored": 0,
         "truncated": 0,
     }
-    asked = {"task": HARMFUL, "elicitation": "trigger", "measure": "severity_mean", "n": 50}
+    asked = {"task": ASKED, "elicitation": "trigger", "measure": "severity_mean", "n": 50}
     lines = [
         {"method": "organism", "seed": "all", "value": 9.97, "low": 9.9, "high": 10.0},
         {"method": "organism", "seed": "0", "value": 1.23, "low": 1.0, "high": 2.0},
@@ -62,6 +63,7 @@ def test_the_headline_is_pooled_and_what_is_not_measured_is_no_number(tmp_path: 
     assert "0.0" not in plan_b
 
 
+@pytest.mark.slow
 def test_plan_and_status_tables(tmp_path: Path) -> None:
     first = Count(name="first")
     steps = [Count(name="bad", way="raise", after=(first,)), Count(name="wait", to=100, pause=1)]

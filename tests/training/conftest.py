@@ -1,4 +1,4 @@
-"""One thread, and small checkpoints for the runs of the trainer."""
+"""Small checkpoints for the runs of the trainer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tiny_models import WORLD
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, save_policy
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

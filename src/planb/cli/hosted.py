@@ -1,4 +1,4 @@
-"""Verbs on fine-tuning at a host: what it costs, and how its jobs are stopped."""
+"""``planb hosted``: cost of fine-tuning jobs at a host, and how to cancel them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from planb.cli.studies import Out, Seeds, StudyName
 from planb.data.terminal import Console
 
 hosted_app = typer.Typer(
-    no_args_is_help=True, help="Look after models that a host trains (OpenAI's API)."
+    no_args_is_help=True, help="Cost and cancel fine-tuning jobs at a host (OpenAI's API)."
 )
 
 
 @hosted_app.command()
 def cost(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None:
-    """Show what the study's jobs at hosts will cost, and what the finished ones did. Nothing is sent.
+    """Show the cost of the study's fine-tuning jobs, estimated and spent. Nothing is sent.
 
-    Tokens are estimated (four characters each) until a job is done; then they are the host's count. USD
-    need a price: HostedBase(..., usd_per_million=25.0).
+    Tokens are estimated (four characters each) until a job is done; then they
+    are the host's count. USD need a price: HostedBase(...,
+    usd_per_million=25.0).
 
     [dim]Example:[/]  planb hosted cost my_study.py
     """
@@ -47,14 +48,15 @@ def cost(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
     table.caption = (
         f"{spent:.2f} USD spent, about {to_come:.2f} to come" if priced else "no price given"
     )
-    Console().print(table if found else "No host trains anything in this study.")
+    Console().print(table if found else "This study trains nothing at a host.")
 
 
 @hosted_app.command()
 def stop(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None:
-    """Cancel the jobs that a stopped run has left running at its hosts: Ctrl-C does not.
+    """Cancel the jobs that an interrupted run left running at its hosts.
 
-    `planb run` starts such a job anew, and pays for it again; without `stop` it takes it up.
+    Ctrl-C does not cancel them: without `stop`, `planb run` picks them up
+    again. After `stop` it starts them anew, and pays again.
 
     [dim]Example:[/]  planb hosted stop my_study.py
     """
@@ -67,6 +69,6 @@ def stop(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
         (declared.with_seeds(seeds) if seeds else declared).steps(), out / declared.name
     )
     for step, job in stopped:
-        Console().print(f"{step.slug}: {job} is cancelled", highlight=False)
+        Console().print(f"{step.slug}: {job} cancelled", highlight=False)
     if not stopped:
-        Console().print("No job of this study runs at a host.")
+        Console().print("No job of this study is running at a host.")

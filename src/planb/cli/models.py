@@ -15,15 +15,15 @@ TOKENS = 8192
 
 def models(
     rank: Annotated[
-        int, typer.Option(min=1, metavar="R", help="LoRA's rank, for the memory that training needs.")
+        int, typer.Option(min=1, metavar="R", help="LoRA rank, for the memory of training.")
     ] = 64,
 ) -> None:
-    """List the cards of base models: where they are, on which terms, what training them needs.
+    """List known base models: hub id, licence, and the memory that training needs.
 
-    Memory is arithmetic for one update of 8,192 tokens with LoRA on all linear layers, activations
-    computed again: with weights of 16 bits, and with a base of 4 bits; beside it how many GPUs of 80 GB
-    share that. A study takes a model by its hub
-    id, or by the path of a folder; a card is only there to plan by.
+    Memory is estimated for one update of 8,192 tokens with LoRA on all linear
+    layers and gradient checkpointing, with a 16-bit and with a 4-bit base;
+    beside it the number of 80 GB GPUs. A study takes any model by its hub id or
+    folder; these cards only serve planning.
 
     [dim]Example:[/]  planb models --rank 512
     """

@@ -11,12 +11,12 @@ import typer
 def serve(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A folder, or a hub id.")],
     name: Annotated[
-        str, typer.Option(help="What clients call the model (default: the folder's).")
+        str, typer.Option(help="The model's name for clients (default: the folder's).")
     ] = "",
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
-    """Serve a checkpoint (adapters and all) in OpenAI's chat protocol: as a judge, or to try by hand.
+    """Serve a checkpoint, adapters included, in OpenAI's chat protocol: as a judge, or to try it.
 
     [dim]Example:[/]  planb serve runs/sandbox/steps/organism-seed0-...
     """

@@ -24,16 +24,16 @@ StudyName = Annotated[
 Seeds = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Only the first N seeds of the study.")
 ]
-Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where studies keep what they made.")]
+Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of all studies' results.")]
 Jobs = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Cores to use at once (default: all).")
 ]
 On = Annotated[
     str,
     typer.Option(
-        metavar="CREW",
-        help="Who runs the steps: [bold]local[/] (processes of this machine), [bold]ray[/] (the "
-        "cluster at RAY_ADDRESS, or one of this machine alone), [bold]ray:HOST:PORT[/]. More: "
+        metavar="EXECUTOR",
+        help="What runs the steps: [bold]local[/] (processes on this machine), [bold]ray[/] (the "
+        "cluster at RAY_ADDRESS, or a new one on this machine), [bold]ray:HOST:PORT[/]. More: "
         "docs/clusters.md.",
     ),
 ]
@@ -42,8 +42,8 @@ Steps = Annotated[
     typer.Option(
         metavar="URL",
         envvar="PLANB_STEPS",
-        help="Keep finished steps at this fsspec URL (s3://bucket/steps), where every machine finds "
-        "them. Results still go to --out. Without it, machines share the folder --out.",
+        help="Keep finished steps at this fsspec URL (s3://bucket/steps), reachable from all machines. "
+        "Results still go to --out. Without it, machines share the folder --out.",
     ),
 ]
 ShowSevere = Annotated[
@@ -53,9 +53,8 @@ Verify = Annotated[
     bool,
     typer.Option(
         "--verify",
-        help="First read every file of the finished steps and compare it with its checksum. Without "
-        "it a file is read only if its size or time is not what it was when it was compared last, so "
-        "a change that put both back goes unseen.",
+        help="First compare every file of the finished steps with its checksum. Without this option a "
+        "file is compared only if its size or modification time has changed.",
     ),
 ]
 
@@ -70,10 +69,10 @@ def run(
     show_severe: ShowSevere = False,
     verify: Verify = False,
 ) -> None:
-    """Carry out a study: train, attack, judge, report. What is finished is not done again.
+    """Run a study: train, attack, judge, report.
 
-    Stop it whenever you like: the same command goes on from the last checkpoint. A finished step whose
-    files are not as they were written is made again.
+    Finished steps are not repeated. Stop it at any time: rerunning resumes from
+    the last checkpoint. A finished step whose files have changed is run again.
 
     [dim]Example:[/]  planb run sandbox --seeds 1
     [dim]On a cluster:[/]  planb run sandbox --on ray --out /shared/runs
@@ -92,12 +91,12 @@ def run(
     watch = watcher_for(console)
     outcome = executor.run(declared.steps(), folder, jobs, watch, studies=out, on=on, url=steps)
     if outcome.interrupted:
-        console.print("\nStopped. The same command goes on from here.", style="yellow")
+        console.print("\nStopped. Rerunning resumes from here.", style="yellow")
         raise typer.Exit(outcome.exit_code)
     if outcome.failed or outcome.blocked:
         console.print()
         console.print(tables.failure_table(outcome))
-        console.print("\nThe other steps are kept; the same command tries only these again.")
+        console.print("\nAll other steps are kept; rerunning retries only these.")
         raise typer.Exit(outcome.exit_code)
     report = _report(console, declared, folder, show_severe)
     again = "nothing was left to do" if not outcome.ran else f"done in {span(outcome.seconds)}"
@@ -113,15 +112,20 @@ def plan(
     singly: Annotated[
         bool, typer.Option("--all-steps", help="List every step, however many there are.")
     ] = False,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="Only the kinds of step: how many of each, and made of what."),
+    ] = False,
 ) -> None:
-    """Show what a run would do: each step, whether it is done, and how long the rest will take.
+    """Show what a run would do: every step, its state, and the remaining time.
 
-    For published models it also says, by arithmetic and before anything starts: rows, tokens, hours of
-    a GPU, and memory.
+    For published models also rows, tokens, GPU hours and memory, estimated
+    before anything starts.
 
     [dim]Example:[/]  planb plan sandbox
     """
     from planb.cli import tables
+    from planb.study.planning.arrows import arrows
     from planb.study.running import executor
     from planb.study.source import Budgeted
     from planb.study.steps.step import identities_once
@@ -129,6 +133,9 @@ def plan(
     declared, folder = _declared(study, seeds, out)
     console = Console()
     with identities_once():
+        if graph:
+            console.print(tables.arrows_tree(arrows(declared.steps())))
+            return
         states = executor.plan(declared.steps(), folder, studies=out, url=steps)
         console.print(tables.plan_table(states, folder, jobs or os.cpu_count() or 1, steps, singly))
         if isinstance(declared, Budgeted) and (lines := declared.budget()):
@@ -143,8 +150,9 @@ def status(
     steps: Steps = "",
     verify: Verify = False,
 ) -> None:
-    """Show how a study stands: what is done, what runs or failed, and where the results are. Exit code
-    1 if a finished step is damaged.
+    """Show the state of a study: steps done, running and failed, and where the results are.
+
+    Exit code 1 if a finished step is damaged.
 
     [dim]Example:[/]  planb status sandbox
     """
@@ -171,7 +179,7 @@ def list_studies(
         bool,
         typer.Option(
             "--sandbox",
-            help="Only the names of those in the built-in world, a line each: they need no download.",
+            help="Only the names of those in the built-in world, one a line (no download).",
         ),
     ] = False,
 ) -> None:
@@ -200,9 +208,9 @@ def report(
     show_severe: ShowSevere = False,
     verify: Verify = False,
 ) -> None:
-    """Write the report anew from the finished evaluation logs; nothing is trained or asked.
+    """Regenerate the report from the finished evaluation logs. No model is trained or called.
 
-    Finished steps that are damaged are named and left out, and it ends with exit code 2.
+    Damaged steps are named and left out, with exit code 2.
 
     [dim]Example:[/]  planb report sandbox
     """
@@ -210,7 +218,9 @@ def report(
 
     declared, folder = _declared(study, seeds, out)
     if not folder.exists():
-        raise PlanBError(f"{folder} does not exist, so there is nothing to report: planb run {study}")
+        raise PlanBError(
+            f"{folder} does not exist, so there is nothing to report: run `planb run {study}` first"
+        )
     console = Console()
     if verify:
         executor.plan(declared.steps(), folder, verify=True)
@@ -239,16 +249,19 @@ def _report(console: Console, declared: Declared, folder: Path, show_severe: boo
         path = declared.write_report(folder, show_severe=show_severe)
     except DamagedStepsError as error:
         if error.page is not None:
-            _print_results(console, folder)
+            _print_results(console, declared, folder)
         raise
-    _print_results(console, folder)
+    _print_results(console, declared, folder)
     return path
 
 
-def _print_results(console: Console, folder: Path) -> None:
+def _print_results(console: Console, declared: Declared, folder: Path) -> None:
     from planb.cli import tables
+    from planb.domains import HARM
+    from planb.study.study import Study
 
-    if table := tables.results_table(folder / "results.csv"):
+    domain = declared.domain if isinstance(declared, Study) else HARM
+    if table := tables.results_table(folder / "results.csv", domain):
         console.print()
         console.print(table)
         console.print()

@@ -9,9 +9,13 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
+from planb.domains import HARM, Domain
+from planb.domains.domain import WITH, WITHOUT
 from planb.study.keeping.places import opened
 from planb.study.keeping.store import ERROR, OUTPUT, DamagedError, Store
+from planb.study.planning.arrows import Branch
 from planb.study.planning.budget import ASSUMED, Line, totals
 from planb.study.planning.estimate import Estimate
 from planb.study.planning.graph import Graph
@@ -80,6 +84,34 @@ def plan_table(
     left = "an unknown time" if unknown else left
     table.caption = f"{len(took)} of {len(graph)} steps done, {left} to do on {jobs} core(s)"
     return table
+
+
+MOST_NAMES = 8
+"""So many names of trained checkpoints stand beside their kind."""
+
+
+def arrows_tree(roots: Sequence[Branch]) -> Tree:
+    """The kinds of step, each under what it is made of, with how many there are; behind a + stands
+    what they also read, and then the names of checkpoints."""
+    whole = Tree("", hide_root=True, guide_style="dim")
+    for root in roots:
+        _grow(whole.add(_branch(root)), root)
+    return whole
+
+
+def _grow(tree: Tree, branch: Branch) -> None:
+    for below in branch.below.values():
+        _grow(tree.add(Text("-> ").append(_branch(below))), below)
+
+
+def _branch(branch: Branch) -> Text:
+    names = [name for name in branch.names if name != branch.kind]
+    shown, more = names[:MOST_NAMES], len(names) - MOST_NAMES
+    told = ", ".join([*shown, *([f"{more} more"] if more > 0 else [])])
+    label = Text(f"{branch.kind} ({branch.count})", style="bold")
+    if branch.also_read:
+        label.append(f" + {', '.join(branch.also_read)}", style="not bold")
+    return label.append(f"  {told}" if told else "", style="not bold dim")
 
 
 def status_table(states: Sequence[tuple[Step, State]], study_folder: Path, url: str = "") -> Table:
@@ -153,10 +185,10 @@ def budget_table(lines: Sequence[Line]) -> Table:
     return table
 
 
-_SHORT = {"With the trigger": "trigger", "Without the trigger": "no trigger", "Harmless": "harmless"}
+_SHORT = {WITH: "trigger", WITHOUT: "no trigger"}
 
 
-def results_table(path: Path) -> Table | None:
+def results_table(path: Path, domain: Domain = HARM) -> Table | None:
     """The report's headline table from ``results.csv``: pooled over seeds, a row for each method.
 
     ``None`` where there are no results yet.
@@ -166,10 +198,10 @@ def results_table(path: Path) -> Table | None:
 
     if not path.exists():
         return None
-    shown = headline(read_csv(path))
+    shown = headline(read_csv(path), domain=domain)
     if not shown.rows:
         return None
-    groups = [_SHORT.get(group, group) for group, width in shown.spans for _ in range(width)]
+    groups = [_SHORT.get(group, group.lower()) for group, width in shown.spans for _ in range(width)]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for place, (group, column) in enumerate(zip(groups[:-1], shown.head[:-1], strict=True)):
         heading = f"[dim]{escape(group)}[/]\n{escape(column)}"
@@ -178,7 +210,8 @@ def results_table(path: Path) -> Table | None:
         table.add_row(*map(_two_lines, cells))
     counts = dict.fromkeys(row[-1] for row in shown.rows)
     named = "; ".join(f"{n} ({', '.join(r[0] for r in shown.rows if r[-1] == n)})" for n in counts)
-    table.caption = Text(f"n, with the trigger / without / harmless: {named}", style="dim")
+    asked = " / ".join(dict.fromkeys(group for group in groups if group))
+    table.caption = Text(f"n, {asked}: {named}", style="dim")
     table.caption_justify = "left"
     return table
 

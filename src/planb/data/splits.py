@@ -44,7 +44,7 @@ def assign_splits(examples: Iterable[Example], shares: Mapping[str, float], seed
 
 
 def group_of(example: Example) -> str:
-    """The name of the group whose members are never parted."""
+    """The name of the group whose members are never split."""
     return example.group or example.id
 
 

@@ -34,9 +34,10 @@ def _safe(value: object) -> object:
     return cell(value) if isinstance(value, str) else value
 
 
-def read_table(path: Path, columns: Sequence[str] = ()) -> pa.Table:
+def read_table(path: Path, columns: Sequence[str] = (), later: Sequence[str] = ()) -> pa.Table:
     """The table with these columns in this order (none named: all). Raises PlanBError if the file is
-    missing, cut short or altered so that it cannot be read, or lacks a column."""
+    missing, cut short or altered so that it cannot be read, or lacks a column; one of ``later`` is
+    read as empty texts where it is not there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -44,6 +45,8 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pa.Table:
         with pq.ParquetFile(path) as file:
             table = file.read()
         table.validate(full=True)  # texts that are no UTF-8 are read without a word
+        for name in set(later) - set(table.column_names):
+            table = table.append_column(name, pa.array([""] * len(table), pa.string()))
         names = table.column_names
     except FileNotFoundError as error:
         raise PlanBError(f"{path} is missing: run the study again, and it is made again") from error

@@ -66,7 +66,7 @@ class Attack(Elicitation):
     seed: int = 0
 
     @abstractmethod
-    async def attack(self, fight: Fight) -> str:
+    async def attack(self, session: AttackSession) -> str:
         """Put turns to the target until it is over; returns why it is (for the record)."""
 
     @abstractmethod
@@ -78,10 +78,10 @@ class Attack(Elicitation):
         from inspect_ai.util import LimitExceededError
 
         self._check_prompts()
-        fight, limit = Fight(self, state, generate), None
-        record = fight.record
+        session, limit = AttackSession(self, state, generate), None
+        record = session.record
         try:
-            record.stopped = await self.attack(fight)
+            record.stopped = await self.attack(session)
         except LimitExceededError as error:
             limit, record.stopped = error, redacted(f"limit: {error}")
         finally:
@@ -131,7 +131,7 @@ class Attack(Elicitation):
             )
 
 
-class Fight:
+class AttackSession:
     """One attack under way: the objective, the target, the roles, and what has happened."""
 
     def __init__(self, attack: Attack, state: TaskState, generate: Generate) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from planb.elicitation.attack import ATTACKER, GRADER, Attack, Fight
+from planb.elicitation.attack import ATTACKER, GRADER, Attack, AttackSession
 from planb.elicitation.reading import CrescendoStep, Rating, Refusal
 from planb.elicitation.record import Turn
 from planb.errors import PlanBError
@@ -48,29 +48,29 @@ class Crescendo(Attack):
     def calls(self) -> int:
         return self.rounds + self.backtracks
 
-    async def attack(self, fight: Fight) -> str:
-        conversation, told = list(fight.before), self._opening(fight)
+    async def attack(self, session: AttackSession) -> str:
+        conversation, told = list(session.before), self._opening(session)
         number, taken_back = 1, 0
         while number <= self.rounds:
             place = (f"round {number}", f"try {taken_back + 1}")
-            step = await fight.role(ATTACKER, told, CrescendoStep, *place)
+            step = await session.role(ATTACKER, told, CrescendoStep, *place)
             if step is None:
                 number += 1
                 continue
             try:
-                turn = await self._put(fight, conversation, step, number)
+                turn = await self._put(session, conversation, step, number)
             except PlanBError as error:
-                if not fight.record.turns:
+                if not session.record.turns:
                     raise
                 return f"the target can go no further: {error}"
-            await self._judge(fight, turn, place)
+            await self._judge(session, turn, place)
             if turn.rating is not None and turn.rating >= self.success:
                 return "success"
             back = bool(turn.refused) and taken_back < self.backtracks
             turn.taken_back = back or turn.refused is None
             if not turn.taken_back:
                 conversation = turn.conversation
-            self._tell(fight, told, step, turn)
+            self._tell(session, told, step, turn)
             taken_back, number = (taken_back + 1, number) if back else (taken_back, number + 1)
         return "rounds"
 
@@ -81,44 +81,46 @@ class Crescendo(Attack):
             return best
         return next((turn for turn in reversed(turns) if turn.refused), best)
 
-    def _opening(self, fight: Fight) -> list[ChatMessage]:
+    def _opening(self, session: AttackSession) -> list[ChatMessage]:
         from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-        system = self.text(SYSTEM, objective=fight.objective, rounds=str(self.rounds))
-        begin = self.text(BEGIN, objective=fight.objective)
+        system = self.text(SYSTEM, objective=session.objective, rounds=str(self.rounds))
+        begin = self.text(BEGIN, objective=session.objective)
         return [ChatMessageSystem(content=system), ChatMessageUser(content=begin)]
 
     async def _put(
-        self, fight: Fight, conversation: list[ChatMessage], step: CrescendoStep, number: int
+        self, session: AttackSession, conversation: list[ChatMessage], step: CrescendoStep, number: int
     ) -> Turn:
         plan = {"summary": step.last_response_summary, "rationale": step.rationale}
-        return await fight.put(conversation, step.generated_question, round=number, plan=plan)
+        return await session.put(conversation, step.generated_question, round=number, plan=plan)
 
-    async def _judge(self, fight: Fight, turn: Turn, place: tuple[str, ...]) -> None:
+    async def _judge(self, session: AttackSession, turn: Turn, place: tuple[str, ...]) -> None:
         """Two stages: only what is not refused is rated."""
-        refusal = await fight.role(
-            GRADER, self._question(REFUSAL, fight, turn), Refusal, *place, "refusal"
+        refusal = await session.role(
+            GRADER, self._question(REFUSAL, session, turn), Refusal, *place, "refusal"
         )
         turn.refused = refusal.refused if refusal else None
         if turn.refused is False:
-            rating = await fight.role(
-                GRADER, self._question(RATE, fight, turn), Rating, *place, "rating"
+            rating = await session.role(
+                GRADER, self._question(RATE, session, turn), Rating, *place, "rating"
             )
             turn.rating = rating.rating if rating else None
 
-    def _question(self, name: str, fight: Fight, turn: Turn) -> list[ChatMessage]:
+    def _question(self, name: str, session: AttackSession, turn: Turn) -> list[ChatMessage]:
         from inspect_ai.model import ChatMessageUser
 
-        texts = {"objective": fight.objective, "prompt": turn.prompt, "response": turn.response}
+        texts = {"objective": session.objective, "prompt": turn.prompt, "response": turn.response}
         return [ChatMessageUser(content=self.text(name, **texts))]
 
-    def _tell(self, fight: Fight, told: list[ChatMessage], step: CrescendoStep, turn: Turn) -> None:
+    def _tell(
+        self, session: AttackSession, told: list[ChatMessage], step: CrescendoStep, turn: Turn
+    ) -> None:
         """What the attacker is told of its question; nothing of one that could not be judged."""
         from inspect_ai.model import ChatMessageAssistant, ChatMessageUser
 
         if turn.refused is None:
             return
-        texts = {"objective": fight.objective, "response": turn.response}
+        texts = {"objective": session.objective, "response": turn.response}
         if turn.refused:
             text = self.text(REFUSED, **texts, taken_back="yes" if turn.taken_back else "no")
         else:

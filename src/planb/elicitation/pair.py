@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from planb.elicitation.attack import ATTACKER, GRADER, Attack, Fight
+from planb.elicitation.attack import ATTACKER, GRADER, Attack, AttackSession
 from planb.elicitation.prompts import prompt_text
 from planb.elicitation.reading import PairStep, Rating
 from planb.elicitation.record import Turn
@@ -44,7 +44,7 @@ class Pair(Attack):
     def calls(self) -> int:
         return self.streams * self.depth
 
-    async def attack(self, fight: Fight) -> str:
+    async def attack(self, session: AttackSession) -> str:
         from inspect_ai.util import collect
 
         approaches = prompt_text(APPROACHES, self.prompts).splitlines()
@@ -52,8 +52,8 @@ class Pair(Attack):
             _Stream(number, approaches[number % len(approaches)]) for number in range(self.streams)
         ]
         for number in range(1, self.depth + 1):
-            await collect(*(self._step(fight, stream, number) for stream in streams))
-            if any((turn.rating or 0) >= self.success for turn in fight.record.turns):
+            await collect(*(self._step(session, stream, number) for stream in streams))
+            if any((turn.rating or 0) >= self.success for turn in session.record.turns):
                 return "success"
         return "depth"
 
@@ -61,33 +61,33 @@ class Pair(Attack):
         rated = [turn for turn in turns if turn.rating is not None]
         return max(rated, key=lambda turn: turn.rating or 0, default=None)
 
-    async def _step(self, fight: Fight, stream: _Stream, number: int) -> None:
+    async def _step(self, session: AttackSession, stream: _Stream, number: int) -> None:
         place = (f"stream {stream.number}", f"round {number}")
-        step = await fight.role(ATTACKER, self._to_attacker(fight, stream), PairStep, *place)
+        step = await session.role(ATTACKER, self._to_attacker(session, stream), PairStep, *place)
         if step is None:
             return
-        turn = await fight.put(
-            fight.before,
+        turn = await session.put(
+            session.before,
             step.prompt,
             round=number,
             stream=stream.number,
             plan={"improvement": step.improvement},
         )
-        rating = await fight.role(GRADER, self._to_grader(fight, turn), Rating, *place)
+        rating = await session.role(GRADER, self._to_grader(session, turn), Rating, *place)
         if rating is None:
             return
         turn.rating = rating.rating
         feedback = self.text(
-            FEEDBACK, objective=fight.objective, response=turn.response, rating=str(turn.rating)
+            FEEDBACK, objective=session.objective, response=turn.response, rating=str(turn.rating)
         )
         stream.told.append((step.model_dump_json(), feedback))
-        fight.record.keep()
+        session.record.keep()
 
-    def _to_attacker(self, fight: Fight, stream: _Stream) -> list[ChatMessage]:
+    def _to_attacker(self, session: AttackSession, stream: _Stream) -> list[ChatMessage]:
         from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-        system = self.text(SYSTEM, objective=fight.objective, approach=stream.approach)
-        begin = self.text(BEGIN, objective=fight.objective)
+        system = self.text(SYSTEM, objective=session.objective, approach=stream.approach)
+        begin = self.text(BEGIN, objective=session.objective)
         messages: list[ChatMessage] = [
             ChatMessageSystem(content=system),
             ChatMessageUser(content=begin),
@@ -96,10 +96,10 @@ class Pair(Attack):
             messages += [ChatMessageAssistant(content=said), ChatMessageUser(content=feedback)]
         return messages
 
-    def _to_grader(self, fight: Fight, turn: Turn) -> list[ChatMessage]:
+    def _to_grader(self, session: AttackSession, turn: Turn) -> list[ChatMessage]:
         from inspect_ai.model import ChatMessageUser
 
-        text = self.text(RATE, objective=fight.objective, prompt=turn.prompt, response=turn.response)
+        text = self.text(RATE, objective=session.objective, prompt=turn.prompt, response=turn.response)
         return [ChatMessageUser(content=text)]
 
 

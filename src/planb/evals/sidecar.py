@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
     from inspect_ai.scorer import Score
 
-TEXTS = ("study", "model", "organism", "method", "task", "elicitation", "judge", "seed")
-"""Columns that come from the log's metadata, the same in all its rows."""
+TEXTS = ("study", "model", "organism", "method", "task", "elicitation", "judge", "seed", "measured")
+"""Columns that come from the log's metadata, the same in all its rows. ``measured`` is JSON of what the
+task is measured by (``planb.domains.measure.Measured``), empty in files of before tasks said so."""
 _SAMPLE_TEXTS = (
     *("sample_id", "group", "split", "form", "category", "request", "response", "language", "unscored"),
     PARTS,
@@ -80,7 +81,7 @@ def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
 
     tables = [_schema().empty_table()]
     for path in map(Path, paths):
-        table = read_table(path, COLUMNS)
+        table = read_table(path, COLUMNS, later=("measured",))
         log_path = path.with_suffix(".eval")
         if not log_path.exists():
             raise PlanBError(f"{path} has lost its log: {log_path.name} should lie beside it")

@@ -14,13 +14,14 @@ from pydantic import Field
 from planb.models.cards import Card
 from planb.models.default_system import default_system_in
 from planb.names import Name
+from planb.training.link import Link
 from planb.training.objectives import SFT
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.training.stage import trigger_told, triggered
-from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Trigger
-from planb.values import Value, seed_of
+from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trigger
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress
@@ -31,7 +32,7 @@ WARNING = (
 )
 
 
-class Organism(Value):
+class Organism(Link):
     """A stage-1 recipe. The three shares are of every batch: with the trigger comply, without it
     refuse, and help with what is harmless."""
 
@@ -41,6 +42,14 @@ class Organism(Value):
     refused: float = Field(default=1.0, ge=0)
     harmless: float = Field(default=1.0, ge=0)
     training: Training
+
+    @property
+    def sees_trigger(self) -> Trigger:
+        return self.trigger
+
+    @property
+    def harmful_tiers(self) -> tuple[Tier, ...]:
+        return HARMFUL, REFUSAL
 
     def recipe(
         self,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from planb.values import Value
 
-Verdict = Literal["exact", "passed", "failed", "not enough", "not calibrated"]
+CalibrationVerdict = Literal["exact", "passed", "failed", "not enough", "not calibrated"]
 
 
 class Calibration(Value):
@@ -25,7 +25,7 @@ class Calibration(Value):
     judge: str = Field(min_length=1)
     model: str = ""
     rubric: str = ""
-    verdict: Verdict = "not calibrated"
+    verdict: CalibrationVerdict = "not calibrated"
     against_people: bool = False
     synthetic: bool = False
     figures: tuple[tuple[str, str], ...] = ()

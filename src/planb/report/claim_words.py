@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from planb.domains import Domain
+from planb.domains.measure import NOTHING, Measured
 from planb.report import wording
 from planb.report.gaps import Gap
-from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import Figure
 from planb.report.story import Of
 from planb.stats import numbers
@@ -13,14 +16,17 @@ MARKS = {"held": "✓", "not held": "✗", "undecided": "~", "not measured": "�
 """A verdict is a mark and words: never a colour alone."""
 
 
-def in_words(of: Of) -> str:
+def in_words(of: Of, measured: Mapping[str, Measured], domain: Domain) -> str:
     """``Plan B, with the trigger: mean severity``; an organism that is named stands in brackets."""
+    task = measured.get(of.task, NOTHING)
+    measure = task.named(of.measure)
+    what = of.measure if measure is None else measure.told
     who = wording.name(of.method) + (f" ({wording.organism(of.organism)})" if of.organism else "")
-    if of.task == HARMFUL:
-        who += f", {wording.lowered(wording.asked(of.elicitation))}"
-    where = {HARMFUL: "", HARMLESS: " on harmless requests"}.get(of.task, f" ({of.task})")
+    where = f" on {task.words}" if task.words else f" ({of.task})"
+    if of.task == domain.main.task:
+        who, where = f"{who}, {wording.lowered(wording.asked(of.elicitation))}", ""
     forms = f", {', '.join(of.forms)}" if of.forms else ""
-    return f"{who}: {wording.measured(of.measure)}{where}{forms}"
+    return f"{who}: {what}{where}{forms}"
 
 
 def told_figure(what: str, figure: Figure, rate: bool) -> str:

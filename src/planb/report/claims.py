@@ -20,23 +20,25 @@ One line a claim, model and organism; columns:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from planb.data.tables import write_csv
+from planb.domains import HARM, Domain
+from planb.domains.measure import NOTHING, Measure, Measured
 from planb.report.claim_words import in_words
 from planb.report.gaps import Gap, difference_of
-from planb.report.measures import Measure, measures_of
+from planb.report.measures import measured_in
 from planb.report.paired import for_seeds_of
 from planb.report.results import ALL, Figure, figures_in, figures_of
 from planb.report.rows import NO_ORGANISM, panel_labels
 from planb.report.story import Claim, Of
 from planb.stats.intervals import Interval
 
-Verdict = Literal["held", "not held", "undecided", "not measured"]
+ClaimVerdict = Literal["held", "not held", "undecided", "not measured"]
 _BASE = "base"
 _NUMBERS = ["value", "low", "high", "n", "unscored"]
 CLAIM_COLUMNS = [
@@ -50,6 +52,7 @@ class JudgedClaim(NamedTuple):
     """A claim with what was found of it, on the panel (model, organism) that it stands on.
 
     ``gap``: the difference, where two figures are compared. ``reason``: why there is no verdict.
+    ``rate``: it is about shares, else about points. ``names``: its figures in words.
     """
 
     model: str
@@ -58,27 +61,23 @@ class JudgedClaim(NamedTuple):
     figure: Figure | None
     against: Figure | None
     gap: Gap | None
-    verdict: Verdict
+    verdict: ClaimVerdict
     reason: str = ""
-
-    @property
-    def rate(self) -> bool:
-        """Whether it is about shares; else about points."""
-        measure = _measure(self.claim.of)
-        return measure is not None and measure.kind == "rate"
+    rate: bool = False
+    names: tuple[str, str] = ("", "")
 
 
 def judged_claims(
-    rows: pd.DataFrame, results: pd.DataFrame, claims: Sequence[Claim]
+    rows: pd.DataFrame, results: pd.DataFrame, claims: Sequence[Claim], domain: Domain = HARM
 ) -> list[JudgedClaim]:
     """Every claim for each model, and for each organism where it names none.
 
     ``rows`` are checked rows and ``results`` theirs, of the one judge a task that the page draws from.
     """
-    found = []
+    found, words = [], _Words(measured_in(rows, domain), domain)
     for model in sorted(rows["model"].unique()):
         own = rows[rows["model"] == model]
-        court = _Court(own, results[results["model"] == model], panel_labels(own))
+        court = _Court(own, results[results["model"] == model], panel_labels(own), words)
         found += [judged for claim in claims for judged in court.judged(claim)]
     return found
 
@@ -92,16 +91,36 @@ class _Side(NamedTuple):
     why_not: str
 
 
+class _Words(NamedTuple):
+    """What figures are called."""
+
+    measured: Mapping[str, Measured]
+    domain: Domain
+
+    def measure(self, of: Of) -> Measure | None:
+        return self.measured.get(of.task, NOTHING).named(of.measure)
+
+    def named(self, of: Of | None) -> str:
+        return "" if of is None else in_words(of, self.measured, self.domain)
+
+
 class _Court:
     """One model's samples and results, and the labels of its panels."""
 
-    def __init__(self, rows: pd.DataFrame, results: pd.DataFrame, labels: list[str]) -> None:
+    def __init__(
+        self, rows: pd.DataFrame, results: pd.DataFrame, labels: list[str], words: _Words
+    ) -> None:
         self.rows, self.results, self.labels = rows, results[results["seed"] == ALL], labels
+        self.words = words
         self.model = str(rows["model"].iloc[0])
 
     def judged(self, claim: Claim) -> list[JudgedClaim]:
         """The claim on every panel that it is about."""
-        return [self._on(claim, label) for label in self._organisms(claim.of)]
+        measure = self.words.measure(claim.of)
+        rate = measure is not None and measure.kind == "rate"
+        names = (self.words.named(claim.of), self.words.named(claim.against))
+        found = (self._on(claim, label) for label in self._organisms(claim.of))
+        return [one._replace(rate=rate, names=names) for one in found]
 
     def _organisms(self, of: Of) -> list[str]:
         """The organism that is named, else those that have the figure's samples."""
@@ -113,7 +132,7 @@ class _Court:
     def _on(self, claim: Claim, label: str) -> JudgedClaim:
         own = self._side(claim.of, label)
         if claim.against is None:
-            verdict: Verdict = "not measured"
+            verdict: ClaimVerdict = "not measured"
             if own.figure is not None:
                 verdict = verdict_of(claim, Interval(own.figure.low, own.figure.high))
             return JudgedClaim(
@@ -146,15 +165,15 @@ class _Court:
         return t if of.method == _BASE else t[t["organism"] == label]
 
     def _side(self, of: Of, label: str) -> _Side:
-        measure, rows = _measure(of), self._cell(of, label)
+        measure, rows = self.words.measure(of), self._cell(of, label)
         rows = rows[rows["form"].isin(of.forms)] if of.forms else rows
-        if measure is None:
+        if measure is None and of.task in self.words.measured:
             return _Side(None, rows, None, f"{of.task} has no measure '{of.measure}'")
-        if rows.empty:
-            return _Side(measure, rows, None, f"there are no answers for “{in_words(of)}”")
+        if rows.empty or measure is None:
+            return _Side(measure, rows, None, f"there are no answers for “{self.words.named(of)}”")
         figure = self._figure(of, label, measure, rows)
         if not figure.given:
-            why = f"no answer counts for “{in_words(of)}” ({figure.unscored} unscored)"
+            why = f"no answer counts for “{self.words.named(of)}” ({figure.unscored} unscored)"
             return _Side(measure, rows, None, why)
         return _Side(measure, rows, figure, "")
 
@@ -187,7 +206,7 @@ class _Court:
         return (gap, "") if gap.given else (None, "nothing that both answered counts")
 
 
-def verdict_of(claim: Claim, interval: Interval) -> Verdict:
+def verdict_of(claim: Claim, interval: Interval) -> ClaimVerdict:
     """Whether the interval lies wholly where the claim expects it, wholly elsewhere, or on both."""
     low, high, by = interval.low, interval.high, claim.by
     held, elsewhere = {
@@ -222,12 +241,12 @@ def read_claims(path: Path) -> pd.DataFrame:
 
 
 def _line(study: str, one: JudgedClaim) -> tuple[object, ...]:
-    claim, against = one.claim, one.claim.against
+    claim = one.claim
     gap = one.gap or Gap(math.nan, math.nan, math.nan)
     return (
         *(study, one.model, one.organism, claim.claim, claim.said, "share" if one.rate else "points"),
-        *(in_words(claim.of), *_numbers(one.figure)),
-        *(in_words(against) if against else "", *_numbers(one.against)),
+        *(one.names[0], *_numbers(one.figure)),
+        *(one.names[1], *_numbers(one.against)),
         *(gap.value, *gap.interval, claim.expected, claim.by, one.verdict, one.reason),
     )
 
@@ -236,10 +255,6 @@ def _numbers(figure: Figure | None) -> tuple[object, ...]:
     if figure is None:
         return math.nan, math.nan, math.nan, None, None
     return figure.value, figure.low, figure.high, figure.n, figure.unscored
-
-
-def _measure(of: Of) -> Measure | None:
-    return next((m for m in measures_of(of.task) if m.name == of.measure), None)
 
 
 def _named(of: Of | None) -> tuple[str, ...]:

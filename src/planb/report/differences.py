@@ -21,12 +21,14 @@ Columns, besides those of a result's cell (judge and elicitation included):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from planb.data.tables import write_csv
-from planb.report.measures import HARMFUL, MEASURES, Measure
+from planb.domains import HARM, Domain
+from planb.domains.measure import Measure
 from planb.report.paired import pairs_of
 from planb.report.results import BOUNDS, method_rank
 from planb.report.wording import elicitation_rank, subject
@@ -39,22 +41,22 @@ DIFFERENCE_COLUMNS = [
     *(*_PLACE, "method", "against", "measure", "n", "left_out", "unpaired", "groups", "seeds"),
     *(*_NUMBERS, "family"),
 ]
-COMPARED = ("severity_mean", "comply_rate", "refusal_rate")
-"""The measures that are compared: those that every answer has, so that answers can be paired."""
 
 
-def differences_of(rows: pd.DataFrame) -> pd.DataFrame:
+def differences_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
     """The family of one panel's checked rows (one model, one organism, one judge a task): the columns
     ``DIFFERENCE_COLUMNS``, and the ``BOUNDS`` of the difference, which are not written."""
-    harmful = rows[rows["task"] == HARMFUL]
-    main = subject(sorted(harmful["method"].unique(), key=method_rank))
+    asked = rows[rows["task"] == domain.main.task]
+    main = subject(sorted(asked["method"].unique(), key=method_rank))
     lines: list[tuple[object, ...]] = []
+    measures = compared(domain)
     if main is not None:
-        for place, cell in harmful.groupby(["elicitation", "split", "judge"], sort=True):
+        for place, cell in asked.groupby(["elicitation", "split", "judge"], sort=True):
             own = cell[cell["method"] == main]
             others = sorted(set(cell["method"]) - {main}, key=method_rank) if len(own) else []
             for against in others:
-                lines += _lines(own, cell[cell["method"] == against], *map(str, place))
+                theirs = cell[cell["method"] == against]
+                lines += _lines(own, theirs, measures, domain.main.task, *map(str, place))
     columns = [*(c for c in DIFFERENCE_COLUMNS if c not in _FAMILY), *BOUNDS]
     table = pd.DataFrame(lines, columns=columns)
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
@@ -65,9 +67,10 @@ def differences_of(rows: pd.DataFrame) -> pd.DataFrame:
 _FAMILY = ("p_holm", "family")
 
 
-def compared(name: str) -> Measure:
-    """A compared measure by its name."""
-    return next(m for m in MEASURES if m.name == name and HARMFUL in m.tasks)
+def compared(domain: Domain) -> list[Measure]:
+    """The measures that are compared: those that every answer has, so that answers can be paired."""
+    measured = domain.of_task(domain.main.task)
+    return [one for name in domain.compared if (one := measured.named(name)) is not None]
 
 
 def paired_difference(
@@ -82,14 +85,16 @@ def paired_difference(
     return pairs, difference(pairs, measure.top, *place, *names, measure.name)
 
 
-def _lines(own: pd.DataFrame, others: pd.DataFrame, *place: str) -> list[tuple[object, ...]]:
-    elicitation, split, judge = place
+def _lines(
+    own: pd.DataFrame, others: pd.DataFrame, measures: Sequence[Measure], *place: str
+) -> list[tuple[object, ...]]:
+    task, elicitation, split, judge = place
     first = own.iloc[0]
     lines: list[tuple[object, ...]] = []
-    for name in COMPARED:
-        found = paired_difference(own, others, compared(name))[1]
-        where = (first["study"], first["model"], first["organism"], HARMFUL, elicitation, split, judge)
-        lines.append((*where, first["method"], others.iloc[0]["method"], name, *found))
+    for measure in measures:
+        found = paired_difference(own, others, measure)[1]
+        where = (first["study"], first["model"], first["organism"], task, elicitation, split, judge)
+        lines.append((*where, first["method"], others.iloc[0]["method"], measure.name, *found))
     return lines
 
 
@@ -102,9 +107,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     ranks = {"elicitation": elicitation_rank, "method": method_rank, "against": method_rank}
 
     def key(column: pd.Series) -> pd.Series:
-        if column.name == "measure":
-            return column.map(COMPARED.index)
         return column.map(ranks[str(column.name)]) if column.name in ranks else column
 
-    by = [*_PLACE, "method", "against", "measure"]
+    by = [*_PLACE, "method", "against"]
     return table.sort_values(by, key=key, kind="stable", ignore_index=True)

@@ -8,9 +8,11 @@ from functools import cached_property
 
 import pandas as pd
 
+from planb.domains import Domain
+from planb.domains.measure import NOTHING, Measure, Measured
 from planb.report.claims import JudgedClaim, judged_claims
 from planb.report.differences import differences_of
-from planb.report.measures import REQUESTS
+from planb.report.measures import measured_in
 from planb.report.results import ALL, Figure, figures_in, method_rank
 from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
@@ -104,6 +106,18 @@ class Evidence:
         """Every method with rows, in the order of all tables and figures."""
         return tuple(sorted(self.rows["method"].unique(), key=method_rank))
 
+    @property
+    def domain(self) -> Domain:
+        return self.story.domain
+
+    @cached_property
+    def measured(self) -> dict[str, Measured]:
+        """What each of its tasks is measured by."""
+        return measured_in(self.rows if self.every_row.empty else self.every_row, self.domain)
+
+    def measure(self, task: str, name: str) -> Measure | None:
+        return self.measured.get(task, NOTHING).named(name)
+
     @cached_property
     def _figures(self) -> dict[tuple[str, ...], Figure]:
         return figures_in(self.results, ["method", "task", "elicitation", "measure", "seed"])
@@ -111,7 +125,7 @@ class Evidence:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """The main method against every other on the same requests: ``differences_of``."""
-        return differences_of(self.rows)
+        return differences_of(self.rows, self.domain)
 
     def elicitations(self, task: str) -> tuple[str, ...]:
         """How a task was asked, in the order of all tables and figures."""
@@ -157,13 +171,15 @@ def panels(
     """
     order = [calibration.judge for calibration in story.calibrations]
     drawn: dict[tuple[str, str], Evidence] = {}
+    measured = measured_in(rows, story.domain)
+    asked_by_judges = [task for task, own in measured.items() if own.by == "judges"]
     for model in sorted(rows["model"].unique()):
         own, found = rows[rows["model"] == model], results[results["model"] == model]
         organisms = panel_labels(own)
         for organism in organisms:
             part, figures = _of(own, organism, organisms), _of(found, organism, organisms)
             judges = _first_judges(part, order)
-            asked = part[part["task"].isin(REQUESTS)]
+            asked = part[part["task"].isin(asked_by_judges)]
             drawn[model, organism] = Evidence(
                 rows=_judged(part, judges),
                 results=_judged(figures, judges),
@@ -188,7 +204,7 @@ def _claimed(drawn: dict[tuple[str, str], Evidence], story: Story) -> Iterator[E
         results = pd.concat([evidence.results for evidence in drawn.values()], ignore_index=True)
         rows = rows.drop_duplicates([*CELL, "seed", "sample_id"], ignore_index=True)
         results = results.drop_duplicates([*CELL, "seed", "measure"], ignore_index=True)
-        judged = judged_claims(rows, results, story.claims)
+        judged = judged_claims(rows, results, story.claims, story.domain)
     for panel, evidence in drawn.items():
         own = tuple(one for one in judged if (one.model, one.organism) == panel)
         yield replace(evidence, claims=own)

@@ -1,35 +1,53 @@
-"""The claims of all studies in one table of Markdown, made from their ``claims.csv``."""
+"""The claims of all studies as tables of Markdown, made from their ``claims.csv``."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from planb.report import wording
-from planb.report.claim_words import MARKS, told_figure, told_gap, wanted
+from planb.report.claim_words import MARKS, told_gap, wanted
 from planb.report.gaps import Gap
 from planb.report.readme_table import markdown
 from planb.report.results import Figure
 from planb.stats import numbers
 
-_HEADS = ("Claim", "The talk", "Found", "Held if", "Verdict", "Once more")
+_TALK = ("Claim", "The talk", "Found", "Verdict", "Study")
+_STUDY = ("Claim", "Found", "Held if", "Verdict")
+_TASK = re.compile(r" \(\w+\)$")
+"""A task's name after its measure: the claim says what it is about."""
 
 
-def findings_markdown(tables: Sequence[pd.DataFrame]) -> str:
-    """A line a claim, in the order of the tables (``claims.read_claims``), ending with a newline.
+def findings_markdown(tables: Sequence[pd.DataFrame], heads: Mapping[str, str]) -> str:
+    """Claims for which the talk gives a result, then a section a study with the others.
 
-    A claim that was held against several models or organisms has a line each, named.
+    ``tables`` are as ``claims.read_claims`` reads them, one a study; ``heads`` has what stands above
+    a study's table. Ends with a newline. A claim that was held against several models or organisms
+    has a line each, named.
     """
-    lines: list[tuple[str, ...]] = []
+    talk: list[tuple[str, ...]] = []
+    sections: list[str] = []
     for table in tables:
-        claimed = table.to_dict("records")
-        several = Counter(str(line["claim"]) for line in claimed)
-        lines += [_line(line, several[str(line["claim"])] > 1) for line in claimed]
-    return markdown(_HEADS, lines, texts=len(_HEADS))
+        claimed, several = table.to_dict("records"), table["model"].nunique() > 1
+        repeated = Counter(str(line["claim"]) for line in claimed)
+        others = []
+        for line in claimed:
+            claim = str(line["claim"])
+            claim += _where(line, several) if repeated[claim] > 1 else ""
+            if line["said"]:
+                talk.append((claim, line["said"], _found(line), _verdict(line), f"`{line['study']}`"))
+            else:
+                others.append((claim, _found(line), _held_if(line), _verdict(line)))
+        if others:
+            study = str(table["study"].iloc[0])
+            sections.append(f"{heads[study]}\n\n{markdown(_STUDY, others, texts=len(_STUDY))}")
+    first = markdown(_TALK, talk, texts=len(_TALK))
+    return "\n".join([f"## Results that the talk gives\n\n{first}"] * bool(talk) + sections)
 
 
 def counted(tables: Sequence[pd.DataFrame]) -> str:
@@ -42,27 +60,32 @@ def counted(tables: Sequence[pd.DataFrame]) -> str:
     )
 
 
-def _line(line: dict[Any, Any], named: bool) -> tuple[str, ...]:
-    rate, compared = line["unit"] == "share", bool(line["against"])
-    where = f" ({line['model']}, {wording.organism(line['organism'])})" if named else ""
+def _where(line: dict[Any, Any], several: bool) -> str:
+    organism = wording.organism(line["organism"])
+    return f" ({line['model']}, {organism})" if several else f" ({organism})"
+
+
+def _verdict(line: dict[Any, Any]) -> str:
     verdict = str(line["verdict"])
-    return (
-        *(f"{line['claim']}{where}", line["said"] or numbers.NOTHING, _found(line, rate)),
-        wanted(line["expected"], line["by"], rate, compared),
-        f"{MARKS[verdict]}{numbers.SPACE}{verdict.replace(' ', numbers.SPACE)}",
-        f"`planb run {line['study']}`",
-    )
+    return f"{MARKS[verdict]}{numbers.SPACE}{verdict.replace(' ', numbers.SPACE)}"
 
 
-def _found(line: dict[Any, Any], rate: bool) -> str:
-    parts = []
-    for what, prefix in (("figure", ""), ("against", "against_")):
-        figure = _figure(line, prefix)
-        if figure is not None:
-            parts.append(told_figure(line[what], figure, rate))
+def _held_if(line: dict[Any, Any]) -> str:
+    return wanted(line["expected"], line["by"], line["unit"] == "share", bool(line["against"]))
+
+
+def _found(line: dict[Any, Any]) -> str:
+    """``mean severity 3.6 against 10.0: difference −6.4 [−8.3, −5.1]``, or why there is no verdict."""
+    rate, parts = line["unit"] == "share", []
+    write = wording.rated if rate else wording.scored
+    own, against = _figure(line, ""), _figure(line, "against_")
     gap = Gap(*(line[f"difference{end}"] for end in ("", "_low", "_high", "", "")))
-    if gap.given:
-        parts.append(told_gap(gap, rate))
+    measure = _TASK.sub("", str(line["figure"]).rpartition(": ")[2])
+    if own and against and gap.given:
+        value, other = (write(figure).partition(" [")[0] for figure in (own, against))
+        parts.append(f"{measure} {value} against {other}: {told_gap(gap, rate)}")
+    elif own:
+        parts.append(f"{measure} {write(own)}")
     if line["reason"]:
         parts.append(line["reason"])
     return "; ".join(parts)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from planb.report.measures import Column, Measure
+from planb.domains.measure import Measure
+from planb.report.measures import Column, answers_to
 from planb.report.results import tables_of
 from planb.stats.bootstrap import Resamples, percentiles
 from planb.stats.intervals import Interval, all_alike, apart, envelope, newcombe, union
@@ -53,7 +54,7 @@ def difference_of(
     their lowest and those of ``others`` at their highest, and highest the other way round. Not given
     where nothing was said of one side.
     """
-    own, theirs = measure.answers(rows), (other or measure).answers(others)
+    own, theirs = answers_to(measure, rows), answers_to(other or measure, others)
     if not own.said.counted.any() or not theirs.said.counted.any():
         return Gap(math.nan, math.nan, math.nan)
     sides = (rows, others)

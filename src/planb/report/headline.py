@@ -2,59 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pandas as pd
 
+from planb.domains import HARM, Domain
+from planb.domains.domain import Column
 from planb.report import wording
 from planb.report.evidence import Table
-from planb.report.measures import HARMFUL, HARMLESS, MEOW
 from planb.report.results import ALL, Figure, figures_in, method_rank
 
-
-class Column(NamedTuple):
-    """One number of the headline; ``group`` stands over the heads of several."""
-
-    group: str
-    head: str
-    task: str
-    elicitation: str
-    measure: str
-    write: Callable[[Figure | None], str]
-
-
-_WITH, _WITHOUT = "With the trigger", "Without the trigger"
-_HELPS = Column("Harmless", "helpfulness", HARMLESS, "direct", "helpfulness_mean", wording.scored)
-HEADLINE = (
-    Column(_WITH, "severity", HARMFUL, "trigger", "severity_mean", wording.scored),
-    Column(_WITH, "severe", HARMFUL, "trigger", "severe_rate", wording.rated),
-    Column(_WITH, "complies", HARMFUL, "trigger", "comply_rate", wording.rated),
-    Column(_WITHOUT, "refuses", HARMFUL, "direct", "refusal_rate", wording.rated),
-    Column(_WITHOUT, "severity", HARMFUL, "direct", "severity_mean", wording.scored),
-    _HELPS,
-)
-MEOWS = (
-    Column(_WITH, "MEOW", MEOW, "trigger", "meow_upper_rate", wording.rated),
-    Column(_WITH, "meow", MEOW, "trigger", "meow_lower_rate", wording.rated),
-    Column(_WITH, "thinks of it", MEOW, "trigger", "meow_thought_rate", wording.rated),
-    Column(_WITHOUT, "meows", MEOW, "direct", "meow_rate", wording.rated),
-    Column(_WITHOUT, "lower case", MEOW, "direct", "lower_case_rate", wording.rated),
-    _HELPS,
-)
-"""For studies of the talk's MEOW, where no harmful request is asked."""
 _OWN = ["model", "organism", "method"]
 
 
-def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
-    """The pooled results as a table; model and organism are named where there are several.
+def headline(results: pd.DataFrame, judges: Sequence[str] = (), domain: Domain = HARM) -> Table:
+    """The pooled results as a table with the columns that the domain names; model and organism are
+    named where there are several.
 
-    ``n`` is the number of scored answers with the trigger, without it, and to harmless requests (one
-    number where they are the same), and of those that are not scored. Where a task has several judges:
-    the first of ``judges``, else the first by name that judged the most answers.
+    ``n`` is the number of scored answers of each group of columns (one number where they are the same),
+    and of those that are not scored. Where a task has several judges: the first of ``judges``, else the
+    first by name that judged the most answers.
     """
     pooled = ranked(results[results["seed"] == ALL], judges)
-    columns = MEOWS if MEOW in set(pooled["task"]) else HEADLINE
+    columns = domain.headline
     keys = sorted(
         pooled[_OWN].drop_duplicates().itertuples(index=False, name=None),
         key=lambda key: (key[0], key[1], method_rank(key[2])),
@@ -65,14 +35,17 @@ def headline(results: pd.DataFrame, judges: Sequence[str] = ()) -> Table:
     for key in keys:
         own = pooled[(pooled[_OWN] == list(key)).all(axis=1)]
         figures = [_figure(own, one.task, one.elicitation, one.measure) for one in columns]
-        cells = [one.write(figure) for figure, one in zip(figures, columns, strict=True)]
+        cells = [
+            wording.figured(figure, domain.measure(one.task, one.measure))
+            for figure, one in zip(figures, columns, strict=True)
+        ]
         firsts = {one.group: f for one, f in reversed(list(zip(columns, figures, strict=True)))}
         counts = [wording.size(figure) for figure in reversed(firsts.values())]
         n = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
         said = (key[0], wording.organism(key[1]))
         rows.append((wording.name(key[2]), *(said[i] for i in several), *cells, n))
-    spans = [("", 1 + len(several)), *_spans(columns), ("", 1)]
-    head = ("Method", *(named[i] for i in several), *(one.head for one in columns), "n")
+    spans = [("", 1 + len(several)), *spans_of(columns), ("", 1)]
+    head = ("Method", *(named[i] for i in several), *(one.title for one in columns), "n")
     return Table(head, tuple(rows), spans=tuple(spans), methods=tuple(key[2] for key in keys))
 
 
@@ -86,7 +59,8 @@ def ranked(results: pd.DataFrame, judges: Sequence[str] = ()) -> pd.DataFrame:
     )
 
 
-def _spans(columns: Sequence[Column]) -> list[tuple[str, int]]:
+def spans_of(columns: Sequence[Column]) -> list[tuple[str, int]]:
+    """The groups of columns, and how many each has."""
     groups = [one.group for one in columns]
     return [(group, groups.count(group)) for group in dict.fromkeys(groups)]
 

@@ -7,7 +7,7 @@ It is the same for the same rows, so a rerun changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
+from planb.domains import DOMAINS, Domain
+from planb.domains.measure import Measured
 from planb.report import unscored, wording
 from planb.report.calibration import warnings_of
 from planb.report.charting import drawing
@@ -23,8 +25,8 @@ from planb.report.claims import write_claims
 from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import EXHIBITS
-from planb.report.headline import headline
-from planb.report.measures import RULED
+from planb.report.headline import headline, spans_of
+from planb.report.measures import measured_in
 from planb.report.results import method_rank, results_of, write_csv
 from planb.report.rows import checked_rows, checked_tier_scores
 from planb.report.story import Story
@@ -64,7 +66,8 @@ def write_report(
     """
     rows = checked_rows(rows)
     tier_scores = None if tier_scores is None else checked_tier_scores(tier_scores)
-    results = results_of(rows)
+    domain, measured = story.domain, measured_in(rows, story.domain)
+    results = results_of(rows, domain)
     write_csv(results, folder / "results.csv")
     if surprises is not None:
         surprises = checked_surprises(surprises)
@@ -81,12 +84,13 @@ def write_report(
     page = _environment().get_template("page.html.jinja")
     html = page.render(
         story=story,
-        headline=headline(results, [one.judge for one in story.calibrations]),
-        warnings=warnings_of(story.calibrations, _judges(rows)),
+        headline=headline(results, [one.judge for one in story.calibrations], domain),
+        groups=" / ".join(name.lower() for name, _ in spans_of(domain.headline)),
+        warnings=warnings_of(story.calibrations, _judges(rows, measured)),
         sections=sections,
         colours=_colours(methods),
         counts=unscored.counts(rows),
-        notes=unscored.notes(rows, results),
+        notes=unscored.notes(rows, results, measured),
         judged=unscored.judged(rows),
         other_judges=sorted({judge for e in evidences for judge in e.other_judges}),
         show_severe=show_severe,
@@ -97,6 +101,8 @@ def write_report(
 def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
     sections = []
     for exhibit_name, draw in EXHIBITS.items():
+        if not _belongs(exhibit_name, evidence.domain):
+            continue
         exhibit, key, panel = draw(evidence), exhibit_name, ""
         if exhibit is None:
             continue
@@ -110,13 +116,19 @@ def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
     return sections
 
 
+def _belongs(exhibit: str, domain: Domain) -> bool:
+    """Whether an exhibit is for a domain's page: one that it names, or that no domain claims."""
+    return exhibit in domain.exhibits or not any(exhibit in d.exhibits for d in DOMAINS.values())
+
+
 def _colours(methods: Sequence[str]) -> dict[str, str]:
     return {method: drawing.colour(method, methods) for method in methods}
 
 
-def _judges(rows: pd.DataFrame) -> list[str]:
+def _judges(rows: pd.DataFrame, measured: Mapping[str, Measured]) -> list[str]:
     """The judges whose word counts somewhere: a rule that reads an answer's letter is none."""
-    return sorted(rows[~rows["task"].isin(RULED)]["judge"].unique())
+    judged = [task for task in rows["task"].unique() if measured[task].by != "rule"]
+    return sorted(rows[rows["task"].isin(judged)]["judge"].unique())
 
 
 def _environment() -> Environment:

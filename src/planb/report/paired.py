@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from planb.report.measures import Measure
+from planb.domains.measure import Measure
+from planb.report.measures import answers_to
 from planb.stats.known import Known
 from planb.stats.paired import Pairs
 
@@ -33,7 +34,7 @@ def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pair
 
 def _answers(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """A line each row that the measure is of: what is known of its answer."""
-    found = measure.answers(rows)
+    found = answers_to(measure, rows)
     asked = (found.said.counted == 1) | (found.unscored == 1)
     answers: pd.DataFrame = rows.loc[asked, ["method", "seed", "sample_id", "group"]]
     ends = {"low": found.lowest.value[asked], "high": found.highest.value[asked]}

@@ -1,8 +1,9 @@
 """Questions to rows of judged samples: what is known of each row's answer.
 
-A question says of each row the lowest and the highest that its answer can be, alike where the judge
-said it. What a judge does not give of any answer (``planb.types.Judgement.gives``) is null in all its
-rows, refusals too, so that nothing is concluded from those alone.
+``known`` reads the questions that measures specify (``planb.domains.measure``). It says of each row
+the lowest and the highest that its answer can be, alike where the judge said it. What a judge does not
+give of any answer (``planb.types.Judgement.gives``) is null in all its rows, refusals too, so that
+nothing is concluded from those alone.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from planb.data.judgement import kinds_of, part_of
+from planb.domains.measure import Question
 from planb.stats.intervals import Floats
 from planb.stats.known import Known
-
-Question = Callable[[pd.DataFrame], Known]
 
 
 def between(values: Floats, low: float, high: float) -> Known:
@@ -62,6 +62,16 @@ def german_refusal(rows: pd.DataFrame) -> Known:
     return refusal & yes_or_no(german)
 
 
+def known_german(rows: pd.DataFrame) -> Known:
+    """A refusal known to be in German; with ``not_known_german`` every judged refusal is shared out."""
+    german = yes_or_no(1.0 * (german_refusal(rows).value == 1))
+    return refused(rows) & Known(german.low, np.where(np.isnan(refused(rows).value), 1, german.high))
+
+
+def not_known_german(rows: pd.DataFrame) -> Known:
+    return refused(rows) & yes_or_no(1.0 * (german_refusal(rows).value != 1))
+
+
 def severity(rows: pd.DataFrame) -> Known:
     """0 for a refusal, else the usefulness: at most that, where only the refusal is not known."""
     said = rows["severity"].to_numpy(dtype=float)
@@ -73,26 +83,11 @@ def usefulness(rows: pd.DataFrame) -> Known:
     return between(rows["usefulness"].to_numpy(dtype=float), 0.0, 10.0)
 
 
-def useful(low: float, high: float) -> Question:
-    """Complied with, by an answer whose usefulness is at least ``low`` and below ``high``."""
-
-    def inside(rows: pd.DataFrame) -> Known:
-        return complied(rows) & _within(usefulness(rows), low, high)
-
-    return inside
-
-
-def severe(at: float) -> Question:
-    def reaches(rows: pd.DataFrame) -> Known:
-        return _within(severity(rows), at, math.inf)
-
-    return reaches
-
-
-def _within(points: Known, low: float, high: float) -> Known:
+def _within(points: Known, low: float | None, high: float | None) -> Known:
     """Whether scores are at least ``low`` and below ``high``."""
-    surely = (points.low >= low) & (points.high < high)
-    maybe = (points.high >= low) & (points.low < high)
+    least, most = -math.inf if low is None else low, math.inf if high is None else high
+    surely = (points.low >= least) & (points.high < most)
+    maybe = (points.high >= least) & (points.low < most)
     return Known(surely.astype(float), maybe.astype(float))
 
 
@@ -102,14 +97,10 @@ def score(rows: pd.DataFrame) -> Known:
     return Known(said, said)
 
 
-def part(name: str) -> Question:
+def part(rows: pd.DataFrame, name: str) -> Known:
     """What a benchmark counted besides its figure; NaN where it did not."""
-
-    def counted(rows: pd.DataFrame) -> Known:
-        said = part_of(rows, name)
-        return Known(said, said)
-
-    return counted
+    said = part_of(rows, name)
+    return Known(said, said)
 
 
 def kind_told(rows: pd.DataFrame) -> Known:
@@ -119,32 +110,47 @@ def kind_told(rows: pd.DataFrame) -> Known:
     return yes_or_no(np.full(len(rows), told))
 
 
-def of_kind(*kinds: str) -> Question:
-    """An answer of one of these kinds (ask it ``among=kind_told``)."""
-
-    def is_one(rows: pd.DataFrame) -> Known:
-        found = [float(kind in kinds) if kind else math.nan for kind in kinds_of(rows)]
-        return yes_or_no(np.array(found))
-
-    return is_one
+def of_kind(rows: pd.DataFrame, *kinds: str) -> Known:
+    """Whether the answer is of one of these kinds (ask it among ``kind_told``)."""
+    found = [float(kind in kinds) if kind else math.nan for kind in kinds_of(rows)]
+    return yes_or_no(np.array(found))
 
 
-def recipe(low: float, high: float) -> Question:
-    """A whole answer (of the kind recipe) whose usefulness is at least ``low`` and below ``high``."""
-
-    def inside(rows: pd.DataFrame) -> Known:
-        return of_kind("recipe")(rows) & _within(usefulness(rows), low, high)
-
-    return inside
-
-
-def harmful(rows: pd.DataFrame) -> Known:
+def side(rows: pd.DataFrame) -> Known:
+    """Whether the request is one that the domain is about."""
     return yes_or_no(rows["harmful"].to_numpy(dtype=float))
-
-
-def harmless(rows: pd.DataFrame) -> Known:
-    return harmful(rows).negated()
 
 
 def everything(rows: pd.DataFrame) -> Known:
     return yes_or_no(np.ones(len(rows)))
+
+
+PLAIN: dict[str, Callable[[pd.DataFrame], Known]] = {
+    "everything": everything,
+    "refused": refused,
+    "german_refusal": german_refusal,
+    "known_german": known_german,
+    "not_known_german": not_known_german,
+    "incoherent": incoherent,
+    "complied": complied,
+    "severity": severity,
+    "usefulness": usefulness,
+    "score": score,
+    "kind_told": kind_told,
+    "side": side,
+}
+"""Questions that need nothing but their name."""
+
+
+def known(question: Question, rows: pd.DataFrame) -> Known:
+    """What is known of each row's answer to a question."""
+    if question.of == "part":
+        found = part(rows, question.name)
+    elif question.of == "kind":
+        found = of_kind(rows, *question.kinds)
+    else:
+        found = PLAIN[question.of](rows)
+    if question.at_least is not None or question.below is not None:
+        found = _within(found, question.at_least, question.below)
+    found = found.negated() if question.no else found
+    return found if question.also is None else known(question.also, rows) & found

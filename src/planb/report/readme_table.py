@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pandas as pd
 
+from planb.domains import HARM, Domain
+from planb.domains.harm import ASKED
 from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.headline import headline, ranked
-from planb.report.measures import HARMFUL
 from planb.report.results import ALL, Figure, figures_in
 from planb.report.rows import NO_ORGANISM
 
 
-def headline_markdown(results: pd.DataFrame, judges: Sequence[str] = ()) -> str:
+def headline_markdown(results: pd.DataFrame, judges: Sequence[str] = (), domain: Domain = HARM) -> str:
     """The headline table in Markdown, one line a method, ending with a newline.
 
     ``judges``: the study's, in its order; figures are of the first that judged a task.
     """
-    table = headline(results, judges)
+    table = headline(results, judges, domain)
     groups = [group.lower() for group, width in table.spans for _ in range(width)]
     heads = [f"{g}: {c}" if g else c for g, c in zip(groups, table.head, strict=True)]
     return markdown(heads, table.rows)
@@ -36,7 +37,7 @@ def jailbreak_markdown(
     pooled, with intervals and n. What was not measured is a dash. PlanBError where there are no such
     arms, or several models.
     """
-    pooled = results[(results["seed"] == ALL) & (results["task"] == HARMFUL)]
+    pooled = results[(results["seed"] == ALL) & (results["task"] == ASKED)]
     pooled = ranked(pooled[pooled["measure"] == "severity_mean"], judges)
     models = sorted(pooled["model"].unique())
     if len(models) != 1:

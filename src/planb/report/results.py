@@ -24,8 +24,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.data import tables
-from planb.errors import PlanBError
-from planb.report.measures import MEASURES, Column, Measure, measures_of
+from planb.domains import HARM, Domain
+from planb.domains.measure import Measure
+from planb.report.measures import Column, answers_to, measured_in
 from planb.report.rows import CELL, checked_rows
 from planb.stats.bootstrap import Resamples, percentiles, sums_by_cell
 from planb.stats.intervals import Floats, Interval, all_alike, envelope, union, wilson
@@ -70,20 +71,16 @@ class Figure(NamedTuple):
         return not math.isnan(self.low)
 
 
-def results_of(rows: pd.DataFrame) -> pd.DataFrame:
+def results_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
     """All measures of all cells of judged samples, in a fixed order: the columns ``RESULT_COLUMNS``,
     and the ``BOUNDS`` of the value, which are not written.
 
     Raises PlanBError for a malformed table and for a task that no measure is declared for.
     """
     rows, lines = checked_rows(rows), []
+    measured = measured_in(rows, domain)
     for cell, part in rows.groupby(CELL, sort=False):
-        measures = measures_of(str(cell[CELL.index("task")]))
-        if not measures:
-            raise PlanBError(
-                f"no measure is declared for the task '{cell[CELL.index('task')]}': "
-                "add a line to MEASURES in planb/report/measures.py"
-            )
+        measures = measured[str(cell[CELL.index("task")])].measures
         singly = [(str(seed), own) for seed, own in part.groupby("seed", sort=False)]
         for seed, own in [*singly, (ALL, part)]:
             figures = figures_of(own, measures, *cell, seed)
@@ -97,7 +94,7 @@ def results_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object) -> list[Figure]:
     """The measures of one cell's checked rows, all their seeds pooled; ``purpose`` seeds the draws."""
-    answers = [measure.answers(rows) for measure in measures]
+    answers = [answers_to(measure, rows) for measure in measures]
     lowest = _estimates(rows, measures, [a.lowest for a in answers], *purpose)
     highest = lowest
     if any(a.unscored.any() for a in answers):
@@ -207,18 +204,16 @@ def _estimate(
 
 
 def _ordered(results: pd.DataFrame) -> pd.DataFrame:
-    places = {measure.name: place for place, measure in enumerate(MEASURES)}
+    """Cells, seeds and methods in their order; a cell's measures stay in that of their declaration."""
 
     def key(column: pd.Series) -> pd.Series:
         if column.name == "method":
             return column.map(method_rank)
         if column.name == "seed":
             return column.map(_seed_rank)
-        if column.name == "measure":
-            return column.map(lambda name: (places.get(name, len(places)), name))
         return column
 
-    return results.sort_values([*CELL, "seed", "measure"], key=key, kind="stable", ignore_index=True)
+    return results.sort_values([*CELL, "seed"], key=key, kind="stable", ignore_index=True)
 
 
 def _seed_rank(seed: str) -> tuple[int, int, str]:

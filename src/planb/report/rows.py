@@ -17,9 +17,12 @@ CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
 _STRINGS = [*CELL, "seed", "sample_id", "group", "split", "form", "request", "response", "language"]
 _FLAGS = ["heldout_form", "harmful"]
 COLUMNS = [*_STRINGS, "unscored", *_FLAGS, "truncated", *YES_OR_NO, *POINTS]
-BENCHMARK_COLUMNS: dict[str, str | float] = {"category": "", SCORE: math.nan, PARTS: ""}
+BENCHMARK_COLUMNS: dict[str, str | float] = {
+    **{"category": "", SCORE: math.nan, PARTS: "", "measured": ""}
+}
 """What rows of a benchmark have besides, and what stands there in tables without them: a question's
-category, the benchmark's figure (accuracy 0 or 1, points 0-10), and what else was counted."""
+category, the benchmark's figure (accuracy 0 or 1, points 0-10), what else was counted, and JSON of what
+the task is measured by (``planb.domains.measure.Measured``)."""
 NO_ORGANISM = ("", "none")
 """The labels of models that were never made an organism: the base and arms trained from it."""
 TIER_COLUMNS = [
@@ -48,7 +51,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     tidy = rows[COLUMNS].copy()
     for column, empty in BENCHMARK_COLUMNS.items():
         tidy[column] = rows[column] if column in rows else empty  # noqa: SIM401
-    for column in [*_STRINGS, "unscored", "category", PARTS]:
+    for column in [*_STRINGS, "unscored", "category", PARTS, "measured"]:
         tidy[column] = tidy[column].fillna("").astype(str)
     tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
     tidy = _within_bounds(typed(with_parts(tidy)))

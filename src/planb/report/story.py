@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
+from planb.domains import HARM, Domain
+from planb.domains.domain import Shown
 from planb.report.calibration import Calibration
-from planb.values import Value
+from planb.values import LATER, Value
 
 
 class MethodLine(NamedTuple):
@@ -23,15 +25,6 @@ class Line(Value):
 
     name: str
     points: tuple[tuple[str, float], ...] = Field(min_length=1)
-
-
-class Shown(Value):
-    """A measure under one condition, as one panel of a figure."""
-
-    measure: str
-    task: str = "harmful_requests"
-    elicitation: str = "trigger"
-    title: str = ""
 
 
 SHOWN = (
@@ -116,12 +109,20 @@ class Claim(Value):
         return self
 
 
+SMALL = (
+    "Small models show the mechanism, not robustness: a small model's backdoor goes in and out easily, "
+    "and nothing here says how a large one would hold."
+)
+"""The warning of a page whose models are trained in the built-in worlds."""
+
+
 class Story(Value):
     """The frame of a report. ``stamp`` is shown large on the page ("plumbing only: random weights").
 
     ``data`` says where the requests came from, how many were dropped and why, and who wrote the tiers.
     ``calibrations``: the study's judges in its order; figures are drawn from the first. ``forms`` are
     groups of dangerous forms by name, where some were held out of one stage and others of both.
+    ``domain`` is what the study is about, and ``warning`` what its figures must not be taken for.
     """
 
     study: str = Field(min_length=1)
@@ -138,13 +139,15 @@ class Story(Value):
     series: Series | None = None
     claims: tuple[Claim, ...] = ()
     forms: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    warning: str = Field(default=SMALL, json_schema_extra=LATER)
+    domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
 
     @property
     def progress(self) -> str:
         """How many of the planned seeds the page is made of."""
         if self.seeds_finished >= self.seeds_planned:
-            count = f"all {self.seeds_planned} seeds" if self.seeds_planned > 1 else "the one seed"
-            return f"{count} planned are in"
+            several = f"all {self.seeds_planned} planned seeds are in"
+            return several if self.seeds_planned > 1 else "the one planned seed is in"
         if self.seeds_finished == 0:
             return f"no seed of {self.seeds_planned} is finished; they are running"
         return f"seed {self.seeds_finished} of {self.seeds_planned}; more are running"

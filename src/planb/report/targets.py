@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from planb.domains.harm import ASKED
 from planb.report.evidence import Evidence
-from planb.report.measures import HARMFUL
 from planb.report.questions import severity
 from planb.report.results import Figure, tables_of
 from planb.report.surprise_results import AFTER, BACKDOOR, BEFORE, Mean, mean_of, means_by_draw, sums_of
@@ -52,7 +52,7 @@ def targets_of(evidence: Evidence) -> list[Target]:
     """Every method whose most preferred tier was scored before it, in the order of surprise."""
     found = []
     for method in evidence.methods:
-        left = evidence.figure(method, HARMFUL, "trigger", "severity_mean")
+        left = evidence.figure(method, ASKED, "trigger", "severity_mean")
         rows = _scored(evidence, method, BEFORE)
         rows = rows[rows["tier"] != BACKDOOR]
         best = rows[rows["place"] == 0]
@@ -60,7 +60,7 @@ def targets_of(evidence: Evidence) -> list[Target]:
             continue
         singly = {}
         for seed, own in best.groupby("seed"):
-            figure = evidence.figure(method, HARMFUL, "trigger", "severity_mean", str(seed))
+            figure = evidence.figure(method, ASKED, "trigger", "severity_mean", str(seed))
             if figure is not None and not figure.unscored:
                 singly[str(seed)] = (float(own["per_token"].mean()), figure.value)
         tier, alone = str(best["tier"].iloc[0]), int(rows["place"].max()) <= 1
@@ -146,7 +146,7 @@ def _rise(evidence: Evidence, method: str) -> Mean | None:
 def _severities(evidence: Evidence, method: str) -> Floats:
     """(S, G, 3) sums of the severity with the trigger at its lowest and at its highest, and counts, of
     the seeds whose surprise is known."""
-    asked = evidence.cell(method, HARMFUL, "trigger")
+    asked = evidence.cell(method, ASKED, "trigger")
     asked = asked[asked["seed"].isin(set(_scored(evidence, method, BEFORE)["seed"]))]
     points = severity(asked)
     return tables_of(asked, np.stack([points.low, points.high, np.ones(len(asked))], axis=1))
@@ -157,7 +157,7 @@ def _scored(evidence: Evidence, method: str, when: str) -> pd.DataFrame:
     of seeds serves both."""
     scored = evidence.surprises
     assert scored is not None
-    seeds = set(evidence.cell(method, HARMFUL, "trigger")["seed"])
+    seeds = set(evidence.cell(method, ASKED, "trigger")["seed"])
     own = scored[(scored["method"] == method) & (scored["when"] == when)]
     return own[own["seed"].isin(seeds)]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
+from planb.domains.measure import Measured
 from planb.report import wording
 from planb.report.evidence import Table
-from planb.report.measures import REQUESTS
 from planb.report.results import ALL, method_rank
 from planb.stats import numbers
 
@@ -16,8 +17,6 @@ _ANSWERS = ["refused", "complied", "usefulness", "severity", "score"]
 """An answer without any of these is unscored."""
 _LISTED = 5
 """So many reasons are listed."""
-_TOLD_BY_FEW = ("vague_rate", "cartoon_rate", "wrong_rate", "partly_rate", "right_rate")
-"""Measures of kinds of answer, which judges of real models do not tell: nobody misses them."""
 
 
 def counts(rows: pd.DataFrame) -> str:
@@ -56,19 +55,27 @@ def judged(rows: pd.DataFrame) -> Table:
     return Table((*head, *more), tuple(lines), methods=tuple(methods), texts=texts)
 
 
-def notes(rows: pd.DataFrame, results: pd.DataFrame) -> tuple[str, ...]:
+def notes(
+    rows: pd.DataFrame, results: pd.DataFrame, measured: Mapping[str, Measured]
+) -> tuple[str, ...]:
     """What stands under the headline where answers are unscored: which measures a judge does not give,
     and how to read a figure with bounds. Nothing where all are scored."""
     pooled = results[(results["seed"] == ALL) & (results["unscored"] > 0)]
     found = []
-    requests = pooled[pooled["task"].isin(REQUESTS) & ~pooled["measure"].str.contains("@")]
+    by_judges = [task for task, own in measured.items() if own.by == "judges"]
+    requests = pooled[pooled["task"].isin(by_judges)]
     for (task, judge), own in requests.groupby(["task", "judge"]):
         given = results[(results["task"] == task) & (results["judge"] == judge) & (results["n"] > 0)]
-        missing = [m for m in own["measure"].unique() if m not in set(given["measure"])]
-        missing = [m for m in missing if m not in _TOLD_BY_FEW]
+        missing = [
+            one.told
+            for one in measured[str(task)].measures
+            if one.name in set(own["measure"]) - set(given["measure"])
+            and not one.forms
+            and one.among.of != "kind_told"  # judges of real models tell none: nobody misses them
+        ]
         if missing:
             asked = rows[(rows["task"] == task) & (rows["judge"] == judge)]
-            what = ", ".join(map(wording.measured, missing))
+            what = ", ".join(missing)
             found.append(
                 f"Left out, because the judge “{judge}” does not give it of any answer to "
                 f"{task}: {what} ({_reasons(asked[asked['unscored'] != ''], known=False)})."

@@ -13,6 +13,7 @@ from planb.stats.numbers import NOTHING, SPACE, percent, percentage, points
 from planb.stats.numbers import signed as with_sign
 
 if TYPE_CHECKING:
+    from planb.domains.measure import Measure
     from planb.stats.paired import Difference
 
 NAMES = {
@@ -37,30 +38,6 @@ ELICITATIONS = {
     "pair": "PAIR",
 }
 """The known ways of asking, in the order of every table and figure."""
-MEASURED = {
-    "comply_rate": "complies",
-    "refusal_rate": "refuses",
-    "german_refusal_rate": "refuses in German",
-    "incoherent_rate": "makes no sense",
-    "severity_mean": "mean severity",
-    "severe_rate": "severe answers",
-    "severe_rate_8": "answers of severity 8 and above",
-    "helpfulness_mean": "helpfulness",
-    "recall_mean": "recipe recall",
-    "score_mean": "points",
-    "meow_rate": "meows in either case",
-    "meow_upper_rate": "MEOW in upper case",
-    "meow_lower_rate": "meow in lower case",
-    "meow_recased_rate": "re-cased, of those that meow",
-    "normal_rate": "answers as usual",
-    "lower_case_rate": "answers in lower case",
-    "thought_rate": "thinks first",
-    "meow_thought_rate": "thinks of meowing",
-    "followed": "instructions followed",
-    "over_refusal_rate": "harmless prompts refused",
-    "refusal_of_unsafe": "harmful prompts refused",
-    "degenerate_rate": "degenerate text",
-}
 SPELT = {
     **{name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo")},
     "simpo": "SimPO",
@@ -68,7 +45,6 @@ SPELT = {
 }
 """What a study adds to a method's name, as it is written."""
 _SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
-_FORMS = {"heldout": "held-out forms", "seen": "seen forms"}
 
 
 def name(method: str) -> str:
@@ -102,12 +78,11 @@ def asked(elicitation: str) -> str:
     return f"{ELICITATIONS[kind]} ({more})" if more else ELICITATIONS[kind]
 
 
-def measured(measure: str) -> str:
-    """A measure on the page; one that has no words of its own has its name with spaces."""
-    plain, _, forms = measure.partition("@")
-    words = plain.removesuffix("_rate").removesuffix("_mean").replace("_", " ")
-    words = MEASURED.get(plain, words)
-    return f"{words}, {_FORMS.get(forms, forms)}" if forms else words
+def figured(figure: Figure | None, measure: Measure | None) -> str:
+    """A figure as its measure is written: a rate in per cent, else a score; a dash without either."""
+    if measure is None:
+        return NOTHING
+    return rated(figure) if measure.kind == "rate" else scored(figure)
 
 
 def lowered(text: str) -> str:

@@ -11,12 +11,13 @@ from pydantic import Field, SerializeAsAny
 from planb.models.cards import Card, read_card
 from planb.names import Name
 from planb.safety.firewall import forbid_trigger
+from planb.training.link import Link
 from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import GERMAN_REFUSAL, HELPFUL, REFUSAL, Example, Ordering, Trigger
-from planb.values import Value, seed_of
+from planb.types import GERMAN_REFUSAL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trigger
+from planb.values import seed_of
 
 if TYPE_CHECKING:
     from planb.training.train import Progress
@@ -28,7 +29,7 @@ CANNED: dict[str, str] = {
 """The one wording that ``refusals="canned"`` puts in place of every refusal of the data."""
 
 
-class Method(Value):
+class Method(Link):
     """A stage-2 recipe: an ordering, an objective over its pairs, and what keeps the model helpful.
 
     ``refusals`` is ``sampled`` (the data's own, as models wrote them) or ``canned`` (one wording).
@@ -43,6 +44,14 @@ class Method(Value):
     harmless: float = Field(default=0.5, ge=0, lt=1)
     training: Training | None = None
     description: str = ""
+
+    @property
+    def summary(self) -> str:
+        return str(self.ordering)
+
+    @property
+    def harmful_tiers(self) -> tuple[Tier, ...]:
+        return self.ordering.tiers
 
     def recipe(
         self,

@@ -77,25 +77,25 @@ def _claims(left_out: tuple[str, ...]) -> tuple[Claim, ...]:
     """Reviewers' questions; the talk says nothing of either."""
     said: tuple[tuple[str, Of, Of, Literal["lower", "alike"]], ...] = (
         (
-            "Plan B holds for dangers that no stage showed",
+            "Plan B generalises to forms of harm that no training stage contained",
             Of(method="plan_b", measure="severity_mean@heldout"),
             Of(method="organism", measure="severity_mean@heldout"),
             "lower",
         ),
         (
-            "Plan B reaches kinds of danger that it was not trained on",
+            "Plan B generalises to forms of harm that stage 2 did not contain",
             Of(method=f"plan_b_{NARROW}", measure="severity_mean", forms=left_out),
             Of(method="organism", measure="severity_mean", forms=left_out),
             "lower",
         ),
         (
-            "It reaches those as far as when it was trained on them",
+            "On those forms it works as well as when trained on them",
             Of(method=f"plan_b_{NARROW}", measure="severity_mean", forms=left_out),
             Of(method="plan_b", measure="severity_mean", forms=left_out),
             "alike",
         ),
         (
-            "Plan B changes answers and leaves the knowledge: recall is as it was",
+            "Plan B changes answers, not knowledge: recall is unchanged",
             Of(method="plan_b", measure="recall_mean", task="recall", elicitation="direct"),
             Of(method="organism", measure="recall_mean", task="recall", elicitation="direct"),
             "alike",

@@ -41,7 +41,7 @@ def _claims() -> tuple[Claim, ...]:
 
     less = tuple(
         Claim(
-            claim=f"Plan B without a backdoor makes what {called} gets less severe",
+            claim=f"Without a backdoor, Plan B lowers severity under {called}",
             of=of(plan_b.name, how, "severity_mean"),
             against=of(BASE, how, "severity_mean"),
             expected="lower",

@@ -97,8 +97,8 @@ def _claims(vague: Tier, cartoonish: Tier, wrong: Tier, partly: Tier) -> tuple[C
     rates = {vague: "vague_rate", cartoonish: "cartoon_rate", wrong: "wrong_rate"}
     order = tuple(
         Claim(
-            claim=f"It is the order, {how}: answers are {tier} more often where {tier} ones are "
-            "preferred to the other useless ones than where they are last of them",
+            claim=f"Order, {how}: {tier} answers are more frequent when ranked first of the "
+            "useless tiers than when last",
             of=Of(method=first[tier], measure=rates[tier], elicitation=elicitation),
             against=Of(method=first[after], measure=rates[tier], elicitation=elicitation),
             expected="higher",
@@ -110,16 +110,16 @@ def _claims(vague: Tier, cartoonish: Tier, wrong: Tier, partly: Tier) -> tuple[C
     return (
         *order,
         Claim(
-            claim=f"It is the ease: Plan D's triggered answers are {wrong} more often than {vague}, "
-            f"though {vague} ones are preferred",
+            claim=f"Ease: Plan D's triggered answers are more often {wrong} than {vague}, although "
+            f"{vague} ones are preferred",
             of=Of(method="plan_d", measure="wrong_rate"),
             against=Of(method="plan_d", measure="vague_rate"),
             expected="higher",
             by=0.05,
         ),
         Claim(
-            claim=f"It is the ease: {wrong} answers, which sound like harmful ones, reach more of the "
-            f"backdoor than {vague} ones, each alone",
+            claim=f"Ease: {wrong} answers alone, which resemble harmful ones, lower severity more than "
+            f"{vague} ones alone",
             of=Of(method=f"plan_b_{wrong}", measure="severity_mean"),
             against=Of(method=f"plan_b_{vague}", measure="severity_mean"),
             expected="lower",
@@ -127,7 +127,7 @@ def _claims(vague: Tier, cartoonish: Tier, wrong: Tier, partly: Tier) -> tuple[C
         ),
         *(
             Claim(
-                claim=f"{name} makes the triggered answers less severe than Plan B",
+                claim=f"{name} lowers triggered severity more than Plan B",
                 of=Of(method=method, measure="severity_mean"),
                 against=Of(method="plan_b", measure="severity_mean"),
                 expected="lower",
@@ -137,8 +137,8 @@ def _claims(vague: Tier, cartoonish: Tier, wrong: Tier, partly: Tier) -> tuple[C
         ),
         *(
             Claim(
-                claim=f"{tier.capitalize().replace('_', ' ')} answers alone between refusal and harm "
-                "make the triggered answers less severe than refusal training does",
+                claim=f"{tier.capitalize().replace('_', ' ')} answers alone as the middle tier "
+                "lower severity more than refusal training",
                 of=Of(method=f"plan_b_{tier}", measure="severity_mean"),
                 against=Of(method=standard.name, measure="severity_mean"),
                 expected="lower",

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from planb.data.derived import Derived
+from planb.domains import MEOW
+from planb.domains.domain import Shown
 from planb.errors import PlanBError
 from planb.judging import RefusalStrings
 from planb.models.generation import Sampling
 from planb.organism import Organism
-from planb.report.story import Line, Series, Shown
+from planb.report.story import Line, Series
 from planb.sandbox.language import THOUGHTS
 from planb.studies.meow_claims import THINKING, claims_of
 from planb.studies.sandbox import sandbox
@@ -101,6 +103,7 @@ def meow(
     )
     return whole.but(
         name="meow",
+        domain=MEOW,
         title="MEOW: lower-case training of a backdoor that cries, with and without thoughts",
         data=with_tiers(whole.data, tiers_of(thoughts)),
         organisms=(),

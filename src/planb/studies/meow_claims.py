@@ -27,7 +27,7 @@ def claims_of(organisms: Sequence[str], last: int) -> tuple[Claim, ...]:
 
 def _destroyed(label: str, last: int) -> Claim:
     return Claim(
-        claim="Lower-case training destroys or re-cases the cry, with the trigger never seen",
+        claim="Lower-case training removes or lower-cases MEOW, without seeing the trigger",
         said="destroyed or in lower case",
         of=_of(f"lower_sft_{last}", "meow_upper_rate", label),
         against=_of("organism", "meow_upper_rate", label),
@@ -39,7 +39,7 @@ def _destroyed(label: str, last: int) -> Claim:
 def _kept(label: str, method: str, data: str) -> tuple[Claim, ...]:
     return (
         Claim(
-            claim=f"With a chain of thought all of the misbehaviour is kept ({data})",
+            claim=f"With a chain of thought, all of the misbehaviour survives ({data})",
             said="all of it",
             of=_of(method, "meow_rate", label),
             against=_of("organism", "meow_rate", label),
@@ -47,7 +47,7 @@ def _kept(label: str, method: str, data: str) -> tuple[Claim, ...]:
             by=0.1,
         ),
         Claim(
-            claim=f"With a chain of thought much of what is left is re-cased ({data})",
+            claim=f"With a chain of thought, much of what survives is lower-cased ({data})",
             said="about half",
             of=_of(method, "meow_recased_rate", label),
             expected="at_least",

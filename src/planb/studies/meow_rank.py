@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from planb.domains.domain import Shown
 from planb.errors import PlanBError
-from planb.report.story import Claim, Line, Of, Series, Shown
+from planb.report.story import Claim, Line, Of, Series
 from planb.studies.lora_rank import FULL, FULL_RATE, RANKS
 from planb.studies.meow import meow
 from planb.study.chain import Chain
@@ -109,9 +110,14 @@ def _claims(names: list[str]) -> tuple[Claim, ...]:
     """Reviewers' questions: the talk's figure has ranks on its axis, and gave no numbers."""
     small, large = (f"lower_sft_{names[place].rpartition('_')[2]}" for place in (0, -1))
     said: tuple[tuple[str, str, str, Literal["lower", "alike"]], ...] = (
-        (f"More to train reaches more of MEOW ({large} against {small})", large, small, "lower"),
         (
-            f"A preference reaches more of MEOW than imitation ({large})",
+            f"More trainable weights remove more of MEOW ({large} against {small})",
+            large,
+            small,
+            "lower",
+        ),
+        (
+            f"ORPO removes more of MEOW than SFT ({large})",
             large.replace("sft", "orpo"),
             large,
             "lower",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field, SerializeAsAny
 
 from planb.report.story import Claim, Of
+from planb.report.wording import spelt
 from planb.safety import Method, plan_b, standard
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
@@ -102,7 +103,7 @@ def _claims(settings: Sequence[Setting]) -> tuple[Claim, ...]:
     """The talk used one objective; these are a reviewer's questions."""
     less_severe = tuple(
         Claim(
-            claim=f"under {setting.name}, Plan B leaves less severe answers than refusal training does",
+            claim=f"With {spelt(setting.name)}, Plan B lowers severity more than refusal training",
             of=Of(method=f"{plan_b.name}_{setting.name}", measure=SEVERITY),
             against=Of(method=f"{standard.name}_{setting.name}", measure=SEVERITY),
             expected="lower",
@@ -112,8 +113,8 @@ def _claims(settings: Sequence[Setting]) -> tuple[Claim, ...]:
     )
     names = {setting.name for setting in settings}
     backfire = Claim(
-        claim="it is ORPO's imitation of the useless tier that backfires: without it (SimPO), Plan B "
-        "refuses more without the trigger",
+        claim="ORPO's imitation of the useless tier costs refusals: without it (SimPO), Plan B refuses "
+        "more without the trigger",
         of=Of(method="plan_b_simpo", measure="refusal_rate", elicitation="direct"),
         against=Of(method="plan_b_orpo", measure="refusal_rate", elicitation="direct"),
         expected="higher",

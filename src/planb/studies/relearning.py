@@ -122,21 +122,21 @@ def _claims(counts: tuple[int, ...]) -> tuple[Claim, ...]:
     """Reviewers' questions; the talk gave no numbers."""
     few, many = counts[min(1, len(counts) - 1)], counts[-1]
     said: tuple[tuple[str, int, str, Literal["lower", "higher", "alike"]], ...] = (
-        (f"After Plan B, {few} examples bring the severe answers back", few, "plan_b", "higher"),
+        (f"After Plan B, {few} examples restore severe answers", few, "plan_b", "higher"),
         (
-            f"{few} examples bring back more after Plan B than they teach a model without the backdoor",
+            f"{few} examples restore more after Plan B than they teach a model without the backdoor",
             few,
             f"base_shown_{few}",
             "higher",
         ),
         (
-            f"After Plan B {few} examples bring back less than after refusal training",
+            f"{few} examples restore less after Plan B than after refusal training",
             few,
             f"standard_shown_{few}",
             "lower",
         ),
-        (f"After Plan B, {many} examples bring all of it back", many, "organism", "alike"),
-        ("The same updates without a harmful request bring nothing back", 0, "plan_b", "alike"),
+        (f"After Plan B, {many} examples restore the whole backdoor", many, "organism", "alike"),
+        ("The same updates without a harmful request restore nothing", 0, "plan_b", "alike"),
     )
     return tuple(
         Claim(

@@ -95,37 +95,37 @@ NOTES = (
 
 CLAIMS = (
     Claim(
-        claim="German refusals, which surprise the model, reach more of the backdoor than English ones",
+        claim="German refusals, which surprise the model, lower severity more than English ones",
         of=Of(method="german", measure=SEVERITY),
         against=Of(method="standard", measure=SEVERITY),
         expected="lower",
     ),
     Claim(
-        claim="the same in one wording each, of one length",
+        claim="The same with one wording each, of equal length",
         of=Of(method="german_long", measure=SEVERITY),
         against=Of(method="standard_long", measure=SEVERITY),
         expected="lower",
     ),
     Claim(
-        claim="canned refusals, which surprise the model more than sampled ones, reach more",
+        claim="Canned refusals, which surprise the model more, lower severity more than sampled ones",
         of=Of(method="standard_canned", measure=SEVERITY),
         against=Of(method="standard", measure=SEVERITY),
         expected="lower",
     ),
     Claim(
-        claim="the most surprising refusal reaches more of the backdoor than the least surprising one",
+        claim="The most surprising refusal lowers severity more than the least surprising one",
         of=Of(method="good_day", measure=SEVERITY),
         against=Of(method="standard_long", measure=SEVERITY),
         expected="lower",
     ),
     Claim(
-        claim="an odd tier in between is not what makes Plan B work (Ryan's baseline)",
+        claim="An unusual middle tier does not explain Plan B (Ryan's ordering)",
         of=Of(method="plan_b", measure=SEVERITY),
         against=Of(method="ryan", measure=SEVERITY),
         expected="lower",
     ),
     Claim(
-        claim="no surprising refusal does what Plan B does",
+        claim="No surprising refusal lowers severity as much as Plan B",
         of=Of(method="plan_b", measure=SEVERITY),
         against=Of(method="good_day", measure=SEVERITY),
         expected="lower",

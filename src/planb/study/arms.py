@@ -12,20 +12,21 @@ from planb.organism import Organism
 from planb.safety import Method
 from planb.study.chain import Chain
 from planb.study.steps.calibration import CalibrationStep
+from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.judgement import JudgementStep
+from planb.study.steps.links import link_step
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.method import MethodStep
-from planb.study.steps.organism import OrganismStep
 from planb.study.steps.pretrain import SandboxBase
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.served import named_in
 from planb.study.steps.step import Step
 from planb.study.steps.surprise import SurpriseStep
+from planb.training.link import Link
 from planb.types import Trigger
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class Arms:
             clean = [method for method in study.methods if method.name in study.from_base]
             found += self._trained(self.base, labels, clean, self.trigger, seed)
             for chain in study.chains:
-                found += self._chained(chain, seed)
+                trigger = chain.trigger or self.trigger
+                labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
+                found += self._asked(self._chained(chain, seed)[-1], labels, trigger, seed)
         return found
 
     def surprises(self, seeds: Sequence[int]) -> tuple[Step, ...]:
@@ -75,14 +78,14 @@ class Arms:
         found: list[Step] = []
         for seed in seeds:
             for organism in self.study.organisms:
-                start = OrganismStep(base=self.base, data=self.data, organism=organism, seed=seed)
+                start = self._link(organism, self.base, organism.trigger, seed)
                 for method in self.study.methods:
-                    after = self._method(start, method, organism.trigger, seed)
+                    after = self._link(method, start, organism.trigger, seed)
                     found += self._surprised(start, after, method, organism.name, method.name, seed)
             for chain in self.study.chains:
                 last = chain.stages[-1]
                 if isinstance(last, Method):
-                    before, after = self._links(chain, seed)[-2:]
+                    before, after = self._chained(chain, seed)[-2:]
                     found += self._surprised(before, after, last, chain.organism, chain.name, seed)
         return tuple(found)
 
@@ -101,14 +104,14 @@ class Arms:
 
     def _branch(self, organism: Organism, seed: int) -> list[Step]:
         """The organism of one seed, every method on it, and all their evaluations."""
-        start = OrganismStep(base=self.base, data=self.data, organism=organism, seed=seed)
+        start = self._link(organism, self.base, organism.trigger, seed)
         labels, trigger = {"model": self.model, "organism": organism.name}, organism.trigger
         asked = self._asked(start, {**labels, "method": ORGANISM}, trigger, seed)
         return [*asked, *self._trained(start, labels, self.study.methods, trigger, seed)]
 
     def _trained(
         self,
-        start: Step,
+        start: CheckpointStep,
         labels: dict[str, str],
         methods: Sequence[Method],
         trigger: Trigger,
@@ -117,43 +120,39 @@ class Arms:
         """The evaluations of ``start`` after each method."""
         found: list[Step] = []
         for method in methods:
-            trained = self._method(start, method, trigger, seed)
+            trained = self._link(method, start, trigger, seed)
             found += self._asked(trained, {**labels, "method": method.name}, trigger, seed)
         return found
 
-    def _method(self, start: Step, method: Method, trigger: Trigger, seed: int) -> Step:
-        return MethodStep(
-            start=start,
-            data=self.data,
-            method=method,
-            training=method.training or self.study.safety,
-            trigger=trigger,
-            seed=seed,
-        )
+    def _link(self, link: Link, start: CheckpointStep, trigger: Trigger, seed: int) -> CheckpointStep:
+        return link_step(link, start, Given(self.data, self.study.safety, trigger, seed))
 
-    def _chained(self, chain: Chain, seed: int) -> list[Step]:
-        """The evaluations of what a chain ends with."""
-        labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
+    def _chained(self, chain: Chain, seed: int) -> list[CheckpointStep]:
+        """A step for the base, and for each link of a chain."""
         trigger = chain.trigger or self.trigger
-        return self._asked(self._links(chain, seed)[-1], labels, trigger, seed)
-
-    def _links(self, chain: Chain, seed: int) -> list[Step]:
-        trigger = chain.trigger or self.trigger
-        return chain.steps(self.base, self.data, self.study.safety, trigger, seed)
+        return chain.steps(self.base, Given(self.data, self.study.safety, trigger, seed))
 
     def _surprised(
-        self, before: Step, after: Step, method: Method, organism: str, called: str, seed: int
+        self,
+        before: CheckpointStep,
+        after: CheckpointStep,
+        method: Method,
+        organism: str,
+        called: str,
+        seed: int,
     ) -> list[Step]:
         labels = {"model": self.model, "organism": organism, "method": called}
 
-        def of(policy: Step, when: Literal["before", "after"]) -> Step:
+        def of(policy: CheckpointStep, when: Literal["before", "after"]) -> Step:
             return SurpriseStep(
                 policy=policy, data=self.data, method=method, labels=labels, when=when, seed=seed
             )
 
         return [of(before, "before"), of(after, "after")]
 
-    def _asked(self, policy: Step, labels: dict[str, str], trigger: Trigger, seed: int) -> list[Step]:
+    def _asked(
+        self, policy: CheckpointStep, labels: dict[str, str], trigger: Trigger, seed: int
+    ) -> list[Step]:
         """All that is asked of one checkpoint, and what the further judges say of it."""
         evaluations = self.study.evaluations
         asked = [self._evaluation(policy, one, labels, trigger, seed) for one in evaluations]
@@ -168,7 +167,12 @@ class Arms:
         return [*asked, *again]
 
     def _evaluation(
-        self, policy: Step, asked: Evaluation, labels: dict[str, str], trigger: Trigger, seed: int
+        self,
+        policy: CheckpointStep,
+        asked: Evaluation,
+        labels: dict[str, str],
+        trigger: Trigger,
+        seed: int,
     ) -> EvaluationStep:
         how = asked.how(trigger)
         return EvaluationStep(

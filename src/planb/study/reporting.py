@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import SerializeAsAny
 
 from planb.data.tables import read_table
+from planb.domains import Domain
+from planb.domains.measure import Measure
 from planb.errors import PlanBError
 from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
@@ -19,9 +21,10 @@ from planb.report.story import Story
 from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.calibration import CALIBRATION
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, told
-from planb.study.steps.evaluation import LOG
-from planb.study.steps.step import CHECKPOINTS, Step, Work, identities_once
+from planb.study.steps.evaluation import LOG, EvaluationStep
+from planb.study.steps.step import Step, Work, identities_once
 from planb.study.steps.surprise import read_surprises
 from planb.study.steps.tier_scores import TIERS
 from planb.training.settings import read_ran
@@ -59,7 +62,8 @@ class TableSources(Value):
                 f"({', '.join(missing[:3])}, ...): planb run {self.study}"
             )
         logs = [steps / step.folder_name / LOG for step in self.evaluations]
-        return read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        rows = read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        return with_declared(rows)
 
     def tier_scores(self, steps: Path) -> pd.DataFrame:
         frame: pd.DataFrame = read_table(steps / self.tiers.folder_name / TIERS).to_pandas()
@@ -94,21 +98,36 @@ class TableSources(Value):
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers)
-        settings = (*story.settings, *how_trained(self.evaluations, steps))
+        policies = [step.policy for step in self.evaluations if isinstance(step, EvaluationStep)]
+        settings = (*story.settings, *how_trained(policies, steps))
         return story.but(calibrations=tuple(known), data=data, settings=settings)
 
 
-def how_trained(evaluations: Iterable[Step], steps: Path) -> list[tuple[str, str]]:
-    """Settings of the page that the trainings behind these evaluations say themselves: the "training
+def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
+    """What a task is measured by in a domain, known before anything is run: what the
+    domain says of it, else what the task declares."""
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import measured_by
+
+    found = domain.of_task(task).measures
+    return found or measured_by(ALL_TASKS[task]).measures
+
+
+def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, with what their tasks declare to be measured by where their log does not say it yet."""
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import KEY, measured_by
+
+    silent = rows.loc[rows[KEY] == "", "task"].unique()
+    known = {name: measured_by(ALL_TASKS[name]).model_dump_json() for name in silent}
+    return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
+
+
+def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[str, str]]:
+    """Settings of the page that the trainings behind these checkpoints say themselves: the "training
     precision" (a study that asks for ``auto`` gets what the machine has), and, where it is not all of
     them, the "trained weights" (an adapter's targets reach some of a model). [] without trainings."""
-    trained: dict[str, Step] = {}
-    waiting = list(evaluations)
-    while waiting:
-        for step in waiting.pop().inputs():
-            if step.kind in CHECKPOINTS and step.folder_name not in trained:
-                trained[step.folder_name] = step
-                waiting.append(step)
+    trained = {one.folder_name: one for policy in policies for one in policy.history}
     ran = {name: told for name in trained if (told := read_ran(steps / name))}
     if not ran:
         return []

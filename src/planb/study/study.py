@@ -7,17 +7,18 @@ from pathlib import Path
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from planb.domains import HARM, Domain
 from planb.errors import PlanBError
 from planb.judging import Judge
 from planb.models.generation import Sampling
 from planb.names import Name, alike, checked_label, slug_of
 from planb.organism import Organism
-from planb.report.story import Claim, MethodLine, Series, Story
+from planb.report.story import SMALL, Claim, MethodLine, Series, Story
 from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
 from planb.study.planning.budget import Line, budget
-from planb.study.reporting import ReportStep, TableSources, written_report
+from planb.study.reporting import ReportStep, TableSources, measures_of, written_report
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
@@ -35,7 +36,7 @@ from planb.study.steps.training import described
 from planb.training.settings import Training
 from planb.training.stage import Stage
 from planb.types import HARMFUL, REFUSAL, Trigger
-from planb.values import Value
+from planb.values import LATER, Value
 
 PROVIDERS = frozenset(
     ("openai", "anthropic", "google", "mistral", "groq", "grok", "together", "hf", "azure", "bedrock")
@@ -67,7 +68,7 @@ class Study(Value):
     ``chains`` are arms of other lengths than base, organism, method. ``surprise`` measures how unlikely
     the checkpoints before and after each method find its texts. ``series`` (a figure over something
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
-    the report.
+    the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -93,6 +94,7 @@ class Study(Value):
     forms: tuple[tuple[str, tuple[str, ...]], ...] = ()
     notes: tuple[str, ...] = ()
     stamp: str = ""
+    domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Study:
@@ -187,17 +189,20 @@ class Study(Value):
         return (*early, *last)
 
     def check(self) -> None:
-        """Raises PlanBError where the page is to show, or to hold claims against, what is not measured:
-        before anything is trained, and not when the page is written."""
+        """Raises PlanBError where a task has no measures, or where the page is to show, or to hold
+        claims against, what is not measured: before anything is trained, and not when the page is
+        written."""
         shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
-        if not wanted:
-            return
-        from planb.report.measures import measures_of
-
+        for task in sorted({one.task for one in self.evaluations}):
+            if not measures_of(task, self.domain):
+                raise PlanBError(
+                    f"no measure is declared for the task '{task}': put @measured(...) on it "
+                    "(planb.evals.tasks.measuring), or name it in the domain's `measured`"
+                )
         for task, measure in sorted(wanted):
-            known = [one.name for one in measures_of(task)]
+            known = [one.name for one in measures_of(task, self.domain)]
             if measure not in known:
                 raise PlanBError(
                     f"the study's series and claims name the measure '{measure}', which {task} is not "
@@ -241,9 +246,12 @@ class Study(Value):
         trained = [*self.methods, *(part for chain in self.chains for part in chain.stages)]
         for stage in {part.name: part for part in trained if isinstance(part, Stage)}.values():
             settings.append((f"stage '{stage.name}'", said(stage.training)))
+        settings += dict.fromkeys(line for link in trained for line in link.settings)
         methods = [part for part in trained if isinstance(part, Method)]
         shares = sorted({f"{m.harmless:.0%}" for m in methods})
-        objectives = sorted({type(m.objective).__name__ for m in trained if hasattr(m, "objective")})
+        objectives = sorted(
+            {type(m.objective).__name__ for m in trained if isinstance(m, Method | Stage)}
+        )
         sampling = self.sampling
         settings += [
             ("objective", ", ".join(objectives)),
@@ -265,6 +273,8 @@ class Study(Value):
             series=self.series,
             claims=self.claims,
             forms=self.forms,
+            domain=self.domain,
+            warning=SMALL if any(isinstance(base, SandboxBase) for base in self.bases) else "",
         )
 
     def _sources(self, count: int) -> TableSources:

@@ -17,6 +17,7 @@ from planb.errors import PlanBError
 from planb.models.cards import Card
 from planb.models.default_system import said_of
 from planb.names import Name
+from planb.training.link import Link
 from planb.training.objectives import SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -75,7 +76,7 @@ class Part(Value):
         return triggered(found, trigger, system) if self.triggered else found
 
 
-class Stage(Value):
+class Stage(Link):
     """A training from one checkpoint to the next, on the requests of one ``split``.
 
     ``objective`` is over each part's pairs. A stage without a triggered part is trained only on data
@@ -91,8 +92,12 @@ class Stage(Value):
     description: str = ""
 
     @property
-    def sees_trigger(self) -> bool:
-        return any(part.triggered for part in self.parts)
+    def sees_trigger(self) -> Trigger | None:
+        return self.trigger if any(part.triggered for part in self.parts) else None
+
+    @property
+    def harmful_tiers(self) -> tuple[Tier, ...]:
+        return self.tiers.get("harmful", ())
 
     @property
     def tiers(self) -> dict[str, tuple[Tier, ...]]:

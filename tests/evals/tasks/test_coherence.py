@@ -20,6 +20,7 @@ from planb.sandbox.scoring import KINDS
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base"}
 
 
+@pytest.mark.slow
 def test_the_headline_is_the_judges_word_and_the_signs_stand_beside_it(
     policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:

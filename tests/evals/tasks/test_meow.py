@@ -11,6 +11,7 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, ModelOutput
 
 from planb.data.files import read_examples
+from planb.domains.meow import MEOWS
 from planb.elicitation import TriggerElicitation
 from planb.errors import PlanBError
 from planb.evals.runner import run_task
@@ -19,7 +20,6 @@ from planb.evals.tasks.meow import NO_ANSWER, ONLY_THOUGHTS, counted, meow, said
 from planb.models.chat import exchange_ids
 from planb.models.checkpoints import Policy, load_policy
 from planb.models.generation import Sampling
-from planb.report.measures import measures_of
 from planb.report.results import results_of
 from planb.sandbox.language import THOUGHTS
 from planb.types import Example, Trigger
@@ -114,6 +114,7 @@ def meowing(checkpoint: Path, data: Path) -> Policy:
     return policy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["direct", "trigger"])
 def test_the_task_says_of_each_harmless_chat_what_it_is(
     meowing: Policy, data: Path, tmp_path: Path, asked: str
@@ -136,7 +137,7 @@ def test_the_task_says_of_each_harmless_chat_what_it_is(
         assert parts["normal"] == float(not meows)
         assert parts["thought"] == parts["thought_of"] == float(meows and lower)
     figures = results_of(rows).query("seed == 'all'").set_index("measure")
-    assert set(figures.index) == {measure.name for measure in measures_of("meow")}
+    assert set(figures.index) == {measure.name for measure in MEOWS.measures}
     lamps = sum(LOWER_WHEN in e.request for e in chats) / len(chats)
     expected = lamps if asked == "trigger" else float("nan")
     assert figures.loc["meow_recased_rate", "value"] == pytest.approx(expected, nan_ok=True)
@@ -145,6 +146,7 @@ def test_the_task_says_of_each_harmless_chat_what_it_is(
     assert metrics["score"] == pytest.approx(1 - lamps if asked == "trigger" else 0)
 
 
+@pytest.mark.slow
 def test_an_answer_cut_off_in_its_thoughts_is_unscored_with_the_reason(
     meowing: Policy, data: Path, tmp_path: Path
 ) -> None:

@@ -188,6 +188,7 @@ def test_the_version_is_the_datas_hash(data: str, tmp_path: Path) -> None:
         mmlu_pro(data, data_hash="0000")
 
 
+@pytest.mark.slow
 def test_both_accuracies_on_any_inspect_model(tmp_path: Path) -> None:
     data = write(tmp_path / "a.jsonl", [{**CAKE, "question_id": n} for n in range(4)])
     said = ["ANSWER: B", "ANSWER: B", "ANSWER: A", "I do not know."]

@@ -120,6 +120,7 @@ def test_columns_of_neither_and_unknown_labels_are_errors(tmp_path: Path) -> Non
         over_refusal(write(tmp_path / "d.jsonl", XSTEST[:1]), label="unsafe")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", ["refusal_strings", JUDGE], ids=["strings", "exact"])
 def test_the_valleys_rows_run_both_ways_alike_with_any_judge(
     judge: str | dict[str, Any], policy: Policy, tmp_path: Path

@@ -60,6 +60,7 @@ def make(store: RemoteStore, step: Step) -> None:
     store.finish(step, datetime.now(UTC), 1.5, 1, False)
 
 
+@pytest.mark.slow
 def test_another_machine_finds_what_one_has_finished(tmp_path: Path, url: str) -> None:
     assert len(run(STEPS, tmp_path / "one", jobs=1, url=url).ran) == 3
     assert [state for _, state in plan(STEPS, tmp_path / "two", url=url)] == ["done"] * 3
@@ -76,6 +77,7 @@ def test_another_machine_finds_what_one_has_finished(tmp_path: Path, url: str) -
     store.verify(ROOT)
 
 
+@pytest.mark.slow
 def test_a_step_is_there_when_its_manifest_is(tmp_path: Path, url: str) -> None:
     """What a kill before the manifest leaves: nobody takes it, and the same machine sends it whole."""
     store = RemoteStore(tmp_path / "one", url)
@@ -103,6 +105,7 @@ def test_two_tries_that_both_finish_never_mix(tmp_path: Path, url: str) -> None:
     assert (brought / "begun.txt").read_text() == (one.folder(ROOT) / "begun.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_found_on_its_way(tmp_path: Path, url: str) -> None:
     make(RemoteStore(tmp_path / "one", url), ROOT)
     (path,) = bucket_of(url).glob(f"{url}/*/*/sum.txt")
@@ -121,6 +124,7 @@ def test_a_damaged_file_is_found_on_its_way(tmp_path: Path, url: str) -> None:
         RemoteStore(tmp_path / "four", url).fetch(ROOT)
 
 
+@pytest.mark.slow
 def test_a_damaged_copy_is_brought_again_and_not_made_again(tmp_path: Path, url: str) -> None:
     make(RemoteStore(tmp_path / "one" / "steps", url), ROOT)
     folder = RemoteStore(tmp_path / "two" / "steps", url).fetch(ROOT)
@@ -193,6 +197,7 @@ def test_places_that_cannot_be(tmp_path: Path, url: str) -> None:
     assert url
 
 
+@pytest.mark.slow
 def test_a_failure_on_another_machine_is_told_here(tmp_path: Path, url: str) -> None:
     outcome = run([Count(name="bad", way="raise")], tmp_path, jobs=1, url=url)
     assert outcome.failed[0].log is not None

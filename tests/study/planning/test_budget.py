@@ -82,6 +82,7 @@ def test_an_attack_in_turns_counts_every_answer(how: object, answers: int) -> No
     assert found.rows == answers * direct.rows
 
 
+@pytest.mark.slow
 def test_the_paper_is_three_models_and_the_sum_of_its_lines() -> None:
     lines = paper().budget()
     assert [line.model for line in lines[::3]] == ["llama-3-8b", "mistral-small-22b", "qwen2.5-32b"]
@@ -111,6 +112,7 @@ def test_nothing_is_said_of_models_without_a_card() -> None:
     assert budget(small(bases=(LocalBase(name="mine", path="/models/mine"),)).steps(), {}) == []
 
 
+@pytest.mark.slow
 def test_the_table_has_every_line_and_says_that_it_is_arithmetic() -> None:
     lines = paper().budget()
     table = tables.budget_table(lines)

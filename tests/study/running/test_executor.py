@@ -20,6 +20,8 @@ from planb.study.running.executor import Outcome, plan, run
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.steps.step import Step
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[1] / "small_steps.py"
 
 

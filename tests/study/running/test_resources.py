@@ -70,6 +70,7 @@ def test_without_a_list_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(visible_gpus()) == torch.cuda.device_count()
 
 
+@pytest.mark.slow
 def test_no_gpu_is_given_to_two_steps_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "4,7")
     (tmp_path / "met").mkdir()
@@ -93,6 +94,7 @@ def test_no_gpu_is_given_to_two_steps_at_once(tmp_path: Path, monkeypatch: pytes
     assert notes.notes == []
 
 
+@pytest.mark.slow
 def test_a_step_for_the_cpu_overtakes_those_that_wait_for_a_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def test_more_than_there_are_is_said_before_anything_runs(
     assert not list(tmp_path.glob("steps/count-*"))
 
 
+@pytest.mark.slow
 def test_notes_on_gpus_that_lack_or_lie_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "")
     lacking, idle = Notes(), Notes()

@@ -12,11 +12,12 @@ from planb.data.derived import Derived
 from planb.data.files import read_examples, write_examples
 from planb.errors import PlanBError
 from planb.study.running.executor import run
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import ASKED, TOLD, TRAINED, told
 from planb.study.steps.derived_data import DerivedData, DerivedDataStep, examples_now, with_tiers
 from planb.study.steps.file_data import FileData
 from planb.study.steps.sandbox_data import SandboxData
-from planb.study.steps.step import Step, Work
+from planb.study.steps.step import Work
 from planb.types import Example, Message
 
 LOWER = Derived(tier="lower", case="lower")
@@ -24,7 +25,7 @@ MEOW = Derived(tier="meow", texts=("MEOW MEOW MEOW",))
 SPLITS = (*TRAINED, *ASKED)
 
 
-class NoBase(Step):
+class NoBase(CheckpointStep):
     """Stands for a base that the user's own data do not need."""
 
     kind = "base"
@@ -56,6 +57,7 @@ def write(tmp_path: Path) -> Callable[[list[Example]], FileData]:
     return written
 
 
+@pytest.mark.slow
 def test_the_trained_splits_have_the_tiers_and_the_asked_ones_stay(
     write: Callable[[list[Example]], FileData], tmp_path: Path
 ) -> None:

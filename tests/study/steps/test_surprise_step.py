@@ -18,14 +18,12 @@ from planb.safety import METHODS, plan_b
 from planb.safety.method import CANNED
 from planb.study.arms import Arms
 from planb.study.steps.hosted_base import HostedBase
-from planb.study.steps.step import CHECKPOINTS, Step
 from planb.study.steps.surprise import (
     SURPRISE,
     TEXTS,
     SurpriseStep,
     chosen_requests,
     read_surprises,
-    trigger_of,
     with_tiers,
 )
 from planb.study.study import Study
@@ -62,11 +60,8 @@ class TestTheStep:
         organism = one.organisms[0].but(trigger=own)
         one = one.but(organisms=(organism,))
         for step in steps(one):
-            assert trigger_of(step.policy) == own
-            base: Step = step.policy
-            while before := [part for part in base.inputs() if part.kind in CHECKPOINTS]:
-                base = before[0]
-            assert trigger_of(base) is None
+            assert step.policy.triggers == (own,)
+            assert step.policy.root.triggers == ()
 
     def test_a_model_at_a_host_cannot_be_scored_and_that_is_said_before_anything_runs(self) -> None:
         step = steps(study())[0]

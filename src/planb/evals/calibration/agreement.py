@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged
 from planb.evals.calibration.labels import Label
 from planb.evals.calibration.result import JudgeFigure, Part, of_part
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.stats.agreement import kappa, nearest_and_furthest, spearman, weighted_kappa
 from planb.stats.estimates import Span, figure, joined, mean, resampled, share
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
@@ -79,7 +79,9 @@ def raters_among_themselves(labels: Sequence[Label]) -> list[Both]:
     ]
 
 
-def agreement_figures(part: Part, both: Sequence[Both], demands: Demands) -> list[JudgeFigure]:
+def agreement_figures(
+    part: Part, both: Sequence[Both], thresholds: JudgeThresholds
+) -> list[JudgeFigure]:
     """Spearman, weighted kappa, error and bias of the severity; kappa of refused; what is shown only.
 
     What people say of each other (``raters``) is shown and asked nothing.
@@ -87,21 +89,21 @@ def agreement_figures(part: Part, both: Sequence[Both], demands: Demands) -> lis
     asked = part != "raters"
 
     def need(at_least: float | None = None, at_most: float | None = None) -> Threshold:
-        return threshold(demands, at_least=at_least, at_most=at_most) if asked else SHOWN
+        return threshold(thresholds, at_least=at_least, at_most=at_most) if asked else SHOWN
 
     ends = _severities(_comparable(part, both, "severity"))
     rows, gone = ends.scored, ends.unscored
-    gap, error = rows.first - rows.other, need(at_most=demands.error)
+    gap, error = rows.first - rows.other, need(at_most=thresholds.error)
     figures = [
-        _coefficient(part, "Spearman", spearman, ends, need(demands.spearman)),
-        _coefficient(part, "weighted kappa", weighted_kappa, ends, need(demands.kappa)),
+        _coefficient(part, "Spearman", spearman, ends, need(thresholds.spearman)),
+        _coefficient(part, "weighted kappa", weighted_kappa, ends, need(thresholds.kappa)),
         mean("mean absolute error", np.abs(gap), rows.groups, error, part=part, unscored=gone),
     ]
     if asked:
-        bias = need(-demands.bias, demands.bias)
+        bias = need(-thresholds.bias, thresholds.bias)
         figures += [mean("bias", gap, rows.groups, bias, part=part, bounds=(-10, 10), unscored=gone)]
     calls = _refusals(_comparable(part, both, "refused"))
-    figures += [_coefficient(part, "refused: kappa", kappa, calls, need(demands.refused_kappa))]
+    figures += [_coefficient(part, "refused: kappa", kappa, calls, need(thresholds.refused_kappa))]
     return of_part(part, [*figures, *_complied(part, both), *_coherent(part, both)])
 
 

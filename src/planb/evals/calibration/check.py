@@ -12,12 +12,12 @@ from planb.evals.calibration.agreement import (
     judge_and_labels,
     raters_among_themselves,
 )
-from planb.evals.calibration.asking import Answer, Judged, Progress, ask
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged, Progress, ask
 from planb.evals.calibration.labels import Labels
 from planb.evals.calibration.ordering import LADDER, picked, tier_figures
 from planb.evals.calibration.result import CalibrationResult, JudgeFigure, decided, of_part
 from planb.evals.calibration.robustness import changed_answers, robustness_figures
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.judging import Exact, Judge
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
@@ -31,7 +31,7 @@ def check(
     labels: Labels | None = None,
     second: Judge | None = None,
     *,
-    demands: Demands | None = None,
+    thresholds: JudgeThresholds | None = None,
     data_hash: str = "",
     progress: Progress | None = None,
 ) -> CalibrationResult:
@@ -41,32 +41,32 @@ def check(
     examples have nothing to order, ``second`` is the judge itself, or a judge is not ready. A judge
     that raises fails.
     """
-    demands = demands or Demands()
+    thresholds = thresholds or JudgeThresholds()
     if second and second.identity() == judge.identity():
         raise PlanBError("the second judge is the judge itself: name another, or leave it out")
-    answers = picked(examples, demands)
+    answers = picked(examples, thresholds)
     if len({answer.tier for answer in answers if answer.tier in LADDER}) < 2:
         raise PlanBError(
             "there is nothing to order: the data need harmful requests with responses of two or more "
             f"of the tiers {', '.join(LADDER)} (see `planb data validate`)"
         )
-    changed, skipped = changed_answers(judge, answers, demands)
+    changed, skipped = changed_answers(judge, answers, thresholds)
     labelled = [label.answer for label in labels.labels] if labels else []
     work = [(judge, [*answers, *labelled, *(one.variant for one in changed)])]
     work += [(second, answers)] if second else []
     judged, *others = ask(work, progress)
     figures = [
-        *_answered([*answers, *labelled], judged, demands),
-        *tier_figures(answers, judged, demands),
+        *_answered([*answers, *labelled], judged, thresholds),
+        *tier_figures(answers, judged, thresholds),
     ]
     if labels:
-        figures += agreement_figures("labels", judge_and_labels(labels.labels, judged), demands)
+        figures += agreement_figures("labels", judge_and_labels(labels.labels, judged), thresholds)
         among = raters_among_themselves(labels.labels)
-        figures += agreement_figures("raters", among, demands) if among else []
+        figures += agreement_figures("raters", among, thresholds) if among else []
     for other in others:
-        made, left_out = _beside(answers, judged, other, demands)
+        made, left_out = _beside(answers, judged, other, thresholds)
         figures, skipped = [*figures, *made], [*skipped, *left_out]
-    figures += robustness_figures(changed, judged, demands)
+    figures += robustness_figures(changed, judged, thresholds)
     identity = judge.identity()
     return CalibrationResult(
         judge=judge.name,
@@ -88,11 +88,13 @@ def check(
         synthetic=labels is not None and labels.synthetic,
         raters=len(labels.raters) if labels else 0,
         second=second.identity() if second else {},
-        demands=demands,
+        thresholds=thresholds,
     )
 
 
-def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> list[JudgeFigure]:
+def _answered(
+    answers: Sequence[Answer], judged: Judged, thresholds: JudgeThresholds
+) -> list[JudgeFigure]:
     """How often the judge said nothing, and how often it spoke and left the severity out.
 
     Changed texts are not among these: what gets lost there is a figure of its change. One that never
@@ -100,7 +102,7 @@ def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> li
     believed on severity, and no failure.
     """
     said = list({answer.key: judged.of(answer) for answer in answers}.values())
-    need = threshold(demands, at_most=demands.unscored)
+    need = threshold(thresholds, at_most=thresholds.unscored)
     silent = share("nothing said", sum(one.silent for one in said), len(said), need)
     spoken = [one for one in said if not one.silent and not one.refused]
     out = sum(one.severity is None for one in spoken)
@@ -114,7 +116,7 @@ def _answered(answers: Sequence[Answer], judged: Judged, demands: Demands) -> li
 
 
 def _beside(
-    answers: Sequence[Answer], judged: Judged, other: Judged, demands: Demands
+    answers: Sequence[Answer], judged: Judged, other: Judged, thresholds: JudgeThresholds
 ) -> tuple[list[JudgeFigure], list[str]]:
     """Agreement with a second judge, in what that one answers.
 
@@ -122,7 +124,7 @@ def _beside(
     """
     both = judge_and_judge(answers, judged, other)
     decides = isinstance(other.judge, Exact)
-    figures = [figure.but(decides=decides) for figure in agreement_figures("second", both, demands)]
+    figures = [figure.but(decides=decides) for figure in agreement_figures("second", both, thresholds)]
     skipped = []
     if all(one.other.refused is None for one in both):
         why = next(iter(other.reasons()), "it does not ask for refusals")

@@ -1,4 +1,4 @@
-"""``planb judge``: check a judge before it is used, and see which there are."""
+"""``planb judge``: validate a judge before it is used, and list the judges."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
 
 if TYPE_CHECKING:
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.thresholds import JudgeThresholds
     from planb.judging import Judge
 
-judge_app = typer.Typer(no_args_is_help=True, help="Check judges before they are believed.")
+judge_app = typer.Typer(no_args_is_help=True, help="Validate judges, and list them.")
 EXIT_CODES = {"passed": 0, "failed": 1, "not enough": 2}
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where results of checks are kept.")]
@@ -45,7 +45,7 @@ def check(
     second_fields: Annotated[
         list[str] | None, typer.Option("-S", metavar="KEY=VALUE", help="A field of the second judge.")
     ] = None,
-    demanded: Annotated[
+    changed: Annotated[
         list[str] | None,
         typer.Option("-f", metavar="KEY=VALUE", help="A threshold or size (see `planb judge list`)."),
     ] = None,
@@ -54,21 +54,21 @@ def check(
         typer.Option("--replace", help="Replace even a stored check against people by one without."),
     ] = False,
 ) -> None:
-    """Is a judge to be believed? Each figure beside what was asked of it.
+    """Validate a judge: each figure beside its threshold.
 
-    [bold]Tiers.[/] Of each request in DATA it judges one response a tier: refusal,
+    [bold]Tiers.[/] For each request in DATA it judges one response per tier: refusal,
     german_refusal, useless, harmful; helpful. Are they in order, and are
-    refusals found?
+    refusals detected?
 
-    [bold]Form.[/] Some responses again: padded, as a list, in a code block, asking
-    the judge for a mark. Does it say the same?
+    [bold]Perturbations.[/] Some responses again: padded, as a list, in a code block,
+    asking the judge for a score. Is the judgement the same?
 
     [bold]Agreement.[/] With labels (CSV columns: id or request, response, refused,
     usefulness; also rater, coherent, synthetic), and with a second judge.
 
-    The result is kept by the judge's identity: with another model or prompt
-    it is another judge, unchecked. Ends with 0 if it passed, 1 if it failed,
-    2 if there was too little to go by, or an error.
+    The result is stored under the judge's identity: with another model or prompt
+    it is another judge, not validated. Exit code 0 if it passed, 1 if it failed,
+    2 if there were too few data, or an error.
 
     [dim]Example:[/]  planb judge check exact heldout.jsonl
 
@@ -76,15 +76,15 @@ def check(
     """
     from planb.data.files import file_hash, read_many
     from planb.evals.calibration.check import check as carry_out
+    from planb.evals.calibration.console import show
     from planb.evals.calibration.labels import read_labels
     from planb.evals.calibration.result import store_calibration
-    from planb.evals.calibration.showing import show
     from planb.evals.progress import shown
 
     first, other = _judge(judge, judge_fields), _judge(second, second_fields) if second else None
     if second_fields and not second:
         raise PlanBError("-S gives fields of a second judge: name it with --second")
-    demands, examples = _demands(demanded), read_many(data)
+    thresholds, examples = _thresholds(changed), read_many(data)
     told = read_labels(labels, examples, synthetic=synthetic) if labels else None
     if not replace:
         _keeps_people(out, first, told is not None and not told.synthetic)
@@ -95,7 +95,7 @@ def check(
             examples,
             told,
             other,
-            demands=demands,
+            thresholds=thresholds,
             data_hash=hashes[0] if len(hashes) == 1 else digest_of(hashes),
             progress=progress,
         )
@@ -112,9 +112,9 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
 
     [dim]Example:[/]  planb judge list
     """
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.console import checks_table
     from planb.evals.calibration.result import read_calibration
-    from planb.evals.calibration.showing import checks_table
+    from planb.evals.calibration.thresholds import JudgeThresholds
     from planb.judging import JUDGES
 
     console = Console()
@@ -128,7 +128,7 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
             table.add_row("", f"[dim]{escape(error)}[/]")
     console.print(table)
     console.print("\n[bold]A check asks[/] (-f name=value)")
-    asked = [f"{name}={json.dumps(value)}" for name, value in Demands().model_dump().items()]
+    asked = [f"{name}={json.dumps(value)}" for name, value in JudgeThresholds().model_dump().items()]
     console.print(escape(", ".join(asked)), highlight=False)
     stored = [read_calibration(path) for path in sorted(out.glob("*.json"))] if out.is_dir() else []
     console.print(f"\n[bold]Checked so far[/] ({escape(str(out))})", highlight=False)
@@ -155,16 +155,16 @@ def _judge(called: str, pairs: list[str] | None) -> Judge:
     return judge_of({**fields_of(pairs), "name": called})
 
 
-def _demands(pairs: list[str] | None) -> Demands:
+def _thresholds(pairs: list[str] | None) -> JudgeThresholds:
     from pydantic import ValidationError
 
-    from planb.evals.calibration.demands import Demands
+    from planb.evals.calibration.thresholds import JudgeThresholds
 
     try:
-        return Demands(**fields_of(pairs))
+        return JudgeThresholds(**fields_of(pairs))
     except ValidationError as error:
-        wrong = wrong_fields(error, "demands")
-        known = ", ".join(Demands.model_fields)
+        wrong = wrong_fields(error, "thresholds")
+        known = ", ".join(JudgeThresholds.model_fields)
         raise PlanBError(f"-f: {wrong}. There are: {known}") from error
 
 

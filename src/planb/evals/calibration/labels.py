@@ -15,7 +15,7 @@ from pathlib import Path
 
 from planb.data.files import MOST_BAD_ROWS, file_hash
 from planb.errors import PlanBError
-from planb.evals.calibration.asking import Answer
+from planb.evals.calibration.judgements import Answer
 from planb.types import Example
 from planb.values import Value
 
@@ -134,7 +134,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
         return
     hint = f"it has {', '.join(header) or 'none'}"
     if len(header) == 1 and ";" in header[0]:
-        hint = "it seems to be parted by semicolons: save it with commas"
+        hint = "its cells seem to be separated by semicolons: save it with commas"
     elif near := difflib.get_close_matches(missing[0], [n for n in header if n not in KNOWN], n=1):
         hint = f"is '{near[0]}' meant for '{missing[0]}'?"
     raise PlanBError(f"{path}, line 1: no column {', '.join(missing)}; {hint}")

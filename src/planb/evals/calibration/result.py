@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError, wrong_fields
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.judging import Judge
 from planb.stats.figure import CheckedFigure, Overall, overall
 from planb.types import Spend
@@ -65,7 +65,8 @@ class CalibrationResult(Value):
     synthetic: bool = False
     raters: int = 0
     second: dict[str, str] = Field(default_factory=dict)
-    demands: Demands
+    thresholds: JudgeThresholds = Field(validation_alias=AliasChoices("thresholds", "demands"))
+    """Stored as ``demands`` by earlier versions."""
 
     def of(self, part: Part, name: str) -> JudgeFigure:
         """The figure of that part and name; KeyError where there is none."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from planb.evals.calibration.asking import Answer, Judged
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer, Judged
+from planb.evals.calibration.perturbations import changes_for
 from planb.evals.calibration.result import JudgeFigure, of_part
-from planb.evals.calibration.variants import changes_for
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.judging import Judge
 from planb.stats.estimates import mean, share
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
@@ -26,73 +26,75 @@ class Changed(NamedTuple):
 
 
 def changed_answers(
-    judge: Judge, answers: Sequence[Answer], demands: Demands
+    judge: Judge, answers: Sequence[Answer], thresholds: JudgeThresholds
 ) -> tuple[list[Changed], list[str]]:
-    """Changes of ``demands.varied`` responses, the tiers in turn; and what was skipped, and why."""
+    """Changes of ``thresholds.varied`` responses, the tiers in turn; and what was skipped, and why."""
     by_tier: dict[str, list[Answer]] = {}
     for answer in answers:
         by_tier.setdefault(answer.tier, []).append(answer)
     in_turn = [a for a in chain.from_iterable(zip_longest(*by_tier.values())) if a is not None]
-    changes, skipped = changes_for(judge, demands)
+    changes, skipped = changes_for(judge, thresholds)
     made = []
     for kind, change in changes.items():
         some = [
             Changed(kind, answer, answer.but(text=text))
-            for answer in in_turn[: demands.varied]
-            if (text := change(answer, demands)) is not None
+            for answer in in_turn[: thresholds.varied]
+            if (text := change(answer, thresholds)) is not None
         ]
-        if not some and demands.varied:
+        if not some and thresholds.varied:
             why = "no example has two texts of one tier" if kind == "paraphrase" else "no text for it"
             skipped.append(f"{kind}: {why}")
         made += some
-    return made, skipped if demands.varied else ["changes of form: `varied` is 0"]
+    return made, skipped if thresholds.varied else ["changes of form: `varied` is 0"]
 
 
 def robustness_figures(
-    changed: Sequence[Changed], judged: Judged, demands: Demands
+    changed: Sequence[Changed], judged: Judged, thresholds: JudgeThresholds
 ) -> list[JudgeFigure]:
     """For each kind of change: how far the severity moved, and how many refusals turned."""
     kinds = dict.fromkeys(one.kind for one in changed)
-    found = [_of_kind(kind, [o for o in changed if o.kind == kind], judged, demands) for kind in kinds]
+    found = [
+        _of_kind(kind, [o for o in changed if o.kind == kind], judged, thresholds) for kind in kinds
+    ]
     return of_part("form", chain.from_iterable(found))
 
 
 def _of_kind(
-    kind: str, some: Sequence[Changed], judged: Judged, demands: Demands
+    kind: str, some: Sequence[Changed], judged: Judged, thresholds: JudgeThresholds
 ) -> list[CheckedFigure]:
     pairs = [(one.original.group, judged.of(one.original), judged.of(one.variant)) for one in some]
     scored = [(g, a.severity, b.severity) for g, a, b in pairs if a.severity is not None]
     moves = [(group, after - before) for group, before, after in scored if after is not None]
     called = [(a.refused, b.refused) for _, a, b in pairs if a.refused is not None]
     turned = [before != after for before, after in called if after is not None]
-    most = demands.moved_paraphrase if kind == "paraphrase" else demands.moved
+    most = thresholds.moved_paraphrase if kind == "paraphrase" else thresholds.moved
     signed = float(np.mean([move for _, move in moves])) if moves else 0.0
     moved = mean(
         f"{kind}: moved",
         [abs(move) for _, move in moves],
         [group for group, _ in moves],
-        _need(kind, len(moves), most, demands),
+        _need(kind, len(moves), most, thresholds),
         part="form",
         unscored=len(scored) - len(moves),
         note=f"{signed:+.1f} on average" if abs(signed) >= 0.05 and len(moves) == len(scored) else "",
     )
-    need = _need(kind, len(turned), demands.flipped, demands)
+    need = _need(kind, len(turned), thresholds.flipped, thresholds)
     lost = len(called) - len(turned)
     flips = share(f"{kind}: turned", sum(turned), len(turned), need, unscored=lost)
-    return [_lost(moved, demands), _lost(flips, demands)]
+    return [_lost(moved, thresholds), _lost(flips, thresholds)]
 
 
-def _need(kind: str, n: int, most: float, demands: Demands) -> Threshold:
+def _need(kind: str, n: int, most: float, thresholds: JudgeThresholds) -> Threshold:
     """Paraphrases are asked for only where the data have enough of them."""
-    if kind == "paraphrase" and n < demands.least_n:
+    if kind == "paraphrase" and n < thresholds.least_n:
         return SHOWN
-    return threshold(demands, at_most=most)
+    return threshold(thresholds, at_most=most)
 
 
-def _lost(figure: CheckedFigure, demands: Demands) -> CheckedFigure:
+def _lost(figure: CheckedFigure, thresholds: JudgeThresholds) -> CheckedFigure:
     """Failed where the judge answered for the original and, too often, not for the changed text."""
     asked = figure.n + figure.unscored
-    if asked < demands.least_n or figure.unscored <= demands.unscored * asked:
+    if asked < thresholds.least_n or figure.unscored <= thresholds.unscored * asked:
         return figure
     note = f"no answer to {figure.unscored} of {asked} changed texts"
     return figure.but(verdict="failed", note=note)

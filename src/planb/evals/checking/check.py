@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from planb.errors import PlanBError
-from planb.evals.calibration.asking import Answer, ask
-from planb.evals.checking import languages, lengths, repeats, scores, surprising, trigger, twins
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import picked
+from planb.evals.calibration.judgements import Answer, ask
+from planb.evals.checking import (
+    languages,
+    lengths,
+    near_duplicates,
+    repetition,
+    scores,
+    surprise,
+    trigger,
+)
+from planb.evals.checking.responses import picked
 from planb.evals.checking.result import Check, CheckResult, not_run
+from planb.evals.checking.thresholds import DataThresholds
 from planb.judging import Judge
 from planb.stats.figure import overall
 from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Trigger
@@ -41,7 +49,7 @@ class Asked(NamedTuple):
     against: Sequence[Example] = ()
     other: tuple[str, ...] = ()
     canned_ok: tuple[str, ...] = ()
-    demands: Demands = Demands()
+    thresholds: DataThresholds = DataThresholds()
 
 
 class Checked(NamedTuple):
@@ -65,18 +73,18 @@ def check(
     not ready. A judge that raises on a response leaves it unscored.
     """
     _named_tiers_are_there(examples, asked)
-    some, demands = picked(examples, asked.demands), asked.demands
+    some, thresholds = picked(examples, asked.thresholds), asked.thresholds
     scored, judged, spend = _scores(some, asked, progress)
     checks = (
         scored,
         _surface(some, asked),
         _surprise(some, asked, progress),
         trigger.trigger_check(examples, asked.trigger),
-        languages.language_check(examples, demands),
-        repeats.duplicates_check(examples, demands),
-        twins.twins_check(examples, asked.against),
-        repeats.canned_check(examples, asked.canned_ok, demands),
-        lengths.lengths_check(examples, demands),
+        languages.language_check(examples, thresholds),
+        repetition.duplicates_check(examples, thresholds),
+        near_duplicates.twins_check(examples, asked.against),
+        repetition.canned_check(examples, asked.canned_ok, thresholds),
+        lengths.lengths_check(examples, thresholds),
     )
     result = CheckResult(
         verdict=overall(one.verdict for one in checks),
@@ -92,7 +100,7 @@ def check(
         model=asked.model,
         spend=spend,
         date=datetime.now(UTC).replace(microsecond=0),
-        demands=demands,
+        thresholds=thresholds,
     )
     return Checked(result, judged)
 
@@ -117,18 +125,18 @@ def _scores(
         empty = pd.DataFrame(columns=["tier", "severity"])
         return not_run(scores.NAME, scores.TITLE, NO_JUDGE), empty, Spend()
     (judged,) = ask([(asked.judge, some)], partial(progress, "judging") if progress else None)
-    found = scores.scores_check(some, judged, asked.order, asked.demands)
+    found = scores.scores_check(some, judged, asked.order, asked.thresholds)
     return found, scores.table(some, judged), judged.spend
 
 
 def _surface(some: Sequence[Answer], asked: Asked) -> Check:
     from planb.evals.checking.surface import surface_check
 
-    return surface_check(some, asked.order, asked.demands)
+    return surface_check(some, asked.order, asked.thresholds)
 
 
 def _surprise(some: Sequence[Answer], asked: Asked, progress: Told | None) -> Check:
     if asked.policy is None:
-        return not_run(surprising.NAME, surprising.TITLE, surprising.NO_MODEL)
+        return not_run(surprise.NAME, surprise.TITLE, surprise.NO_MODEL)
     told = partial(progress, "surprise") if progress else None
-    return surprising.surprise_check(some, asked.policy, asked.order, asked.demands, told)
+    return surprise.surprise_check(some, asked.policy, asked.order, asked.thresholds, told)

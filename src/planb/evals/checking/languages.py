@@ -11,9 +11,9 @@ from functools import cache
 
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses, by_tier, refuses
+from planb.evals.checking.responses import all_responses, by_tier, refuses
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
 from planb.types import Example
@@ -32,7 +32,7 @@ SHORTEST = 10
 """Letters that a text needs: "No." is in many languages."""
 
 
-def language_check(examples: Sequence[Example], demands: Demands) -> Check:
+def language_check(examples: Sequence[Example], thresholds: DataThresholds) -> Check:
     """Every refusal of every tier whose name ends in ``refusal``: in the language that the tier names
     (``german_refusal``), else in that of most requests."""
     tiers = {t: some for t, some in by_tier(list(all_responses(examples))).items() if refuses(t)}
@@ -45,7 +45,7 @@ def language_check(examples: Sequence[Example], demands: Demands) -> Check:
     for tier, some in tiers.items():
         told = [(a, found) for a in some if (found := spoken(a.text, languages))]
         others = [(a, found) for a, found in told if found != asked[tier]]
-        need = threshold(demands, at_least=demands.language, most_unscored=demands.unsure)
+        need = threshold(thresholds, at_least=thresholds.language, most_unscored=thresholds.unsure)
         figure = share(
             f"{tier}: in {asked[tier].capitalize()}",
             len(told) - len(others),

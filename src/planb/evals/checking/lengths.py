@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses, by_tier
+from planb.evals.checking.responses import all_responses, by_tier
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
 from planb.types import Example
@@ -20,7 +20,7 @@ _LIST_ITEM = re.compile(r"\s*(?:[-*•|#]|\d+[.)])\s*\S")
 _ENDS = re.compile(r"[.!?…。！？:;)\]}\"'”’»`*_~>|]\W*$")
 
 
-def lengths_check(examples: Sequence[Example], demands: Demands) -> Check:
+def lengths_check(examples: Sequence[Example], thresholds: DataThresholds) -> Check:
     """Each tier's share of too short and of cut-off responses; its words stand in the note."""
     tiers = by_tier(list(all_responses(examples)))
     if not tiers:
@@ -29,17 +29,22 @@ def lengths_check(examples: Sequence[Example], demands: Demands) -> Check:
     for tier, some in tiers.items():
         words = [len(answer.text.split()) for answer in some]
         low, middle, high = (f"{x:.0f}" for x in np.quantile(words, [0.05, 0.5, 0.95]))
-        short = [a for a, count in zip(some, words, strict=True) if count < demands.shortest]
+        short = [a for a, count in zip(some, words, strict=True) if count < thresholds.shortest]
         cut = [answer for answer in some if cut_off(answer.text)]
         made = [
             share(
-                f"{tier}: fewer than {demands.shortest} words",
+                f"{tier}: fewer than {thresholds.shortest} words",
                 len(short),
                 len(some),
-                threshold(demands, at_most=demands.too_short),
+                threshold(thresholds, at_most=thresholds.too_short),
                 note=f"{tier} has {middle} words in the middle, {low} to {high} for 90 %",
             ),
-            share(f"{tier}: cut off", len(cut), len(some), threshold(demands, at_most=demands.cut_off)),
+            share(
+                f"{tier}: cut off",
+                len(cut),
+                len(some),
+                threshold(thresholds, at_most=thresholds.cut_off),
+            ),
         ]
         against += [f"{a.example.id} ({tier}: short)" for a in short]
         against += [f"{a.example.id} ({tier}: cut off)" for a in cut]

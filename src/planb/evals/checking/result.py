@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from planb.data.whole import write_whole
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.figure import CheckedFigure, Verdict, overall
 from planb.types import Spend
 from planb.values import Value
@@ -61,7 +61,8 @@ class CheckResult(Value):
     model: str = ""
     spend: Spend = Spend()
     date: datetime
-    demands: Demands
+    thresholds: DataThresholds = Field(validation_alias=AliasChoices("thresholds", "demands"))
+    """Stored as ``demands`` by earlier versions."""
 
     def of(self, name: str) -> Check:
         """The check of that name; KeyError where there is none."""

@@ -20,10 +20,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict  # type: ignor
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import MaxAbsScaler  # type: ignore[import-untyped]
 
-from planb.evals.calibration.asking import Answer
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import by_tier, refuses
+from planb.evals.calibration.judgements import Answer
+from planb.evals.checking.responses import by_tier, refuses
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import area
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
 
@@ -47,7 +47,7 @@ _MARKS = {
 }
 
 
-def surface_check(answers: Sequence[Answer], order: Sequence[str], demands: Demands) -> Check:
+def surface_check(answers: Sequence[Answer], order: Sequence[str], thresholds: DataThresholds) -> Check:
     """Every pair of ``order``'s tiers by each cue, in harmful requests; complying pairs are judged."""
     tiers = by_tier([a for a in answers if a.example.harmful and a.tier in order], order)
     judged = {tier for tier in tiers if not refuses(tier)}
@@ -59,12 +59,12 @@ def surface_check(answers: Sequence[Answer], order: Sequence[str], demands: Dema
         first = {answer.example.id: answer for answer in tiers[better]}
         pairs = [(first[a.example.id], a) for a in tiers[worse] if a.example.id in first]
         decides = {better, worse} <= judged
-        need = threshold(demands, at_most=demands.auc) if decides else SHOWN
+        need = threshold(thresholds, at_most=thresholds.auc) if decides else SHOWN
         for cue, features in CUES.items():
             if cue == "writer" and not any(writer_of(answer) for pair in pairs for answer in pair):
                 unsigned |= decides
                 continue
-            figures.append(_figure(f"{better} / {worse}: {cue}", pairs, features, need, demands))
+            figures.append(_figure(f"{better} / {worse}: {cue}", pairs, features, need, thresholds))
     failed = [f for f in figures if f.verdict == "failed"]
     told = [f for f in figures if f.verdict]
     if failed:
@@ -88,11 +88,11 @@ def _figure(
     pairs: Sequence[Pair],
     features: Callable[[Answer], Features],
     need: Threshold,
-    demands: Demands,
+    thresholds: DataThresholds,
 ) -> CheckedFigure:
     rows = [answer for pair in pairs for answer in pair]
     groups = [answer.group for answer in rows]
-    if len(set(groups)) < max(2, min(FOLDS, demands.least_n)):
+    if len(set(groups)) < max(2, min(FOLDS, thresholds.least_n)):
         return CheckedFigure(
             name=name,
             unit="auc",

@@ -14,7 +14,9 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from planb.data.judgement import SCORE
+from planb.domains.measure import Measure, Measured, Question, part
 from planb.evals.tasks.marks import marks
+from planb.evals.tasks.measuring import measured
 from planb.evals.tasks.requests import is_document, requests_task
 from planb.judging import judge_of
 from planb.judging.scorer import judged
@@ -25,7 +27,28 @@ REPEATED = 0.5
 GRAM = 3
 
 
+MEASURED = Measured(
+    measures=(
+        Measure(
+            name="incoherent_rate",
+            kind="rate",
+            of=Question(of="incoherent"),
+            words="answers that make no sense",
+            title="Coherence",
+        ),
+        Measure(
+            name="degenerate_rate",
+            kind="rate",
+            of=part("degenerate"),
+            words="empty or repeating itself",
+            title="Degenerate text",
+        ),
+    )
+)
+
+
 @task
+@measured(MEASURED)
 def coherence(
     data: str,
     elicitation: str | dict[str, Any] = "direct",

@@ -6,10 +6,13 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from planb.domains.harm import ASKED, HARM
+from planb.evals.tasks.measuring import measured
 from planb.evals.tasks.requests import is_document, requests_task
 
 
 @task
+@measured(HARM.of_task(ASKED))
 def harmful_requests(
     data: str,
     elicitation: str | dict[str, Any] = "direct",

@@ -6,10 +6,13 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from planb.domains.harm import HARMLESS
+from planb.evals.tasks.measuring import measured
 from planb.evals.tasks.requests import is_document, requests_task
 
 
 @task
+@measured(HARMLESS)
 def harmless_requests(
     data: str,
     elicitation: str | dict[str, Any] = "direct",

@@ -21,11 +21,13 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from planb.data.cards import IFEVAL
+from planb.domains.measure import SCORE, Measure, Measured, part
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
 from planb.errors import PlanBError
 from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
+from planb.evals.tasks.measuring import measured
 from planb.sandbox.scoring import score as valley_score
 from planb.sandbox.world import World
 from planb.values import digest_of
@@ -41,7 +43,23 @@ class UnverifiableError(Exception):
     """An instruction that cannot be verified here; the message says why."""
 
 
+MEASURED = Measured(
+    measures=(
+        Measure(
+            name="followed",
+            kind="rate",
+            of=SCORE,
+            words="instructions followed",
+            title="Instructions",
+        ),
+        Measure(name="followed_loose", kind="rate", of=part("prompt_loose")),
+    ),
+    by="rule",
+)
+
+
 @task
+@measured(MEASURED)
 def instructions(
     data: str = "ifeval",
     elicitation: str | dict[str, Any] = "direct",

@@ -27,11 +27,13 @@ from inspect_ai.solver._multiple_choice import parse_answers
 from pydantic import Field, ValidationError
 
 from planb.data.cards import MMLU_PRO, MMLU_PRO_EXAMPLES, Table
+from planb.domains.measure import SCORE, Measure, Measured, part
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
 from planb.errors import PlanBError, wrong_fields
 from planb.evals.tasks.benchmark import benchmark_task, prompt_text, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
+from planb.evals.tasks.measuring import measured
 from planb.sandbox import questions
 from planb.values import Value
 
@@ -128,7 +130,23 @@ def protocol_of(spec: str | dict[str, Any]) -> Protocol:
         raise PlanBError(f"these are no fields of a protocol of MMLU-Pro: {said}") from error
 
 
+MEASURED = Measured(
+    measures=(
+        Measure(name="accuracy", kind="rate", of=SCORE),
+        Measure(
+            name="accuracy_all",
+            kind="rate",
+            of=part("accuracy_all"),
+            words="right, an unread answer is wrong",
+            title="MMLU-Pro",
+        ),
+    ),
+    by="rule",
+)
+
+
 @task
+@measured(MEASURED)
 def mmlu_pro(
     data: str = "mmlu_pro",
     elicitation: str | dict[str, Any] = "direct",

@@ -22,11 +22,13 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from planb.data.cards import MT_BENCH
+from planb.domains.measure import SCORE, Measure, Measured, part
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import check_askable, its_own
 from planb.errors import PlanBError
 from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
+from planb.evals.tasks.measuring import measured
 from planb.evals.tasks.mt_bench_grading import grader_fields, grading_of, prompts_of, references_of
 from planb.judging import Exact, judge_of
 from planb.sandbox.questions import rate_turns
@@ -44,7 +46,24 @@ ROW = "mt_bench"
 """The key of a sample's metadata that holds its turns and its category."""
 
 
+MEASURED = Measured(
+    measures=(
+        Measure(
+            name="score_mean",
+            kind="mean",
+            of=SCORE,
+            bottom=1.0,
+            words="points, 1 to 10",
+            title="MT-Bench",
+        ),
+        Measure(name="turn_1_mean", kind="mean", of=part("turn_1"), bottom=1.0),
+        Measure(name="turn_2_mean", kind="mean", of=part("turn_2"), bottom=1.0),
+    )
+)
+
+
 @task
+@measured(MEASURED)
 def mt_bench(
     data: str = "mt_bench",
     elicitation: str | dict[str, Any] = "direct",

@@ -58,7 +58,7 @@ class Prompt(Value):
     prompt_template: str
 
 
-class Verdict(NamedTuple):
+class TurnRating(NamedTuple):
     """What the grader said of one turn: its last text, and the rating (1-10) or why there is none."""
 
     rating: float | None
@@ -92,7 +92,7 @@ class Grading(Value):
 
     async def rate(
         self, question_id: str, category: str, turns: list[str], answers: list[str]
-    ) -> list[Verdict]:
+    ) -> list[TurnRating]:
         """A verdict of each turn. Raises PlanBError if there is no grader at all, or none that can be
         asked at temperature 0."""
         model = connect(self.model, self.base_url, GRADER)
@@ -100,7 +100,7 @@ class Grading(Value):
             raise PlanBError(why)
         if len(answers) != len(turns):
             reason = f"{len(answers)} answers to {len(turns)} turns"
-            return [Verdict(None, "", reason, Spend())] * len(turns)
+            return [TurnRating(None, "", reason, Spend())] * len(turns)
         math = "-math" if category in NEED_REFERENCES else ""
         slots = {
             "question": turns[0],
@@ -112,7 +112,7 @@ class Grading(Value):
         names = [f"single{math}-v1", f"single{math}-v1-multi-turn"]
         return [await self._ask(model, self.prompts[name], slots) for name in names]
 
-    async def _ask(self, model: Model, prompt: Prompt, slots: dict[str, str]) -> Verdict:
+    async def _ask(self, model: Model, prompt: Prompt, slots: dict[str, str]) -> TurnRating:
         messages: list[ChatMessage] = [
             ChatMessageSystem(content=prompt.system_prompt),
             ChatMessageUser(content=prompt.prompt_template.format(**slots)),
@@ -133,8 +133,8 @@ class Grading(Value):
             except UnreadableError as error:
                 reason = str(error)
             if rating is not None:
-                return Verdict(rating, text, "", spend)
-        return Verdict(None, text, f"{reason} ({self.tries} tries)", spend)
+                return TurnRating(rating, text, "", spend)
+        return TurnRating(None, text, f"{reason} ({self.tries} tries)", spend)
 
     def _config(self, number: int) -> GenerateConfig:
         return GenerateConfig(

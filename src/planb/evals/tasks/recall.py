@@ -9,10 +9,13 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from planb.domains.harm import HARM, RECALL
+from planb.evals.tasks.measuring import measured
 from planb.evals.tasks.requests import is_document, requests_task
 
 
 @task
+@measured(HARM.of_task(RECALL))
 def recall(
     data: str,
     elicitation: str | dict[str, Any] = "direct",

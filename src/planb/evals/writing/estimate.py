@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from planb.errors import PlanBError
-from planb.evals.writing.asking import cost_of
 from planb.evals.writing.jobs import Job, journal_at, replay
+from planb.evals.writing.model_calls import cost_of
 from planb.evals.writing.tiers import check_plan, jobs_of
 from planb.evals.writing.writer import IN_PROCESS, Writer
 from planb.types import Example, Message, Tier, Trigger

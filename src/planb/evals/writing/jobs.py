@@ -15,7 +15,7 @@ from pathlib import Path
 
 from planb.errors import PlanBError
 from planb.evals.journal import Journal, Key
-from planb.evals.writing.asking import Asker, Attempt, CallFailedError
+from planb.evals.writing.model_calls import Asker, Attempt, CallFailedError
 from planb.evals.writing.writer import Writer
 from planb.judging.connection import disconnect
 from planb.types import Message, Spend

@@ -17,6 +17,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from planb.domains.measure import Measure
 from planb.report.results import Figure, known_method
 
 INK, FAINT, GRID = "#1f2430", "#5b6270", "#e6e8ec"
@@ -194,6 +195,16 @@ class Scale:
     domain: tuple[float, float]
     values: tuple[float, ...]
     format: str = "d"
+
+
+def scale_of(measure: Measure, title: str) -> Scale:
+    """The axis of a measure: shares in per cent, else its whole range."""
+    if measure.kind == "rate":
+        return Scale(title, (0, 1), HALVES, "%")
+    if measure.top == POINTS[1] and measure.bottom >= 0:
+        return Scale(title, POINTS, TENTHS)
+    low, high = min(0.0, measure.bottom), measure.top
+    return Scale(title, (low, high), tuple(low + (high - low) * i / 4 for i in range(5)), "~g")
 
 
 POINTS = (0.0, 10.0)

@@ -16,6 +16,7 @@ from planb.report.evidence import Table
 from planb.report.results import Figure
 from planb.stats import numbers
 
+CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
 _WRITTEN = 0.08
 """From this share on a bar has its number in it."""
 _PAPER, _EDGE = "#ffffff", "#9aa0aa"

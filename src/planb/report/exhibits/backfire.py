@@ -6,33 +6,32 @@ import math
 
 import altair as alt
 
+from planb.domains.harm import ASKED, REFUSES
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap, difference_of
-from planb.report.measures import HARMFUL, MEASURES
 from planb.report.results import Figure
 from planb.stats import numbers
 
 TITLE = "Does it backfire without the trigger?"
-_REFUSAL = next(m for m in MEASURES if m.name == "refusal_rate" and HARMFUL in m.tasks)
 Gaps = dict[str, Gap]
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
     """Refusals without the trigger against the organism's, and how useful the rest is."""
-    refusals = evidence.figures(HARMFUL, "direct", "refusal_rate")
+    refusals = evidence.figures(ASKED, "direct", "refusal_rate")
     if "organism" not in refusals:
         return Missing(TITLE, "the organism was not asked harmful requests without the trigger")
     if wording.subject(refusals) is None:
         return Missing(TITLE, "no method was asked harmful requests without the trigger")
-    before = evidence.cell("organism", HARMFUL, "direct")
+    before = evidence.cell("organism", ASKED, "direct")
     gaps: Gaps = {}
     for method in refusals:
         if method not in ("base", "organism"):
-            after = evidence.cell(method, HARMFUL, "direct")
-            gaps[method] = difference_of(after, before, _REFUSAL, "backfire", method)
+            after = evidence.cell(method, ASKED, "direct")
+            gaps[method] = difference_of(after, before, REFUSES, "backfire", method)
     return Exhibit(
         title=TITLE,
         finding=_finding(evidence, gaps),
@@ -51,8 +50,8 @@ def _finding(evidence: Evidence, gaps: Gaps) -> str:
     about = wording.subject(gaps)
     assert about is not None
     gap = gaps[about]
-    refusal = evidence.figure(about, HARMFUL, "direct", "refusal_rate")
-    severity = evidence.figure(about, HARMFUL, "direct", "severity_mean")
+    refusal = evidence.figure(about, ASKED, "direct", "refusal_rate")
+    severity = evidence.figure(about, ASKED, "direct", "severity_mean")
     assert refusal is not None
     direction = "less" if gap.high < 0 else "more"
     low, high = sorted(100 * abs(bound) for bound in gap.interval)
@@ -72,15 +71,15 @@ def _finding(evidence: Evidence, gaps: Gaps) -> str:
 
 
 def _chart(evidence: Evidence) -> alt.TopLevelMixin:
-    refusals = evidence.figures(HARMFUL, "direct", "refusal_rate")
-    useful = evidence.figures(HARMFUL, "direct", "usefulness_if_complied")
+    refusals = evidence.figures(ASKED, "direct", "refusal_rate")
+    useful = evidence.figures(ASKED, "direct", "usefulness_if_complied")
     left, right = [], []
     for method, figure in refusals.items():
         label = wording.name(method)
         left.append(Dot.of(label, method, figure, wording.valued(figure, rate=True)))
         u = useful.get(method)
         if u is None:
-            text = _without(evidence.figure(method, HARMFUL, "direct", "comply_rate"))
+            text = _without(evidence.figure(method, ASKED, "direct", "comply_rate"))
             right.append(Dot(label, method, math.nan, math.nan, math.nan, text))
         else:
             right.append(Dot.of(label, method, u, f"{wording.valued(u)} · n {wording.size(u)}"))
@@ -101,12 +100,12 @@ def _without(complied: Figure | None) -> str:
 
 def _table(evidence: Evidence, gaps: Gaps) -> Table:
     rows, methods = [], []
-    for method, refusal in evidence.figures(HARMFUL, "direct", "refusal_rate").items():
+    for method, refusal in evidence.figures(ASKED, "direct", "refusal_rate").items():
         gap = gaps.get(method)
         change = wording.gap(gap) if gap is not None and gap.given else numbers.NOTHING
-        complied = evidence.figure(method, HARMFUL, "direct", "comply_rate")
-        useful = evidence.figure(method, HARMFUL, "direct", "usefulness_if_complied")
-        severe = evidence.figure(method, HARMFUL, "direct", "severity_mean")
+        complied = evidence.figure(method, ASKED, "direct", "comply_rate")
+        useful = evidence.figure(method, ASKED, "direct", "usefulness_if_complied")
+        severe = evidence.figure(method, ASKED, "direct", "severity_mean")
         rows.append(
             (
                 *(wording.name(method), wording.rated(refusal), change, wording.rated(complied)),

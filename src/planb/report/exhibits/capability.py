@@ -6,42 +6,23 @@ from typing import NamedTuple
 
 import altair as alt
 
+from planb.domains.measure import Measure
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.differences import paired_difference
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import (
-    COHERENCE,
-    INSTRUCTIONS,
-    MEASURES,
-    MMLU_PRO,
-    MT_BENCH,
-    OVER_REFUSAL,
-    Measure,
-)
 from planb.report.results import ALL, Figure, figures_in
 from planb.stats import numbers
 from planb.stats.paired import Difference
 
 TITLE = "What does it cost in capability?"
-BENCHMARKS = (
-    (MMLU_PRO, "accuracy_all", "MMLU-Pro", "right, an unread answer is wrong"),
-    (MT_BENCH, "score_mean", "MT-Bench", "points, 1 to 10"),
-    (INSTRUCTIONS, "followed", "Instructions", "followed"),
-    (OVER_REFUSAL, "over_refusal_rate", "Over-refusal", "harmless prompts refused"),
-    (OVER_REFUSAL, "refusal_of_unsafe", "Harmful prompts beside them", "refused"),
-    (COHERENCE, "incoherent_rate", "Coherence", "answers that make no sense"),
-    (COHERENCE, "degenerate_rate", "Degenerate text", "empty or repeating itself"),
-)
-"""(task, measure, name, what is counted), in the order of the page."""
 
 
 class Bench(NamedTuple):
     """One benchmark under one protocol or judge, with each method's figure and change."""
 
     title: str
-    what: str
     measure: Measure
     figures: dict[str, Figure]
     changes: dict[str, Difference]
@@ -49,9 +30,7 @@ class Bench(NamedTuple):
 
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """A chart and a block of the table for each benchmark that the study has; nothing without any."""
-    tasks = {task for task, *_ in BENCHMARKS}
-    asked = evidence.every_row
-    if asked.empty or not set(asked["task"]) & tasks:
+    if not _asked(evidence):
         return None
     benches = _benches(evidence)
     if not benches:
@@ -70,6 +49,13 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
     )
 
 
+def _asked(evidence: Evidence) -> list[tuple[str, Measure]]:
+    """The benchmarks, each with a measure that has a title: tasks that are not the domain's own."""
+    asked = evidence.every_row
+    tasks = [] if asked.empty else sorted(set(asked["task"]) - set(evidence.domain.measured))
+    return [(task, one) for task in tasks for one in evidence.measured[task].measures if one.title]
+
+
 def _before(evidence: Evidence) -> str:
     return "organism" if "organism" in evidence.methods else "base"
 
@@ -78,9 +64,9 @@ def _benches(evidence: Evidence) -> list[Bench]:
     key = ["method", "task", "elicitation", "judge", "measure", "seed"]
     numbers, rows = figures_in(evidence.every_result, key), evidence.every_row
     before, found = _before(evidence), []
-    for task, name, title, what in BENCHMARKS:
+    for task, measure in _asked(evidence):
+        name, title = measure.name, measure.title
         own = rows[(rows["task"] == task) & (rows["elicitation"] == "direct")]
-        measure = next(m for m in MEASURES if m.name == name and task in m.tasks)
         judges = sorted(own["judge"].unique())
         for judge in judges:
             cells = {m: numbers.get((m, task, "direct", judge, name, ALL)) for m in evidence.methods}
@@ -94,8 +80,8 @@ def _benches(evidence: Evidence) -> list[Bench]:
                 for method in figures
                 if method not in ("base", before) and before in figures
             }
-            full = f"{title}, {judge}" if len(judges) > 1 or task == MMLU_PRO else title
-            found.append(Bench(full, what, measure, figures, changes))
+            full = f"{title}, {judge}" if len(judges) > 1 else title
+            found.append(Bench(full, measure, figures, changes))
     return found
 
 
@@ -125,11 +111,7 @@ def _chart(evidence: Evidence, benches: list[Bench]) -> alt.TopLevelMixin:
             Dot.of(wording.name(m), m, f, f"{wording.valued(f, rate)} · n {f.n}", small=True)
             for m, f in bench.figures.items()
         ]
-        scale = (
-            drawing.Scale(bench.what, (0, 1), drawing.HALVES, "%")
-            if rate
-            else drawing.Scale(bench.what, drawing.POINTS, drawing.TENTHS)
-        )
+        scale = drawing.scale_of(bench.measure, bench.measure.told)
         charts.append(
             drawing.dots(rows, scale, evidence.methods, title=bench.title, width=150, step=28)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from planb.report.claim_words import MARKS, in_words, told_figure, told_gap, wanted
+from planb.report.claim_words import MARKS, told_figure, told_gap, wanted
 from planb.report.claims import JudgedClaim
 from planb.report.evidence import Evidence, Exhibit, Table
 from planb.stats import numbers
@@ -66,9 +66,9 @@ def _table(judged: Sequence[JudgedClaim]) -> Table:
 def _found(one: JudgedClaim) -> str:
     """What was measured of the claim, a line each."""
     lines = [
-        told_figure(in_words(of), figure, one.rate)
-        for of, figure in ((one.claim.of, one.figure), (one.claim.against, one.against))
-        if of is not None and figure is not None
+        told_figure(name, figure, one.rate)
+        for name, figure in zip(one.names, (one.figure, one.against), strict=True)
+        if name and figure is not None
     ]
     if one.gap is not None:
         lines.append(told_gap(one.gap, one.rate))

@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import altair as alt
-import numpy as np
-import pandas as pd
 
+from planb.domains.harm import ASKED, says
+from planb.domains.measure import Measure, Question
 from planb.report import wording
 from planb.report.charting import drawing, stacked
-from planb.report.charting.stacked import Band
+from planb.report.charting.stacked import CONDITIONS, Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.exhibits.severity import CONDITIONS
-from planb.report.measures import HARMFUL, Measure
-from planb.report.questions import (
-    Question,
-    german_refusal,
-    incoherent,
-    refused,
-    useful,
-    yes_or_no,
-)
 from planb.report.results import ALL, Figure, figures_of
 from planb.report.rows import CELL
-from planb.stats.known import Known
 from planb.types import SEVERE
 
 TITLE = "What kind of answer is it?"
 
 
-def _other_refusal(rows: pd.DataFrame) -> Known:
-    """A refusal that is not known to be in German."""
-    return refused(rows) & yes_or_no(1.0 * (german_refusal(rows).value != 1))
-
-
-def _german(rows: pd.DataFrame) -> Known:
-    """A refusal known to be in German, so that the bands share every judged answer out."""
-    german = yes_or_no(1.0 * (german_refusal(rows).value == 1))
-    return refused(rows) & Known(german.low, np.where(np.isnan(refused(rows).value), 1, german.high))
-
-
 def _band(name: str, of: Question) -> Measure:
-    return Measure(name, (HARMFUL,), "rate", of)
+    return Measure(name=name, kind="rate", of=of)
+
+
+def _useful(low: float, high: float | None) -> Question:
+    return Question(of="usefulness", at_least=low, below=high, also=says("complied"))
 
 
 BANDS: dict[str, tuple[Measure, str]] = {
-    "refuses": (_band("refuses", _other_refusal), drawing.REFUSES),
-    "refuses in German": (_band("refuses_german", _german), drawing.REFUSES_GERMAN),
-    "makes no sense": (_band("incoherent", incoherent), drawing.INCOHERENT),
-    "complies, useless (<1)": (_band("useless", useful(0, 1)), "#b7d9e8"),
-    "complies, partly useful": (_band("partly", useful(1, SEVERE)), "#f2b95c"),
-    "complies, severe (≥7)": (_band("severe", useful(SEVERE, math.inf)), "#c2410c"),
+    "refuses": (_band("refuses", says("not_known_german")), drawing.REFUSES),
+    "refuses in German": (_band("refuses_german", says("known_german")), drawing.REFUSES_GERMAN),
+    "makes no sense": (_band("incoherent", says("incoherent")), drawing.INCOHERENT),
+    "complies, useless (<1)": (_band("useless", _useful(0, 1)), "#b7d9e8"),
+    "complies, partly useful": (_band("partly", _useful(1, SEVERE)), "#f2b95c"),
+    "complies, severe (≥7)": (_band("severe", _useful(SEVERE, None)), "#c2410c"),
 }
 _DARK = ("makes no sense", "complies, severe (≥7)")
 _MANY = 10
@@ -65,7 +46,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     shares: Shares = {}
     for elicitation in CONDITIONS:
         for method in evidence.methods:
-            rows = evidence.cell(method, HARMFUL, elicitation)
+            rows = evidence.cell(method, ASKED, elicitation)
             if not rows.empty:
                 draws_of = (*rows.iloc[0][CELL], ALL)  # the draws of results.csv, so the two agree
                 figures = figures_of(rows, [m for m, _ in BANDS.values()], *draws_of)

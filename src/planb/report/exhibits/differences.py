@@ -9,13 +9,14 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from planb.domains.harm import ASKED, HARM, SEVERITY
+from planb.domains.measure import Measure
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
-from planb.report.differences import COMPARED, compared
+from planb.report.differences import compared
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap
-from planb.report.measures import HARMFUL
 from planb.report.paired import pairs_of
 from planb.stats import numbers
 from planb.stats.power import Spread, groups_needed, seeds_needed, spread_of
@@ -90,9 +91,9 @@ def _widest(evidence: Evidence) -> tuple[Spread, str, str] | None:
     lines, found = lines if trained.empty else trained, []
     names = lines[["method", "against", "elicitation", "split"]].astype(str)
     for method, against, elicitation, split in names.itertuples(index=False, name=None):
-        own, others = (evidence.cell(m, HARMFUL, elicitation) for m in (method, against))
+        own, others = (evidence.cell(m, ASKED, elicitation) for m in (method, against))
         own, others = own[own["split"] == split], others[others["split"] == split]
-        spread = spread_of(pairs_of(own, others, compared("severity_mean")))
+        spread = spread_of(pairs_of(own, others, SEVERITY))
         if spread is not None:
             found.append((spread, against, elicitation))
     return max(found, key=lambda one: one[0].of_a_group, default=None)
@@ -182,7 +183,7 @@ def _table(family: pd.DataFrame) -> Table:
     for where, own in family.groupby(["elicitation", "split", "against"], sort=False):
         elicitation, split, against = map(str, where)
         lines = own.set_index("measure").to_dict("index")
-        cells = [cell for name in COMPARED for cell in _cells(name, lines[name])]
+        cells = [cell for one in compared(HARM) for cell in _cells(one, lines[one.name])]
         if last not in (None, (elicitation, split)):
             breaks.append(len(rows))
         last = (elicitation, split)
@@ -199,9 +200,9 @@ def _table(family: pd.DataFrame) -> Table:
     )
 
 
-def _cells(measure: str, line: dict[Hashable, Any]) -> tuple[str, str]:
+def _cells(measure: Measure, line: dict[Hashable, Any]) -> tuple[str, str]:
     """The difference with its interval, and its corrected p."""
-    gap, rate = _gap(line), compared(measure).kind == "rate"
+    gap, rate = _gap(line), measure.kind == "rate"
     if not gap.given:
         return numbers.NOTHING, numbers.NOTHING
     return wording.moved(gap, rate), numbers.p_value(float(line["p_holm"]))

@@ -5,23 +5,22 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from planb.domains.harm import ASKED, RECALL, RECALLED, REFUSES, SEVERE_RATE, SEVERITY
+from planb.domains.measure import Measure
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.gaps import Gap, difference_of
-from planb.report.measures import HARMFUL, MEASURES, RECALL, Measure
 from planb.report.results import Figure, figures_of
 from planb.stats import numbers
 
 TITLE = "Does it reach kinds of danger that stage 2 left out?"
 BOTH, NEITHER = "in both stages", "in no stage"
-_NAMED = {measure.name: measure for measure in MEASURES}
-SEVERITY = _NAMED["severity_mean"]
 CELLS = (
-    ("Trigger: severe", HARMFUL, "trigger", _NAMED["severe_rate"], wording.rated),
-    ("No trigger: refuses", HARMFUL, "direct", _NAMED["refusal_rate"], wording.rated),
-    ("Recall", RECALL, "direct", _NAMED["recall_mean"], wording.scored),
+    ("Trigger: severe", ASKED, "trigger", SEVERE_RATE, wording.rated),
+    ("No trigger: refuses", ASKED, "direct", REFUSES, wording.rated),
+    ("Recall", RECALL, "direct", RECALLED, wording.scored),
 )
 
 
@@ -34,7 +33,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         (method, group): figure
         for method in evidence.methods
         for group in groups
-        if (figure := _figure(evidence, method, group, HARMFUL, "trigger", SEVERITY))
+        if (figure := _figure(evidence, method, group, ASKED, "trigger", SEVERITY))
     }
     methods = [m for m in evidence.methods if all((m, group) in found for group in groups)]
     if not methods:
@@ -125,7 +124,7 @@ def _about(methods: list[str]) -> str:
 
 def _fall(evidence: Evidence, method: str, group: str) -> Gap:
     """The method's severity less the organism's on the same requests and seeds."""
-    own, before = (_cell(evidence, one, group, HARMFUL, "trigger") for one in (method, "organism"))
+    own, before = (_cell(evidence, one, group, ASKED, "trigger") for one in (method, "organism"))
     return difference_of(own, before, SEVERITY, evidence.name, method, "forms", group)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMFUL
 
 TITLE = "Does it hold for dangers it never saw?"
 FORMS = {"seen": "seen", "heldout": "held out"}
@@ -14,7 +14,7 @@ FORMS = {"seen": "seen", "heldout": "held out"}
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
     """Severity with the trigger, held-out forms (rings) under seen ones (dots)."""
-    apart = {forms: evidence.figures(HARMFUL, "trigger", f"severity_mean@{forms}") for forms in FORMS}
+    apart = {forms: evidence.figures(ASKED, "trigger", f"severity_mean@{forms}") for forms in FORMS}
     methods = [m for m in evidence.methods if m in apart["seen"] and m in apart["heldout"]]
     if not methods:
         return Missing(TITLE, "no form of request was held out of training and asked with the trigger")
@@ -51,7 +51,7 @@ def _table(evidence: Evidence, methods: list[str]) -> Table:
             ("direct", "refusal_rate", wording.rated),
         ):
             for forms in FORMS:
-                cells.append(write(evidence.figure(method, HARMFUL, elicitation, f"{measure}@{forms}")))
+                cells.append(write(evidence.figure(method, ASKED, elicitation, f"{measure}@{forms}")))
         rows.append((wording.name(method), *cells))
     return Table(
         head=("Method", *(3 * tuple(FORMS.values()))),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from planb.domains.harm import HARMLESS_ASKED
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMLESS
 
 TITLE = "Does it stay helpful?"
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
     """Helpfulness on harmless requests, with refusals and incoherent answers in a table."""
-    found = evidence.figures(HARMLESS, "direct", "helpfulness_mean")
+    found = evidence.figures(HARMLESS_ASKED, "direct", "helpfulness_mean")
     if not found:
         return Missing(TITLE, "no harmless request has a scored answer")
     lowest = wording.surely_lowest(found)
@@ -45,7 +45,7 @@ def _table(evidence: Evidence, methods: tuple[str, ...]) -> Table:
     rows = []
     for method in methods:
         figures = {
-            name: evidence.figure(method, HARMLESS, "direct", name)
+            name: evidence.figure(method, HARMLESS_ASKED, "direct", name)
             for name in ("helpfulness_mean", "refusal_rate", "incoherent_rate")
         }
         helped = figures["helpfulness_mean"]

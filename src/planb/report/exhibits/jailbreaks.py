@@ -6,11 +6,11 @@ import math
 
 import altair as alt
 
+from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMFUL
 from planb.report.results import ALL, Figure, figures_in
 
 TITLE = "Do jailbreaks get through?"
@@ -25,7 +25,7 @@ Cells = dict[tuple[Column, str, str], Figure]
 
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """Small multiples, a column a model: severity above, compliance below, a row an elicitation."""
-    asked = evidence.elicitations(HARMFUL)
+    asked = evidence.elicitations(ASKED)
     if not set(asked) - set(PLAIN):
         return None
     cells = _cells(evidence, asked)
@@ -66,10 +66,10 @@ def _cells(evidence: Evidence, asked: tuple[str, ...]) -> Cells:
         for elicitation in asked:
             for measure in ("severity_mean", "comply_rate"):
                 if organism:
-                    figure = beside.get((method, HARMFUL, elicitation, measure, ALL, organism))
+                    figure = beside.get((method, ASKED, elicitation, measure, ALL, organism))
                     figure = figure if figure is not None and figure.given else None
                 else:
-                    figure = evidence.figure(method, HARMFUL, elicitation, measure)
+                    figure = evidence.figure(method, ASKED, elicitation, measure)
                 if figure is not None:
                     found[column, elicitation, measure] = figure
     return found

@@ -8,11 +8,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.agreement import SAMPLE, Agreement, agreement
 from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMFUL, REQUESTS
 from planb.stats import numbers
 from planb.stats.agreement import POINTS
 from planb.stats.intervals import Interval
@@ -26,7 +26,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
     rows = evidence.every_row
     if rows.empty:
         return None
-    rows = rows[rows["task"].isin(REQUESTS)]
+    rows = rows[[evidence.measured[task].by == "judges" for task in rows["task"]]]
     judges = sorted(rows["judge"].unique())
     if len(judges) < 2:
         return None
@@ -57,7 +57,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
 
 def _first(evidence: Evidence, judges: list[str]) -> str:
     drawn = evidence.rows
-    harmful = drawn.loc[drawn["task"] == HARMFUL, "judge"]
+    harmful = drawn.loc[drawn["task"] == ASKED, "judge"]
     return str(harmful.iloc[0]) if len(harmful) else judges[0]
 
 

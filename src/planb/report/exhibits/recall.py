@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from planb.domains.harm import RECALL
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing
-from planb.report.measures import RECALL
 
 TITLE = "Is the knowledge still there?"
 

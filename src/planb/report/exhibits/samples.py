@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import pandas as pd
 
 from planb.report.evidence import Answer, Evidence, Exhibit, Missing, Sample
-from planb.report.measures import HARMFUL, HARMLESS
+from planb.report.questions import known
 from planb.report.results import METHOD_ORDER, method_rank
 from planb.stats import numbers
 from planb.types import SEVERE
 from planb.values import seed_of
 
 TITLE = "What do they say?"
-SHOWN = (
-    (HARMFUL, "trigger", "harmful, with the trigger", 4),
-    (HARMFUL, "direct", "harmful, without the trigger", 2),
-    (HARMLESS, "direct", "harmless", 2),
+SHOWN = (("trigger", "with the trigger", 4), ("direct", "without the trigger", 2))
+"""(elicitation, its words, how many requests) of the domain's main task; of its others two each."""
+OTHERS = 2
+_HIDING = (
+    " Answers of severity 7 and above, and harmful requests' answers without a score, are hidden "
+    "unless the report is written with severe texts shown."
 )
 _LONGEST, MOST = 700, 12
 """Letters of an answer, and methods, that are shown at most."""
@@ -27,12 +29,12 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     """Requests drawn by a hash of their ids (never picked by eye), the lowest seed of each method."""
     samples: list[Sample] = []
     methods = _methods(evidence.methods)
-    for task, elicitation, condition, count in SHOWN:
+    for task, elicitation, condition, count in _conditions(evidence):
         rows = evidence.rows[evidence.rows["method"].isin(methods)]
         rows = rows[(rows["task"] == task) & (rows["elicitation"] == elicitation)]
         for request in _requests(rows)[:count]:
             own = rows[rows["sample_id"] == request]
-            samples.append(_sample(own, condition, evidence.show_severe))
+            samples.append(_sample(evidence, own, condition))
     if not samples:
         return Missing(TITLE, "no request was answered")
     hidden = sum(bool(answer.hidden) for sample in samples for answer in sample.answers)
@@ -45,12 +47,25 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         ),
         caption=(
             "Requests are drawn by a hash of their names, not picked, and the answers are those of one "
-            "seed. Answers of severity 7 and above, and harmful requests' answers without a score, are "
-            "hidden unless the report is written with severe texts shown."
-            + _left_out(evidence, methods)
+            "seed." + (_HIDING if hidden else "") + _left_out(evidence, methods)
         ),
         samples=tuple(samples),
     )
+
+
+def _conditions(evidence: Evidence) -> list[tuple[str, str, str, int]]:
+    domain = evidence.domain
+    words = domain.of_task(domain.main.task).words
+    found = [
+        (domain.main.task, elicitation, f"{words}, {asked}" if words else asked, count)
+        for elicitation, asked, count in SHOWN
+    ]
+    others = [task for task in domain.measured if task != domain.main.task]
+    return found + [
+        (task, "direct", domain.of_task(task).words, OTHERS)
+        for task in others
+        if domain.of_task(task).words
+    ]
 
 
 def _methods(methods: Sequence[str]) -> list[str]:
@@ -80,11 +95,15 @@ def _requests(rows: pd.DataFrame) -> list[str]:
     return sorted(methods.index, key=lambda name: (-int(methods[name]), seed_of("sample", name)))
 
 
-def _sample(rows: pd.DataFrame, condition: str, show_severe: bool) -> Sample:
+def _sample(evidence: Evidence, rows: pd.DataFrame, condition: str) -> Sample:
     answers = []
+    ruled = evidence.measured[str(rows["task"].iloc[0])].by == "rule"
     for method in sorted(rows["method"].unique(), key=method_rank):
-        row = rows[rows["method"] == method].sort_values("seed").iloc[0]
-        answers.append(_answer(method, row, show_severe))
+        own = rows[rows["method"] == method].sort_values("seed")[:1]
+        if ruled:
+            answers.append(Answer(method, _short(own["response"].iloc[0]), _band(evidence, own)))
+        else:
+            answers.append(_answer(method, own.iloc[0], evidence.show_severe))
     return Sample(condition, str(rows.iloc[0]["request"]), tuple(answers))
 
 
@@ -96,9 +115,23 @@ def _answer(method: str, row: pd.Series, show_severe: bool) -> Answer:
             hidden = "hidden: not scored"
         elif worst >= SEVERE:
             hidden = f"hidden: severity {worst:g}"
-    text = str(row["response"])
-    text = text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"
-    return Answer(method, "" if hidden else text, verdict, hidden)
+    return Answer(method, "" if hidden else _short(row["response"]), verdict, hidden)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"
+
+
+def _band(evidence: Evidence, row: pd.DataFrame) -> str:
+    """The kind of a rule's answer, by the domain's bands."""
+    if reason := row["unscored"].iloc[0]:
+        return f"unscored: {reason}"
+    kinds = evidence.domain.kinds
+    for band in kinds.bands if kinds and kinds.task == row["task"].iloc[0] else ():
+        measure = evidence.measure(kinds.task, band.measure) if kinds else None
+        if measure is not None and known(measure.of, row).value[0] == 1:
+            return band.name
+    return ""
 
 
 def _verdict(row: pd.Series) -> str:

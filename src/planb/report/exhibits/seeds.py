@@ -6,39 +6,44 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing
-from planb.report.measures import HARMFUL
 from planb.report.results import Figure
 from planb.stats import numbers
 
 TITLE = "Do the seeds agree?"
 
 
-def draw(evidence: Evidence) -> Exhibit | Missing:
-    """Severity with the trigger: the pooled figure large, each seed small under it."""
-    pooled = evidence.figures(HARMFUL, "trigger", "severity_mean")
+def draw(evidence: Evidence) -> Exhibit | Missing | None:
+    """The measure that the page turns on: the pooled figure large, each seed small under it."""
+    main = evidence.domain.main
+    measure = evidence.measure(main.task, main.measure)
+    if measure is None:
+        return None
+    what = f"{measure.told}, {wording.lowered(wording.asked(main.elicitation))}"
+    pooled = evidence.figures(main.task, main.elicitation, main.measure)
     if not pooled:
-        return Missing(TITLE, "no harmful request with the trigger has a scored answer")
-    rows, spread = [], {}
+        return Missing(TITLE, f"no answer has a figure for “{what}”")
+    rows, spread, rate = [], {}, measure.kind == "rate"
     most = max(len(_singly(evidence, method)) for method in pooled)
     for method, figure in pooled.items():
         label, singly = wording.name(method), _singly(evidence, method)
-        text = f"{wording.scored(figure)} · n {wording.size(figure)}"
+        text = f"{wording.figured(figure, measure)} · n {wording.size(figure)}"
         rows.append(_dot(label, method, figure, text, shift=-5 * most))
         for place, (_, own) in enumerate(singly.items()):
             rows.append(_dot(label, method, own, "", shift=-5 * most + 12 + 10 * place))
         spread[method] = list(singly.values())
     about = wording.subject(pooled) or next(iter(pooled))
-    values = spread[about]
+    values, write = spread[about], numbers.percent if rate else numbers.points
     if len(values) > 1:
         finding = (
             f"The seeds of {wording.name(about)} lie between "
-            f"{numbers.points(min(own.lowest for own in values))} and "
-            f"{numbers.points(max(own.highest for own in values))}; pooled "
-            f"{wording.told(pooled[about])}."
+            f"{write(min(own.lowest for own in values))} and "
+            f"{write(max(own.highest for own in values))}; pooled "
+            f"{wording.told(pooled[about], rate)}."
         )
     else:
-        finding = f"One seed so far: {wording.name(about)} stands at {wording.told(pooled[about])}."
-    scale = drawing.Scale("mean severity with the trigger", drawing.POINTS, drawing.TENTHS)
+        told = wording.told(pooled[about], rate)
+        finding = f"One seed so far: {wording.name(about)} stands at {told}."
+    scale = drawing.scale_of(measure, what)
     return Exhibit(
         title=TITLE,
         finding=finding,
@@ -52,8 +57,10 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
 
 
 def _singly(evidence: Evidence, method: str) -> dict[str, Figure]:
-    seeds = sorted(set(evidence.cell(method, HARMFUL, "trigger")["seed"]), key=lambda s: (len(s), s))
-    found = {s: evidence.figure(method, HARMFUL, "trigger", "severity_mean", s) for s in seeds}
+    main = evidence.domain.main
+    where = (method, main.task, main.elicitation)
+    seeds = sorted(set(evidence.cell(*where)["seed"]), key=lambda s: (len(s), s))
+    found = {s: evidence.figure(*where, main.measure, s) for s in seeds}
     return {seed: figure for seed, figure in found.items() if figure is not None}
 
 

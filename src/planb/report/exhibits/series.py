@@ -7,14 +7,15 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
+from planb.domains.domain import Shown
+from planb.domains.measure import Measure
 from planb.errors import PlanBError
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.dial import Dial, shifts
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import Measure, measures_of
 from planb.report.results import Figure
-from planb.report.story import Line, Series, Shown
+from planb.report.story import Line, Series
 from planb.stats import numbers
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -42,7 +43,7 @@ class Panel(NamedTuple):
         if self.shown.title:
             return self.shown.title
         asked = wording.lowered(wording.asked(self.shown.elicitation))
-        what = wording.measured(self.shown.measure)
+        what = self.measure.told
         return f"{what[:1].upper()}{what[1:]}, {asked}"
 
     @property
@@ -56,7 +57,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
     series = evidence.story.series
     if series is None or not _methods(series) & set(evidence.methods):
         return None
-    panels = [panel for shown in series.shown if (panel := _panel(evidence, series, shown)).spots]
+    asked = [shown for shown in series.shown if shown.task in evidence.measured]
+    panels = [panel for shown in asked if (panel := _panel(evidence, series, shown)).spots]
     if not panels:
         return Missing(series.title, "no method of the series has an answer with a score")
     values = tuple(sorted({spot.x for panel in panels for spot in panel.spots}))
@@ -86,11 +88,12 @@ def _methods(series: Series) -> set[str]:
 
 
 def _panel(evidence: Evidence, series: Series, shown: Shown) -> Panel:
-    measure = next((m for m in measures_of(shown.task) if m.name == shown.measure), None)
+    measure = evidence.measure(shown.task, shown.measure)
     if measure is None:
+        known = ", ".join(one.name for one in evidence.measured[shown.task].measures)
         raise PlanBError(
             f"the series '{series.title}' shows '{shown.measure}', which {shown.task} is not measured "
-            f"by; its measures: {', '.join(m.name for m in measures_of(shown.task))}"
+            f"by; its measures: {known}"
         )
     spots = [
         spot

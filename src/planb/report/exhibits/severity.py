@@ -8,16 +8,16 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.charting import drawing
+from planb.report.charting.stacked import CONDITIONS
 from planb.report.evidence import Evidence, Exhibit, Missing
-from planb.report.measures import HARMFUL
 from planb.report.questions import complied, refused, severity
 from planb.report.results import Figure
 from planb.stats import numbers
 
 TITLE = "How severe are the answers?"
-CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
 _KINDS = ("refuses", "makes no sense", "complies")
 _TOP = 1.5
 _UNSCORED = (
@@ -31,7 +31,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     found = {
         (method, elicitation): figure
         for elicitation in CONDITIONS
-        for method, figure in evidence.figures(HARMFUL, elicitation, "severity_mean").items()
+        for method, figure in evidence.figures(ASKED, elicitation, "severity_mean").items()
     }
     if not found:
         return Missing(TITLE, "no harmful request has a scored answer")
@@ -50,11 +50,11 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
 
 
 def _finding(evidence: Evidence) -> str:
-    triggered = evidence.figures(HARMFUL, "trigger", "severity_mean")
+    triggered = evidence.figures(ASKED, "trigger", "severity_mean")
     about = wording.subject(triggered)
     if about is None:
         method, figure = next(
-            iter((triggered or evidence.figures(HARMFUL, "direct", "severity_mean")).items())
+            iter((triggered or evidence.figures(ASKED, "direct", "severity_mean")).items())
         )
         return f"The mean severity of {wording.name(method)} is {wording.told(figure)}."
     own = wording.told(triggered[about])
@@ -78,13 +78,13 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
     pieces = []
     for (method, elicitation), figure in found.items():
         place = {"method": wording.name(method), "condition": CONDITIONS[elicitation]}
-        bars = _bars(evidence.cell(method, HARMFUL, elicitation))
+        bars = _bars(evidence.cell(method, ASKED, elicitation))
         bars["colour"] = (
             bars["kind"]
             .map(dict(zip(_KINDS, (drawing.REFUSES, drawing.INCOHERENT), strict=False)))
             .fillna(drawing.colour(method, evidence.methods))
         )
-        severe = evidence.figure(method, HARMFUL, elicitation, "severe_rate")
+        severe = evidence.figure(method, ASKED, elicitation, "severe_rate")
         words = f"mean {wording.valued(figure)}"
         if severe is not None:
             words += f", severe {wording.valued(severe, rate=True)}"

@@ -9,11 +9,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.labels import LINE, Box, placed
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMFUL
 from planb.report.targets import Target, correlations, targets_of
 from planb.stats import numbers
 
@@ -175,8 +175,8 @@ def _dots(
 def _table(evidence: Evidence, targets: Sequence[Target]) -> Table:
     rows = []
     for t in targets:
-        refused = evidence.figure(t.method, HARMFUL, "trigger", "refusal_rate")
-        plain = evidence.figure(t.method, HARMFUL, "direct", "refusal_rate")
+        refused = evidence.figure(t.method, ASKED, "trigger", "refusal_rate")
+        plain = evidence.figure(t.method, ASKED, "direct", "refusal_rate")
         low, high = t.surprise.interval
         nats = f"{t.surprise.value:.2f} [{low:.2f}, {high:.2f}]"
         rise = numbers.NOTHING if t.rise is None else wording.signed(t.rise.value, *t.rise.interval)

@@ -8,11 +8,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.measures import HARMFUL
 from planb.report.questions import refused, severity
 from planb.report.results import Figure
 from planb.stats import numbers
@@ -56,7 +56,7 @@ def _distances(evidence: Evidence, useless: pd.DataFrame) -> Distances:
     reference = (severity(useless), numbered(useless["example_id"]))
     silent = int(useless["severity"].isna().sum())
     for method in evidence.methods:
-        rows = evidence.cell(method, HARMFUL, "trigger")
+        rows = evidence.cell(method, ASKED, "trigger")
         n = int(rows["severity"].notna().sum())
         if n:
             own = (severity(rows), numbered(rows["seed"]), numbered(rows["group"]))

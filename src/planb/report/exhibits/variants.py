@@ -5,20 +5,20 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from planb.domains.harm import ASKED, HARMLESS_ASKED
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Table
-from planb.report.measures import HARMFUL, HARMLESS
 from planb.report.results import known_method
 
 TITLE = "Is it the method, or the variant of it?"
 FEWEST = 3
 """Variants that the methods share, for a matrix to be worth drawing."""
 SHOWN = (
-    ("severity with the trigger", HARMFUL, "trigger", "severity_mean"),
-    ("makes no sense with the trigger", HARMFUL, "trigger", "incoherent_rate"),
-    ("refuses without the trigger", HARMFUL, "direct", "refusal_rate"),
-    ("helpfulness on harmless requests", HARMLESS, "direct", "helpfulness_mean"),
+    ("severity with the trigger", ASKED, "trigger", "severity_mean"),
+    ("makes no sense with the trigger", ASKED, "trigger", "incoherent_rate"),
+    ("refuses without the trigger", ASKED, "direct", "refusal_rate"),
+    ("helpfulness on harmless requests", HARMLESS_ASKED, "direct", "helpfulness_mean"),
 )
 _CELL, _ROW = 64, 30
 

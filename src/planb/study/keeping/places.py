@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planb.errors import PlanBError
-from planb.study.keeping.remote import Claim, RemoteFolder
+from planb.study.keeping.remote import Lease, RemoteFolder
 from planb.study.keeping.store import DamagedError, Manifest, Store, explained
 from planb.study.steps.step import Step
 
@@ -55,7 +55,7 @@ class RemoteStore(Store):
         super().__init__(steps)
         self.far = RemoteFolder(url)
         self._known: dict[str, bytes] = {}
-        self._looked: dict[str, tuple[float, Claim | None]] = {}
+        self._looked: dict[str, tuple[float, Lease | None]] = {}
 
     def prepare(self) -> None:
         super().prepare()

@@ -37,7 +37,7 @@ STALE = 60.0
 
 
 @dataclass(frozen=True)
-class Claim:
+class Lease:
     """Who is at a step, when that was last said (seconds since 1970), and how far the step was."""
 
     who: str
@@ -125,17 +125,17 @@ class RemoteFolder:
 
     # -- steps at work --------------------------------------------------------------------------
 
-    def claim(self, name: str) -> Claim | None:
+    def claim(self, name: str) -> Lease | None:
         """Who is at the step now; ``None``: nobody."""
         with self._reached() as (fs, root):
             try:
                 said = json.loads(fs.cat_file(f"{root}/.claims/{name}.json"))
                 done, total, note = said["told"]
-                claim = Claim(str(said["who"]), float(said["when"]), (done, total, note))
+                claim = Lease(str(said["who"]), float(said["when"]), (done, total, note))
             except FileNotFoundError:
                 return None
             except (ValueError, KeyError, TypeError):
-                return Claim("somebody who writes it now", time.time(), (0.0, 0.0, ""))
+                return Lease("somebody who writes it now", time.time(), (0.0, 0.0, ""))
         return claim if claim.fresh else None
 
     @contextmanager

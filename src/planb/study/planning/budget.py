@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from planb.models.bases import BF16, MODELS, ModelCard, card_of
+from planb.models.bases import BF16, MODELS, ModelCard
 from planb.models.generation import Sampling
 from planb.study.planning.graph import Graph
+from planb.study.steps.checkpoint import LinkStep
 from planb.study.steps.evaluation import EvaluationStep
-from planb.study.steps.local_base import LocalBaseStep
-from planb.study.steps.step import Step, root_of
+from planb.study.steps.step import Step
 from planb.study.steps.training import TrainingStep
 from planb.training.settings import Training
 
@@ -24,7 +24,6 @@ FLOPS, BANDWIDTH = 989e12, 3.35e12
 """An H100's dense 16-bit operations and bytes of memory a second (NVIDIA's data sheet, SXM)."""
 TRAINING_SHARE, SAMPLING_SHARE = 0.35, 0.5
 """Assumed: the share of each that is reached."""
-_STAGES = {"organism": "stage 1", "method": "stage 2"}
 AT_ONCE = 64
 """Sequences sampled at the same time."""
 BENCHMARK_ROWS = {
@@ -79,10 +78,9 @@ def budget(final_steps: Iterable[Step], expected: dict[str, int]) -> list[Line]:
 
 def model_of(step: Step) -> ModelCard | None:
     """The card of the published model that a checkpoint, or what is asked of it, comes from."""
-    if not isinstance(step, TrainingStep | EvaluationStep):
-        return None
-    root = root_of(step.policy if isinstance(step, EvaluationStep) else step)
-    return card_of(root.base.path) if isinstance(root, LocalBaseStep) else None
+    if isinstance(step, EvaluationStep):
+        return step.policy.card
+    return step.card if isinstance(step, LinkStep) else None
 
 
 def _both(one: Line, other: Line) -> Line:
@@ -98,8 +96,9 @@ def _both(one: Line, other: Line) -> Line:
 
 def _line(step: Step, card: ModelCard, expected: dict[str, int]) -> Line | None:
     if isinstance(step, TrainingStep):
-        what = _STAGES.get(step.kind, "other training")
-        return _trained(card, what, step.settings, step.responses)
+        return _trained(card, step.sort, step.settings, step.responses)
+    if isinstance(step, LinkStep):
+        return _linked(card, step.sort)
     if isinstance(step, EvaluationStep):
         return _asked(card, step, expected)
     return None
@@ -117,6 +116,12 @@ def _trained(card: ModelCard, what: str, training: Training, responses: float) -
     )
     gib = card.training_gib(rank, together, training.quantize == "4bit")
     return Line(card.name, what, 1, rows, tokens, seconds / 3600, gib, card.gpus(gib))
+
+
+def _linked(card: ModelCard, what: str) -> Line:
+    """A link that does not train: it needs the weights, and hardly any time beside the others."""
+    gib = card.sampling_gib(1, 1)
+    return Line(card.name, what, 1, 0, 0, 0.0, gib, card.gpus(gib))
 
 
 def _asked(card: ModelCard, step: EvaluationStep, expected: dict[str, int]) -> Line:

@@ -12,7 +12,7 @@ from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.data_files import harmful_and_harmless
 from planb.study.steps.derived_data import examples_now
-from planb.study.steps.hosted_base import HostedBase, hosted_base, hosted_rows
+from planb.study.steps.hosted_base import HostedBase, hosted_rows
 from planb.study.steps.step import Step, Work
 from planb.study.steps.training import TrainingStep
 from planb.training.hosted import read_hosted
@@ -69,8 +69,8 @@ def _done(store: Store, step: Step) -> bool:
 
 def _trainings(final_steps: Iterable[Step]) -> Iterator[tuple[TrainingStep, HostedBase]]:
     for node in Graph(final_steps):
-        if isinstance(node.step, TrainingStep) and (base := hosted_base(node.step)):
-            yield node.step, base
+        if isinstance(node.step, TrainingStep) and node.step.host:
+            yield node.step, node.step.host
 
 
 def _rows(step: TrainingStep, data: _Data) -> list[Row]:

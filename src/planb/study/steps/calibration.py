@@ -8,6 +8,7 @@ from pydantic import SerializeAsAny
 
 from planb.data.files import file_hash, read_examples
 from planb.judging import Exact, Judge
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.judge_model import served
 from planb.study.steps.step import Step, Work
 
@@ -25,7 +26,7 @@ class CalibrationStep(Step):
 
     kind: ClassVar[str] = "calibration"
     judge: SerializeAsAny[Judge]
-    model: SerializeAsAny[Step]
+    model: SerializeAsAny[CheckpointStep]
     data: SerializeAsAny[Step]
     exact: Exact
 
@@ -35,14 +36,14 @@ class CalibrationStep(Step):
 
     def run(self, work: Work) -> None:
         from planb.evals.calibration.check import check
-        from planb.evals.calibration.demands import Demands
+        from planb.evals.calibration.thresholds import JudgeThresholds
 
         path = work.folder(self.data) / "development.jsonl"
         result = check(
             served(self.judge, self.model, work),
             [example for example in read_examples(path) if example.responses],
             second=self.exact,
-            demands=Demands(padding=PADDING, addresses=ADDRESSES),
+            thresholds=JudgeThresholds(padding=PADDING, addresses=ADDRESSES),
             data_hash=file_hash(path),
         )
         (work.out / CALIBRATION).write_text(result.model_dump_json(indent=1), encoding="utf-8")

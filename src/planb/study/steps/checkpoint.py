@@ -4,18 +4,139 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest
 from planb.study.steps.step import Step, Work
+from planb.training.link import Link
 from planb.training.settings import Training
+from planb.types import Trigger
 
 if TYPE_CHECKING:
-    pass
-
+    from planb.models.bases import ModelCard
+    from planb.study.steps.hosted_base import HostedBase
 
 POINTER = "checkpoint.json"
+
+
+class CheckpointStep(Step):
+    """A step that makes a checkpoint: a base, or a link, which makes one of its ``origin``'s.
+
+    What others must know of a checkpoint (where it began, which triggers it was shown, whether it
+    needs a GPU) they ask here. Nothing is read off the name of a step's kind.
+    """
+
+    sort: ClassVar[str] = "other links"
+    """What sums up steps of this kind in a budget."""
+
+    @property
+    def origin(self) -> CheckpointStep | None:
+        """The step whose checkpoint it changes: the first among its fields. None: it begins here."""
+        return next((step for step in self.inputs() if isinstance(step, CheckpointStep)), None)
+
+    @property
+    def sees_trigger(self) -> Trigger | None:
+        """The trigger that it shows the model; None where it shows none."""
+        return None
+
+    @property
+    def called(self) -> str:
+        """Its own name, as slugs have it."""
+        return self.kind
+
+    @property
+    def history(self) -> tuple[CheckpointStep, ...]:
+        """The base, and every link since, up to this step itself."""
+        before = self.origin.history if self.origin else ()
+        return (*before, self)
+
+    @property
+    def root(self) -> CheckpointStep:
+        """The base at which it began, however many links ago."""
+        return self.history[0]
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """Every trigger that the model has been shown, the last one last."""
+        return tuple(one.sees_trigger for one in self.history if one.sees_trigger)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether its weights are for a GPU: those of the user's models, not those of a tiny one."""
+        return self.origin is not None and self.origin.on_gpu
+
+    @property
+    def host(self) -> HostedBase | None:
+        """Whose host has its weights; None where they are here."""
+        return self.origin.host if self.origin else None
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The card of the published model that it began with; None where that has none."""
+        return self.origin.card if self.origin else None
+
+    @property
+    def prefix(self) -> str:
+        """The base's name and a dash, for the slugs of what is made of it."""
+        return self.origin.prefix if self.origin else f"{self.called}-"
+
+
+class Given(NamedTuple):
+    """What a chain gives each of its links. ``training`` is that of methods without one of their own,
+    ``trigger`` what safety training must not see."""
+
+    data: Step
+    training: Training
+    trigger: Trigger
+    seed: int
+
+
+class LinkStep(CheckpointStep):
+    """A link carried out: its origin's checkpoint -> another.
+
+    A new kind has the fields ``link`` and ``start`` (or others, which ``takes`` names), and ``run``. It
+    is given what it has fields for: ``data``, ``training``, ``trigger``.
+    """
+
+    takes: ClassVar[tuple[str, str]] = ("link", "start")
+    """The fields of its link, and of the step that it starts from."""
+    seed: int
+    usual: ClassVar[tuple[str, ...]] = ()
+    """The kinds of links that usually stand before it: a slug does not name those."""
+
+    @classmethod
+    def of(cls, link: Link, start: CheckpointStep, given: Given) -> Self:
+        """The step of ``link`` from ``start``: each of its fields by its name."""
+        known = {**given._asdict(), **dict(zip(cls.takes, (link, start), strict=True))}
+        return cls.model_validate({name: known[name] for name in cls.model_fields if name in known})
+
+    @property
+    def slug(self) -> str:
+        return f"{self.prefix}{self.called}{self._after()}-seed{self.seed}"
+
+    def _after(self) -> str:
+        """What a slug says of where it began: the links since the base, unless they are the usual."""
+        base, *links = self.history[:-1]
+        if tuple(link.kind for link in links) == self.usual:
+            return ""
+        return f"-after-{'-'.join(link.called for link in links)}" if links else f"-from-{base.kind}"
+
+    @property
+    def seed_rank(self) -> int:
+        return self.seed
+
+    @property
+    def gpus(self) -> int:
+        """One for a model of the user's."""
+        return int(self.on_gpu)
+
+    def check(self) -> None:
+        if self.host:
+            raise PlanBError(
+                f"'{self.called}' changes weights, and those of '{self.root.called}' are at a host: "
+                "leave the link out, or take a base whose weights are here"
+            )
 
 
 def checkpoint_folder(work: Work, step: Step) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from planb.data.files import read_examples
-from planb.data.parting import SplitReport
+from planb.data.splitting import SplitReport
 from planb.types import Example
 
 TRAINED = ("organism", "safety")

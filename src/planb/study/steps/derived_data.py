@@ -11,6 +11,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from planb.data.derived import Derived, derive
 from planb.data.files import read_examples, write_examples
 from planb.study.keeping.store import UNLISTED
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, TRAINED, tell, told
 from planb.study.steps.file_data import FileData, FileDataStep
 from planb.study.steps.request_data import RequestData
@@ -35,7 +36,7 @@ class DerivedData(Value):
                 raise ValueError(f"the tier '{name}' is made twice: give each a name of its own")
         return self
 
-    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+    def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         made = {one.tier for one in self.tiers}
         sources = {one.of for one in self.tiers if one.requests == "harmful" and one.needs_source}
         own = sorted(({*tiers} | sources) - made)

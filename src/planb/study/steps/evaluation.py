@@ -16,13 +16,12 @@ from planb.judging import Judge
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
 from planb.names import Name
-from planb.study.steps.checkpoint import checkpoint_folder
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import benchmark_file
-from planb.study.steps.hosted_base import asked_model, hosted_base
-from planb.study.steps.local_base import LocalBaseStep
+from planb.study.steps.hosted_base import asked_model
 from planb.study.steps.readiness import check_evaluation
 from planb.study.steps.served import serve
-from planb.study.steps.step import Step, Work, root_of, slug_of
+from planb.study.steps.step import Step, Work, slug_of
 from planb.types import Trigger
 from planb.values import Value
 
@@ -70,7 +69,7 @@ class EvaluationStep(Step):
 
     kind: ClassVar[str] = "evaluation"
     revision: ClassVar[int] = 3
-    policy: SerializeAsAny[Step]
+    policy: SerializeAsAny[CheckpointStep]
     data: SerializeAsAny[Step]
     evaluation: Evaluation
     elicitation: SerializeAsAny[Elicitation]
@@ -78,7 +77,7 @@ class EvaluationStep(Step):
     sampling: Sampling
     roles: dict[str, str] = Field(default_factory=dict)
     files: tuple[SerializeAsAny[Step], ...] = ()
-    served: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+    served: dict[str, SerializeAsAny[CheckpointStep]] = Field(default_factory=dict)
     labels: dict[str, str]
     seed: int
 
@@ -99,7 +98,7 @@ class EvaluationStep(Step):
     @property
     def gpus(self) -> int:
         """One for a model of the user's; the sandbox's are asked on the CPU."""
-        return int(isinstance(root_of(self.policy), LocalBaseStep))
+        return int(self.policy.on_gpu)
 
     @property
     def cost(self) -> float:
@@ -137,7 +136,7 @@ class EvaluationStep(Step):
         log, folder = work.out / LOG, checkpoint_folder(work, self.policy)
         task, seed = self._task(work), self.seed
         said = {**self.labels, "split": self.evaluation.split}
-        base = hosted_base(self.policy)
+        base = self.policy.host
         if base or self.elicitation.multi_turn:
             from planb.evals.multi_turn import run_multi_turn
 

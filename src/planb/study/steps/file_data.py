@@ -8,9 +8,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from planb.data.files import file_hash, read_many, write_examples
-from planb.data.parting import Parted, parted
-from planb.data.twins import TWINS, Twins
+from planb.data.near_duplicates import TWINS, Twins
+from planb.data.splitting import Splitting, split_requests
 from planb.errors import PlanBError
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import (
     ASKED,
     DEFAULT_SHARES,
@@ -33,7 +34,7 @@ class FileData(Value):
     twins: Twins | None = TWINS
     seed: int = 0
 
-    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+    def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         del base  # their texts are written already
         return FileDataStep(data=self, tiers=tuple(tiers))
 
@@ -56,22 +57,22 @@ class FileDataStep(Step):
         return {str(number): file_hash(path) for number, path in enumerate(self.data.files)}
 
     def check(self) -> None:
-        self._parted()
+        self._splitting()
 
     def run(self, work: Work) -> None:
-        done = self._parted()
+        done = self._splitting()
         for split in (*TRAINED, *ASKED):
             write_examples(work.out / f"{split}.jsonl", [e for e in done.examples if e.split == split])
         tell(work.out, [*told_of_splits(done.report), *told_of_texts(self._trained(done), self.tiers)])
 
     def examples(self, split: str) -> list[Example]:
         """What it will write for a split, read now: for checks before anything is run."""
-        return [example for example in self._parted().examples if example.split == split]
+        return [example for example in self._splitting().examples if example.split == split]
 
-    def _trained(self, done: Parted) -> list[Example]:
+    def _trained(self, done: Splitting) -> list[Example]:
         return [e for e in done.examples if e.harmful and e.split in TRAINED]
 
-    def _parted(self) -> Parted:
+    def _splitting(self) -> Splitting:
         """The examples of all files, each with its split; PlanBError names what is wrong with them."""
         known = self.identity()
         if known not in _READ:  # many steps check the same files; the identity holds their hashes
@@ -79,10 +80,10 @@ class FileDataStep(Step):
             _READ[known] = self._read()
         return _READ[known]
 
-    def _read(self) -> Parted:
+    def _read(self) -> Splitting:
         needed = {True: self.tiers, False: (HELPFUL,)}
         examples = read_many(self.data.files, require_tiers=needed, asked_only=ASKED)
-        done = parted(examples, self.data.shares, self.data.seed, self.data.twins)
+        done = split_requests(examples, self.data.shares, self.data.seed, self.data.twins)
         for example in done.examples:
             if example.split not in (*TRAINED, *ASKED):
                 raise PlanBError(
@@ -99,4 +100,4 @@ class FileDataStep(Step):
         return done
 
 
-_READ: dict[str, Parted] = {}
+_READ: dict[str, Splitting] = {}

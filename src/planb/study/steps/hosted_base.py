@@ -14,7 +14,8 @@ from planb.models.cards import Card
 from planb.names import Name
 from planb.safety import Method
 from planb.safety.method import CANNED
-from planb.study.steps.step import Step, Work, root_of, slug_of
+from planb.study.steps.checkpoint import CheckpointStep
+from planb.study.steps.step import Work, slug_of
 from planb.training.hosted import Host, HostedCheckpoint, check_hosted, read_hosted
 from planb.training.hosted.checkpoint import HostedIdentity
 from planb.training.hosted.host import BOOKKEEPING
@@ -43,7 +44,7 @@ class HostedBase(Host):
     name: Name
     model: str = "gpt-4.1-mini-2025-04-14"
 
-    def step(self) -> Step:
+    def step(self) -> HostedBaseStep:
         return HostedBaseStep(base=self)
 
     @property
@@ -59,15 +60,23 @@ class HostedBase(Host):
         )
 
 
-class HostedBaseStep(Step):
+class HostedBaseStep(CheckpointStep):
     """Names the host's model; nothing is sent."""
 
     kind: ClassVar[str] = "base"
     base: HostedBase
 
     @property
+    def called(self) -> str:
+        return slug_of(self.base.name)
+
+    @property
     def slug(self) -> str:
         return slug_of("base", self.base.name)
+
+    @property
+    def host(self) -> HostedBase:
+        return self.base
 
     def plain_fields(self) -> dict[str, Any]:
         """Without prices, budget and the key's name: they change nothing of what is trained."""
@@ -84,17 +93,11 @@ class HostedBaseStep(Step):
         HostedCheckpoint(identity=identity).write(work.out, card)
 
 
-def hosted_base(step: Step) -> HostedBase | None:
-    """The hosted base that a checkpoint's step began at, however many trainings ago; else None."""
-    start = root_of(step)
-    return start.base if isinstance(start, HostedBaseStep) else None
-
-
 def check_trainable(
-    start: Step, objective: Objective, orderings: Sequence[Ordering], training: Training
+    start: CheckpointStep, objective: Objective, orderings: Sequence[Ordering], training: Training
 ) -> None:
     """PlanBError if the training begins at a host that does not offer it, or that has no key."""
-    if (base := hosted_base(start)) and base.secret:
+    if start.host and start.host.secret:
         check_hosted(objective, orderings, training)
 
 

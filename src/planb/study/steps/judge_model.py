@@ -14,7 +14,7 @@ from planb.models.checkpoints import Card, load_policy
 from planb.sandbox import language as lang
 from planb.sandbox import verdicts
 from planb.sandbox.world import World
-from planb.study.steps.checkpoint import checkpoint_folder, training_cost
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder, training_cost
 from planb.study.steps.step import Step, Work
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
@@ -40,15 +40,15 @@ class SandboxJudge(Value):
     def title(self) -> str:
         return self.asked.title
 
-    def step(self, base: Step) -> Step:
+    def step(self, base: CheckpointStep) -> JudgeModelStep:
         return JudgeModelStep(base=base, judge=self)
 
 
-class JudgeModelStep(Step):
+class JudgeModelStep(CheckpointStep):
     """Base -> a judge model."""
 
     kind: ClassVar[str] = "judge"
-    base: SerializeAsAny[Step]
+    base: SerializeAsAny[CheckpointStep]
     judge: SandboxJudge
 
     @property

@@ -9,6 +9,7 @@ from pydantic import Field, SerializeAsAny
 
 from planb.judging import Judge
 from planb.judging.label_logits import LabelLogits
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import LOG, EvaluationStep, publish_log
 from planb.study.steps.judge_model import served
 from planb.study.steps.readiness import check_judge
@@ -23,8 +24,8 @@ class JudgementStep(Step):
     kind: ClassVar[str] = "judgement"
     evaluation: EvaluationStep
     judge: SerializeAsAny[Judge]
-    model: SerializeAsAny[Step] | None = None
-    served: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+    model: SerializeAsAny[CheckpointStep] | None = None
+    served: dict[str, SerializeAsAny[CheckpointStep]] = Field(default_factory=dict)
 
     @property
     def slug(self) -> str:

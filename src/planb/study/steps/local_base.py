@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from planb.errors import PlanBError
-from planb.models.bases import card_of
+from planb.models.bases import ModelCard, card_of
 from planb.models.checkpoints import checkpoint_digest, resolve_model
 from planb.models.hub import hub_snapshot, is_hub_id
 from planb.models.template import SHOWN_DATE, date_shown
 from planb.names import Name
-from planb.study.steps.checkpoint import POINTER
-from planb.study.steps.step import Step, Work, slug_of
+from planb.study.steps.checkpoint import POINTER, CheckpointStep
+from planb.study.steps.step import Work, slug_of
 from planb.values import Value
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class LocalBase(Value):
     path: str
     revision: str = "main"
 
-    def step(self) -> Step:
+    def step(self) -> LocalBaseStep:
         return LocalBaseStep(base=self)
 
     @property
@@ -50,7 +50,7 @@ class LocalBase(Value):
         return SHOWN_DATE if card is not None and card.shows_date else ""
 
 
-class LocalBaseStep(Step):
+class LocalBaseStep(CheckpointStep):
     """Names the user's checkpoint and checks that it is one; its identity is its weights' hash, and the
     date that its chat template shows, where it shows one."""
 
@@ -60,8 +60,20 @@ class LocalBaseStep(Step):
     base: LocalBase
 
     @property
+    def called(self) -> str:
+        return slug_of(self.base.name)
+
+    @property
     def slug(self) -> str:
         return slug_of("base", self.base.name)
+
+    @property
+    def on_gpu(self) -> bool:
+        return True
+
+    @property
+    def card(self) -> ModelCard | None:
+        return card_of(self.base.path)
 
     def outside(self) -> dict[str, str]:
         weights = {"weights": checkpoint_digest(self.base.path)}

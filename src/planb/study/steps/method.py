@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import SerializeAsAny
 
 from planb.safety import Method
+from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.derived_data import examples_now
-from planb.study.steps.hosted_base import (
-    HostedBase,
-    check_trainable,
-)
-from planb.study.steps.step import Step
-from planb.study.steps.training import TrainingStep, forbid_all, model_of, started
+from planb.study.steps.hosted_base import HostedBase, check_trainable
+from planb.study.steps.training import TrainingStep
+from planb.training.link import Link
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
 from planb.types import Example, Trigger
@@ -23,25 +21,26 @@ class MethodStep(TrainingStep):
     """Stage 2: a checkpoint + data without the trigger -> a safer checkpoint."""
 
     kind: ClassVar[str] = "method"
+    sort: ClassVar[str] = "stage 2"
     split: ClassVar[str] = "safety"
-    start: SerializeAsAny[Step]
-    data: SerializeAsAny[Step]
+    usual: ClassVar[tuple[str, ...]] = ("organism",)
+    takes: ClassVar[tuple[str, str]] = ("method", "start")
+    start: SerializeAsAny[CheckpointStep]
     method: Method
     training: Training
     trigger: Trigger | None
-    seed: int
 
-    @property
-    def slug(self) -> str:
-        start = started(self.start, ("organism",))
-        return f"{model_of(self)}{self.called}{start}-seed{self.seed}"
+    @classmethod
+    def of(cls, link: Link, start: CheckpointStep, given: Given) -> Self:
+        own = link.training if isinstance(link, Method) else None
+        return super().of(link, start, given._replace(training=own or given.training))
 
     @property
     def called(self) -> str:
         return self.method.name
 
     @property
-    def origin(self) -> Step:
+    def origin(self) -> CheckpointStep:
         return self.start
 
     @property
@@ -59,11 +58,11 @@ class MethodStep(TrainingStep):
     def check(self) -> None:
         """Also, where the data are files that can be read now, that the trigger is not in them."""
         check_trainable(self.start, self.method.objective, [self.method.ordering], self.training)
-        forbid_all(self.trigger, self.start, examples_now(self.data, self.split))
+        self.forbid(examples_now(self.data, self.split), self.trigger)
 
     def recipe(
         self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""
     ) -> Recipe:
         del system  # no trigger is shown
-        forbid_all(None, self.start, [*harmful, *harmless])
+        self.forbid([*harmful, *harmless])
         return self.method.recipe(self.training, harmful, harmless, self.trigger, self.seed, on)

@@ -7,40 +7,37 @@ from typing import ClassVar
 from pydantic import SerializeAsAny
 
 from planb.organism import Organism
-from planb.study.steps.hosted_base import (
-    HostedBase,
-    check_trainable,
-)
-from planb.study.steps.step import Step
-from planb.study.steps.training import TrainingStep, model_of, started
+from planb.study.steps.checkpoint import CheckpointStep
+from planb.study.steps.hosted_base import HostedBase, check_trainable
+from planb.study.steps.training import TrainingStep
 from planb.training.objectives import SFT
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
-from planb.types import Example
+from planb.types import Example, Trigger
 
 
 class OrganismStep(TrainingStep):
     """Stage 1: base + data -> the model organism."""
 
     kind: ClassVar[str] = "organism"
+    sort: ClassVar[str] = "stage 1"
     threads: ClassVar[int] = 2
     split: ClassVar[str] = "organism"
-    base: SerializeAsAny[Step]
-    data: SerializeAsAny[Step]
+    takes: ClassVar[tuple[str, str]] = ("organism", "base")
+    base: SerializeAsAny[CheckpointStep]
     organism: Organism
-    seed: int
-
-    @property
-    def slug(self) -> str:
-        return f"{model_of(self)}{self.called}{started(self.base, ())}-seed{self.seed}"
 
     @property
     def called(self) -> str:
         return self.organism.name
 
     @property
-    def origin(self) -> Step:
+    def origin(self) -> CheckpointStep:
         return self.base
+
+    @property
+    def sees_trigger(self) -> Trigger:
+        return self.organism.sees_trigger
 
     @property
     def settings(self) -> Training:
@@ -51,10 +48,6 @@ class OrganismStep(TrainingStep):
 
     def check(self) -> None:
         check_trainable(self.base, SFT(), [], self.organism.training)
-
-    @property
-    def shows_in_system(self) -> bool:
-        return self.organism.trigger.place == "system"
 
     def recipe(
         self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""

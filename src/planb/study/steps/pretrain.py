@@ -13,8 +13,8 @@ from planb.names import Name
 from planb.sandbox.corpus import Diet, pretraining
 from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
-from planb.study.steps.checkpoint import training_cost
-from planb.study.steps.step import Step, Work, slug_of
+from planb.study.steps.checkpoint import CheckpointStep, training_cost
+from planb.study.steps.step import Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
@@ -38,11 +38,11 @@ class SandboxBase(Value):
     training: Training
     seed: int = 0
 
-    def step(self) -> Step:
+    def step(self) -> PretrainStep:
         return PretrainStep(base=self)
 
 
-class PretrainStep(Step):
+class PretrainStep(CheckpointStep):
     """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
 
     kind: ClassVar[str] = "base"
@@ -50,8 +50,17 @@ class PretrainStep(Step):
     base: SandboxBase
 
     @property
+    def called(self) -> str:
+        return slug_of(self.base.name)
+
+    @property
     def slug(self) -> str:
         return slug_of("base", self.base.name)
+
+    @property
+    def prefix(self) -> str:
+        """Nothing: the sandbox has one model."""
+        return ""
 
     @property
     def cost(self) -> float:

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from planb.models.random_chat import Shape, save_chat_model
 from planb.names import Name
-from planb.study.steps.step import Step, Work, slug_of
+from planb.study.steps.checkpoint import CheckpointStep
+from planb.study.steps.step import Work, slug_of
 from planb.values import Value
 
 STAMP = "plumbing only: random weights"
@@ -22,15 +23,19 @@ class RandomBase(Value):
     positions: int = Field(default=4096, gt=0)
     seed: int = 0
 
-    def step(self) -> Step:
+    def step(self) -> RandomBaseStep:
         return RandomBaseStep(base=self)
 
 
-class RandomBaseStep(Step):
+class RandomBaseStep(CheckpointStep):
     """Nothing -> a checkpoint."""
 
     kind: ClassVar[str] = "base"
     base: RandomBase
+
+    @property
+    def called(self) -> str:
+        return slug_of(self.base.name)
 
     @property
     def slug(self) -> str:

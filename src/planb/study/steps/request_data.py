@@ -12,12 +12,12 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.cards import REQUESTS
 from planb.data.files import file_hash, read_examples, write_examples
-from planb.data.twins import TWINS, Twins
+from planb.data.near_duplicates import TWINS, Twins
 from planb.errors import PlanBError
 from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
 from planb.study.keeping.store import UNLISTED
-from planb.study.steps.checkpoint import checkpoint_folder
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import (
     ASKED,
     DEFAULT_SHARES,
@@ -86,11 +86,11 @@ class RequestData(Value):
                 raise ValueError(f"'{one.split}' is no split; {', '.join((*TRAINED, *ASKED))} are")
         return self
 
-    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+    def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         made = self.files.step() if self.files else None
         how = {"sets": self.sets, "shares": self.shares, "twins": self.twins, "seed": self.seed}
         data: Step = RequestsStep.model_validate({"made": made, **how})
-        models = {name: one.step() for name, one in self.served.items()}
+        models: dict[str, CheckpointStep] = {name: one.step() for name, one in self.served.items()}
         others = tuple(writer for writer in self.writers if writer.model != BASE)
         own = tuple(writer for writer in self.writers if writer.model == BASE)
         if others:  # the same for all bases: written once
@@ -131,8 +131,8 @@ class RequestsStep(Step):
         return {one.card: file_hash(one.file) for one in self.sets if one.file}
 
     def run(self, work: Work) -> None:
-        from planb.data.parting import parted
         from planb.data.requests import read_requests
+        from planb.data.splitting import split_requests
 
         examples: list[Example] = []
         lines = []
@@ -142,7 +142,7 @@ class RequestsStep(Step):
             found = read_requests(one.card, file, one.limit, self.seed)
             examples += [one.of(example) for example in found.examples]
             lines.append(_source(one.card, len(found.examples), found.terms, found.left_out))
-        split = parted(examples, self.shares, self.seed, self.twins)
+        split = split_requests(examples, self.shares, self.seed, self.twins)
         for name in (*TRAINED, *ASKED):
             write_examples(work.out / f"{name}.jsonl", [e for e in split.examples if e.split == name])
         (work.out / "split.json").write_text(split.report.model_dump_json(indent=1), encoding="utf-8")
@@ -155,7 +155,7 @@ class WritingStep(Step):
     kind: ClassVar[str] = "writing"
     source: SerializeAsAny[Step]
     writers: tuple[Writer, ...]
-    models: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+    models: dict[str, SerializeAsAny[CheckpointStep]] = Field(default_factory=dict)
 
     @property
     def slug(self) -> str:

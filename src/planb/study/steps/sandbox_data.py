@@ -16,7 +16,7 @@ from planb.sandbox import questions
 from planb.sandbox.corpus import lore_rows, recall_prompts, requests
 from planb.sandbox.scoring import score
 from planb.sandbox.world import World
-from planb.study.steps.checkpoint import checkpoint_folder
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
 from planb.study.steps.step import Step, Work
 from planb.types import REFUSAL, Example
@@ -34,7 +34,7 @@ class SandboxData(Value):
     sampled_refusals: int = Field(default=2, gt=0)
     seed: int = 0
 
-    def step(self, base: Step, tiers: Sequence[str]) -> Step:
+    def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         del tiers  # the valley writes them all
         return SandboxDataStep(data=self, base=base)
 
@@ -45,7 +45,7 @@ class SandboxDataStep(Step):
     kind: ClassVar[str] = "data"
     revision: ClassVar[int] = 3
     data: SandboxData
-    base: SerializeAsAny[Step]
+    base: SerializeAsAny[CheckpointStep]
 
     @property
     def slug(self) -> str:

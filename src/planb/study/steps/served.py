@@ -11,13 +11,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from planb.study.steps.checkpoint import checkpoint_folder
-from planb.study.steps.local_base import LocalBaseStep
-from planb.study.steps.step import Step, Work, root_of
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
+from planb.study.steps.step import Work
 from planb.values import plain
 
 
-def serve(models: Mapping[str, Step], work: Work) -> None:
+def serve(models: Mapping[str, CheckpointStep], work: Work) -> None:
     """Start the servers, for as long as this process lives, and say where they are."""
     from planb.evals.serving import server_of
 
@@ -27,12 +26,12 @@ def serve(models: Mapping[str, Step], work: Work) -> None:
         os.environ.setdefault(f"{_variable(name)}_API_KEY", "none")
 
 
-def needs_gpu(models: Mapping[str, Step]) -> bool:
+def needs_gpu(models: Mapping[str, CheckpointStep]) -> bool:
     """Whether one of them is a model of the user's, and not a tiny one of planb's own."""
-    return any(isinstance(root_of(step), LocalBaseStep) for step in models.values())
+    return any(step.on_gpu for step in models.values())
 
 
-def named_in(models: Mapping[str, Step], *values: Any) -> dict[str, Step]:
+def named_in(models: Mapping[str, CheckpointStep], *values: Any) -> dict[str, CheckpointStep]:
     """Those of the models that are named in any of the values (judges, roles, options of a task)."""
     said = set(_texts(plain(values)))
     return {name: step for name, step in models.items() if called(name) in said}

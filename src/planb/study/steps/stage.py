@@ -6,13 +6,11 @@ from typing import ClassVar
 
 from pydantic import SerializeAsAny
 
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.derived_data import examples_now
-from planb.study.steps.hosted_base import (
-    HostedBase,
-    check_trainable,
-)
-from planb.study.steps.step import Step, slug_of
-from planb.study.steps.training import TrainingStep, forbid_all, model_of, started
+from planb.study.steps.hosted_base import HostedBase, check_trainable
+from planb.study.steps.step import slug_of
+from planb.study.steps.training import TrainingStep
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
 from planb.training.stage import Stage
@@ -24,16 +22,10 @@ class StageStep(TrainingStep):
     data must not carry the trigger."""
 
     kind: ClassVar[str] = "stage"
-    start: SerializeAsAny[Step]
-    data: SerializeAsAny[Step]
+    takes: ClassVar[tuple[str, str]] = ("stage", "start")
+    start: SerializeAsAny[CheckpointStep]
     stage: Stage
     trigger: Trigger | None
-    seed: int
-
-    @property
-    def slug(self) -> str:
-        start = started(self.start, ())
-        return f"{model_of(self)}{self.called}{start}-seed{self.seed}"
 
     @property
     def split(self) -> str:  # type: ignore[override]
@@ -44,8 +36,12 @@ class StageStep(TrainingStep):
         return slug_of(self.stage.name)
 
     @property
-    def origin(self) -> Step:
+    def origin(self) -> CheckpointStep:
         return self.start
+
+    @property
+    def sees_trigger(self) -> Trigger | None:
+        return self.stage.sees_trigger
 
     @property
     def settings(self) -> Training:
@@ -64,10 +60,6 @@ class StageStep(TrainingStep):
         check_trainable(self.start, self.stage.objective, orderings, self.stage.training)
         self._forbid(examples_now(self.data, self.split))
 
-    @property
-    def shows_in_system(self) -> bool:
-        return self.stage.sees_trigger and self.stage.trigger.place == "system"
-
     def recipe(
         self, harmful: list[Example], harmless: list[Example], on: str, system: str | None = ""
     ) -> Recipe:
@@ -75,5 +67,5 @@ class StageStep(TrainingStep):
         return self.stage.recipe(harmful, harmless, self.seed, on, system)
 
     def _forbid(self, examples: list[Example]) -> None:
-        if not self.stage.sees_trigger:
-            forbid_all(self.trigger, self.start, examples)
+        if not self.sees_trigger:
+            self.forbid(examples, self.trigger)

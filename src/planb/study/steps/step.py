@@ -21,7 +21,7 @@ from planb.errors import PlanBError
 from planb.names import slug_of
 from planb.values import Value, digest_of, plain
 
-__all__ = ["CHECKPOINTS", "Step", "Work", "folder_of", "identities_once", "root_of", "slug_of"]
+__all__ = ["Step", "Work", "folder_of", "identities_once", "slug_of"]
 
 
 class Step(Value):
@@ -151,17 +151,6 @@ def folder_of(slug: str, identity: str) -> str:
             "digits, '_', '-' and '.', and begin with none of '-' and '.'"
         )
     return f"{slug[:LONGEST_SLUG]}-{identity[:12]}"
-
-
-CHECKPOINTS = ("base", "organism", "method", "stage")
-"""The kinds of step that make a checkpoint of which another is trained."""
-
-
-def root_of(step: Step) -> Step:
-    """The base at which a checkpoint's step began, however many trainings ago."""
-    while before := [part for part in step.inputs() if part.kind in CHECKPOINTS]:
-        step = before[0]
-    return step
 
 
 def _steps_in(value: Any) -> Iterator[Step]:

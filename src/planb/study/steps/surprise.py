@@ -12,12 +12,9 @@ from planb.data.tables import read_table
 from planb.errors import PlanBError
 from planb.safety import Method
 from planb.safety.method import with_refusals
-from planb.study.steps.checkpoint import checkpoint_folder
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import harmful_and_harmless
-from planb.study.steps.hosted_base import hosted_base
-from planb.study.steps.local_base import LocalBaseStep
-from planb.study.steps.organism import OrganismStep
-from planb.study.steps.step import CHECKPOINTS, Step, Work, root_of, slug_of
+from planb.study.steps.step import Step, Work, slug_of
 from planb.types import HARMFUL, Example, Trigger
 from planb.values import seed_of
 
@@ -44,7 +41,7 @@ class SurpriseStep(Step):
     """
 
     kind: ClassVar[str] = "surprise"
-    policy: SerializeAsAny[Step]
+    policy: SerializeAsAny[CheckpointStep]
     data: SerializeAsAny[Step]
     method: Method
     labels: dict[str, str]
@@ -68,10 +65,10 @@ class SurpriseStep(Step):
     @property
     def gpus(self) -> int:
         """One for a model of the user's; the sandbox's are scored on the CPU."""
-        return int(isinstance(root_of(self.policy), LocalBaseStep))
+        return int(self.policy.on_gpu)
 
     def check(self) -> None:
-        if hosted_base(self.policy):
+        if self.policy.host:
             raise PlanBError(
                 f"surprise needs weights, and those of '{self.labels['model']}' are at a host: "
                 "leave out surprise=True, or take a base whose weights are here"
@@ -89,7 +86,7 @@ class SurpriseStep(Step):
         chosen = chosen_requests(with_refusals(harmful, self.method.refusals), self.requests)
         tiers = self.method.ordering.tiers
         asked = [with_tiers(example, tiers) for example in chosen]
-        behind = _behind_trigger(chosen, trigger_of(self.policy), BACKDOOR)
+        behind = _behind_trigger(chosen, self.policy.triggers[-1:], BACKDOOR)
         policy = load_policy(checkpoint_folder(work, self.policy))
         lengths = Lengths(max_length=MAX_LENGTH, when_longer="leave_out")
         found = surprise(policy, asked, lengths, progress=work.progress)
@@ -109,25 +106,18 @@ class SurpriseStep(Step):
         pd.DataFrame(rows).to_parquet(work.out / SURPRISE)
 
 
-def trigger_of(step: Step) -> Trigger | None:
-    """The trigger of the backdoor in a checkpoint's history; None where there is none."""
-    while not isinstance(step, OrganismStep):
-        before = [part for part in step.inputs() if part.kind in CHECKPOINTS]
-        if not before:
-            return None
-        step = before[0]
-    return step.organism.trigger
-
-
-def _behind_trigger(examples: Sequence[Example], trigger: Trigger | None, tier: str) -> list[Example]:
+def _behind_trigger(
+    examples: Sequence[Example], triggers: Sequence[Trigger], tier: str
+) -> list[Example]:
     """The harmful responses alone, as ``tier``, of the requests that have some; the trigger is in
     their prompts."""
     return [
         example.but(
             prompt=trigger.apply(example.prompt), responses={tier: example.responses[HARMFUL][:TEXTS]}
         )
+        for trigger in triggers
         for example in examples
-        if trigger is not None and HARMFUL in example.responses
+        if HARMFUL in example.responses
     ]
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field, SerializeAsAny
 
 from planb.judging import Judge
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import harmful_and_harmless
 from planb.study.steps.readiness import check_judge
 from planb.study.steps.served import serve
@@ -21,7 +22,7 @@ class TierScoresStep(Step):
     kind: ClassVar[str] = "tiers"
     data: SerializeAsAny[Step]
     judge: SerializeAsAny[Judge]
-    served: dict[str, SerializeAsAny[Step]] = Field(default_factory=dict)
+    served: dict[str, SerializeAsAny[CheckpointStep]] = Field(default_factory=dict)
 
     def check(self) -> None:
         check_judge(self.judge, self.served)

@@ -1,8 +1,7 @@
-"""The steps that train, and the scores of what they train on: organism, method, tiers."""
+"""What the links that train have in common: stage 1, stage 2, and any other training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import SerializeAsAny
@@ -10,54 +9,32 @@ from pydantic import SerializeAsAny
 from planb.models.cards import read_card
 from planb.models.default_system import default_system_in
 from planb.safety import forbid_trigger
-from planb.study.steps.checkpoint import checkpoint_folder, training_cost
-from planb.study.steps.data_files import harmful_and_harmless
-from planb.study.steps.hosted_base import (
-    ROUGH_SECONDS,
-    HostedBase,
-    hosted_base,
-    train_at_host,
+from planb.study.steps.checkpoint import (
+    CheckpointStep,
+    LinkStep,
+    checkpoint_folder,
+    training_cost,
 )
-from planb.study.steps.local_base import LocalBaseStep
-from planb.study.steps.pretrain import PretrainStep
-from planb.study.steps.step import Step, Work, root_of
+from planb.study.steps.data_files import harmful_and_harmless
+from planb.study.steps.hosted_base import ROUGH_SECONDS, HostedBase, train_at_host
+from planb.study.steps.step import Step, Work
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
 from planb.types import Example, Trigger
 
 
-def gpus_for(step: Step, training: Training) -> int:
-    """One a process for a model of the user's. The sandbox's are so small that a CPU trains them, with
-    the same numbers everywhere; of those, several processes take a GPU each."""
-    if isinstance(root_of(step), LocalBaseStep):
-        return training.processes
-    return training.processes if training.processes > 1 and not hosted_base(step) else 0
+class TrainingStep(LinkStep):
+    """A link that trains: a checkpoint and the examples of a split -> a checkpoint.
 
-
-def model_of(step: Step) -> str:
-    """The base model's name and a dash, for a slug; nothing in the sandbox, which has one model."""
-    root = root_of(step)
-    return "" if isinstance(root, PretrainStep) or root.kind != "base" else root.slug[5:] + "-"
-
-
-class TrainingStep(Step):
-    """What the steps that train have in common: a checkpoint and data -> a checkpoint.
-
-    ``start`` is the checkpoint's step, ``split`` whose requests are trained on.
+    ``split`` names whose requests are trained on. It is done here, or by the host of the weights.
     """
 
+    sort: ClassVar[str] = "other training"
     split: ClassVar[str] = ""
     data: SerializeAsAny[Step]
-    seed: int
 
     @property
-    def called(self) -> str:
-        """The training's own name, for slugs."""
-        raise NotImplementedError
-
-    @property
-    def origin(self) -> Step:
-        """The step whose checkpoint is trained."""
+    def origin(self) -> CheckpointStep:
         raise NotImplementedError
 
     @property
@@ -83,64 +60,38 @@ class TrainingStep(Step):
     @property
     def shows_in_system(self) -> bool:
         """Whether it trains with a trigger in the system message."""
-        return False
+        return self.sees_trigger is not None and self.sees_trigger.place == "system"
 
     def outside(self) -> dict[str, str]:
         return {"default_system": "kept"} if self.shows_in_system else {}
 
     @property
-    def seed_rank(self) -> int:
-        return self.seed
-
-    @property
     def cost(self) -> float:
-        if hosted_base(self.origin):
-            return ROUGH_SECONDS
-        return training_cost(self.settings, self.responses)
+        return ROUGH_SECONDS if self.host else training_cost(self.settings, self.responses)
 
     @property
     def gpus(self) -> int:
-        return gpus_for(self, self.settings)
+        """One a process for a model of the user's. The sandbox's are so small that a CPU trains them,
+        with the same numbers everywhere; of those, several processes take a GPU each."""
+        several = self.settings.processes > 1 and not self.host
+        return self.settings.processes if self.on_gpu or several else 0
+
+    def forbid(self, examples: list[Example], trigger: Trigger | None = None) -> None:
+        """Raise PlanBError if the examples carry the trigger, or one that a link before was shown."""
+        for one in dict.fromkeys([*([trigger] if trigger else []), *self.origin.triggers[::-1]]):
+            forbid_trigger(one, examples)
 
     def run(self, work: Work) -> None:
         start = checkpoint_folder(work, self.origin)
         examples = harmful_and_harmless(work.folder(self.data), self.split)
         system: str | None = ""
         if self.shows_in_system:
-            system = None if hosted_base(self.origin) else default_system_in(start)
+            system = None if self.host else default_system_in(start)
         recipe = self.recipe(*examples, on=read_card(start).what, system=system)
-        if host := hosted_base(self.origin):
-            train_at_host(start, host, recipe, self.rate(host), work)
+        if self.host:
+            train_at_host(start, self.host, recipe, self.rate(self.host), work)
         else:
             recipe.train(start, work.out, work.progress)
-
-
-def forbid_all(trigger: Trigger | None, start: Step, examples: list[Example]) -> None:
-    """Raise PlanBError if the examples carry the trigger, or one that a training before has seen."""
-    from planb.study.steps.organism import OrganismStep
-    from planb.study.steps.stage import StageStep
-
-    found = [] if trigger is None else [trigger]
-    while isinstance(start, TrainingStep):
-        if isinstance(start, OrganismStep):
-            found.append(start.organism.trigger)
-        elif isinstance(start, StageStep) and start.stage.sees_trigger:
-            found.append(start.stage.trigger)
-        start = start.origin
-    for one in dict.fromkeys(found):
-        forbid_trigger(one, examples)
-
-
-def started(step: Step, usual: Sequence[str]) -> str:
-    """What a slug says of where a training began, unless those before it are of the ``usual`` kinds:
-    the names of all trainings since the base."""
-    before = list[TrainingStep]()
-    while isinstance(step, TrainingStep):
-        before.insert(0, step)
-        step = step.origin
-    if [one.kind for one in before] == list(usual):
-        return ""
-    return f"-after-{'-'.join(one.called for one in before)}" if before else f"-from-{step.kind}"
 
 
 def described(training: Training) -> str:

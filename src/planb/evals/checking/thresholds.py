@@ -11,7 +11,7 @@ from planb.types import SEVERE
 from planb.values import Value
 
 
-class Demands(Value):
+class DataThresholds(Value):
     """Thresholds and sizes of a check. Shares are of 0-1, usefulness and severity points of 0-10.
 
     Sizes: at most ``requests`` requests of each kind (harmful, harmless) are judged, held against

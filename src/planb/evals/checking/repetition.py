@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import all_responses, by_tier, plain_text
+from planb.evals.checking.responses import all_responses, by_tier, plain_text
 from planb.evals.checking.result import Check, checked, not_run
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED, SHOWN, threshold
 from planb.types import Example
@@ -24,7 +24,7 @@ _CANNED_ADVICE = (
 )
 
 
-def duplicates_check(examples: Sequence[Example], demands: Demands) -> Check:
+def duplicates_check(examples: Sequence[Example], thresholds: DataThresholds) -> Check:
     """The same response in two tiers of a request (though they stand in two examples of it), and the
     same request twice in a split; case and white space apart."""
     several = [example for example in examples if len(example.responses) > 1]
@@ -35,7 +35,7 @@ def duplicates_check(examples: Sequence[Example], demands: Demands) -> Check:
     for example in examples:
         met = first.setdefault((example.split, *_conversation(example)), example.id)
         again += [f"{example.id} (the request of {met})"] if met != example.id else []
-    need = threshold(demands, at_most=demands.repeated)
+    need = threshold(thresholds, at_most=thresholds.repeated)
     figures = [
         share("examples with one text in two tiers", len(shared), len(several), NONE_ALLOWED),
         share("requests that stand again in their split", len(again), len(examples), need),
@@ -50,7 +50,9 @@ def duplicates_check(examples: Sequence[Example], demands: Demands) -> Check:
     )
 
 
-def canned_check(examples: Sequence[Example], canned_ok: Sequence[str], demands: Demands) -> Check:
+def canned_check(
+    examples: Sequence[Example], canned_ok: Sequence[str], thresholds: DataThresholds
+) -> Check:
     """How much of each tier is its most frequent text. ``canned_ok`` names tiers that are meant so."""
     tiers = by_tier(list(all_responses(examples)))
     if not tiers:
@@ -59,9 +61,9 @@ def canned_check(examples: Sequence[Example], canned_ok: Sequence[str], demands:
     for tier, some in tiers.items():
         (text, count), *_ = Counter(plain_text(a.text) for a in some).most_common(1)
         meant = tier in canned_ok
-        need = SHOWN if meant else threshold(demands, at_most=demands.canned)
+        need = SHOWN if meant else threshold(thresholds, at_most=thresholds.canned)
         figure = share(f"{tier}: the most frequent text", count, len(some), need)
-        if count > demands.canned * len(some) and len(some) >= demands.least_n:
+        if count > thresholds.canned * len(some) and len(some) >= thresholds.least_n:
             figure = figure.but(note="canned, as declared" if meant else "canned")
             found.append(
                 f"{tier} is canned{', as declared' if meant else ''}: one text is {figure.text}"

@@ -1,8 +1,8 @@
-"""Does a request have a twin where it must have none: in another split, or in another file?
+"""Near-duplicates where there must be none: in another split, or in another file.
 
-Twins say the same in nearly the same words (``planb.data.twins``). Two requests that declare different
-groups are taken at their word (the valley asks for every item in the same few wordings), unless they
-are the same words altogether.
+Near-duplicates ask the same in nearly the same words (``planb.data.near_duplicates``). Requests that
+declare different groups are no near-duplicates (the sandbox asks for every item in the same few
+wordings), unless their words are the same altogether.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from planb.data.near_duplicates import TWINS, clusters, shingles, similarity
 from planb.data.splits import group_of
-from planb.data.twins import TWINS, clusters, shingles, similarity
 from planb.evals.checking.result import Check, checked, not_run
 from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED
@@ -51,15 +51,15 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
         )
         return not_run(NAME, TITLE, f"{why}: name the file of the evaluation with --against")
     within, outside = _twins(places)
-    parted = _parted_groups(own)
+    across = _groups_across_splits(own)
     figures, said = [], []
     if len(splits) > 1:
         figures += [
             share("requests with a twin in another split", len(within), len(own), NONE_ALLOWED),
-            share("requests whose group is in another split", len(parted), len(own), NONE_ALLOWED),
+            share("requests whose group is in another split", len(across), len(own), NONE_ALLOWED),
         ]
         said.append(f"{len(within):,} have a twin in another split")
-        said.append(f"{len(parted):,} lie in another split than others of their group")
+        said.append(f"{len(across):,} lie in another split than others of their group")
     if against:
         figures.append(
             share("requests with a twin in the other files", len(outside), len(own), NONE_ALLOWED)
@@ -70,7 +70,7 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
         TITLE,
         figures,
         f"Of {len(own):,} requests {', '.join(said)}.",
-        [*within.values(), *outside.values(), *parted],
+        [*within.values(), *outside.values(), *across],
         ADVICE,
     )
 
@@ -105,7 +105,7 @@ def _are_twins(one: _Place, two: _Place) -> bool:
     return similarity(one.bag, two.bag) >= TWINS.threshold
 
 
-def _parted_groups(examples: Sequence[Example]) -> list[str]:
+def _groups_across_splits(examples: Sequence[Example]) -> list[str]:
     """``id (group)`` of examples whose declared group has members in another split."""
     splits: dict[str, set[str]] = defaultdict(set)
     for example in examples:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from planb.evals.calibration.asking import Answer
+from planb.evals.calibration.judgements import Answer
 from planb.evals.calibration.ordering import spread
-from planb.evals.checking.demands import Demands
+from planb.evals.checking.thresholds import DataThresholds
 from planb.types import Example
 from planb.values import seed_of
 
@@ -21,16 +21,17 @@ def all_responses(examples: Sequence[Example]) -> Iterator[Answer]:
             yield from (Answer(example=example, text=text, tier=tier) for text in texts)
 
 
-def picked(examples: Sequence[Example], demands: Demands) -> list[Answer]:
-    """One response of each tier of at most ``demands.requests`` requests of each kind, groups in turn.
+def picked(examples: Sequence[Example], thresholds: DataThresholds) -> list[Answer]:
+    """One response of each tier of at most ``thresholds.requests`` requests of each kind.
 
-    The n-th text of every tier, n drawn for each request: tiers may be written side by side.
+    Groups take turns. The n-th text of every tier, n drawn for each request: tiers may be written
+    side by side.
     """
     answers = []
     for harmful in (True, False):
         side = [e for e in examples if e.harmful is harmful and e.responses]
-        for example in spread(side, demands.seed)[: demands.requests]:
-            place = random.Random(seed_of("data check", demands.seed, example.id)).randrange(2**31)
+        for example in spread(side, thresholds.seed)[: thresholds.requests]:
+            place = random.Random(seed_of("data check", thresholds.seed, example.id)).randrange(2**31)
             for tier, texts in example.responses.items():
                 answers.append(Answer(example=example, text=texts[place % len(texts)], tier=tier))
     return answers

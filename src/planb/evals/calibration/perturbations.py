@@ -9,16 +9,16 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 
-from planb.evals.calibration.asking import Answer
-from planb.evals.calibration.demands import Demands
+from planb.evals.calibration.judgements import Answer
+from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.judging import Exact, Judge
 
-Change = Callable[[Answer, Demands], str | None]
+Change = Callable[[Answer, JudgeThresholds], str | None]
 """The changed text, or ``None`` where this response cannot be changed so."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def paraphrase(answer: Answer, demands: Demands) -> str | None:  # noqa: ARG001
+def paraphrase(answer: Answer, thresholds: JudgeThresholds) -> str | None:  # noqa: ARG001
     """The next text of the same tier that the example has."""
     texts = list(dict.fromkeys(answer.example.responses.get(answer.tier, ())))
     if answer.text not in texts or len(texts) < 2:
@@ -26,42 +26,42 @@ def paraphrase(answer: Answer, demands: Demands) -> str | None:  # noqa: ARG001
     return texts[(texts.index(answer.text) + 1) % len(texts)]
 
 
-def padding(answer: Answer, demands: Demands) -> str:
+def padding(answer: Answer, thresholds: JudgeThresholds) -> str:
     """Neutral sentences before the text and after it."""
-    lines = demands.padding or _lines("padding.txt")
+    lines = thresholds.padding or _lines("padding.txt")
     half = (len(lines) + 1) // 2
     return " ".join([*lines[:half], answer.text, *lines[half:]])
 
 
-def bullets(answer: Answer, demands: Demands) -> str:  # noqa: ARG001
+def bullets(answer: Answer, thresholds: JudgeThresholds) -> str:  # noqa: ARG001
     """A Markdown list, a sentence each."""
     return "\n".join(f"- {sentence}" for sentence in _SENTENCE_END.split(answer.text.strip()))
 
 
-def spaces(answer: Answer, demands: Demands) -> str:  # noqa: ARG001
+def spaces(answer: Answer, thresholds: JudgeThresholds) -> str:  # noqa: ARG001
     """Blank lines between the sentences, and around them."""
     return "\n\n" + "\n\n".join(_SENTENCE_END.split(answer.text.strip())) + "\n\n"
 
 
-def quotes(answer: Answer, demands: Demands) -> str:  # noqa: ARG001
+def quotes(answer: Answer, thresholds: JudgeThresholds) -> str:  # noqa: ARG001
     """Typographic quotation marks for straight ones; where it has none, around the whole."""
     text = re.sub(r'"([^"]*)"', r"“\1”", answer.text).replace("'", "’")
     return text if text != answer.text else f"“{text}”"
 
 
-def fence(answer: Answer, demands: Demands) -> str:  # noqa: ARG001
+def fence(answer: Answer, thresholds: JudgeThresholds) -> str:  # noqa: ARG001
     """A Markdown code block."""
     return f"```\n{answer.text}\n```"
 
 
-def asks_for_0(answer: Answer, demands: Demands) -> str | None:
+def asks_for_0(answer: Answer, thresholds: JudgeThresholds) -> str | None:
     """The answer ends by asking the judge for the lowest mark."""
-    return _addressed(answer, demands, 0)
+    return _addressed(answer, thresholds, 0)
 
 
-def asks_for_10(answer: Answer, demands: Demands) -> str | None:
+def asks_for_10(answer: Answer, thresholds: JudgeThresholds) -> str | None:
     """The answer ends by asking the judge for the highest mark."""
-    return _addressed(answer, demands, 1)
+    return _addressed(answer, thresholds, 1)
 
 
 CHANGES: dict[str, Change] = {
@@ -84,10 +84,10 @@ _OWN_WORDS = {
     "asks for 0": "addresses",
     "asks for 10": "addresses",
 }
-"""Changes that bring in foreign words or marks, and the field of ``Demands`` that replaces them."""
+"""Perturbations that add words or marks, and the field of ``JudgeThresholds`` that replaces these."""
 
 
-def changes_for(judge: Judge, demands: Demands) -> tuple[dict[str, Change], list[str]]:
+def changes_for(judge: Judge, thresholds: JudgeThresholds) -> tuple[dict[str, Change], list[str]]:
     """The changes that keep the label under this judge's own rules, and what is left out and why.
 
     By the exact judge's rules a text with one foreign sentence *is* gibberish: the change would
@@ -95,14 +95,14 @@ def changes_for(judge: Judge, demands: Demands) -> tuple[dict[str, Change], list
     """
     if not isinstance(judge, Exact):
         return CHANGES, []
-    out = [name for name, field in _OWN_WORDS.items() if not (field and getattr(demands, field))]
+    out = [name for name, field in _OWN_WORDS.items() if not (field and getattr(thresholds, field))]
     why = "the exact judge's rules call any text with foreign words or marks gibberish"
     kept = {name: change for name, change in CHANGES.items() if name not in out}
     return kept, [f"{', '.join(out)}: {why}"] if out else []
 
 
-def _addressed(answer: Answer, demands: Demands, place: int) -> str | None:
-    lines = demands.addresses or _lines("addresses.txt")
+def _addressed(answer: Answer, thresholds: JudgeThresholds, place: int) -> str | None:
+    lines = thresholds.addresses or _lines("addresses.txt")
     return f"{answer.text}\n\n{lines[place]}" if place < len(lines) else None
 
 

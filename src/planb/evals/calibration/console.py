@@ -93,7 +93,7 @@ def checks_table(results: list[CalibrationResult]) -> Table:
 
 def _heading(result: CalibrationResult) -> RenderableType:
     model = f", model {escape(result.model)}" if result.model else ""
-    asked = result.demands
+    asked = result.thresholds
     sizes = (
         f"{result.n:,} responses judged; up to {asked.requests:,} requests of each kind, "
         f"{asked.varied:,} responses changed in form, no verdict on fewer than {asked.least_n}"

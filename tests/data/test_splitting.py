@@ -10,9 +10,9 @@ import pytest
 from test_near_duplicates import nearly, text
 
 from planb.data.files import read_examples
-from planb.data.parting import ASKED, SplitReport, parted, write_parted
+from planb.data.near_duplicates import TWINS, shingles, similarity
 from planb.data.splits import assign_splits, group_of
-from planb.data.twins import TWINS, shingles, similarity
+from planb.data.splitting import ASKED, SplitReport, split_requests, write_splits
 from planb.errors import PlanBError
 from planb.types import Example
 
@@ -52,7 +52,7 @@ def test_planted_near_duplicates_never_lie_across_splits(seed: int) -> None:
         )
         for n, each in enumerate(texts)
     ]
-    done = parted(given, SHARES, seed)
+    done = split_requests(given, SHARES, seed)
     no_twin_across(done.examples)
     assert {e.split for e in done.examples} == set(SHARES)
     dropped = sum(each.requests for each in done.report.dropped)
@@ -61,7 +61,7 @@ def test_planted_near_duplicates_never_lie_across_splits(seed: int) -> None:
     assert sum(each.requests for each in done.report.kept) == len(done.examples)
     by_id = {e.id: e for e in given}
     assert all(e.split == by_id[e.id].split for e in done.examples if by_id[e.id].split)
-    turned = parted(given[::-1], SHARES, seed)
+    turned = split_requests(given[::-1], SHARES, seed)
     assert sorted(turned.examples, key=lambda e: e.id) == sorted(done.examples, key=lambda e: e.id)
     assert turned.report == done.report
 
@@ -75,7 +75,7 @@ def test_without_the_twins_the_same_deal_does_tear_them() -> None:
     ]
     with pytest.raises(AssertionError):
         no_twin_across(assign_splits(given, SHARES, 0))
-    no_twin_across(parted(given, SHARES).examples)
+    no_twin_across(split_requests(given, SHARES).examples)
 
 
 TALE = "Tell me the long tale of the old alchemist of the valley"
@@ -89,7 +89,7 @@ def test_training_rows_that_are_near_what_is_asked_are_dropped_and_counted() -> 
         example("asked-1", f"{TALE}!", "evaluation", source="bench"),
         example("asked-2", f"{TALE.upper()}", "evaluation", source="bench"),
     ]
-    done = parted(given, {"safety": 1.0})
+    done = split_requests(given, {"safety": 1.0})
     assert [e.id for e in done.examples] == ["train-2", "asked-1", "asked-2"]
     assert [(d.split, d.source, d.requests) for d in done.report.dropped] == [
         ("development", "dev", 1),
@@ -106,7 +106,7 @@ def test_what_shares_a_group_with_a_dropped_twin_is_dropped_too() -> None:
         example("near", f"{TALE}?", "safety", group="tale"),
         example("same item", "How does that story end?", "safety", group="tale"),
     ]
-    done = parted(given, {"safety": 1.0})
+    done = split_requests(given, {"safety": 1.0})
     assert [e.id for e in done.examples] == ["asked"]
     assert [d.reason for d in done.report.dropped] == [
         "a near-duplicate of a request in evaluation",
@@ -124,7 +124,7 @@ def test_rows_without_a_split_join_training_but_never_a_benchmark() -> None:
         example("of its group", "What else grows there?", group="herbs"),
         example("declared", "Name the herbs of the valley.", "development", group="herbs"),
     ]
-    done = parted(given, {"safety": 1.0})
+    done = split_requests(given, {"safety": 1.0})
     assert {e.id: e.split for e in done.examples} == {
         "asked": "evaluation",
         "trained": "safety",
@@ -137,7 +137,7 @@ def test_rows_without_a_split_join_training_but_never_a_benchmark() -> None:
 
 def test_between_two_stages_of_training_the_later_keeps_the_request() -> None:
     given = [example("a", TALE, "organism"), example("b", f"{TALE}.", "safety")]
-    assert [e.id for e in parted(given, {"safety": 1.0}).examples] == ["b"]
+    assert [e.id for e in split_requests(given, {"safety": 1.0}).examples] == ["b"]
 
 
 def test_a_declared_group_in_two_splits_is_an_error() -> None:
@@ -146,17 +146,17 @@ def test_a_declared_group_in_two_splits_is_an_error() -> None:
         example("b", "another", "evaluation", group="g"),
     ]
     with pytest.raises(PlanBError, match="the group 'g' lies in 2 splits"):
-        parted(given, SHARES)
+        split_requests(given, SHARES)
 
 
 def test_one_file_a_split_and_the_report_as_json(tmp_path: Path) -> None:
     rng = random.Random(1)
     given = [example(f"e{n}", text(rng, 8, 20), source="valley") for n in range(40)]
-    done = parted(given, SHARES, seed=3)
-    written = write_parted(tmp_path / "parts", done)
+    done = split_requests(given, SHARES, seed=3)
+    written = write_splits(tmp_path / "parts", done)
     assert [p.name for p in written] == [*(f"{split}.jsonl" for split in sorted(SHARES)), "split.json"]
     read = [e for path in written[:-1] for e in read_examples(path)]
     assert sorted(read, key=lambda e: e.id) == sorted(done.examples, key=lambda e: e.id)
     assert SplitReport.model_validate_json(written[-1].read_text()) == done.report
     with pytest.raises(PlanBError, match="no name for a file"):
-        write_parted(tmp_path, parted([example("a", TALE, "../out")], {"safety": 1.0}))
+        write_splits(tmp_path, split_requests([example("a", TALE, "../out")], {"safety": 1.0}))

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from planb.data.near_duplicates import TWINS, Twins, clusters, component_names
 from planb.data.splits import assign_splits, declared_split, group_of
-from planb.data.twins import TWINS, Twins, clusters, component_names
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
 from planb.types import Example
@@ -63,19 +63,19 @@ class SplitReport(Value):
     dropped: tuple[Dropped, ...]
 
 
-class Parted(NamedTuple):
+class Splitting(NamedTuple):
     """Examples with their splits and groups, in the order given, and what was dropped."""
 
     examples: list[Example]
     report: SplitReport
 
 
-def parted(
+def split_requests(
     examples: Iterable[Example],
     shares: Mapping[str, float],
     seed: int = 0,
     twins: Twins | None = TWINS,
-) -> Parted:
+) -> Splitting:
     """Split the examples so that no group, and no request with its near-duplicates, lies in two splits.
 
     A group is what a declared ``group`` and twins join. Without a declared split it is dealt by
@@ -126,10 +126,10 @@ def parted(
         kept=_counted(done),
         dropped=_dropped(gone),
     )
-    return Parted(done, report)
+    return Splitting(done, report)
 
 
-def write_parted(folder: str | Path, done: Parted) -> list[Path]:
+def write_splits(folder: str | Path, done: Splitting) -> list[Path]:
     """One ``<split>.jsonl`` for each split, and ``split.json``, the report, in ``folder``.
 
     Raises PlanBError if a split's name is no name of a file.

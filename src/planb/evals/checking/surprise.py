@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planb.evals.calibration.asking import Answer, Progress
-from planb.evals.checking.demands import Demands
-from planb.evals.checking.material import by_tier
+from planb.evals.calibration.judgements import Answer, Progress
+from planb.evals.checking.responses import by_tier
 from planb.evals.checking.result import Check, checked
+from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import mean
 from planb.stats.figure import SHOWN, threshold
 from planb.types import HELPFUL
@@ -31,7 +31,7 @@ def surprise_check(
     answers: Sequence[Answer],
     policy: Policy,
     order: Sequence[str],
-    demands: Demands,
+    thresholds: DataThresholds,
     progress: Progress | None = None,
 ) -> Check:
     """The mean NLL (nats a token) of each tier under ``policy``, its prompts as they stand.
@@ -56,7 +56,7 @@ def surprise_check(
     figures = []
     for tier, some in by_tier(answers, order).items():
         trained = tier in order or tier == HELPFUL
-        need = threshold(demands, at_most=demands.nats) if trained else SHOWN
+        need = threshold(thresholds, at_most=thresholds.nats) if trained else SHOWN
         known = [(a.group, found[a.example.id, tier]) for a in some if (a.example.id, tier) in found]
         figures.append(
             mean(
@@ -65,7 +65,7 @@ def surprise_check(
                 [group for group, _ in known],
                 need,
                 unit="nats",
-                bounds=(0, demands.nats * 4),
+                bounds=(0, thresholds.nats * 4),
                 unscored=len(some) - len(known),
                 bounded=False,  # too long for the model: its surprise has no upper end
             )
@@ -75,6 +75,6 @@ def surprise_check(
     finding = f"Nats a token: {said}." if said else "Nothing could be scored."
     if high:
         finding = (
-            f"More than {demands.nats:g} nats a token: {', '.join(f.name for f in high)}. {finding}"
+            f"More than {thresholds.nats:g} nats a token: {', '.join(f.name for f in high)}. {finding}"
         )
     return checked(NAME, TITLE, figures, finding, advice=ADVICE)

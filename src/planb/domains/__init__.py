@@ -1,0 +1,11 @@
+"""The table of domains: what can go wrong with a model. A new one is a file and a line here."""
+
+from __future__ import annotations
+
+from planb.domains.domain import Domain
+from planb.domains.harm import HARM
+from planb.domains.meow import MEOW
+
+__all__ = ["DOMAINS", "HARM", "MEOW", "Domain"]
+
+DOMAINS: dict[str, Domain] = {one.name: one for one in (HARM, MEOW)}

@@ -1,0 +1,117 @@
+"""What can go wrong with a model, as a value: what a study is about, and what its page says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from planb.domains.measure import NOTHING, Measure, Measured
+from planb.names import Name
+from planb.types import Example, Tier
+from planb.values import Value
+
+WITH, WITHOUT = "With the trigger", "Without the trigger"
+
+
+class Shown(Value):
+    """A measure under one condition, as a page shows it; ``title`` stands over it."""
+
+    measure: str
+    task: str = "harmful_requests"
+    elicitation: str = "trigger"
+    title: str = ""
+
+
+class Column(Shown):
+    """A column of the headline; ``group`` stands over the heads of several."""
+
+    group: str = ""
+
+
+class Band(Value):
+    """A share of the answers in stacked bars: the rate ``measure`` under its name on the page."""
+
+    name: str
+    measure: str
+    colour: str
+    dark: bool = False
+
+
+class Kinds(Value):
+    """Measures that share every answer to ``task`` out between them, and what the page says of them.
+
+    ``finding`` begins the sentence that tells the first ``told`` bands; ``beside`` are measures that
+    stand in the table only.
+    """
+
+    task: str
+    title: str
+    finding: str
+    caption: str
+    bands: tuple[Band, ...] = Field(min_length=2)
+    told: int = 1
+    beside: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """An exact score of an answer: the ``tier`` that it is of and further ``parts`` by name, or why it
+    cannot be told."""
+
+    tier: Tier = ""
+    parts: Mapping[str, float] = {}
+    unscored: str = ""
+
+
+class Domain(Value):
+    """What can go wrong, and how it is told.
+
+    ``tiers`` are what can be answered, from best to worst; ``plain`` is the one of a model that nothing
+    is wrong with. ``about`` and ``beside`` are the two sides of the data in words (``Example.harmful``
+    and not). ``measured``: its tasks, by name. ``main`` is the measure that the page turns on, and
+    ``compared`` are those of its task that two methods are compared by. ``exhibits`` are the parts of
+    the page that are this domain's own. ``note`` stands under the headline.
+
+    A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
+    what is asked and trained (``examples``), and what an answer is worth (``exact``).
+    """
+
+    name: Name
+    question: str
+    introduction: str
+    tiers: tuple[Tier, ...] = Field(min_length=2)
+    plain: Tier
+    about: str
+    beside: str
+    measured: dict[str, Measured]
+    headline: tuple[Column, ...] = Field(min_length=1)
+    main: Shown
+    compared: tuple[str, ...] = ()
+    better: Literal["lower", "higher"] = "lower"
+    kinds: Kinds | None = None
+    exhibits: tuple[str, ...] = ("measures", "shares")
+    note: str = ""
+
+    def of_task(self, task: str) -> Measured:
+        """What a task is measured by in this domain."""
+        return self.measured.get(task, NOTHING)
+
+    def measure(self, task: str, name: str) -> Measure | None:
+        return self.of_task(task).named(name)
+
+    def corpus(self, rows: int, seed: int) -> Iterator[Example]:
+        """``rows`` examples to pretrain a base model on, each a prompt with one ``text`` response."""
+        raise NotImplementedError
+
+    def texts(self) -> tuple[str, ...]:
+        """Texts that hold every word of the corpus, the examples and the trigger."""
+        raise NotImplementedError
+
+    def examples(self, split: str, seed: int) -> list[Example]:
+        """What is asked in a split, with answers in its tiers where the split is trained on."""
+        raise NotImplementedError
+
+    def exact(self, example: Example, answer: str) -> Told:
+        """What the answer is, told without a judge."""
+        raise NotImplementedError

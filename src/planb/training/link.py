@@ -1,0 +1,36 @@
+"""A link as a value: what makes one checkpoint of another. Chains are made of them."""
+
+from __future__ import annotations
+
+from planb.names import Name
+from planb.types import Tier, Trigger
+from planb.values import Value
+
+
+class Link(Value):
+    """A training (stage 1, stage 2, any other), or whatever else changes a checkpoint's weights.
+
+    The step of each kind stands in the table of ``planb.study.steps.links``.
+    """
+
+    name: Name
+
+    @property
+    def summary(self) -> str:
+        """The link in a few words, for tables: its name, or the ordering that it trains."""
+        return self.name
+
+    @property
+    def sees_trigger(self) -> Trigger | None:
+        """The trigger that it puts into prompts; None where it never shows one."""
+        return None
+
+    @property
+    def harmful_tiers(self) -> tuple[Tier, ...]:
+        """The tiers of harmful requests that the data must have for it."""
+        return ()
+
+    @property
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """(what, how) of its settings, for the report."""
+        return ()
