@@ -189,10 +189,10 @@ def test_severe_texts_stand_on_the_page_where_asked_for(folder: Path, planb: Any
     [
         (("none.jsonl",), "there is no file none.jsonl"),
         (("safety.jsonl", "--judge", "nobody"), "no judge is called 'nobody'"),
-        (("safety.jsonl", "-J", "n=3"), "name it with --judge"),
-        (("safety.jsonl", "--order", "refusal>>harmful"), "no order of tiers"),
+        (("safety.jsonl", "-J", "n=3"), "name the judge with --judge"),
+        (("safety.jsonl", "--order", "refusal>>harmful"), "not an ordering of tiers"),
         (("safety.jsonl", "-f", "auk=0.8"), "There are: requests, least_n"),
-        (("safety.jsonl", "--trigger", " "), "white space alone"),
+        (("safety.jsonl", "--trigger", " "), "only white space"),
         (("safety.jsonl", "--canned-ok", "refusals"), "the data have no tier refusals"),
     ],
 )

@@ -148,6 +148,7 @@ def test_twins_and_declared_groups_are_joined() -> None:
     assert groups([]) == []
 
 
+@pytest.mark.slow
 def test_clusters_are_the_same_in_every_process() -> None:
     code = (
         "import random; from planb.data.near_duplicates import clusters; r = random.Random(0);"

@@ -18,6 +18,8 @@ from planb.judging import Exact, RefusalStrings
 from planb.stats.figure import overall
 from planb.types import Example
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sound() -> Checked:

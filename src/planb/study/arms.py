@@ -14,7 +14,7 @@ from planb.study.chain import Chain
 from planb.study.steps.calibration import CalibrationStep
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.derived_data import DerivedData
-from planb.study.steps.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
+from planb.study.steps.evaluation import Evaluation, EvaluationStep, PairPromptsStep
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.judgement import JudgementStep
@@ -162,7 +162,7 @@ class Arms:
             else JudgementStep(evaluation=step, judge=judge, served=named_in(self.served, judge))
             for judge in self.study.second_judges
             for step in asked
-            if step.evaluation.task in JUDGED
+            if step.judged_again
         ]
         return [*asked, *again]
 

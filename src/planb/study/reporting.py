@@ -109,7 +109,7 @@ def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
     from planb.evals.tasks import ALL_TASKS
     from planb.evals.tasks.measuring import measured_by
 
-    found = domain.of_task(task).measures
+    found = domain.of_task(task.rpartition(":")[2]).measures
     return found or measured_by(ALL_TASKS[task]).measures
 
 

@@ -114,7 +114,7 @@ class Study(Value):
             "methods": [BASE, ORGANISM, *(method.name for method in self.methods)],
             "judges": [judge.title for judge in (self.judge, *self.second_judges)],
             "seeds": [str(seed) for seed in self.seeds],
-            "evaluations": [f"{e.task}, {e.how(trigger).title}" for e in self.evaluations],
+            "evaluations": [f"{e.called}, {e.how(trigger).title}" for e in self.evaluations],
             "arms": self._arms(),
         }
         for what, names in named.items():
@@ -189,12 +189,17 @@ class Study(Value):
         return (*early, *last)
 
     def check(self) -> None:
-        """Raises PlanBError where a task has no measures, or where the page is to show, or to hold
-        claims against, what is not measured: before anything is trained, and not when the page is
-        written."""
+        """Raises PlanBError where a task has no measures, where there is no such exhibit, or where the
+        page is to show, or to hold claims against, what is not measured: before anything is trained,
+        and not when the page is written."""
+        from planb.report.exhibits import EXHIBITS
+
         shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
+        called = {one.called: one.task for one in self.evaluations}
+        for name in self.domain.exhibits:
+            EXHIBITS[name]
         for task in sorted({one.task for one in self.evaluations}):
             if not measures_of(task, self.domain):
                 raise PlanBError(
@@ -202,7 +207,7 @@ class Study(Value):
                     "(planb.evals.tasks.measuring), or name it in the domain's `measured`"
                 )
         for task, measure in sorted(wanted):
-            known = [one.name for one in measures_of(task, self.domain)]
+            known = [one.name for one in measures_of(called.get(task, task), self.domain)]
             if measure not in known:
                 raise PlanBError(
                     f"the study's series and claims name the measure '{measure}', which {task} is not "
