@@ -98,6 +98,7 @@ def conversation(path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mmlu_pro", "mt_bench"])
 def test_a_task_that_asks_greedily_is_refused_before_the_first_call_in_words(
     name: str, folder: Path, tmp_path: Path
