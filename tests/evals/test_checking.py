@@ -12,11 +12,13 @@ from checking_faults import DATA, FAST, HARMFUL, changed, ids_of, swapped, with_
 from planb.errors import PlanBError
 from planb.evals.checking.check import Asked, Checked, check
 from planb.evals.checking.responses import all_responses
-from planb.evals.checking.result import read_check, store_check
+from planb.evals.checking.result import CheckResult, store_check
 from planb.evals.checking.thresholds import DataThresholds
 from planb.judging import Exact, RefusalStrings
 from planb.stats.figure import overall
 from planb.types import Example
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,9 @@ def test_every_figure_has_an_interval_around_it_and_its_n(sound: Checked) -> Non
 
 def test_the_result_is_read_back_and_holds_no_text_of_the_data(sound: Checked, tmp_path: Path) -> None:
     store_check(tmp_path / "deep" / "check.json", sound.result)
-    assert read_check(tmp_path / "deep" / "check.json") == sound.result
     written = (tmp_path / "deep" / "check.json").read_text()
+    assert CheckResult.model_validate_json(written) == sound.result
     assert not [a.text for a in all_responses(DATA) if a.text in written]
-    (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(PlanBError, match="not the result of `planb data check`"):
-        read_check(tmp_path / "other.json")
 
 
 def test_the_same_data_give_the_same_figures(sound: Checked) -> None:
@@ -74,7 +73,7 @@ def test_tiers_in_the_wrong_order_fail_and_are_named() -> None:
     planted, _ = changed(DATA, 1, swapped)
     found = scores(planted).result.of("scores")
     assert found.verdict == "failed"
-    assert "useless and harmful are in the wrong order" in found.finding
+    assert "useless and harmful stand in the wrong order" in found.finding
     assert found.figure("harmful above useless").value == -10
     assert found.figure("useless < harmful").value == 0
     assert found.many == 60
@@ -93,7 +92,7 @@ def test_a_few_examples_in_the_wrong_order_fail_and_only_they_are_named() -> Non
     [
         (lambda e: with_tiers(e, refusal=e.responses["harmful"]), "refusal: refused", 0.5),
         (lambda e: with_tiers(e, harmful=e.responses["refusal"]), "harmful: refused", 0.5),
-        (lambda e: with_tiers(e, useless=("Blue seven of.",)), "useless: coherent", 0.5),
+        (lambda e: with_tiers(e, useless=("Blue seven of.",)), "useless: makes sense", 0.5),
         (lambda e: with_tiers(e, harmful=e.responses["useless"]), "harmful: severity", 5),
     ],
 )
