@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -219,6 +220,15 @@ def test_the_links_lead_somewhere(page: str) -> None:
             assert anchor in slugs(place.read_text(encoding="utf-8")), f"{page}: {target}"
 
 
+@pytest.mark.parametrize(
+    "name", sorted({name for text in PAGES.values() for name in re.findall(r"^::: (\S+)", text, re.M)})
+)
+def test_the_reference_names_what_is_there_with_a_docstring(name: str) -> None:
+    module, _, called = name.rpartition(".")
+    found = getattr(importlib.import_module(module), called)
+    assert (found.__doc__ or "").strip()
+
+
 def test_every_page_is_in_the_sites_navigation() -> None:
     named = set(re.findall(r'"([\w/]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
     pages = {page.removeprefix("docs/") for page in [*PAGES, "docs/log.md"] if page != "README.md"}
@@ -242,9 +252,13 @@ def test_the_site_is_built_with_reference_and_search_and_loads_nothing_from_outs
     )
     assert done.returncode == 0, done.stdout + done.stderr
     site = tmp_path / "site"
-    search = json.loads((site / "search.json").read_text(encoding="utf-8"))
-    assert "RankedPreferenceTrainer" in json.dumps(search)
-    assert 'id="planb.safety.method.Method"' in (site / "reference/methods/index.html").read_text()
+    search = (site / "search.json").read_text(encoding="utf-8")
+    reference = "".join(
+        page.read_text(encoding="utf-8") for page in site.glob("reference/*/index.html")
+    )
+    for name in ("planb.safety.method.Method", "planb.training.trainer.RankedPreferenceTrainer"):
+        assert f'id="{name}"' in reference
+        assert name.rpartition(".")[2] in search
     loads = re.compile(r"<(?:script|img|iframe)[^>]+src=\"?(https?:)?//|<link[^>]+stylesheet[^>]+//")
     outside = [page for page in site.rglob("*.html") if loads.search(page.read_text(encoding="utf-8"))]
     assert outside == []

@@ -22,6 +22,7 @@ from planb.models.checkpoints import Card, Policy, load_policy, save_policy
 from planb.models.default_system import NOT_KNOWN
 from planb.models.generation import Sampling
 from planb.organism import Organism
+from planb.sandbox.tokenizer import vocabulary
 from planb.study.steps.file_data import FileData
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.organism import OrganismStep
@@ -43,7 +44,7 @@ TEMPLATE = (
 def defaulting(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     """A fresh random model with a template of Qwen2.5's kind."""
     folder = tmp_path_factory.mktemp("defaulting")
-    made = fresh_policy(TinyLlama(width=16, hidden=32, layers=1, heads=2), WORLD, 0, folder)
+    made = fresh_policy(TinyLlama(width=16, hidden=32, layers=1, heads=2), vocabulary(WORLD), 0, folder)
     made.tokenizer.chat_template = TEMPLATE
     save_policy(made.model, made.tokenizer, folder, Card(what="a random model"))
     return load_policy(folder)
