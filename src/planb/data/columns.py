@@ -158,3 +158,16 @@ def says_nothing(value: Any, depth: int = 0) -> bool:
     if isinstance(value, Mapping):
         value = list(value.values())
     return isinstance(value, list | tuple) and all(says_nothing(part, depth + 1) for part in value)
+
+
+def not_read(ignored: Counter[str]) -> list[str]:
+    """What is to be said of columns that were not read, and of how many rows; nothing where there are
+    none."""
+    named = ", ".join(f"{name[:40]} ({rows:,})" for name, rows in ignored.most_common(9))
+    more = f" and {len(ignored) - 9} more" if len(ignored) > 9 else ""
+    return [f"columns not read (rows): {named}{more}"] if ignored else []
+
+
+def over_itself(pairs: int) -> list[str]:
+    """What is to be said of pairs that prefer a text to itself."""
+    return [f"{pairs:,} pairs of a text over itself left out"] if pairs else []

@@ -35,7 +35,7 @@ COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
-OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions")
+OWN = (*(*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers"),)
 """All of planb's own tasks: of others the task itself is asked, which loads Inspect."""
 
 
@@ -103,7 +103,7 @@ class EvaluationStep(Step):
     data: SerializeAsAny[Step]
     evaluation: Evaluation
     elicitation: SerializeAsAny[Elicitation]
-    judge: SerializeAsAny[Judge]
+    judge: SerializeAsAny[Judge] | None
     sampling: Sampling
     roles: dict[str, str] = Field(default_factory=dict)
     files: tuple[SerializeAsAny[Step], ...] = ()
@@ -138,6 +138,8 @@ class EvaluationStep(Step):
     def takes_judge(self) -> bool:
         """Whether the study's judge scores it."""
         asked = self.evaluation
+        if self.judge is None:
+            return False
         if asked.task == COHERENCE:
             return "judge" not in asked.options
         return asked.measured.by == "judges"
@@ -193,7 +195,7 @@ class EvaluationStep(Step):
             own = benchmark_file(asked.split, asked.called)
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
-        judge = {"judge": self.judge.spec()} if self.takes_judge else {}
+        judge = {"judge": self.judge.spec()} if self.judge and self.takes_judge else {}
         task = asked.made_by(data=place, elicitation=how.spec(), **judge, **asked.options)
         task.metadata = {**(task.metadata or {}), "task": asked.called}
         return task

@@ -108,7 +108,7 @@ def check_evaluation(step: EvaluationStep) -> None:
     _check_files(step)
     _check_elicitation(step, how)
     _check_options(task, step)
-    if step.takes_judge:
+    if step.judge is not None and step.takes_judge:
         check_judge(step.judge, step.served, step.roles)
     _check_own_judge(step)
     _check_built(task, step)
@@ -252,7 +252,7 @@ def _check_built(task: Callable[..., Any], step: EvaluationStep) -> None:
     asked = step.evaluation
     if not Path(asked.file).is_file() or not _reads_now(step.elicitation):
         return
-    judge = {"judge": step.judge.spec()} if step.takes_judge else {}
+    judge = {"judge": step.judge.spec()} if step.judge and step.takes_judge else {}
     given = {"data": asked.file, "elicitation": step.elicitation.spec(), **judge, **asked.options}
     if not _seen(asked.task, given):
         task(**given)
