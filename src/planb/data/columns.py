@@ -26,7 +26,7 @@ OURS = frozenset({*Example.model_fields, "chosen_tier", "rejected_tier", "tiers"
 
 MOST_NAMED = 20
 """So many columns are refused at once by name; the rest are counted."""
-TAKE_OUT = "Take out what says nothing of what is to be trained"
+TAKE_OUT = "Remove the columns that hold nothing to train on"
 """The end of what is said of refused columns; a caller may add how."""
 DEEPEST = 8
 """A value that is nested deeper is not empty, whatever is in it."""

@@ -152,7 +152,7 @@ def _read(
         raise PlanBError(f"there is no file {path}")
     rows = [_unignored(row, told) for row in load(Path(path)).rows]
     if not rows:
-        raise PlanBError(f"{path} holds no row")
+        raise PlanBError(f"{path} has no rows")
     prepare(rows)
     found: dict[str, Row] = {}
     complaints, unread = [], dict[str, None]()
@@ -170,7 +170,7 @@ def _read(
         shown = [*complaints[:MOST_BAD_ROWS], *([f"... and {more} more"] if more > 0 else [])]
         raise PlanBError(
             "\n  ".join([f"{len(complaints)} bad row{'s' if len(complaints) > 1 else ''}:", *shown])
-            + f"\nPut these rows right, or take them out{_how_to_ignore(list(unread))}."
+            + f"\nCorrect these rows, or remove them{_how_to_ignore(list(unread))}."
         )
     return _told_apart(path, found, told)
 

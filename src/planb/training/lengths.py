@@ -123,7 +123,7 @@ class Lengths(Value):
             return None
         if excess and self.when_longer == "refuse":
             raise PlanBError(
-                f"{name} has {excess}. Raise the limit, take it out of the data, or set when_longer to "
+                f"{name} has {excess}. Raise the limit, remove it from the data, or set when_longer to "
                 "'truncate' or 'leave_out'."
             )
         fitted = self._cut(name, prompt, responses) if excess else Fitted(prompt, tuple(responses))
