@@ -46,7 +46,8 @@ def read_rows(
     a text over itself, and pairs that rows of one prompt have both ways round, are left out and counted
     (``planb.training.pairs``).
 
-    Raises PlanBError, naming the row, if it is of none of ``parsing.KINDS`` or not as its kind should be.
+    Raises PlanBError, naming the row, if it is of none of ``parsing.KINDS``, or not as its kind should
+    be.
     """
     if isinstance(dataset, Mapping):
         raise PlanBError(f"the dataset is a dict of splits ({', '.join(dataset)}): pass one of them")
