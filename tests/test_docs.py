@@ -203,6 +203,12 @@ def test_a_page_opens_with_what_it_is_for_and_a_command(page: str) -> None:
     assert "```" in opening, f"{page} opens without a command"
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if re.fullmatch(r"docs/\w+\.md", page)])
+def test_a_page_ends_with_what_it_does_not_show(page: str) -> None:
+    last = re.findall(r"^## (.+)$", re.sub(r"```.*?```", "", PAGES[page], flags=re.S), re.MULTILINE)[-1]
+    assert re.search(r"\bnot\b", last), f"{page} ends with '{last}'"
+
+
 def slugs(text: str) -> set[str]:
     """The anchors of a page's headings, as the site and GitHub make them."""
     heads = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.MULTILINE)
