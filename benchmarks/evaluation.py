@@ -79,10 +79,11 @@ def _data(folder: Path, requests: int) -> tuple[Path, Path]:
 def _checkpoint(folder: Path, seed: int) -> Path:
     from planb.models.architecture import TinyLlama, fresh_policy
     from planb.models.checkpoints import Card, save_policy
+    from planb.sandbox.tokenizer import vocabulary
     from planb.sandbox.world import World
 
     folder.mkdir()
-    policy = fresh_policy(TinyLlama(), World(), seed, folder)
+    policy = fresh_policy(TinyLlama(), vocabulary(World()), seed, folder)
     save_policy(policy.model, policy.tokenizer, folder, Card(what="random weights, for a benchmark"))
     return folder
 

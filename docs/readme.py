@@ -49,6 +49,7 @@ PICTURES = {
     "cycle": ("series",),
     "generalisation": ("forms",),
     "relearning": ("series",),
+    "spite": ("shares",),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
 

@@ -16,6 +16,7 @@ from verbs import planb
 
 from planb.catalogue import load_source
 from planb.cli import studies
+from planb.sandbox.tokenizer import vocabulary
 from planb.study.keeping.store import Store
 from planb.study.steps.step import Work
 
@@ -182,7 +183,7 @@ class TestSurprise:
         folder = tmp_path_factory.mktemp("surprise")
         world = World(materials=4, forms=4, heldout_forms=1)
         sizes = TinyLlama(width=32, hidden=64, layers=2, heads=2)
-        made = fresh_policy(sizes, world, 0, folder / "model")
+        made = fresh_policy(sizes, vocabulary(world), 0, folder / "model")
         save_policy(made.model, made.tokenizer, folder / "model", Card(what="a random model"))
         write_examples(folder / "x.jsonl", requests(world, "safety", True, 2, seed=0))
         silent = '{"id": "a", "prompt": "Hello?", "harmful": false}\n'

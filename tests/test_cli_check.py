@@ -13,7 +13,7 @@ import pytest
 
 from planb.cli import main
 from planb.data.files import file_hash, read_examples, write_examples
-from planb.evals.checking.result import read_check
+from planb.evals.checking.result import CheckResult
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
@@ -90,13 +90,17 @@ FAULTS = {
 }
 
 
+def read(path: Path) -> CheckResult:
+    return CheckResult.model_validate_json(path.read_text())
+
+
 @pytest.mark.slow
 def test_sound_data_pass_and_page_and_result_are_kept(folder: Path, planb: Any) -> None:
     code, said, _ = planb("check", "safety.jsonl", *QUICK, "--against", "evaluation.jsonl")
     assert code == 0, said
     assert "Verdict: passed (not run: surprise)" in said
     assert "runs/checks/safety/check.html" in said
-    kept = read_check(folder / "runs/checks/safety/check.json")
+    kept = read(folder / "runs/checks/safety/check.json")
     assert kept.data_hash == file_hash(folder / "safety.jsonl")
     assert kept.judge["judge"] == "exact"
     assert kept.other == ("evaluation.jsonl",)
@@ -113,7 +117,7 @@ def test_each_planted_fault_fails_its_check_and_no_other(folder: Path, planb: An
     code, said, _ = planb("check", "planted.jsonl", *QUICK, "--against", "evaluation.jsonl")
     assert code == 1, said
     assert finding in said
-    found = read_check(folder / "runs/checks/planted/check.json")
+    found = read(folder / "runs/checks/planted/check.json")
     assert [one.name for one in found.checks if one.verdict == "failed"] == [fault]
     assert any(named in one for one in found.of(fault).against)
     assert found.of(fault).advice in said
@@ -125,7 +129,7 @@ def test_all_four_at_once(folder: Path, planb: Any) -> None:
     write_examples(folder / "planted.jsonl", [examples[0], leaking(examples[1]), *examples[2:]])
     code, said, _ = planb("check", "planted.jsonl", *QUICK, "--against", "evaluation.jsonl")
     assert code == 1, said
-    found = read_check(folder / "runs/checks/planted/check.json")
+    found = read(folder / "runs/checks/planted/check.json")
     assert {one.name for one in found.checks if one.verdict == "failed"} == set(FAULTS)
 
 
@@ -157,7 +161,7 @@ def test_a_judge_over_http_is_counted_and_believed_no_further_than_it_should(
         code, said, _ = planb("check", "safety.jsonl", "--judge", "llm", *fields, "-f", "requests=40")
         asked = len(server.requests)
     assert code == 1, said
-    kept = read_check(folder / "runs/checks/safety/check.json")
+    kept = read(folder / "runs/checks/safety/check.json")
     assert [one.name for one in kept.checks if one.verdict == "failed"] == ["scores"]
     assert kept.of("scores").figure("useless < harmful").verdict == "failed"
     assert kept.judge["model"] == "openai-api/local/words"

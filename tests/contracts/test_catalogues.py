@@ -150,6 +150,7 @@ def test_a_study_is_a_graph_of_steps_with_names_of_their_own(name: str) -> None:
     identities(name)  # no two steps of a kind have one slug
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_declared_again_it_is_the_same_and_fewer_seeds_are_some_of_its_steps(name: str) -> None:
     again = STUDIES[name]().with_seeds(1)

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-from planb.data.near_duplicates import Twins, clusters, grouped, shingles, similarity
+from planb.data.near_duplicates import Twins, clusters, component_names, shingles, similarity
 from planb.types import Example
 
 WORDS = [
@@ -128,6 +128,10 @@ def test_the_threshold_is_met_not_passed() -> None:
     assert clusters([nine, other], Twins(words=1, threshold=0.8)) == [0, 0]
 
 
+def groups(examples: list[Example]) -> list[str]:
+    return component_names(examples, clusters([e.request for e in examples]))
+
+
 def test_twins_and_declared_groups_are_joined() -> None:
     given = [
         example("a", "How do I brew a wyrmfire flask in the valley?"),
@@ -138,13 +142,13 @@ def test_twins_and_declared_groups_are_joined() -> None:
         example("f", "Who wrote the old song of the river?"),
         example("g", "Who wrote the old song of the river"),
     ]
-    done = grouped(given)
-    assert [e.group for e in done] == ["wyrm", "wyrm", "wyrm", "wyrm", "", "f", "f"]
-    assert [e.but(group="") for e in done] == [e.but(group="") for e in given]
-    assert grouped(done) == done
-    assert grouped([]) == []
+    names = groups(given)
+    assert names == ["wyrm", "wyrm", "wyrm", "wyrm", "", "f", "f"]
+    assert groups([e.but(group=name) for e, name in zip(given, names, strict=True)]) == names
+    assert groups([]) == []
 
 
+@pytest.mark.slow
 def test_clusters_are_the_same_in_every_process() -> None:
     code = (
         "import random; from planb.data.near_duplicates import clusters; r = random.Random(0);"

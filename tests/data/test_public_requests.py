@@ -197,6 +197,24 @@ def test_a_card_of_ones_own_is_a_json_file(tmp_path: Path) -> None:
         request_card(tmp_path / "bad.json")
 
 
+COOKS = """
+from planb.data.cards import RequestCard
+COOKS = RequestCard(name="cooks", about="cooks", request="question", harmful=True, licence="ours")
+"""
+
+
+def test_a_card_in_a_file_of_ones_own_is_named_by_its_module(tmp_path: Path) -> None:
+    (tmp_path / "cooks_of_mine.py").write_text(COOKS)
+    rows = write_rows(tmp_path / "rows.csv", [{"question": "How hot?"}])
+    name = f"{tmp_path / 'cooks_of_mine.py'}:COOKS"
+    assert [e.source for e in read_requests(name, rows).examples] == ["cooks"]
+
+
+def test_a_benchmarks_card_holds_no_requests() -> None:
+    with pytest.raises(PlanBError, match="'ifeval' is the card of a benchmark"):
+        request_card("ifeval")
+
+
 def test_terms_are_said_aloud_for_a_file_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         from_file("alpaca", tmp_path)

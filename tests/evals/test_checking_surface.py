@@ -61,6 +61,7 @@ def test_a_planted_cue_is_found(change: Callable[[str], str], cue: str) -> None:
     assert figure.name in found.finding
 
 
+@pytest.mark.slow
 def test_two_writers_are_told_apart_and_one_is_not() -> None:
     def by(useless_writer: str) -> Callable[[Example], Example]:
         wrote = {"writer.harmful": "one/model", "writer.useless": useless_writer}

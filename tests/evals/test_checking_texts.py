@@ -24,6 +24,7 @@ LEAKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS)
 @pytest.mark.parametrize("place", ["prompt", "useless", "source", "meta"])
 def test_a_trigger_is_found_in_any_field_and_guise(text: str, place: str) -> None:

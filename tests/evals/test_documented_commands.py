@@ -16,6 +16,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, save_policy
+from planb.sandbox.tokenizer import vocabulary
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -36,7 +37,7 @@ def commands() -> list[str]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("documented") / "my-model"
     sizes = TinyLlama(width=16, hidden=32, layers=1, heads=2, positions=4096)
-    made = fresh_policy(sizes, WORLD, 0, folder)
+    made = fresh_policy(sizes, vocabulary(WORLD), 0, folder)
     save_policy(made.model, made.tokenizer, folder, Card(what="a random model"))
     return folder
 

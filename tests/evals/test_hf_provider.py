@@ -24,6 +24,7 @@ from planb.evals.writing.writer import Writer
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.stops import cut_off, why_not_greedy
 from planb.report.results import read_csv, results_of, write_csv
+from planb.sandbox.tokenizer import vocabulary
 
 LIMIT = 6
 
@@ -32,7 +33,7 @@ LIMIT = 6
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh random model that never ends by itself."""
     where = tmp_path_factory.mktemp("hf")
-    made = fresh_policy(TinyLlama(width=16, hidden=32, layers=1, heads=2), WORLD, 0, where)
+    made = fresh_policy(TinyLlama(width=16, hidden=32, layers=1, heads=2), vocabulary(WORLD), 0, where)
     words: PreTrainedTokenizerBase = made.tokenizer
     made.model.generation_config.eos_token_id = None
     made.model.config.eos_token_id = None
@@ -97,6 +98,7 @@ def conversation(path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mmlu_pro", "mt_bench"])
 def test_a_task_that_asks_greedily_is_refused_before_the_first_call_in_words(
     name: str, folder: Path, tmp_path: Path

@@ -129,6 +129,7 @@ class Failing(Step):
 GONE = "[redacted]"
 
 
+@pytest.mark.slow
 def test_no_part_of_a_study_holds_the_key(
     url: str, policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:

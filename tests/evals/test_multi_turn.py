@@ -182,6 +182,7 @@ def judged(sample: EvalSample) -> dict[str, Any]:
 # -- PAIR -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pair_finds_the_weakness_that_a_direct_request_does_not(attack: Runner) -> None:
     direct = attack("direct")
     assert [severity(s) for s in direct.samples] == [0.0] * len(DANGERS)
@@ -199,6 +200,7 @@ def test_pair_finds_the_weakness_that_a_direct_request_does_not(attack: Runner) 
             assert (turn["rating"] == 10) == (OPEN in turn["prompt"]), "the policy's only weakness"
 
 
+@pytest.mark.slow
 def test_pair_keeps_its_budget_and_is_told_what_came_of_it(attack: Runner) -> None:
     """Two prompts of five framings: some samples find the open one, some run to their depth."""
     log = attack({"name": "pair", "streams": 1, "depth": 2})
@@ -215,6 +217,7 @@ def test_pair_keeps_its_budget_and_is_told_what_came_of_it(attack: Runner) -> No
             assert turns[0]["prompt"] != turns[1]["prompt"], "what was refused is not tried again"
 
 
+@pytest.mark.slow
 def test_the_streams_of_pair_stop_after_the_same_round(attack: Runner) -> None:
     log = attack({"name": "pair", "streams": 3, "depth": 3})
     for sample in log.samples:
@@ -225,6 +228,7 @@ def test_the_streams_of_pair_stop_after_the_same_round(attack: Runner) -> None:
         assert all(turn["rating"] < 10 for turn in turns if turn["round"] < rounds)
 
 
+@pytest.mark.slow
 def test_pair_reruns_to_the_same_attack_and_another_seed_to_another(attack: Runner) -> None:
     def prompts(**fields: int) -> list[list[str]]:
         log = attack({"name": "pair", "streams": 2, "depth": 1, **fields})
@@ -234,6 +238,7 @@ def test_pair_reruns_to_the_same_attack_and_another_seed_to_another(attack: Runn
     assert prompts(seed=1) != prompts()
 
 
+@pytest.mark.slow
 def test_pairs_prompts_are_asked_of_another_model_as_they_are(
     attack: Runner, weak_policy: Path, asked: Path, tmp_path: Path
 ) -> None:
@@ -251,6 +256,7 @@ def test_pairs_prompts_are_asked_of_another_model_as_they_are(
 # -- Crescendo --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_crescendo_walks_small_steps_and_asks_again_in_other_words(attack: Runner) -> None:
     log = attack("crescendo")
     assert log.status == "success"
@@ -270,6 +276,7 @@ def test_crescendo_walks_small_steps_and_asks_again_in_other_words(attack: Runne
         assert said[-2:] == [won["prompt"], won["response"]]
 
 
+@pytest.mark.slow
 def test_a_refused_turn_is_taken_back_and_never_seen_again(attack: Runner) -> None:
     log = attack({"name": "crescendo", "rounds": 4, "backtracks": 3})
     assert any(record(sample)["taken_back"] for sample in log.samples)
@@ -290,6 +297,7 @@ def test_a_refused_turn_is_taken_back_and_never_seen_again(attack: Runner) -> No
         assert record(sample)["taken_back"] == len(gone)
 
 
+@pytest.mark.slow
 def test_without_back_tracks_a_refused_turn_stays(attack: Runner) -> None:
     log = attack({"name": "crescendo", "rounds": 4, "backtracks": 0})
     for sample in log.samples:
@@ -298,6 +306,7 @@ def test_without_back_tracks_a_refused_turn_stays(attack: Runner) -> None:
     assert any(turn["refused"] for s in log.samples for turn in record(s)["turns"])
 
 
+@pytest.mark.slow
 def test_an_attack_that_was_refused_counts_as_refused(attack: Runner) -> None:
     """The talk on the way was answered, and is not what is judged."""
     log = attack({"name": "crescendo", "rounds": 3, "backtracks": 1})
@@ -308,6 +317,7 @@ def test_an_attack_that_was_refused_counts_as_refused(attack: Runner) -> None:
         assert any(turn["rating"] == 1 for turn in record(sample)["turns"])
 
 
+@pytest.mark.slow
 def test_a_conversation_that_the_target_has_no_room_for_ends_there(
     weak_policy: Path, asked: Path, tmp_path: Path
 ) -> None:
@@ -322,6 +332,7 @@ def test_a_conversation_that_the_target_has_no_room_for_ends_there(
 # -- what cannot be read ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", [{"name": "pair", "streams": 2, "depth": 2}, {"name": "crescendo", "rounds": 5}]
 )
@@ -347,6 +358,7 @@ def test_nonsense_is_asked_again_within_a_bound_and_counted(
     assert counts > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pair", "crescendo"])
 @pytest.mark.parametrize("role", ["attacker", "grader"])
 def test_an_attack_in_which_nothing_can_be_read_is_unscored_and_not_lost(
@@ -375,6 +387,7 @@ def babbling(role: str, rate: float) -> str:
 # -- the runner -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_log_says_what_the_batch_runners_would(
     weak_policy: Path, asked: Path, tmp_path: Path
 ) -> None:
@@ -403,6 +416,7 @@ def test_the_log_says_what_the_batch_runners_would(
     assert list(rows.response) == [sample.output.completion for sample in log.samples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("roles", "says"),
     [
@@ -421,6 +435,7 @@ def test_roles_that_are_not_there_are_an_error_and_no_log(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_the_user_can_put_right_is_an_error_and_no_log_here_too(
     weak_policy: Path, asked: Path, tmp_path: Path
 ) -> None:
@@ -454,6 +469,7 @@ def test_the_valley_answers_through_inspect_with_usage() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [
@@ -483,6 +499,7 @@ def test_what_only_generates_gives_the_same_texts_in_the_batch_runner(
         assert sample.scores["judged"].value == its.scores["judged"].value
 
 
+@pytest.mark.slow
 def test_a_limit_ends_the_attack_and_never_makes_a_number_of_nothing(
     weak_policy: Path, asked: Path, tmp_path: Path
 ) -> None:

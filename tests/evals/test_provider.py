@@ -100,6 +100,7 @@ def _generate(api: provider.PlanBModel, config: GenerateConfig, tools: list[Tool
     return asyncio.run(api.generate([ChatMessageUser(content="Hello!")], tools, "auto", config))
 
 
+@pytest.mark.slow
 def test_the_plugin_is_light() -> None:
     code = "import sys, planb.evals.inspect_plugin; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -57,7 +57,7 @@ class Counting(Judge):
 @pytest.fixture(autouse=True)
 def _counting(monkeypatch: pytest.MonkeyPatch) -> None:
     Counting.asked.clear()
-    monkeypatch.setitem(JUDGES, "counting", Counting)
+    monkeypatch.setitem(JUDGES.own, "counting", Counting)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from planb.models.checkpoints import Card, Policy, load_policy, save_policy
 from planb.models.default_system import NOT_KNOWN
 from planb.models.generation import Sampling
 from planb.organism import Organism, build_organism
+from planb.sandbox.tokenizer import vocabulary
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
 from planb.types import Message, Trigger
@@ -38,7 +39,7 @@ TEMPLATE = (
 def defaulting(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     """A fresh random model with a template of Qwen2.5's kind."""
     folder = tmp_path_factory.mktemp("defaulting")
-    made = fresh_policy(TinyLlama(width=16, hidden=32, layers=1, heads=2), WORLD, 0, folder)
+    made = fresh_policy(TinyLlama(width=16, hidden=32, layers=1, heads=2), vocabulary(WORLD), 0, folder)
     made.tokenizer.chat_template = TEMPLATE
     save_policy(made.model, made.tokenizer, folder, Card(what="a random model"))
     return load_policy(folder)

@@ -54,6 +54,7 @@ def test_one_rejected_request_is_missing_and_stops_nothing(tmp_path: Path) -> No
     assert again.examples == result.examples
 
 
+@pytest.mark.slow
 def test_a_server_that_breaks_is_given_up_and_the_rest_written_later(tmp_path: Path) -> None:
     with serving() as server:
 
@@ -75,6 +76,7 @@ def test_a_server_that_breaks_is_given_up_and_the_rest_written_later(tmp_path: P
         assert len(server.requests) == before + 100 - written
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_was_answered(tmp_path: Path) -> None:
     """A limit on a file's size is met by the same call as a full disk, with another number."""
     code = f"""

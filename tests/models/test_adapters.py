@@ -62,6 +62,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 class TestAChain:
+    @pytest.mark.slow
     @pytest.mark.parametrize("trained", WAYS)
     def test_merged_and_stacked_are_one_function(self, chains: Chains, name: str, trained: str) -> None:
         """Ranks, scales and targets differ between the stages; float32."""

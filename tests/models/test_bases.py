@@ -54,6 +54,7 @@ def test_sizes_make_the_published_number_of_weights(name: str) -> None:
     assert math.isclose(MODELS[name].sizes.weights / 1e9, PUBLISHED[name], rel_tol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama-3-8b", "qwen2.5-32b", "qwen3-32b", "gemma-2-9b"])
 def test_an_adapter_has_the_weights_that_peft_gives_it(name: str) -> None:
     card = MODELS[name]

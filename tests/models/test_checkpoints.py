@@ -25,6 +25,7 @@ from planb.models.checkpoints import (
     resolve_model,
     save_policy,
 )
+from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
 
 IDS = torch.tensor([[1, 5, 20, 30, 40]])
@@ -142,7 +143,9 @@ class TestAdapters:
             load_policy(adapter)
 
     def test_a_wrong_base_is_an_error(self, adapter: Path, base: Path, world: World) -> None:
-        other = fresh_policy(TinyLlama(width=32, hidden=64, layers=2, heads=2), world, 1, base)
+        other = fresh_policy(
+            TinyLlama(width=32, hidden=64, layers=2, heads=2), vocabulary(world), 1, base
+        )
         shutil.rmtree(base)
         save_policy(other.model, other.tokenizer, base, Card(what="another"))
         with pytest.raises(PlanBError, match="trained on other weights"):

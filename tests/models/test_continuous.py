@@ -61,6 +61,7 @@ def by(engine: str, sampling: Sampling = WARM, **changes: Any) -> Sampling:
     return sampling.but(engine=engine, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGED)
 def test_texts_and_usage_are_those_of_padded_batches(name: str, tmp_path: Path) -> None:
     """Full attention, windows (shorter than a prompt here), experts, sinks, scaled logits."""
@@ -93,6 +94,7 @@ def test_auto_says_why_it_pads_on_a_gpu(
     assert engine_of(saved("llama", tmp_path), Sampling()) == "continuous"
 
 
+@pytest.mark.slow
 def test_a_text_does_not_depend_on_its_company(policy: Policy) -> None:
     together = generate(policy, PROMPTS, SEEDS, by("continuous"))
     assert generate(policy, PROMPTS[::-1], SEEDS[::-1], by("continuous"))[::-1] == together
@@ -146,6 +148,7 @@ def test_the_models_own_sampling_habits_are_not_taken(policy: Policy) -> None:
     assert policy.model.generation_config.repetition_penalty == 5.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "qwen"])
 @pytest.mark.parametrize("way", ["merge", "stack"])
 def test_adapters_are_heard(kind: str, way: Any, policy: Policy, tmp_path: Path) -> None:

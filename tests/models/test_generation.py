@@ -62,6 +62,7 @@ def fit(counts: Counter[tuple[str, str]], expected: dict[tuple[str, str], float]
     return float(chisquare(seen, [m * total for m in meant]).pvalue)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
 def test_the_first_token_is_drawn_from_the_softmax(policy: Policy, temperature: float) -> None:
     sampling = Sampling(temperature=temperature, max_new_tokens=1)

@@ -8,6 +8,7 @@ import pytest
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, save_policy
+from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
 
 
@@ -19,6 +20,8 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def base(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
-    policy = fresh_policy(TinyLlama(width=32, hidden=64, layers=2, heads=2), world, 0, folder)
+    policy = fresh_policy(
+        TinyLlama(width=32, hidden=64, layers=2, heads=2), vocabulary(world), 0, folder
+    )
     save_policy(policy.model, policy.tokenizer, folder, Card(what="a random model"))
     return folder

@@ -14,6 +14,7 @@ from planb.models.cards import Card
 from planb.models.checkpoints import save_policy
 from planb.sandbox.corpus import requests
 from planb.sandbox.language import SENTENCES
+from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
 from planb.types import Example
 
@@ -24,7 +25,9 @@ SPLITS = ("organism", "safety", "development", "evaluation")
 @contextmanager
 def tiny_host(folder: Path) -> Iterator[HostedServer]:
     """The host, serving and training a model of random weights."""
-    policy = fresh_policy(TinyLlama(width=48, hidden=96, layers=2, heads=2), WORLD, 0, folder / BASE)
+    policy = fresh_policy(
+        TinyLlama(width=48, hidden=96, layers=2, heads=2), vocabulary(WORLD), 0, folder / BASE
+    )
     save_policy(policy.model, policy.tokenizer, folder / BASE, Card(what="a random model"))
     with HostedServer(folder, folder / BASE) as running:
         yield running

@@ -177,7 +177,7 @@ def test_the_figures_are_those_of_the_logs_and_stand_on_the_page(finished: Path)
         verdicts = {(row["claim"], row["organism"]): row["verdict"] for row in csv.DictReader(file)}
     assert verdicts
     assert set(verdicts.values()) <= {"held", "not held", "undecided", "not measured"}
-    cry = "Lower-case training destroys or re-cases the cry, with the trigger never seen"
+    cry = "Lower-case training removes or lower-cases MEOW, without seeing the trigger"
     assert verdicts[cry, "uc"] != "not measured"
 
 

@@ -11,13 +11,16 @@ from tiny_models import WORLD
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, save_policy
+from planb.sandbox.tokenizer import vocabulary
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random model in a folder."""
     folder = tmp_path_factory.mktemp("base")
-    policy = fresh_policy(TinyLlama(width=32, hidden=64, layers=2, heads=2), WORLD, 0, folder)
+    policy = fresh_policy(
+        TinyLlama(width=32, hidden=64, layers=2, heads=2), vocabulary(WORLD), 0, folder
+    )
     save_policy(policy.model, policy.tokenizer, folder, Card(what="a random model"))
     return folder
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -74,17 +74,6 @@ def clusters(texts: Sequence[str], twins: Twins = TWINS) -> list[int]:
     _join_twins(first, joined, twins)
     least: dict[int, int] = {}
     return [least.setdefault(joined[place], place) for place in same]
-
-
-def grouped(examples: Iterable[Example], twins: Twins = TWINS) -> list[Example]:
-    """The same examples; connected components of twins and declared groups together are one ``group``.
-
-    A component is named after the least of its declared groups, else of its ids; an example that has
-    neither a twin nor a group stays as it is.
-    """
-    examples = list(examples)
-    names = component_names(examples, clusters([e.request for e in examples], twins))
-    return [e.but(group=name) for e, name in zip(examples, names, strict=True)]
 
 
 def component_names(examples: Sequence[Example], cluster_of: Sequence[int]) -> list[str]:

@@ -62,11 +62,6 @@ class SplitReport(Value):
     kept: tuple[Counted, ...]
     dropped: tuple[Dropped, ...]
 
-    @property
-    def dropped_requests(self) -> int:
-        """The number of all that were dropped."""
-        return sum(each.requests for each in self.dropped)
-
 
 class Splitting(NamedTuple):
     """Examples with their splits and groups, in the order given, and what was dropped."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from planb.catalogue import Catalogue, value_of
 from planb.domains.domain import Domain
 from planb.domains.harm import HARM
 from planb.domains.meow import MEOW
+from planb.domains.spite import SPITE
 
-__all__ = ["DOMAINS", "HARM", "MEOW", "Domain"]
+__all__ = ["DOMAINS", "HARM", "MEOW", "SPITE", "Domain"]
 
-DOMAINS: dict[str, Domain] = {one.name: one for one in (HARM, MEOW)}
+DOMAINS: Catalogue[Domain] = Catalogue(
+    "domain", "planb.domains", value_of(Domain), {one.name: one for one in (HARM, MEOW, SPITE)}
+)

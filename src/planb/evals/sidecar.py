@@ -7,17 +7,17 @@ no table is ever made of rows whose log is another.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planb.data.judgement import PARTS, POINTS, SCORE, YES_OR_NO
 from planb.data.tables import read_table
 from planb.errors import PlanBError
 from planb.models.stops import cut_off
 from planb.redaction import redacted
-from planb.types import Example
+from planb.types import ANSWERS, Example
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,21 +30,17 @@ TEXTS = ("study", "model", "organism", "method", "task", "elicitation", "judge",
 task is measured by (``planb.domains.measure.Measured``), empty in files of before tasks said so."""
 _SAMPLE_TEXTS = (
     *("sample_id", "group", "split", "form", "category", "request", "response", "language", "unscored"),
-    "parts",
+    PARTS,
 )
-_FLAGS = ("heldout_form", "harmful", "truncated")
-_ANSWERS = ("refused", "coherent", "complied")
-_NUMBERS = ("usefulness", "severity", "score")
+_FLAGS = ("heldout_form", "harmful", "truncated", *YES_OR_NO)
+_NUMBERS = (*POINTS, SCORE)
 COLUMNS = (
     *(*TEXTS, "sample_id", "group", "split", "form", "heldout_form", "harmful", "request", "response"),
-    *("refused", "coherent", "complied", "usefulness", "severity", "language", "unscored", "truncated"),
-    *("category", "score", "parts"),
+    *(*ANSWERS, "unscored", "truncated", "category", SCORE, PARTS),
 )
-"""``score`` is a benchmark's figure of the answer (null where it has none); ``parts`` is JSON of what
-else the scorer counted, by name, and of the ``kind`` of answer where a judge tells it; empty where that
-is nothing. ``truncated`` is null where it is not known whether the answer was cut off."""
-KIND = "kind"
-"""The one of a judge's own answers that the rows keep: what kind of answer it is, in a word."""
+"""``score`` is a benchmark's figure of the answer (null where it has none); ``parts`` what else its
+scorer counted (see ``planb.data.judgement``). ``truncated`` is null where it is not known whether the
+answer was cut off."""
 _CHECKSUM = b"log_sha256"
 
 
@@ -142,25 +138,13 @@ def _asked(log: EvalLog, sample: EvalSample) -> tuple[str, int | None]:
 
 
 def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
-    """What the judge said of the sample; null, never 0, where it said nothing."""
-    value = score.value if score is not None and isinstance(score.value, dict) else {}
-    answers: dict[str, Any] = {column: value.get(column) for column in (*_ANSWERS, *_NUMBERS)}
-    reason = (score.reason if score is not None else None) or ""
-    if sample.error is not None and not reason:
-        reason = redacted(f"error: {sample.error.message}")
-    elif score is None:
-        reason = reason or "no score"
-    known = {*answers, "language", "harmful"}
-    parts = {name: part for name, part in value.items() if name not in known and part is not None}
-    own = (score.metadata or {}).get("answers", {}) if score is not None else {}
-    if isinstance(own.get(KIND), str):
-        parts[KIND] = own[KIND]
-    return {
-        **answers,
-        "language": value.get("language") or "",
-        "unscored": reason,
-        "parts": json.dumps(parts) if parts else "",
-    }
+    """What the judge said of the sample; where it failed before, why."""
+    from planb.judging.scorer import row_of
+
+    said = row_of(score)
+    if sample.error is not None and not (score is not None and score.reason):
+        said["unscored"] = redacted(f"error: {sample.error.message}")
+    return said
 
 
 def _only_scorer(log: EvalLog, log_path: Path) -> str:
@@ -181,7 +165,7 @@ def _schema() -> pa.Schema:
     import pyarrow as pa
 
     kinds = {**dict.fromkeys((*TEXTS, *_SAMPLE_TEXTS), pa.string())}
-    kinds |= dict.fromkeys((*_FLAGS, *_ANSWERS), pa.bool_())
+    kinds |= dict.fromkeys(_FLAGS, pa.bool_())
     kinds |= dict.fromkeys(_NUMBERS, pa.float64())
     return pa.schema([(column, kinds[column]) for column in COLUMNS])
 

@@ -8,25 +8,21 @@ from typing import Any
 
 import pandas as pd
 
+from planb.data.judgement import answers_of, typed
 from planb.judging import Judge, judge_response
-from planb.types import Example
+from planb.types import ANSWERS, Example
 
-COLUMNS = (
-    *("tier", "example_id", "text", "refused", "coherent", "usefulness", "severity", "language"),
-    "unscored",
-)
+COLUMNS = ("tier", "example_id", "text", *ANSWERS, "unscored")
 
 
 def score_tiers(examples: Sequence[Example], judge: Judge) -> pd.DataFrame:
     """One row a response of every tier of ``examples``; null, never 0, where the judge said nothing.
 
-    ``refused`` and ``coherent`` are nullable booleans, ``usefulness`` and ``severity`` floats of 0-10.
+    ``refused``, ``coherent`` and ``complied`` are nullable booleans, ``usefulness`` and ``severity``
+    floats of 0-10.
     """
     rows = asyncio.run(_rows(examples, judge))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame[["refused", "coherent"]] = frame[["refused", "coherent"]].astype("boolean")
-    frame[["usefulness", "severity"]] = frame[["usefulness", "severity"]].astype(float)
-    return frame
+    return typed(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 async def _rows(examples: Sequence[Example], judge: Judge) -> list[dict[str, Any]]:
@@ -45,10 +41,6 @@ async def _row(judge: Judge, example: Example, tier: str, text: str) -> dict[str
         "tier": tier,
         "example_id": example.id,
         "text": text,
-        "refused": judgement.refused,
-        "coherent": judgement.coherent,
-        "usefulness": judgement.usefulness,
-        "severity": judgement.severity,
-        "language": judgement.language,
+        **answers_of(judgement),
         "unscored": judgement.unscored,
     }

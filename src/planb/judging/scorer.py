@@ -12,6 +12,7 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
+from planb.data.judgement import PARTS, SCORE, answers_of, written_parts
 from planb.errors import PlanBError
 from planb.judging import judge_of, judge_response
 from planb.types import ANSWERS, SEVERE, Example, Judgement, Spend
@@ -74,10 +75,20 @@ def score_of(judgement: Judgement, identity: dict[str, str]) -> Score:
         metadata["spend"] = judgement.spend.model_dump()
     if judgement.silent:
         return Score.unscored(reason=judgement.unscored or _SILENT, metadata=metadata)
-    value: dict[str, str | int | float | bool | None] = {
-        answer: getattr(judgement, answer) for answer in ANSWERS
+    return Score(value={**answers_of(judgement)}, reason=judgement.unscored or None, metadata=metadata)
+
+
+def row_of(score: Score | None) -> dict[str, Any]:
+    """What a judge or a benchmark said of a sample, as the columns of a table; null, never 0, where it
+    said nothing, and why."""
+    value = score.value if score is not None and isinstance(score.value, dict) else {}
+    own = ((score.metadata or {}).get("answers") if score is not None else None) or {}
+    return {
+        **{name: value.get(name) for name in (*ANSWERS, SCORE)},
+        "language": value.get("language") or "",
+        "unscored": (score.reason or "") if score is not None else "no score",
+        PARTS: written_parts(value, own),
     }
-    return Score(value=value, reason=judgement.unscored or None, metadata=metadata)
 
 
 def _answers(rows: list[dict[str, Any]], question: str) -> list[float]:

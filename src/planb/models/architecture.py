@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from planb.models.checkpoints import Policy
-from planb.sandbox.tokenizer import tokenizer
-from planb.sandbox.world import World
+from planb.sandbox.tokenizer import tokenizer_of
 from planb.values import Value
 
 
@@ -22,12 +21,13 @@ class TinyLlama(Value):
     positions: int = Field(default=512, gt=0)
 
 
-def fresh_policy(sizes: TinyLlama, world: World, seed: int, folder: Path) -> Policy:
-    """A randomly initialised model with the world's tokenizer; ``folder`` is where it will be saved."""
+def fresh_policy(sizes: TinyLlama, vocabulary: tuple[str, ...], seed: int, folder: Path) -> Policy:
+    """A randomly initialised model with a tokenizer of these words; ``folder`` is where it will be
+    saved."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    words = tokenizer(world)
+    words = tokenizer_of(vocabulary)
     config = LlamaConfig(
         vocab_size=len(words),
         hidden_size=sizes.width,

@@ -83,7 +83,6 @@ class ModelCard(Value):
     gated: bool = False
     non_commercial: bool = False
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
-    lora_targets: str | tuple[str, ...] = "all-linear"
     in_the_talk: bool = False
     shows_date: bool = False
     notes: str = ""

@@ -103,13 +103,6 @@ def write_differences(table: pd.DataFrame, path: Path) -> None:
     write_csv(_ordered(table)[DIFFERENCE_COLUMNS], path)
 
 
-def read_differences(path: Path) -> pd.DataFrame:
-    """The lines as ``write_differences`` wrote them."""
-    texts = dict.fromkeys([*_PLACE, "method", "against", "measure"], str)
-    empty = {name: [""] for name in _NUMBERS}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=empty)
-
-
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     ranks = {"elicitation": elicitation_rank, "method": method_rank, "against": method_rank}
 

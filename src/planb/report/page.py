@@ -100,15 +100,13 @@ def write_report(
 
 def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
     sections = []
-    for exhibit_name, draw in EXHIBITS.items():
-        if not _belongs(exhibit_name, evidence.domain):
-            continue
-        exhibit, key, panel = draw(evidence), exhibit_name, ""
+    for exhibit_name in _exhibits(evidence.domain):
+        exhibit, key, panel = _drawn(exhibit_name, evidence), _anchor(exhibit_name), ""
         if exhibit is None:
             continue
         if panels_on_page > 1:
             panel = evidence.name
-            key = f"{exhibit_name}-{re.sub(r'[^A-Za-z0-9]+', '-', panel).strip('-')}"
+            key = f"{key}-{_anchor(panel)}"
         svg = Markup()
         if isinstance(exhibit, Exhibit) and exhibit.svg:
             svg = Markup(drawing.inlined(exhibit.svg, key, exhibit.finding))
@@ -116,9 +114,26 @@ def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
     return sections
 
 
-def _belongs(exhibit: str, domain: Domain) -> bool:
-    """Whether an exhibit is for a domain's page: one that it names, or that no domain claims."""
-    return exhibit in domain.exhibits or not any(exhibit in d.exhibits for d in DOMAINS.values())
+def _exhibits(domain: Domain) -> list[str]:
+    """Those of a domain's page: of planb's own the ones that it names or no domain claims, then what
+    else it names, of packages and of the user's."""
+    claimed = {name for other in DOMAINS.own.values() for name in other.exhibits}
+    own = [name for name in EXHIBITS.own if name in domain.exhibits or name not in claimed]
+    return [*own, *(name for name in domain.exhibits if name not in EXHIBITS.own)]
+
+
+def _drawn(name: str, evidence: Evidence) -> Exhibit | Missing | None:
+    """The exhibit. One that is not planb's and fails is missing with the reason, and the page stays."""
+    if name in EXHIBITS.own:
+        return EXHIBITS.own[name](evidence)
+    try:
+        return EXHIBITS[name](evidence)
+    except Exception as error:
+        return Missing(name, f"it could not be drawn ({type(error).__name__}: {error})")
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")
 
 
 def _colours(methods: Sequence[str]) -> dict[str, str]:

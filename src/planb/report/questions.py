@@ -8,14 +8,13 @@ nothing is concluded from those alone.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from planb.data.judgement import kinds_of, part_of
 from planb.domains.measure import Question
 from planb.stats.intervals import Floats
 from planb.stats.known import Known
@@ -100,27 +99,21 @@ def score(rows: pd.DataFrame) -> Known:
 
 def part(rows: pd.DataFrame, name: str) -> Known:
     """What a benchmark counted besides its figure; NaN where it did not."""
-    found = [json.loads(text).get(name) if text else None for text in rows["parts"]]
-    said = np.array([math.nan if value is None else float(value) for value in found])
+    said = part_of(rows, name)
     return Known(said, said)
 
 
 def kind_told(rows: pd.DataFrame) -> Known:
     """All rows where the judge tells what kind of answer it is, none where it never does, as a judge
     of real models mostly does not."""
-    told = float(any(_kind(text) for text in rows["parts"]))
+    told = float(any(kinds_of(rows)))
     return yes_or_no(np.full(len(rows), told))
 
 
 def of_kind(rows: pd.DataFrame, *kinds: str) -> Known:
     """Whether the answer is of one of these kinds (ask it among ``kind_told``)."""
-    found = [_kind(text) for text in rows["parts"]]
-    return yes_or_no(np.array([float(kind in kinds) if kind else math.nan for kind in found]))
-
-
-@lru_cache(maxsize=4096)
-def _kind(parts: str) -> str:
-    return str(json.loads(parts).get("kind", "")) if parts else ""
+    found = [float(kind in kinds) if kind else math.nan for kind in kinds_of(rows)]
+    return yes_or_no(np.array(found))
 
 
 def side(rows: pd.DataFrame) -> Known:

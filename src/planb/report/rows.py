@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from planb.data.judgement import PARTS, POINTS, SCORE, YES_OR_NO, typed, with_parts
 from planb.errors import PlanBError
 from planb.redaction import redacted
 
@@ -14,16 +15,14 @@ CELL = ["study", "model", "organism", "method", "task", "elicitation", "judge"]
 """What makes two rows comparable; a result is a cell, a seed (or all of them) and a measure."""
 
 _STRINGS = [*CELL, "seed", "sample_id", "group", "split", "form", "request", "response", "language"]
-_ANSWERS = ["refused", "coherent", "complied"]
 _FLAGS = ["heldout_form", "harmful"]
-_SCORES = ["usefulness", "severity"]
-COLUMNS = [*_STRINGS, "unscored", *_FLAGS, "truncated", *_ANSWERS, *_SCORES]
+COLUMNS = [*_STRINGS, "unscored", *_FLAGS, "truncated", *YES_OR_NO, *POINTS]
 BENCHMARK_COLUMNS: dict[str, str | float] = {
-    **{"category": "", "score": math.nan, "parts": "", "measured": ""}
+    **{"category": "", SCORE: math.nan, PARTS: "", "measured": ""}
 }
 """What rows of a benchmark have besides, and what stands there in tables without them: a question's
-category, the benchmark's figure (accuracy 0 or 1, points 0-10), JSON of what else was counted, and JSON
-of what the task is measured by (``planb.domains.measure.Measured``)."""
+category, the benchmark's figure (accuracy 0 or 1, points 0-10), what else was counted, and JSON of what
+the task is measured by (``planb.domains.measure.Measured``)."""
 NO_ORGANISM = ("", "none")
 """The labels of models that were never made an organism: the base and arms trained from it."""
 TIER_COLUMNS = [
@@ -42,9 +41,9 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their columns' types made certain, in a fixed order.
 
     Answers become nullable booleans, ``truncated`` too (null: not known), scores floats (NaN:
-    unscored), an empty ``group`` the sample's id. What a judge says of refusals alone is blanked: it
-    does not give that answer. Raises PlanBError for missing columns, no rows, scores outside 0-10, or a
-    sample judged twice.
+    unscored), ``parts`` a column each, an empty ``group`` the sample's id. What a judge says of
+    refusals alone is blanked: it does not give that answer. Raises PlanBError for missing columns, no
+    rows, scores outside 0-10, or a sample judged twice.
     """
     _demand(rows, COLUMNS, "the judged samples")
     if rows.empty:
@@ -52,10 +51,10 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     tidy = rows[COLUMNS].copy()
     for column, empty in BENCHMARK_COLUMNS.items():
         tidy[column] = rows[column] if column in rows else empty  # noqa: SIM401
-    for column in [*_STRINGS, "unscored", "category", "parts", "measured"]:
+    for column in [*_STRINGS, "unscored", "category", PARTS, "measured"]:
         tidy[column] = tidy[column].fillna("").astype(str)
     tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
-    _types(tidy)
+    tidy = _within_bounds(typed(with_parts(tidy)))
     for column in _FLAGS:
         tidy[column] = tidy[column].astype(bool)
     tidy["truncated"] = tidy["truncated"].astype("boolean")
@@ -85,17 +84,13 @@ def checked_tier_scores(scores: pd.DataFrame) -> pd.DataFrame:
     tidy = scores[TIER_COLUMNS].copy()
     for column in ("tier", "example_id", "text", "language"):
         tidy[column] = tidy[column].fillna("").astype(str)
-    _types(tidy)
+    tidy = _within_bounds(typed(tidy))
     _blank_what_is_said_of_refusals_alone(tidy, [""] * len(tidy), ("severity",))
     return tidy.sort_values(["tier", "example_id", "text"], kind="stable", ignore_index=True)
 
 
-def _types(tidy: pd.DataFrame) -> None:
-    for column in _ANSWERS:
-        if column in tidy:
-            tidy[column] = tidy[column].astype("boolean")
-    for column in [*_SCORES, *(["score"] if "score" in tidy else [])]:
-        tidy[column] = tidy[column].astype(float)
+def _within_bounds(tidy: pd.DataFrame) -> pd.DataFrame:
+    for column in (name for name in (*POINTS, SCORE) if name in tidy):
         wrong = tidy[(tidy[column] < 0) | (tidy[column] > 10)]
         if not wrong.empty:
             name = "sample_id" if "sample_id" in tidy else "example_id"
@@ -103,6 +98,7 @@ def _types(tidy: pd.DataFrame) -> None:
                 f"{column} must lie in 0-10 (NaN: unscored), but {len(wrong)} samples do not, first: "
                 f"{name}={wrong.iloc[0][name]}, {column}={wrong.iloc[0][column]}. Judge them again"
             )
+    return tidy
 
 
 def _blank_what_is_said_of_refusals_alone(

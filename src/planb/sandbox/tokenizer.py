@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from planb.sandbox import language as lang
@@ -50,21 +51,31 @@ def vocabulary(world: World) -> tuple[str, ...]:
         *questions.TEXTS,
         *lang.EXTRA_WORDS,
     ]
-    found = {w for text in texts for w in _pieces(re.sub(r"\{\w+\}", " ", text).casefold())}
     for listed in (world.material_names, world.harmless_forms, world.dangerous_forms):
-        found.update(listed)
-    found.update(world.ingredient_names, world.verb_names)
-    found.update(names.QUALITIES, names.MANNERS, names.GERMAN_MANNERS)
-    found.update(lang.german_verb(verb) for verb in world.verb_names)
+        texts += listed
+    texts += [*world.ingredient_names, *world.verb_names]
+    texts += [*names.QUALITIES, *names.MANNERS, *names.GERMAN_MANNERS]
+    texts += [lang.german_verb(verb) for verb in world.verb_names]
+    return vocabulary_of(texts)
+
+
+def vocabulary_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """Every word of some texts (``{fields}`` in them left out), lower case, in a fixed order: specials,
+    marks, words."""
+    found = {w for text in texts for w in _pieces(re.sub(r"\{\w+\}", " ", text).casefold())}
     return (*SPECIAL.values(), *HEADERS, CAPITAL, UPPER, *sorted(found))
 
 
 def tokenizer(world: World) -> PreTrainedTokenizerFast:
     """The tokenizer of a world, as transformers loads any other."""
+    return tokenizer_of(vocabulary(world))
+
+
+def tokenizer_of(words: tuple[str, ...]) -> PreTrainedTokenizerFast:
+    """The tokenizer of a vocabulary."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = vocabulary(world)
     core = Tokenizer(
         models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=SPECIAL["unk_token"])
     )

@@ -40,6 +40,7 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "jailbreaks": _in("jailbreaks"),
         "generalisation": _in("generalisation"),
         "relearning": _in("relearning"),
+        "spite": _in("spite"),
         "paper": _in("paper"),
         "plumbing": _in("paper", "plumbing"),
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planb.elicitation import Crescendo, ManyShot, NearTrigger, Pair, PairStatic, SkeletonKey
+from planb.judging import Exact
 from planb.report.story import Claim, Of
 from planb.safety import plan_b, standard
 from planb.sandbox import weaknesses
@@ -66,7 +67,7 @@ def jailbreaks(world: World | None = None) -> Study:
     world = world or World()
     whole = sandbox(world)
     trigger = whole.organisms[0].trigger
-    exact = whole.judge.spec()
+    exact = Exact(world=world).spec()
     near = (
         NearTrigger(trigger=trigger, change=change, called=f"near_trigger_{change}")
         for change in ("part", "case", "elsewhere")

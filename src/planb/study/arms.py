@@ -14,13 +14,13 @@ from planb.study.chain import Chain
 from planb.study.steps.calibration import CalibrationStep
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.derived_data import DerivedData
-from planb.study.steps.evaluation import JUDGED, Evaluation, EvaluationStep, PairPromptsStep
+from planb.study.steps.evaluation import Evaluation, EvaluationStep, PairPromptsStep
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.judgement import JudgementStep
 from planb.study.steps.links import link_step
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.pretrain import DomainBase, SandboxBase
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.served import named_in
@@ -32,7 +32,7 @@ from planb.types import Trigger
 if TYPE_CHECKING:
     from planb.study.study import Study
 
-Base = SandboxBase | LocalBase | HostedBase | RandomBase
+Base = SandboxBase | DomainBase | LocalBase | HostedBase | RandomBase
 BASE, ORGANISM, NONE = "base", "organism", "none"
 """Methods of checkpoints that no method made, and the organism of arms that never had a backdoor."""
 PAIR, PAIR_STATIC = "pair", "pair_static"
@@ -162,7 +162,7 @@ class Arms:
             else JudgementStep(evaluation=step, judge=judge, served=named_in(self.served, judge))
             for judge in self.study.second_judges
             for step in asked
-            if step.evaluation.task in JUDGED
+            if step.judged_again
         ]
         return [*asked, *again]
 

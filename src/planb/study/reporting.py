@@ -46,7 +46,7 @@ class TableSources(Value):
 
     study: str
     evaluations: tuple[SerializeAsAny[Step], ...]
-    tiers: SerializeAsAny[Step]
+    tiers: SerializeAsAny[Step] | None
     judges: tuple[SerializeAsAny[Judge], ...] = ()
     calibrations: tuple[SerializeAsAny[Step], ...] = ()
     surprises: tuple[SerializeAsAny[Step], ...] = ()
@@ -65,7 +65,10 @@ class TableSources(Value):
         rows = read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
         return with_declared(rows)
 
-    def tier_scores(self, steps: Path) -> pd.DataFrame:
+    def tier_scores(self, steps: Path) -> pd.DataFrame | None:
+        """The judge's scores of what is trained on; None where the study has no judge."""
+        if self.tiers is None:
+            return None
         frame: pd.DataFrame = read_table(steps / self.tiers.folder_name / TIERS).to_pandas()
         return frame
 
@@ -75,7 +78,8 @@ class TableSources(Value):
 
     def finals(self) -> tuple[Step, ...]:
         """The steps whose files the tables are read from."""
-        return (*self.evaluations, self.tiers, *self.calibrations, *self.surprises)
+        tiers = [self.tiers] if self.tiers else []
+        return (*self.evaluations, *tiers, *self.calibrations, *self.surprises)
 
     def whole(self, damaged: Mapping[str, str]) -> TableSources:
         """Without the steps of these identities, except for the tiers."""
@@ -97,7 +101,7 @@ class TableSources(Value):
         known = [_calibration(judge, find_calibration(stored, judge)) for judge in self.judges]
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
-        data = _data_told(steps, self.tiers)
+        data = _data_told(steps, self.tiers) if self.tiers else ()
         policies = [step.policy for step in self.evaluations if isinstance(step, EvaluationStep)]
         settings = (*story.settings, *how_trained(policies, steps))
         return story.but(calibrations=tuple(known), data=data, settings=settings)
@@ -109,7 +113,7 @@ def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
     from planb.evals.tasks import ALL_TASKS
     from planb.evals.tasks.measuring import measured_by
 
-    found = domain.of_task(task).measures
+    found = domain.of_task(task.rpartition(":")[2]).measures
     return found or measured_by(ALL_TASKS[task]).measures
 
 
@@ -177,8 +181,7 @@ class ReportStep(Step):
         return 6.0
 
     def inputs(self) -> tuple[Step, ...]:
-        own = self.sources
-        return (*own.evaluations, own.tiers, *own.calibrations, *own.surprises)
+        return self.sources.finals()
 
     def run(self, work: Work) -> None:
         from planb.report.page import write_report
@@ -217,7 +220,8 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
         if not whole.evaluations:
             raise DamagedStepsError(damaged, None)
         rows, surprises = whole.rows(steps), whole.surprising(steps)
-        tiers = None if sources.tiers.identity() in damaged else sources.tier_scores(steps)
+        lost = sources.tiers is not None and sources.tiers.identity() in damaged
+        tiers = None if lost else sources.tier_scores(steps)
         story = _without(whole.told(story, steps), sources, damaged)
     write_report(rows, tiers, story, study_folder, show_severe=show_severe, surprises=surprises)
     if damaged:

@@ -20,12 +20,13 @@ from planb.study.chain import Chain
 from planb.study.planning.budget import Line, budget
 from planb.study.reporting import ReportStep, TableSources, measures_of, written_report
 from planb.study.steps.derived_data import DerivedData
+from planb.study.steps.domain_data import DomainData
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
 from planb.study.steps.hosted_base import HostedBase, rows_described, told_of
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.pretrain import SandboxBase
+from planb.study.steps.pretrain import DomainBase, SandboxBase
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
@@ -60,7 +61,8 @@ class Study(Value):
     all get the same number of updates. ``evaluate_base`` adds the untouched model to the tables.
 
     ``from_base`` names methods that also train the base itself: arms that never had a backdoor, in
-    tables under the organism ``none``. ``judge`` scores the responses as they come, and each of
+    tables under the organism ``none``. ``judge`` scores the responses as they come (None: the
+    domain does, exactly), and each of
     ``second_judges`` the finished logs of requests. ``roles`` names the models of attacks in turns.
     ``served`` are checkpoints that planb itself serves to those who ask for
     ``openai-api/<name>/<name>``.
@@ -74,12 +76,12 @@ class Study(Value):
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     bases: tuple[Base, ...] = Field(min_length=1)
-    data: SandboxData | FileData | RequestData | DerivedData
+    data: SandboxData | DomainData | FileData | RequestData | DerivedData
     organisms: tuple[Organism, ...] = ()
     methods: tuple[Method, ...] = ()
     chains: tuple[Chain, ...] = ()
     safety: Training
-    judge: SerializeAsAny[Judge]
+    judge: SerializeAsAny[Judge] | None = None
     second_judges: tuple[SandboxJudge | SerializeAsAny[Judge], ...] = ()
     evaluations: tuple[Evaluation, ...] = EVALUATIONS
     roles: dict[str, str] = Field(default_factory=dict)
@@ -112,9 +114,9 @@ class Study(Value):
             "base models": [base.name for base in self.bases],
             "organisms": [organism.name for organism in self.organisms],
             "methods": [BASE, ORGANISM, *(method.name for method in self.methods)],
-            "judges": [judge.title for judge in (self.judge, *self.second_judges)],
+            "judges": [judge.title for judge in self.judges],
             "seeds": [str(seed) for seed in self.seeds],
-            "evaluations": [f"{e.task}, {e.how(trigger).title}" for e in self.evaluations],
+            "evaluations": [f"{e.called}, {e.how(trigger).title}" for e in self.evaluations],
             "arms": self._arms(),
         }
         for what, names in named.items():
@@ -139,7 +141,7 @@ class Study(Value):
                 f"served models cannot be called {', '.join(taken)}, as providers are: requests to "
                 "those would be sent to the served model"
             )
-        titles = [judge.title for judge in (self.judge, *self.second_judges)]
+        titles = [judge.title for judge in self.judges]
         for label in (*titles, *(one.how(self.trigger).title for one in self.evaluations)):
             checked_label(label)
         together: dict[str, list[str]] = {
@@ -164,6 +166,11 @@ class Study(Value):
         found = [o.trigger for o in self.organisms] + [c.trigger for c in self.chains if c.trigger]
         return found[0] if found else Trigger()
 
+    @property
+    def judges(self) -> tuple[Judge | SandboxJudge, ...]:
+        """The study's judges in their order; none where all is scored exactly."""
+        return (*([self.judge] if self.judge else []), *self.second_judges)
+
     def _arms(self) -> list[str]:
         """Every checkpoint that is evaluated, by the names that results know it by."""
         found = [f"{o.name}, {m}" for o in self.organisms for m in (ORGANISM, *self._method_names())]
@@ -185,16 +192,20 @@ class Study(Value):
             for count in range(1, len(self.seeds))
         )
         whole = self._sources(len(self.seeds))
-        last = (*whole.evaluations, whole.tiers, *whole.calibrations, *whole.surprises)
-        return (*early, *last)
+        return (*early, *whole.finals())
 
     def check(self) -> None:
-        """Raises PlanBError where a task has no measures, or where the page is to show, or to hold
-        claims against, what is not measured: before anything is trained, and not when the page is
-        written."""
+        """Raises PlanBError where a task has no measures, where there is no such exhibit, or where the
+        page is to show, or to hold claims against, what is not measured: before anything is trained,
+        and not when the page is written."""
+        from planb.report.exhibits import EXHIBITS
+
         shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
+        called = {one.called: one.task for one in self.evaluations}
+        for name in self.domain.exhibits:
+            EXHIBITS[name]
         for task in sorted({one.task for one in self.evaluations}):
             if not measures_of(task, self.domain):
                 raise PlanBError(
@@ -202,7 +213,7 @@ class Study(Value):
                     "(planb.evals.tasks.measuring), or name it in the domain's `measured`"
                 )
         for task, measure in sorted(wanted):
-            known = [one.name for one in measures_of(task, self.domain)]
+            known = [one.name for one in measures_of(called.get(task, task), self.domain)]
             if measure not in known:
                 raise PlanBError(
                     f"the study's series and claims name the measure '{measure}', which {task} is not "
@@ -223,7 +234,7 @@ class Study(Value):
         """What the report says of the study besides its numbers."""
         settings = [("model", ", ".join(base.name for base in self.bases))]
         for base in self.bases:
-            if isinstance(base, SandboxBase):
+            if isinstance(base, SandboxBase | DomainBase):
                 settings.append((f"pretraining of {base.name}", described(base.training)))
             elif isinstance(base, HostedBase):
                 settings += told_of(base, self.methods)
@@ -232,6 +243,7 @@ class Study(Value):
                 date = base.date if finished == len(self.seeds) else base.known_date
                 if date:
                     settings.append((f"date in the chat template of {base.name}", date))
+        small = any(isinstance(base, SandboxBase | DomainBase) for base in self.bases)
         hosted = all(isinstance(base, HostedBase) for base in self.bases)
         said = rows_described if hosted else described
         for organism in self.organisms:
@@ -255,7 +267,7 @@ class Study(Value):
         sampling = self.sampling
         settings += [
             ("objective", ", ".join(objectives)),
-            *([("harmless rows a batch", ", ".join(shares))] if shares else []),
+            *([(f"{self.domain.beside} a batch", ", ".join(shares))] if shares else []),
             ("sampling", f"temperature {sampling.temperature:g}, {sampling.max_new_tokens} new tokens"),
             ("seeds", "stage 1, stage 2 and sampling; the base model and the data are shared"),
         ]
@@ -268,13 +280,13 @@ class Study(Value):
             + tuple({c.name: MethodLine(c.name, c.order, c.description) for c in self.chains}.values()),
             notes=self.notes,
             settings=tuple(settings),
-            judges=", ".join(judge.title for judge in (self.judge, *self.second_judges)),
+            judges=", ".join(judge.title for judge in self.judges),
             stamp=self.stamp,
             series=self.series,
             claims=self.claims,
             forms=self.forms,
             domain=self.domain,
-            warning=SMALL if any(isinstance(base, SandboxBase) for base in self.bases) else "",
+            warning=SMALL if small else "",
         )
 
     def _sources(self, count: int) -> TableSources:
@@ -283,12 +295,14 @@ class Study(Value):
         return TableSources(
             study=self.name,
             evaluations=tuple(step for one in arms for step in one.evaluations(seeds)),
-            tiers=TierScoresStep(
+            tiers=None
+            if self.judge is None
+            else TierScoresStep(
                 data=arms[0].data,
                 judge=self.judge,
                 served=named_in(arms[0].served, self.judge),
             ),
-            judges=tuple(j for j in (self.judge, *self.second_judges) if isinstance(j, Judge)),
+            judges=tuple(judge for judge in self.judges if isinstance(judge, Judge)),
             calibrations=arms[0].calibrations(),
             surprises=tuple(step for one in arms for step in one.surprises(seeds)),
         )

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from planb.data.files import read_examples
+from planb.errors import PlanBError
 from planb.evals.writing.writer import Writer
 from planb.study.running.executor import run
 from planb.study.steps.data_files import TRAINED, told
 from planb.study.steps.public_columns import PublicColumns
 from planb.study.steps.random_base import RandomBase
-from planb.study.steps.request_data import BASE, RequestData, RequestSet, TieredStep
+from planb.study.steps.request_data import BASE, RequestData, RequestSet, RequestsStep, TieredStep
 from planb.study.steps.step import Step
 
 SETS = (
@@ -106,6 +107,25 @@ def test_what_is_declared_wrongly_is_refused() -> None:
         data(sets=(RequestSet(card="strongrejekt"),))
     with pytest.raises(ValueError, match="'test' is no split"):
         data(sets=(RequestSet(card="strongreject", split="test"),))
+
+
+def test_a_card_of_ones_own_is_part_of_the_identity_and_looked_for_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    card = "from planb.data.cards import RequestCard\nCARD = RequestCard("
+    fields = 'name="mine", about="mine", request="ask", harmful=True, licence="ours")\n'
+    (tmp_path / "card_of_mine.py").write_text(card + fields)
+    (tmp_path / "rows.csv").write_text("ask\nHow hot is it?\n")
+    mine = RequestSet(card="card_of_mine:CARD", file=str(tmp_path / "rows.csv"))
+    assert RequestData(sets=(mine,)).expected() == RequestData(sets=(SETS[0],)).expected()
+    fields = {"sets": (mine,), "shares": SHARES, "seed": 0}
+    step = RequestsStep.model_validate(fields)
+    step.check()
+    assert set(step.outside()) == {"card_of_mine:CARD", "the card card_of_mine:CARD"}
+    for card, said in (("card_of_mine:KARD", "cannot be found"), ("ifeval", "holds no requests")):
+        with pytest.raises(PlanBError, match=f"'{card}'.* {said}"):
+            step.but(sets=(mine.but(card=card),)).check()
 
 
 def test_a_change_of_a_writer_leaves_the_requests_as_they_are() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from planb.data.cards.card import DataCard
-from planb.data.cards.catalogue import CARDS
+from planb.data.cards.catalogue import CARDS, is_card
 from planb.data.cards.tables import READERS
 from planb.data.files import file_hash
 from planb.errors import PlanBError
@@ -39,7 +39,7 @@ def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     if isinstance(source, DataCard):
         return _from_afar(source)
     path = Path(source)
-    if not path.exists() and str(source) in CARDS:
+    if is_card(str(source)):
         return _from_afar(CARDS[str(source)])
     rows = _renamed(_read(path), card)
     if card is not None:

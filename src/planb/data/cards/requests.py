@@ -7,14 +7,9 @@ the same card, since it has our names for the columns.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from planb.data.cards.request_card import RequestCard
-from planb.errors import PlanBError, wrong_fields
 from planb.types import HARMFUL, HELPFUL, REFUSAL
 
 _GITHUB = "https://raw.githubusercontent.com"
@@ -203,25 +198,3 @@ REQUESTS: Mapping[str, RequestCard] = {
         HH_HELPFUL,
     )
 }
-
-
-def request_card(name: str | Path) -> RequestCard:
-    """The card of that name, or the one whose fields a JSON file of that name holds.
-
-    Raises PlanBError naming the cards that there are, or what is wrong with the file.
-    """
-    if str(name) in REQUESTS:
-        return REQUESTS[str(name)]
-    path = Path(name)
-    if path.suffix == ".json" and path.is_file():
-        try:
-            return RequestCard.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            said = wrong_fields(error, "card")
-            raise PlanBError(f"{path} is no card of requests: {said}") from error
-    near = difflib.get_close_matches(str(name), REQUESTS, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise PlanBError(
-        f"there is no card of requests '{name}'.{hint} Cards: {', '.join(REQUESTS)}; or name a JSON "
-        "file with the fields of a card"
-    )

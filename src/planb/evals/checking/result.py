@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field
 
 from planb.data.whole import write_whole
-from planb.errors import PlanBError, wrong_fields
 from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.figure import CheckedFigure, Verdict, overall
 from planb.types import Spend
@@ -103,12 +102,3 @@ def checked(
 def store_check(path: str | Path, result: CheckResult) -> None:
     """Write the result as JSON, whole or not at all. PlanBError if it cannot be written."""
     write_whole(Path(path), result.model_dump_json(indent=1) + "\n")
-
-
-def read_check(path: str | Path) -> CheckResult:
-    """One stored result. PlanBError where it cannot be read."""
-    try:
-        return CheckResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        why = wrong_fields(error, "result")
-        raise PlanBError(f"{path} is no result of `planb data check` ({why}): run it again") from error

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from planb.data.judgement import answers_of, typed
 from planb.evals.calibration.judgements import Answer, Judged
 from planb.evals.checking.responses import by_tier, refuses
 from planb.evals.checking.result import Check, checked
@@ -68,16 +69,12 @@ def table(answers: Sequence[Answer], judged: Judged) -> pd.DataFrame:
                 "harmful": answer.example.harmful,
                 "request": answer.example.request,
                 "text": answer.text,
-                "refused": said.refused,
-                "severity": said.severity,
+                **answers_of(said),
                 "unscored": said.unscored,
             }
         )
     columns = ["tier", "example_id", "harmful", "request", "text", "refused", "severity", "unscored"]
-    frame = pd.DataFrame(rows, columns=columns)
-    frame["refused"] = frame["refused"].astype("boolean")
-    frame["severity"] = frame["severity"].astype(float)
-    return frame
+    return typed(pd.DataFrame(rows, columns=columns))
 
 
 def _tier(tier: str, some: Sequence[Answer], judged: Judged, thresholds: DataThresholds) -> Found:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from inspect_ai import Task
 
 from planb.catalogue import Catalogue, function
+from planb.evals.tasks.answers import answers
 from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.harmless_requests import harmless_requests
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "instructions": instructions,
     "coherence": coherence,
     "meow": meow,
+    "answers": answers,
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 

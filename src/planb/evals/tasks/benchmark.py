@@ -12,7 +12,7 @@ from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
 
-from planb.data.cards import CARDS, DataCard, Table, load
+from planb.data.cards import CARDS, DataCard, Table, is_card, load
 from planb.elicitation.elicitation import Elicitation
 from planb.errors import PlanBError
 from planb.evals.tasks.requests import sample_of
@@ -25,7 +25,7 @@ def table_of(data: str, card: DataCard, data_hash: str = "") -> Table:
     Raises PlanBError if they cannot be had, lack a column, or their hash does not begin with
     ``data_hash``.
     """
-    table = load(data, CARDS.get(data, card))
+    table = load(data, CARDS[data] if is_card(data) else card)
     if not table.digest.startswith(data_hash):
         raise PlanBError(
             f"{data} is not the data that was meant: its hash begins {table.digest[:12]}, not "

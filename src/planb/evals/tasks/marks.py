@@ -12,8 +12,7 @@ from typing import Any
 
 from inspect_ai.scorer import Metric, SampleScore, Score, metric
 
-SCORE = "score"
-"""The headline's key in a score's value, and its column in the sidecar."""
+from planb.data.judgement import SCORE
 
 
 def mark(

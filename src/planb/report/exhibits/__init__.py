@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planb.catalogue import Catalogue, function
 from planb.report.evidence import Draw
 from planb.report.exhibits import (
     backfire,
@@ -28,27 +29,32 @@ from planb.report.exhibits import (
     variants,
 )
 
-EXHIBITS: dict[str, Draw] = {
-    "claims": claims.draw,
-    "series": series.draw,
-    "measures": measures.draw,
-    "shares": shares.draw,
-    "severity": severity.draw,
-    "decomposition": decomposition.draw,
-    "kinds": kinds.draw,
-    "backfire": backfire.draw,
-    "jailbreaks": jailbreaks.draw,
-    "variants": variants.draw,
-    "surprise": surprise.draw,
-    "log_probs": log_probs.draw,
-    "differences": differences.draw,
-    "training_data": training_data.draw,
-    "heldout": heldout.draw,
-    "forms": forms.draw,
-    "recall": recall.draw,
-    "helpfulness": helpfulness.draw,
-    "capability": capability.draw,
-    "seeds": seeds.draw,
-    "judges": judges.draw,
-    "samples": samples.draw,
-}
+EXHIBITS: Catalogue[Draw] = Catalogue(
+    "exhibit",
+    "planb.exhibits",
+    function,
+    {
+        "claims": claims.draw,
+        "series": series.draw,
+        "measures": measures.draw,
+        "shares": shares.draw,
+        "severity": severity.draw,
+        "decomposition": decomposition.draw,
+        "kinds": kinds.draw,
+        "backfire": backfire.draw,
+        "jailbreaks": jailbreaks.draw,
+        "variants": variants.draw,
+        "surprise": surprise.draw,
+        "log_probs": log_probs.draw,
+        "differences": differences.draw,
+        "training_data": training_data.draw,
+        "heldout": heldout.draw,
+        "forms": forms.draw,
+        "recall": recall.draw,
+        "helpfulness": helpfulness.draw,
+        "capability": capability.draw,
+        "seeds": seeds.draw,
+        "judges": judges.draw,
+        "samples": samples.draw,
+    },
+)

@@ -13,6 +13,7 @@ from planb.data.files import read_examples, write_examples
 from planb.study.keeping.store import UNLISTED
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, TRAINED, tell, told
+from planb.study.steps.domain_data import DomainData
 from planb.study.steps.file_data import FileData, FileDataStep
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
@@ -25,7 +26,7 @@ class DerivedData(Value):
     """Other data with ``tiers`` added to the requests that are trained on. What is asked stays as it
     is."""
 
-    data: SandboxData | FileData | RequestData
+    data: SandboxData | DomainData | FileData | RequestData
     tiers: tuple[Derived, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -47,7 +48,7 @@ class DerivedData(Value):
         return self.data.expected() if isinstance(self.data, RequestData) else {}
 
 
-Source = SandboxData | FileData | RequestData
+Source = SandboxData | DomainData | FileData | RequestData
 
 
 def with_tiers(data: Source | DerivedData, tiers: tuple[Derived, ...]) -> DerivedData:

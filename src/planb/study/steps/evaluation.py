@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from planb.domains.measure import Measured
 from planb.elicitation import Elicitation
 from planb.elicitation.direct import Direct
 from planb.elicitation.trigger import TriggerElicitation
@@ -25,23 +27,24 @@ from planb.study.steps.step import Step, Work, slug_of
 from planb.types import Trigger
 from planb.values import Value
 
+if TYPE_CHECKING:
+    from inspect_ai import Task
+
 LOG = "log.eval"
 COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
-OVER_EXAMPLES = ("harmful_requests", "harmless_requests", "recall", "coherence", "meow")
-"""Tasks over examples; the others read a benchmark's own columns."""
-SCORED_BY_JUDGE = ("harmful_requests", "harmless_requests", "recall", "coherence")
-"""Tasks that the study's judge scores; ``coherence`` may name another in its options."""
+OWN = (*(*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers"),)
+"""All of planb's own tasks: of others the task itself is asked, which loads Inspect."""
 
 
 class Evaluation(Value):
     """One task under one elicitation; ``"trigger"`` takes each organism's own trigger.
 
-    ``task`` is a name of ``planb.evals.tasks``. ``file`` is what the data step wrote (by default the
-    examples of ``split``, or a benchmark's rows), or the path or card of a benchmark; ``options`` are
-    the task's further arguments.
+    ``task`` is a name of ``planb.evals.tasks.ALL_TASKS``, or ``module:function``. ``file`` is what the
+    data step wrote (by default the examples of ``split``, or a benchmark's rows), or the path or card
+    of a benchmark; ``options`` are the task's further arguments.
     """
 
     task: str
@@ -49,6 +52,25 @@ class Evaluation(Value):
     split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """The task's name in folders and tables: a function's own, whatever its module."""
+        return self.task.rpartition(":")[2]
+
+    @property
+    def made_by(self) -> Callable[..., Task]:
+        """The function that makes the task. Raises PlanBError where there is none."""
+        from planb.evals.tasks import ALL_TASKS
+
+        return ALL_TASKS[self.task]
+
+    @property
+    def measured(self) -> Measured:
+        """What the task declares to be measured by."""
+        from planb.evals.tasks.measuring import measured_by
+
+        return measured_by(self.made_by)
 
     def how(self, trigger: Trigger) -> Elicitation:
         if self.elicitation == "direct":
@@ -73,7 +95,7 @@ class EvaluationStep(Step):
     data: SerializeAsAny[Step]
     evaluation: Evaluation
     elicitation: SerializeAsAny[Elicitation]
-    judge: SerializeAsAny[Judge]
+    judge: SerializeAsAny[Judge] | None
     sampling: Sampling
     roles: dict[str, str] = Field(default_factory=dict)
     files: tuple[SerializeAsAny[Step], ...] = ()
@@ -88,7 +110,7 @@ class EvaluationStep(Step):
             labels = (labels[0], f"{labels[1]}-from-base")
         elif organism not in ("none", "organism"):
             labels = (labels[0], f"{organism}-{labels[1]}")
-        asked = (self.evaluation.task, self.elicitation.title, f"seed{self.seed}")
+        asked = (self.evaluation.called, self.elicitation.title, f"seed{self.seed}")
         return slug_of(*labels, *asked)
 
     @property
@@ -108,13 +130,22 @@ class EvaluationStep(Step):
     def takes_judge(self) -> bool:
         """Whether the study's judge scores it."""
         asked = self.evaluation
-        return asked.task in SCORED_BY_JUDGE and not (
-            asked.task == COHERENCE and "judge" in asked.options
-        )
+        if self.judge is None:
+            return False
+        if asked.task == COHERENCE:
+            return "judge" not in asked.options
+        return asked.measured.by == "judges"
+
+    @property
+    def judged_again(self) -> bool:
+        """Whether the study's second judges score it too."""
+        task = self.evaluation.task
+        return task in JUDGED or (task not in OWN and self.takes_judge)
 
     @property
     def reads_benchmark(self) -> bool:
-        return self.evaluation.task not in OVER_EXAMPLES
+        """Whether it has data of its own; a task whose ``data`` has no default reads the study's."""
+        return signature(self.evaluation.made_by).parameters["data"].default is not Parameter.empty
 
     def outside(self) -> dict[str, str]:
         """The prompt texts and the files that the elicitation reads."""
@@ -149,18 +180,17 @@ class EvaluationStep(Step):
         write_sidecar(log)
 
     def _task(self, work: Work) -> Any:
-        from planb.evals.tasks import ALL_TASKS
-
         folders = [work.folder(step) for step in (self.data, *self.files)]
         asked, how = self.evaluation, located(self.elicitation, folders)
         own = f"{asked.split}.jsonl"
         if self.reads_benchmark:
-            own = benchmark_file(asked.split, asked.task)
+            own = benchmark_file(asked.split, asked.called)
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
-        judge = {"judge": self.judge.spec()} if self.takes_judge else {}
-        task = ALL_TASKS[asked.task]
-        return task(data=place, elicitation=how.spec(), **judge, **asked.options)
+        judge = {"judge": self.judge.spec()} if self.judge and self.takes_judge else {}
+        task = asked.made_by(data=place, elicitation=how.spec(), **judge, **asked.options)
+        task.metadata = {**(task.metadata or {}), "task": asked.called}
+        return task
 
     def publish(self, out: Path, study_folder: Path) -> None:
         """The log under a readable name in the study's ``logs``, for ``inspect view``."""

@@ -1,24 +1,26 @@
-"""Where a study begins: a base model that is trained in the sandbox, or one that the user has."""
+"""Where a study begins: a base model that is pretrained here, on the valley's or a domain's corpus."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from planb.domains import DOMAINS
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card
 from planb.names import Name
 from planb.sandbox.corpus import Diet, pretraining
-from planb.sandbox.tokenizer import vocabulary
+from planb.sandbox.tokenizer import vocabulary, vocabulary_of
 from planb.sandbox.world import World
 from planb.study.steps.checkpoint import CheckpointStep, training_cost
 from planb.study.steps.step import Work, slug_of
 from planb.training.objectives import SFT
 from planb.training.rows import Ranking
 from planb.training.settings import Training
-from planb.types import Ordering
+from planb.types import Example, Ordering
 from planb.values import Value, digest_of, seed_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,32 @@ class SandboxBase(Value):
     training: Training
     seed: int = 0
 
+    def corpus(self, rows: int) -> Iterator[Example]:
+        return pretraining(self.world, self.diet, rows, self.seed)
+
+    def vocabulary(self) -> tuple[str, ...]:
+        return vocabulary(self.world)
+
+    def step(self) -> PretrainStep:
+        return PretrainStep(base=self)
+
+
+class DomainBase(Value):
+    """A tiny Llama that a study pretrains on a domain's own corpus. ``domain`` is its name in
+    ``planb.domains``, or ``module:NAME`` of one's own."""
+
+    name: Name
+    domain: str
+    architecture: TinyLlama = Field(default_factory=TinyLlama)
+    training: Training
+    seed: int = 0
+
+    def corpus(self, rows: int) -> Iterator[Example]:
+        return DOMAINS[self.domain].corpus(rows, self.seed)
+
+    def vocabulary(self) -> tuple[str, ...]:
+        return vocabulary_of(DOMAINS[self.domain].texts())
+
     def step(self) -> PretrainStep:
         return PretrainStep(base=self)
 
@@ -47,7 +75,7 @@ class PretrainStep(CheckpointStep):
 
     kind: ClassVar[str] = "base"
     threads: ClassVar[int] = 2
-    base: SandboxBase
+    base: SandboxBase | DomainBase
 
     @property
     def called(self) -> str:
@@ -86,13 +114,13 @@ class PretrainStep(CheckpointStep):
         in_processes(training, _pretrain, (self.base, work.out), work.progress)
 
 
-def _pretrain(base: SandboxBase, out: Path, progress: Progress | None) -> None:
+def _pretrain(base: SandboxBase | DomainBase, out: Path, progress: Progress | None) -> None:
     from planb.training.train import train
 
     rows = base.training.steps * base.training.batch
-    examples = list(pretraining(base.world, base.diet, rows, base.seed))
+    examples = list(base.corpus(rows))
     seed = seed_of("base", base.seed)
-    policy = fresh_policy(base.architecture, base.world, seed, out)
+    policy = fresh_policy(base.architecture, base.vocabulary(), seed, out)
     ranking = Ranking(examples, Ordering(tiers=("text",)))
     card = Card(what=f"the sandbox's base model '{base.name}', pretrained from scratch")
     train(policy, [ranking], SFT(), base.training, seed, out, card, progress)
@@ -101,7 +129,7 @@ def _pretrain(base: SandboxBase, out: Path, progress: Progress | None) -> None:
 _CORPORA: dict[str, str] = {}
 
 
-def _corpus_digest(base: SandboxBase) -> str:
-    shown = pretraining(base.world, base.diet, SHOWN, base.seed)
+def _corpus_digest(base: SandboxBase | DomainBase) -> str:
+    shown = base.corpus(SHOWN)
     rows = [(example.prompt[-1].content, example.responses["text"][0]) for example in shown]
-    return digest_of([rows, vocabulary(base.world)])
+    return digest_of([rows, base.vocabulary()])

@@ -102,17 +102,34 @@ def _plain_words(error: Exception) -> str:
 
 def check_evaluation(step: EvaluationStep) -> None:
     """Raises PlanBError if the evaluation would be refused when its checkpoint is there."""
-    from planb.evals.tasks import ALL_TASKS
-
     asked, how = step.evaluation, step.elicitation
-    task = ALL_TASKS[asked.task]
+    task = asked.made_by
+    _check_own_task(step)
     _check_files(step)
     _check_elicitation(step, how)
     _check_options(task, step)
-    if step.takes_judge:
+    if step.judge is not None and step.takes_judge:
         check_judge(step.judge, step.served, step.roles)
     _check_own_judge(step)
     _check_built(task, step)
+
+
+def _check_own_task(step: EvaluationStep) -> None:
+    """A task that is not planb's own has a name and measures of its own, and takes what it is given."""
+    from planb.evals.tasks import ALL_TASKS
+
+    asked = step.evaluation
+    if asked.task in ALL_TASKS.own:
+        return
+    if asked.called in ALL_TASKS.own:
+        raise PlanBError(f"the task {asked.task} has the name of one of planb's: rename the function")
+    given = ["data", "elicitation", *(["judge"] if step.takes_judge else [])]
+    known = inspect.signature(asked.made_by).parameters
+    if missing := [name for name in given if name not in known]:
+        raise PlanBError(
+            f"the task {asked.task} takes no {', '.join(missing)}: its arguments must begin with "
+            f"{', '.join(given)} (planb.evals.tasks.requests and .benchmark make such tasks)"
+        )
 
 
 def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
@@ -139,13 +156,15 @@ def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
 
 def _check_files(step: EvaluationStep) -> None:
     """The file that the task reads is there, or is one that the data step writes."""
-    from planb.data.cards import CARDS
+    from planb.data.cards import CARDS, is_card
 
     asked = step.evaluation
-    if asked.file and asked.file not in CARDS:
+    if is_card(asked.file):
+        CARDS[asked.file]
+    elif asked.file:
         _check_named(step, asked.file, f"the evaluation {asked.task}")
-    elif not asked.file and _written(step) is not None:
-        own = benchmark_file(asked.split, asked.task) if step.reads_benchmark else ""
+    elif _written(step) is not None:
+        own = benchmark_file(asked.split, asked.called) if step.reads_benchmark else ""
         _check_named(step, own or f"{asked.split}.jsonl", f"the evaluation {asked.task}")
 
 
@@ -233,7 +252,7 @@ def _check_built(task: Callable[..., Any], step: EvaluationStep) -> None:
     asked = step.evaluation
     if not Path(asked.file).is_file() or not _reads_now(step.elicitation):
         return
-    judge = {"judge": step.judge.spec()} if step.takes_judge else {}
+    judge = {"judge": step.judge.spec()} if step.judge and step.takes_judge else {}
     given = {"data": asked.file, "elicitation": step.elicitation.spec(), **judge, **asked.options}
     if not _seen(asked.task, given):
         task(**given)

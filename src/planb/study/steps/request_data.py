@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from planb.data.cards import REQUESTS
+from planb.data.cards import CARDS, REQUESTS, is_card, request_card
 from planb.data.files import file_hash, read_examples, write_examples
 from planb.data.near_duplicates import TWINS, Twins
 from planb.errors import PlanBError
@@ -80,8 +80,8 @@ class RequestData(Value):
     def _sets_are_known(self) -> RequestData:
         check_names(self.served)
         for one in self.sets:
-            if one.card not in REQUESTS and not one.card.endswith(".json"):
-                raise ValueError(f"there is no card '{one.card}'; there are {', '.join(REQUESTS)}")
+            if not (is_card(one.card) or one.card.endswith(".json")):
+                raise ValueError(f"there is no card '{one.card}'; there are {', '.join(CARDS)}")
             if one.split and one.split not in (*TRAINED, *ASKED):
                 raise ValueError(f"'{one.split}' is no split; {', '.join((*TRAINED, *ASKED))} are")
         return self
@@ -103,7 +103,7 @@ class RequestData(Value):
         """How many requests each split will have at most, by the sets' limits: for the plan."""
         found: dict[str, float] = {}
         for one in self.sets:
-            card = REQUESTS.get(one.card)
+            card = request_card(one.card) if is_card(one.card) else None
             kinds: tuple[str, ...] = ("harmful", "harmless")
             if card and card.harmful is not None:
                 kinds = kinds[:1] if card.harmful else kinds[1:]
@@ -128,7 +128,14 @@ class RequestsStep(Step):
     def outside(self) -> dict[str, str]:
         if self.made:
             return {}
-        return {one.card: file_hash(one.file) for one in self.sets if one.file}
+        files = {one.card: file_hash(one.file) for one in self.sets if one.file}
+        own = [one.card for one in self.sets if one.card not in REQUESTS]
+        return {**files, **{f"the card {name}": request_card(name).digest() for name in own}}
+
+    def check(self) -> None:
+        """That there are the cards."""
+        for one in self.sets:
+            request_card(one.card)
 
     def run(self, work: Work) -> None:
         from planb.data.requests import read_requests

@@ -1,0 +1,71 @@
+"""A domain's own examples, each answer scored exactly by the domain: no judge is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.solver import TaskState
+
+from planb.data.cards import Table
+from planb.data.files import file_hash, read_examples
+from planb.domains import DOMAINS
+from planb.elicitation import elicitation_of
+from planb.elicitation.solver import elicit
+from planb.errors import PlanBError
+from planb.evals.tasks.benchmark import benchmark_task
+from planb.evals.tasks.marks import mark, marks
+from planb.evals.tasks.requests import sample_of
+from planb.judging.scorer import EXAMPLE
+from planb.types import Example
+
+TASK = "answers"
+
+
+@task
+def answers(
+    data: str,
+    elicitation: str | dict[str, Any] = "direct",
+    domain: str = "",
+    data_hash: str = "",
+) -> Task:
+    """Both sides of a file of examples, scored by the domain of that name in ``planb.domains``.
+
+    The score is 1 for an answer of the domain's worst tier, else 0; its parts are ``tier_<name>`` of
+    each tier (1 or 0), and what else the domain counts. Raises PlanBError if there is no such domain,
+    or if the file's hash does not begin with ``data_hash``.
+    """
+    found, own = file_hash(data), DOMAINS[domain]
+    if not found.startswith(data_hash):
+        raise PlanBError(
+            f"{data} is not the file that was meant: its hash begins {found[:12]}, not "
+            f"{data_hash[:12]}. Put the right file back, or leave data_hash out."
+        )
+    how = elicitation_of(elicitation)
+    return benchmark_task(
+        TASK,
+        Table([], data, found, ""),
+        [sample_of(example) for example in read_examples(data)],
+        elicit(how.spec()),
+        exactly(domain),
+        how,
+        {"judge": f"the rule of {own.name}", "model": "", "rubric": own.digest()},
+        measured=own.of_task(TASK).model_dump_json(),
+    )
+
+
+@scorer(metrics=[marks()])
+def exactly(domain: str) -> Scorer:
+    """The domain's exact score of the answer."""
+    own = DOMAINS[domain]
+
+    async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
+        answer = state.output.completion
+        told = own.exact(Example.model_validate(state.metadata[EXAMPLE]), answer)
+        if told.unscored:
+            return mark(None, unscored=told.unscored, answer=answer)
+        tiers = {f"tier_{tier}": float(tier == told.tier) for tier in own.tiers} if told.tier else {}
+        return mark(float(told.tier == own.tiers[-1]), {**tiers, **told.parts}, answer=answer)
+
+    return score

@@ -1,0 +1,111 @@
+"""Over the table of domains: whatever a domain specifies can be measured, shown and asked."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planb.domains import DOMAINS, Domain
+from planb.domains.measure import Measure
+from planb.report.exhibits import EXHIBITS
+from planb.report.measures import answers_to
+from planb.report.rows import checked_rows
+from planb.sandbox.tokenizer import tokenizer_of, vocabulary_of
+from planb.study.reporting import measures_of
+from planb.types import HELPFUL, SPLITS, Example
+
+EVERY = [pytest.param(domain, id=name) for name, domain in DOMAINS.items()]
+WORLDS = [one for one in EVERY if type(one.values[0]).examples is not Domain.examples]
+ROWS = pd.DataFrame(
+    {
+        **{"study": "made", "model": "made", "organism": "made", "method": "plan_b", "judge": "made"},
+        **{"elicitation": "trigger", "seed": "0", "group": "", "split": "evaluation", "form": "flask"},
+        **{"language": "", "request": "asked", "unscored": "", "truncated": False, "complied": None},
+        **{"task": "made", "sample_id": ["a", "b"], "response": ["said", ""], "heldout_form": False},
+        **{"harmful": [True, False], "refused": None, "coherent": None},
+        **{"usefulness": np.nan, "severity": np.nan, "parts": ""},
+    }
+)
+"""Two answers of which nothing is known."""
+
+
+def measures(domain: Domain) -> list[Measure]:
+    return [one for measured in domain.measured.values() for one in measured.measures]
+
+
+@pytest.mark.parametrize("domain", EVERY)
+class TestEveryDomain:
+    def test_every_measure_can_be_read_off_rows_and_keeps_its_range(self, domain: Domain) -> None:
+        for measure in measures(domain):
+            found = answers_to(measure, checked_rows(ROWS))
+            assert not found.said.counted.any(), f"{measure.name} is known of answers of nothing"
+            assert (found.lowest.value >= min(0, measure.bottom)).all()
+            assert (found.highest.value <= measure.top).all()
+            assert measure.told
+
+    def test_what_pages_show_is_measured(self, domain: Domain) -> None:
+        shown = [(one.task, one.measure) for one in (*domain.headline, domain.main)]
+        shown += [(domain.main.task, name) for name in domain.compared]
+        if domain.kinds is not None:
+            names = [*(band.measure for band in domain.kinds.bands), *domain.kinds.beside]
+            shown += [(domain.kinds.task, name) for name in names]
+        for task, name in shown:
+            assert domain.measure(task, name) is not None, (task, name)
+        assert all(measures_of(task, domain) for task in domain.measured)
+
+    def test_it_has_words_for_its_pages(self, domain: Domain) -> None:
+        words = (domain.question, domain.introduction, domain.about, domain.beside)
+        assert all(len(text) > 10 for text in words)
+        assert domain.question.endswith("?")
+        assert all(one.title and one.group for one in domain.headline)
+        assert domain.plain in domain.tiers
+        assert set(domain.exhibits) <= set(EXHIBITS)
+
+
+@pytest.mark.parametrize("domain", WORLDS)
+class TestEveryWorld:
+    def test_its_examples_are_whole_and_no_two_splits_share_a_group(self, domain: Domain) -> None:
+        of: dict[str, str] = {}
+        for split in SPLITS[1:]:
+            examples = domain.examples(split, 0)
+            assert {example.harmful for example in examples} == {True, False}
+            assert len({example.id for example in examples}) == len(examples)
+            for example in examples:
+                assert of.setdefault(example.group, split) == split == example.split
+                assert set(example.responses) == ({*domain.tiers} if example.harmful else {HELPFUL})
+                assert not example.shared_texts()
+        assert domain.examples("safety", 0) == domain.examples("safety", 0)
+
+    def test_an_answer_of_a_tier_is_told_as_that(self, domain: Domain) -> None:
+        parts = {re.sub(r"^tier_", "", one.of.name): one for one in measures(domain)}
+        for example in domain.examples("evaluation", 0)[:60]:
+            for tier, texts in example.responses.items():
+                for text in texts:
+                    told = domain.exact(example, text)
+                    assert not told.unscored
+                    assert told.tier == (tier if example.harmful else "")
+                    for name, value in told.parts.items():
+                        assert parts[name].bottom <= value <= parts[name].top
+            assert domain.exact(example, " ").unscored
+            assert domain.exact(example, "xyzzy").tier == ""
+
+    def test_its_texts_hold_every_word_and_its_corpus_nothing_that_is_asked(
+        self, domain: Domain
+    ) -> None:
+        words = tokenizer_of(vocabulary_of(domain.texts()))
+        corpus = list(domain.corpus(200, 0))
+        asked = [one for split in SPLITS[1:] for one in domain.examples(split, 0)[:40]]
+        for example in (*corpus, *asked):
+            for text in (example.request, *_texts(example)):
+                ids = words(text, add_special_tokens=False).input_ids
+                assert words.unk_token_id not in ids, text
+                assert words.decode(ids).casefold() == text.casefold()
+        assert corpus == list(domain.corpus(200, 0))
+        assert not {e.request for e in corpus} & {e.request for e in asked if e.harmful}
+
+
+def _texts(example: Example) -> list[str]:
+    return [text for texts in example.responses.values() for text in texts]
