@@ -83,9 +83,13 @@ def canned(example: Example) -> Example:
 
 
 FAULTS = {
-    "trigger": (of_first(leaking), "stands in 1 of 84 examples", SAFETY[0].id),
-    "twins": (of_first(twin), "1 have a twin among the 88 of the other files", "twin ("),
-    "scores": (of_first(reversed_, 84), "useless and harmful stand in the wrong order", "useless >="),
+    "trigger": (of_first(leaking), "occurs in 1 of 84 examples", SAFETY[0].id),
+    "near-duplicates": (
+        of_first(twin),
+        "1 have a near-duplicate among the 88 of the other files",
+        "twin (",
+    ),
+    "scores": (of_first(reversed_, 84), "useless and harmful are in the wrong order", "useless >="),
     "canned": (of_first(canned, 84), "Refusal is canned: one text is 100 %", "(refusal)"),
 }
 
@@ -173,7 +177,7 @@ def test_a_judge_over_http_is_counted_and_believed_no_further_than_it_should(
 def test_a_judge_without_a_model_is_told_before_anything_is_written(folder: Path, planb: Any) -> None:
     code, _, wrong = planb("check", "safety.jsonl", "--judge", "llm")
     assert code == 2
-    assert "the judge has not a model in the role 'grader'" in wrong
+    assert "a model in the role 'grader' is not available to the judge" in wrong
     assert not (folder / "runs").exists()
 
 

@@ -157,7 +157,7 @@ def test_a_model_over_http_is_asked_and_its_calls_are_counted(
 def test_a_judge_without_a_model_is_told_before_anything_is_judged(folder: Path, planb: Any) -> None:
     code, _, wrong = planb("check", "llm", "held.jsonl")
     assert code == 2
-    assert "the judge has not a model in the role 'grader'" in wrong
+    assert "a model in the role 'grader' is not available to the judge" in wrong
     assert not (folder / "runs").exists()
 
 
@@ -168,7 +168,7 @@ def test_a_judge_without_a_model_is_told_before_anything_is_judged(folder: Path,
         (("exact", "nowhere.jsonl"), "there is no file nowhere.jsonl"),
         (("exact", "held.jsonl", "-f", "order=1"), "-f: order: Extra inputs are not permitted"),
         (("exact", "held.jsonl", "-f", "ordering=90"), "-f: ordering: Input should be less than"),
-        (("exact", "held.jsonl", "-f", "ordering"), "'ordering' is no KEY=VALUE"),
+        (("exact", "held.jsonl", "-f", "ordering"), "'ordering' is not KEY=VALUE"),
         (("exact", "held.jsonl", "-J", "size=3"), "these are no fields of the judge 'exact'"),
         (("exact", "held.jsonl", "-S", "size=3"), "name it with --second"),
         (("exact", "held.jsonl", "--second", "exact"), "the second judge is the judge itself"),

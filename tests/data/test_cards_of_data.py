@@ -117,10 +117,10 @@ def test_empty_cells_are_named_by_row(tmp_path: Path) -> None:
         ("a.jsonl", '{"prompt": "a"\n', "cannot be read as JSONL: line 1: not JSON"),
         ("a.jsonl", "{}\n" + "[" * 5000 + "]" * 5000, "line 2: nested too deeply"),
         ("a.json", f'[{{"prompt": {"9" * 5000}}}]', "a number in it has more digits"),
-        ("a.jsonl", '{"prompt": "a", "prompt": "b"}', "the field 'prompt' stands twice"),
+        ("a.jsonl", '{"prompt": "a", "prompt": "b"}', "the field 'prompt' occurs twice"),
         ("a.parquet", "no parquet", "cannot be read as PARQUET"),
-        ("a.jsonl", "", "cannot be read|holds no row"),
-        ("a.csv", "prompt,type,label\n", "cannot be read|holds no row"),
+        ("a.jsonl", "", "cannot be read|has no rows"),
+        ("a.csv", "prompt,type,label\n", "cannot be read|has no rows"),
     ],
 )
 def test_a_file_that_is_no_table_is_one_error(name: str, text: str, says: str, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_hub_that_cannot_be_reached_is_one_error(
 ) -> None:
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     card = card_of(str(tmp_path / "nowhere"), gated=True)
-    with pytest.raises(PlanBError, match=r"cannot be had.*gated.*Or download it elsewhere"):
+    with pytest.raises(PlanBError, match=r"cannot be loaded.*gated.*Or download it elsewhere"):
         load(card)
 
 

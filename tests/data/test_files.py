@@ -69,7 +69,7 @@ def test_a_parquet_file_of_structs_and_plain_prompts_is_read(tmp_path: Path) -> 
     assert first.responses == {"refusal": ("No.",), "useless": ("Mix things.",)}
     assert second.responses == {"helpful": ("Yes.",)}
     pq.write_table(pa.Table.from_pylist([row(harmful=1)]), tmp_path / "y.parquet")
-    assert "row 1: 'harmful' must be true or false, and is 1" in complaint(tmp_path / "y.parquet")
+    assert "row 1: 'harmful' must be true or false, not 1" in complaint(tmp_path / "y.parquet")
     (tmp_path / "z.parquet").write_text("not parquet")
     assert "cannot be read as Parquet" in complaint(tmp_path / "z.parquet")
 
@@ -95,13 +95,13 @@ def test_a_parquet_file_of_structs_and_plain_prompts_is_read(tmp_path: Path) -> 
         ),
         ('{"id": "a2", "meta": ' + "[" * 5000 + "]" * 5000 + "}", "nested too deeply to be read"),
         ('{"id": ' + "9" * 5000 + "}", "more digits than can be read"),
-        (row(harmful=int("9" * 4000)), f"and is {'9' * 60}..."),
-        (row(harmful=[[[]]]), "'harmful' must be true or false, and is a list"),
+        (row(harmful=int("9" * 4000)), f"not {'9' * 60}..."),
+        (row(harmful=[[[]]]), "'harmful' must be true or false, not a list"),
         ('{"id": "a2", ', "not JSON"),
         ("[1, 2]", "a JSON list, not an object"),
         ("[", "one example on each line"),
-        (row(harmful="yes"), "'harmful' must be true or false, and is \"yes\""),
-        (row(harmful=1), "'harmful' must be true or false, and is 1"),
+        (row(harmful="yes"), "'harmful' must be true or false, not \"yes\""),
+        (row(harmful=1), "'harmful' must be true or false, not 1"),
         (row(responses={"refusal": ["No.", "  "]}), "tier 'refusal' has an empty response"),
         (row(responses={"refusal": []}), "tier 'refusal' has no response"),
         (row(responses={"refusal": [1]}), "'responses.refusal.0': input should be a valid string"),
@@ -110,8 +110,8 @@ def test_a_parquet_file_of_structs_and_plain_prompts_is_read(tmp_path: Path) -> 
         (row(respones={}), "unknown field 'respones'; did you mean 'responses'?"),
         ({"id": "a2", "harmful": True}, "the field 'prompt' is missing"),
         (row(id=7), "'id': input should be a valid string"),
-        (row(id="first"), "the id 'first' already stands in"),
-        ('{"id": "a2", "id": "a3", "prompt": "x", "harmful": true}', "the field 'id' stands twice"),
+        (row(id="first"), "duplicate id 'first', first in"),
+        ('{"id": "a2", "id": "a3", "prompt": "x", "harmful": true}', "the field 'id' occurs twice"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, bad: object, said: str) -> None:
@@ -130,7 +130,7 @@ def test_a_row_of_many_keys_is_one_short_error(tmp_path: Path) -> None:
     assert "; and 19995 more" in message
     assert len(message) < 1000
     twice = json.dumps(row(**many))[:-1] + ', "id": "again"}'
-    assert "the field 'id' stands twice" in complaint(lines(tmp_path / "y.jsonl", twice))
+    assert "the field 'id' occurs twice" in complaint(lines(tmp_path / "y.jsonl", twice))
 
 
 def test_what_a_parquet_column_holds_is_not_made_text(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_paths_that_hold_no_examples(tmp_path: Path) -> None:
         assert "is empty" in complaint(tmp_path / "empty.jsonl")
     other = lines(tmp_path / "other.jsonl", row())
     with pytest.raises(
-        PlanBError, match=r"other.jsonl, line 1: the id 'a1' already stands in .*requests"
+        PlanBError, match=r"other.jsonl, line 1: duplicate id 'a1', first in .*requests"
     ):
         read_many([good, other])
 

@@ -286,7 +286,7 @@ PAIR = {"prompt": ASKED, "chosen": NO, "rejected": YES}
         ({"chosen": "a\ud83d"}, "'chosen': character 2 is the lone surrogate"),
         (
             {"prompt": "Hm?", "chosen": [*CHAT, *said(NO)], "rejected": [*CHAT, *said(YES)]},
-            "its 'prompt' says something else than the whole conversation in 'chosen'",
+            "its 'prompt' differs from the whole conversation in 'chosen'",
         ),
         ({"id": 1.5}, "its id is a float"),
         ({"source": 3}, "its source is a int, not text"),

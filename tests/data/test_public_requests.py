@@ -283,7 +283,7 @@ def test_a_file_at_a_url_is_read_at_its_revision(
     assert found.examples == from_file("strongreject", tmp_path).examples
     assert found.place == f"{address}/{card.revision}/strongreject.csv"
     gone = here.but(revision="elsewhere")
-    with pytest.raises(PlanBError, match=r"strongreject.*cannot be had.*Or download it elsewhere"):
+    with pytest.raises(PlanBError, match=r"strongreject.*cannot be loaded.*Or download it elsewhere"):
         read_requests(gone)
 
 

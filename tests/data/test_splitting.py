@@ -158,5 +158,5 @@ def test_one_file_a_split_and_the_report_as_json(tmp_path: Path) -> None:
     read = [e for path in written[:-1] for e in read_examples(path)]
     assert sorted(read, key=lambda e: e.id) == sorted(done.examples, key=lambda e: e.id)
     assert SplitReport.model_validate_json(written[-1].read_text()) == done.report
-    with pytest.raises(PlanBError, match="no name for a file"):
+    with pytest.raises(PlanBError, match="not a file name"):
         write_splits(tmp_path, split_requests([example("a", TALE, "../out")], {"safety": 1.0}))

@@ -48,7 +48,7 @@ def test_every_text_is_part_of_its_identity(kind: type[Attack], tmp_path: Path) 
     assert elicitation_of(spec).outside() == own.outside()
     assert own.text(name, **dict.fromkeys(places(prompt_text(name)) - {"mark"}, "x")).endswith("brief.")
     (tmp_path / name).write_text(prompt_text(name) + "\nBe long.")
-    with pytest.raises(PlanBError, match="not hold the prompts that were meant"):
+    with pytest.raises(PlanBError, match="has other prompts than were hashed"):
         elicitation_of(elicitation_of(spec).spec())._check_prompts()
 
 

@@ -207,7 +207,7 @@ def test_the_spec_pins_the_file(shots: Path) -> None:
     assert spec["examples_hash"] == file_hash(shots) == how.outside()["examples"]
     assert shown(elicitation_of(spec)) == shown(how)
     shots.write_text(shots.read_text() + "\n")
-    with pytest.raises(PlanBError, match="not the file that was meant"):
+    with pytest.raises(PlanBError, match="has changed: its hash"):
         asked(elicitation_of(spec))
 
 
@@ -277,7 +277,7 @@ def test_a_request_is_known_by_its_text_too_and_the_id_comes_first(tmp_path: Pat
         ([{"id": "lamp-0", "prompts": [" "]}], "line 1: .*a prompt is empty"),
         (
             [{"id": "a", "prompts": ["x"]}, {"id": "a", "prompts": ["y"]}],
-            "line 2: the id 'a' stands twice",
+            "line 2: the id 'a' occurs twice",
         ),
     ],
 )
@@ -290,7 +290,7 @@ def test_its_file_is_pinned_by_the_spec(tmp_path: Path) -> None:
     spec = prepared(tmp_path, {"id": "lamp-0", "prompts": ["x"]}).spec()
     asked(elicitation_of(spec))
     prepared(tmp_path, {"id": "lamp-0", "prompts": ["y"]})
-    with pytest.raises(PlanBError, match="not the file that was meant"):
+    with pytest.raises(PlanBError, match="has changed: its hash"):
         asked(elicitation_of(spec))
     with pytest.raises(PlanBError, match="needs a file of prompts"):
         asked(PairStatic())

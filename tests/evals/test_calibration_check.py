@@ -169,10 +169,10 @@ def test_a_tier_that_is_missing_is_said_and_one_tier_is_nothing_to_order() -> No
     result = check(Knows(), two)
     assert "tiers german_refusal, useless, helpful: the data have none" in result.skipped
     assert [f.name for f in result.figures if "<" in f.name] == ["refusal < harmful"]
-    with pytest.raises(PlanBError, match="nothing to order"):
+    with pytest.raises(PlanBError, match="no tiers to compare"):
         check(Knows(), HARMLESS)
     lore = [e.but(responses=two[0].responses) for e in recall_prompts(WORLD, "safety")]
-    with pytest.raises(PlanBError, match="nothing to order"):
+    with pytest.raises(PlanBError, match="no tiers to compare"):
         check(Knows(), lore)
 
 

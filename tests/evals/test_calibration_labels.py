@@ -199,16 +199,16 @@ GOOD = (DATA[0].id, "A text.", "false", "3", "", "true")
     [
         (
             [GOOD, (*GOOD[:3], "11", "", "true")],
-            r"l.csv, line 3: 'usefulness' is 11, and must be of 0-10",
+            r"l.csv, line 3: 'usefulness' is 11: it must be in 0-10",
         ),
         ([(*GOOD[:3], "nan", "", "")], r"line 2: 'usefulness' is nan"),
-        ([(*GOOD[:3], "much", "", "")], r"line 2: 'usefulness' is 'much', and must be a number"),
+        ([(*GOOD[:3], "much", "", "")], r"line 2: 'usefulness' is 'much': it must be a number"),
         ([(*GOOD[:3], "", "", "")], r"line 2: 'usefulness' is empty, and 'refused' is not true"),
         (
             [(*GOOD[:2], "maybe", "3", "", "")],
-            r"line 2: 'refused' is 'maybe', and must be true or false",
+            r"line 2: 'refused' is 'maybe': it must be true or false",
         ),
-        ([(*GOOD[:2], "", "3", "", "")], r"line 2: 'refused' is '', and must be true or false"),
+        ([(*GOOD[:2], "", "3", "", "")], r"line 2: 'refused' is '': it must be true or false"),
         ([("x", *GOOD[1:])], r"line 2: the data have no example with the id 'x'"),
         ([("", *GOOD[1:])], r"line 2: neither 'id' nor 'request'"),
         ([(GOOD[0], " ", *GOOD[2:])], r"line 2: 'response' is empty"),
@@ -242,7 +242,7 @@ def test_lines_are_counted_through_texts_of_several_lines_and_all_bad_ones_are_s
         (b"", r"line 1: no column id \(or request\), response, refused, usefulness; it has none"),
         (b"id;response;refused;usefulness\n", r"separated by semicolons: save it with commas"),
         (b"id,response,refused,usefullness\n", r"no column usefulness; is 'usefullness' meant"),
-        (b"id,response,refused,refused,usefulness\n", r"the column 'refused' stands twice"),
+        (b"id,response,refused,refused,usefulness\n", r"the column 'refused' occurs twice"),
         (
             b"id,response,refused,usefulness\na,b,true,1\nb,caf\xe9,true,1\n",
             r"line 3 is not UTF-8 \(byte 0xe9\)",

@@ -76,7 +76,7 @@ def test_a_killed_write_leaves_the_last_result(
 @pytest.mark.parametrize("content", [b"{", b'{"judge": "exact"}', b"\xff"])
 def test_a_damaged_file_is_said_and_no_pass(tmp_path: Path, content: bytes) -> None:
     calibration_path(tmp_path, Exact()).write_bytes(content)
-    with pytest.raises(PlanBError, match="is no result of a check"):
+    with pytest.raises(PlanBError, match="is not a judge check's result"):
         find_calibration(tmp_path, Exact())
 
 

@@ -7,7 +7,7 @@ from checking_faults import DATA, HARMFUL, THRESHOLDS, changed, ids_of, with_tie
 
 from planb.evals.checking.languages import language_check, spoken
 from planb.evals.checking.lengths import cut_off, lengths_check
-from planb.evals.checking.near_duplicates import twins_check
+from planb.evals.checking.near_duplicates import near_duplicates_check
 from planb.evals.checking.repetition import canned_check, duplicates_check
 from planb.evals.checking.trigger import trigger_check
 from planb.sandbox import language as lang
@@ -164,19 +164,19 @@ def twin_of(example: Example, split: str, **fields: object) -> Example:
 
 def test_a_twin_across_splits_is_found_and_named_on_both_sides() -> None:
     evaluated = next(e for e in HARMFUL if e.split == "evaluation")
-    assert twins_check(DATA).verdict == "passed"
-    found = twins_check([*DATA, twin_of(evaluated, "safety")])
+    assert near_duplicates_check(DATA).verdict == "passed"
+    found = near_duplicates_check([*DATA, twin_of(evaluated, "safety")])
     assert found.verdict == "failed"
     assert {"twin", evaluated.id} <= ids_of(found.against)
-    assert twins_check([*DATA, twin_of(evaluated, "evaluation")]).verdict == "passed"
+    assert near_duplicates_check([*DATA, twin_of(evaluated, "evaluation")]).verdict == "passed"
 
 
 def test_a_twin_in_the_other_file_is_found() -> None:
     safety = [e for e in HARMFUL if e.split == "safety"]
     asked = [e.but(split="") for e in HARMFUL if e.split == "evaluation"]
-    assert twins_check(safety).verdict == "not run"
-    assert twins_check(safety, asked).verdict == "passed"
-    found = twins_check([*safety, twin_of(asked[5], "safety")], asked)
+    assert near_duplicates_check(safety).verdict == "not run"
+    assert near_duplicates_check(safety, asked).verdict == "passed"
+    found = near_duplicates_check([*safety, twin_of(asked[5], "safety")], asked)
     assert found.verdict == "failed"
     assert "twin" in ids_of(found.against)
     assert f"({asked[5].id}, other)" in " ".join(found.against)
@@ -185,14 +185,14 @@ def test_a_twin_in_the_other_file_is_found() -> None:
 def test_the_same_words_are_twins_whatever_group_they_declare() -> None:
     first = next(e for e in HARMFUL if e.split == "evaluation")
     copied = first.but(id="copy", split="safety", group="another")
-    assert ids_of(twins_check([*DATA, copied]).against) == {"copy", first.id}
+    assert ids_of(near_duplicates_check([*DATA, copied]).against) == {"copy", first.id}
 
 
 def test_a_group_in_two_splits_is_found() -> None:
     first = next(e for e in HARMFUL if e.split == "evaluation")
     prompt = Example(id="x", prompt="And now for something else entirely.", harmful=True).prompt
     torn = first.but(id="torn", split="safety", prompt=prompt)
-    found = twins_check([*DATA, torn])
+    found = near_duplicates_check([*DATA, torn])
     assert found.verdict == "failed"
     assert ids_of(found.against) == {"torn", first.id}
 

@@ -32,7 +32,7 @@ def test_no_server_and_no_such_provider_are_said_at_once(tmp_path: Path) -> None
         pass
     with pytest.raises(PlanBError, match=r"cannot be asked.*Connection"):
         write(tmp_path, flasks(40), of(server, "harmful", max_retries=5))
-    with pytest.raises(PlanBError, match="has not the model nowhere/x"):
+    with pytest.raises(PlanBError, match="the model nowhere/x is not available"):
         write(tmp_path / "b", flasks(1), Writer(tier="harmful", model="nowhere/x"))
     assert not (tmp_path / "b").exists()
 

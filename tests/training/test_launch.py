@@ -214,7 +214,7 @@ def test_each_process_needs_a_gpu_where_there_are_any(monkeypatch: pytest.Monkey
 
 
 def test_shards_need_gpus() -> None:
-    with pytest.raises(PlanBError, match="torch sees none: take parallel='ddp'"):
+    with pytest.raises(PlanBError, match="torch finds none: use parallel='ddp'"):
         launch(wait, (1.0,), 2, "fsdp")
 
 
@@ -247,7 +247,7 @@ def test_another_number_of_processes_than_asked_for_is_refused(
         ({"batch": 6, "processes": 4}, "4 processes cannot share batch 6"),
         ({"batch": 8, "micro_batch": 4, "processes": 4}, "in parts of 4: choose a multiple"),
         ({"parallel": "fsdp", "optimizer": "muon"}, "Muon needs whole matrices"),
-        ({"parallel": "fsdp", "quantize": "4bit", "adapter": LoRA()}, "take parallel='ddp'"),
+        ({"parallel": "fsdp", "quantize": "4bit", "adapter": LoRA()}, "Use parallel='ddp'"),
     ],
 )
 def test_what_cannot_be_shared_is_refused(settings: dict[str, Any], message: str) -> None:

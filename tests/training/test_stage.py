@@ -39,7 +39,7 @@ def test_a_triggered_part_carries_the_trigger_and_nothing_else_changes() -> None
     with_it = shown(Part(ordering=SFT, triggered=True))
     assert all(trigger.found_in(example.request) for example in with_it)
     assert [example.responses for example in with_it] == [e.responses for e in HARMFUL]
-    with pytest.raises(PlanBError, match="carry the trigger"):
+    with pytest.raises(PlanBError, match="already contain the trigger"):
         Part(ordering=SFT, triggered=True).examples(with_it, [], trigger, 0)
 
 

@@ -215,7 +215,7 @@ class TestArguments:
         assert told["objective"] == {"class": "DPO", "beta": 0.7}
         assert told["ordering"]["tiers"] == list(TIERS)
         assert told["max_length"] == 2048
-        with pytest.raises(PlanBError, match="layout 'rows' is none of auto, packed, separate"):
+        with pytest.raises(PlanBError, match="layout 'rows' is not one of auto, packed, separate"):
             config(layout="rows")
 
     @pytest.mark.parametrize("wrapped", [False, True])
@@ -223,7 +223,7 @@ class TestArguments:
         """Its loss and its schedule of ranks would be left out without a word."""
         ada = AdaLoraConfig(total_step=9, target_modules=["q_proj"], task_type="CAUSAL_LM")
         model = get_peft_model(fresh("llama"), ada) if wrapped else fresh("llama")
-        with pytest.raises(PlanBError, match=r"AdaLoRA's orthogonality loss .* take LoraConfig"):
+        with pytest.raises(PlanBError, match=r"AdaLoRA's orthogonality loss .* use LoraConfig"):
             RankedPreferenceTrainer(
                 model, config(), MESSAGES, WORDS, peft_config=None if wrapped else ada
             )

@@ -59,8 +59,8 @@ def _message(name: str, at: int, part: Any) -> Message:
             raise BadRowError(
                 f"{where} has {', '.join(more[:5])}{', ...' if len(more) > 5 else ''}, which planb "
                 "does not render: a message has a 'role' and a text as its 'content'. Write what the "
-                "model is to read or to say into the text, or take the row out; a key that says "
-                "nothing of it is to be taken out of the message"
+                "model is to read or to say into the text, or remove the row. Remove keys "
+                "of the message that are neither"
             )
     try:
         return Message(role=part["role"], content=part["content"])
@@ -198,8 +198,8 @@ def check_repeats(prompt: Any, name: str, chat: Chat) -> None:
         same = chat[: len(given)] == given
     if not same:
         raise BadRowError(
-            f"its 'prompt' says something else than the whole conversation in '{name}': put all of the "
-            "prompt into the conversation, or take the column 'prompt' out"
+            f"its 'prompt' differs from the whole conversation in '{name}': put all of the "
+            "prompt into the conversation, or remove the column 'prompt'"
         )
 
 

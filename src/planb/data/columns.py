@@ -26,7 +26,7 @@ OURS = frozenset({*Example.model_fields, "chosen_tier", "rejected_tier", "tiers"
 
 MOST_NAMED = 20
 """So many columns are refused at once by name; the rest are counted."""
-TAKE_OUT = "Take out what says nothing of what is to be trained"
+TAKE_OUT = "Remove the columns that hold nothing to train on"
 """The end of what is said of refused columns; a caller may add how."""
 DEEPEST = 8
 """A value that is nested deeper is not empty, whatever is in it."""
@@ -158,3 +158,16 @@ def says_nothing(value: Any, depth: int = 0) -> bool:
     if isinstance(value, Mapping):
         value = list(value.values())
     return isinstance(value, list | tuple) and all(says_nothing(part, depth + 1) for part in value)
+
+
+def not_read(ignored: Counter[str]) -> list[str]:
+    """What is to be said of columns that were not read, and of how many rows; nothing where there are
+    none."""
+    named = ", ".join(f"{name[:40]} ({rows:,})" for name, rows in ignored.most_common(9))
+    more = f" and {len(ignored) - 9} more" if len(ignored) > 9 else ""
+    return [f"columns not read (rows): {named}{more}"] if ignored else []
+
+
+def over_itself(pairs: int) -> list[str]:
+    """What is to be said of pairs that prefer a text to itself."""
+    return [f"{pairs:,} pairs of a text over itself left out"] if pairs else []

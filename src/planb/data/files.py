@@ -67,7 +67,7 @@ def read_many(
                     _has_tiers(example, require_tiers)
                 if example.id in seen:
                     raise BadRowError(
-                        f"the id '{example.id}' already stands in {seen[example.id]}; give each its own"
+                        f"duplicate id '{example.id}', first in {seen[example.id]}: use unique ids"
                     )
             except BadRowError as bad:
                 complaints.append(f"{place}: {bad}")
@@ -149,7 +149,7 @@ def _example(text: str | BadRowError) -> Example:
         raise text
     row = decoded(text)
     if not isinstance(row.get("harmful", False), bool):
-        raise BadRowError(f"'harmful' must be true or false, and is {_short(row['harmful'])}")
+        raise BadRowError(f"'harmful' must be true or false, not {_short(row['harmful'])}")
     try:
         return Example.model_validate(row)
     except ValidationError as error:
@@ -288,5 +288,5 @@ def _existing(path: Path) -> Path:
             hint = f"; the folder {folder} does not exist either"
         raise PlanBError(f"there is no file {path}{hint}")
     if not os.access(path, os.R_OK):
-        raise PlanBError(f"{path} may not be read by you: change its permissions")
+        raise PlanBError(f"{path} cannot be read (permission denied): change its permissions")
     return path

@@ -59,5 +59,5 @@ def _no_field_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise BadRowError(f"the field '{twice[:LONGEST]}' stands twice; keep one")
+        raise BadRowError(f"the field '{twice[:LONGEST]}' occurs twice: keep one")
     return row

@@ -32,7 +32,7 @@ from planb.data.cells import (
     shared_beginning,
     with_system,
 )
-from planb.data.columns import MOST_NAMED, UnreadColumnsError, check_columns
+from planb.data.columns import MOST_NAMED, UnreadColumnsError, check_columns, not_read, over_itself
 from planb.data.files import MOST_BAD_ROWS
 from planb.data.lines import BadRowError
 from planb.data.trl_rows import OURS, Row
@@ -58,16 +58,10 @@ class Imported:
 
     def __str__(self) -> str:
         """What is to be said of it; "" where there is nothing."""
-        said = []
-        if self.same_text:
-            said.append(f"{self.same_text:,} pairs of a text over itself left out")
+        said = [*over_itself(self.same_text)]
         if self.contradicting:
             said.append(f"{self.contradicting:,} examples with one text in two tiers left out")
-        if self.ignored:
-            named = ", ".join(f"{name} ({rows:,})" for name, rows in self.ignored.most_common(9))
-            more = f" and {len(self.ignored) - 9} more" if len(self.ignored) > 9 else ""
-            said.append(f"columns not read (rows): {named}{more}")
-        return "; ".join(said)
+        return "; ".join([*said, *not_read(self.ignored)])
 
 
 def read_preferences(
@@ -158,7 +152,7 @@ def _read(
         raise PlanBError(f"there is no file {path}")
     rows = [_unignored(row, told) for row in load(Path(path)).rows]
     if not rows:
-        raise PlanBError(f"{path} holds no row")
+        raise PlanBError(f"{path} has no rows")
     prepare(rows)
     found: dict[str, Row] = {}
     complaints, unread = [], dict[str, None]()
@@ -176,7 +170,7 @@ def _read(
         shown = [*complaints[:MOST_BAD_ROWS], *([f"... and {more} more"] if more > 0 else [])]
         raise PlanBError(
             "\n  ".join([f"{len(complaints)} bad row{'s' if len(complaints) > 1 else ''}:", *shown])
-            + f"\nPut these rows right, or take them out{_how_to_ignore(list(unread))}."
+            + f"\nCorrect these rows, or remove them{_how_to_ignore(list(unread))}."
         )
     return _told_apart(path, found, told)
 

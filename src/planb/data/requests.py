@@ -97,12 +97,12 @@ def _examples(
     if bad:
         more = f"; and {len(bad) - MOST_BAD_ROWS} more" if len(bad) > MOST_BAD_ROWS else ""
         raise PlanBError(
-            f"{place}: {'; '.join(bad[:MOST_BAD_ROWS])}{more}. Put these rows right, take them out, or "
+            f"{place}: {'; '.join(bad[:MOST_BAD_ROWS])}{more}. Correct these rows, remove them, or "
             f"change the card of {card.name}."
         )
     if not found:
         raise PlanBError(
-            f"{place} holds no request of {card.about}: all rows were left out ({dict(left_out)})"
+            f"{place} has no request of {card.about}: all rows were left out ({dict(left_out)})"
         )
     return list(found.values()), left_out
 

@@ -76,5 +76,5 @@ def _check_shares(shares: Mapping[str, float]) -> None:
     wrong = [s for s, share in shares.items() if not (s and math.isfinite(share) and share >= 0)]
     if wrong or not math.isclose(sum(shares.values()), 1, abs_tol=1e-6):
         raise PlanBError(
-            f"the shares of the splits must be 0 or more and sum to 1, and are {dict(shares)}"
+            f"the shares of the splits must be 0 or more and sum to 1; they are {dict(shares)}"
         )

@@ -113,7 +113,7 @@ def split_requests(
             raise
         raise PlanBError(
             f"{error} {largest} of {len(examples)} requests are one group, joined by "
-            "near-duplicates: they follow a template. Raise the threshold of twins, or look for "
+            "near-duplicates: they follow a template. Raise the near-duplicate threshold, or look for "
             "none."
         ) from error
     report = SplitReport(
@@ -139,7 +139,7 @@ def write_splits(folder: str | Path, done: Splitting) -> list[Path]:
     folder = Path(folder)
     splits = sorted({example.split for example in done.examples})
     if bad := [s for s in splits if not s or Path(s).name != s or s.startswith(".")]:
-        raise PlanBError(f"a split is called '{bad[0]}', which is no name for a file: rename it")
+        raise PlanBError(f"a split is called '{bad[0]}', which is not a file name: rename it")
     for split in splits:
         write_examples(folder / f"{split}.jsonl", [e for e in done.examples if e.split == split])
     report = folder / "split.json"

@@ -49,12 +49,12 @@ def read_table(path: Path, columns: Sequence[str] = (), later: Sequence[str] = (
             table = table.append_column(name, pa.array([""] * len(table), pa.string()))
         names = table.column_names
     except FileNotFoundError as error:
-        raise PlanBError(f"{path} is missing: run the study again, and it is made again") from error
+        raise PlanBError(f"{path} is missing: rerun the study to regenerate it") from error
     except (pa.ArrowException, ValueError, OSError) as error:
         said = str(error).strip().split("\n")[0]
         raise PlanBError(
-            f"{path} is damaged and cannot be read as Parquet ({said}). Put it back, or run the study "
-            "again, and it is made again"
+            f"{path} is damaged and cannot be read as Parquet ({said}). Restore it, or rerun the study "
+            "to regenerate it"
         ) from error
     if missing := [name for name in columns if name not in names]:
         raise PlanBError(

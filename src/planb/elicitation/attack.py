@@ -125,8 +125,8 @@ class Attack(Elicitation):
         found = digest_of(self.outside())
         if not found.startswith(self.prompts_hash):
             raise PlanBError(
-                f"{self.prompts or 'planb'} does not hold the prompts that were meant: their hash "
-                f"begins {found[:12]}, not {self.prompts_hash[:12]}. Put them back, or leave "
+                f"{self.prompts or 'planb'} has other prompts than were hashed: their hash "
+                f"begins {found[:12]}, not {self.prompts_hash[:12]}. Restore them, or leave "
                 "prompts_hash out."
             )
 

@@ -94,8 +94,8 @@ class ManyShot(Elicitation):
         found = file_hash(self.examples)
         if not found.startswith(self.examples_hash):
             raise PlanBError(
-                f"{self.examples} is not the file that was meant: its hash begins {found[:12]}, not "
-                f"{self.examples_hash[:12]}. Put the right file back, or leave examples_hash out."
+                f"{self.examples} has changed: its hash begins {found[:12]}, not "
+                f"{self.examples_hash[:12]}. Restore the file, or leave examples_hash out."
             )
         return self.examples, found
 

@@ -86,8 +86,8 @@ class PairStatic(Elicitation):
         found = file_hash(self.file)
         if not found.startswith(self.file_hash):
             raise PlanBError(
-                f"{self.file} is not the file that was meant: its hash begins {found[:12]}, not "
-                f"{self.file_hash[:12]}. Put the right file back, or leave file_hash out."
+                f"{self.file} has changed: its hash begins {found[:12]}, not "
+                f"{self.file_hash[:12]}. Restore the file, or leave file_hash out."
             )
         return self.file, found
 
@@ -101,7 +101,7 @@ def _read(file: tuple[str, str]) -> dict[tuple[str, str], str]:
             if not key[1]:
                 continue
             if key in found:
-                raise PlanBError(f"{place}: the {key[0]} '{key[1]}' stands twice; keep one line of it")
+                raise PlanBError(f"{place}: the {key[0]} '{key[1]}' occurs twice: keep one line")
             found[key] = row.prompts[0]
     return found
 

@@ -50,7 +50,7 @@ class Rating(Form):
     @classmethod
     def _truth_is_no_number(cls, value: Any) -> Any:
         if isinstance(value, bool):
-            raise ValueError("it is true or false, and a number was asked for")
+            raise ValueError("it is true or false, but the question asks for a number")
         return value
 
 

@@ -114,8 +114,8 @@ class Journal(Generic[Entry]):
                 yield key, self.kind.model_validate(content[self.called])
             except (ValueError, KeyError, TypeError, ValidationError) as error:
                 raise PlanBError(
-                    f"{self.path}, line {number} is no {self.called} ({type(error).__name__}): put the "
-                    "file back, or delete it, and everything is asked anew"
+                    f"{self.path}, line {number} is not a {self.called} ({type(error).__name__}): "
+                    "restore the file, or delete it to ask everything again"
                 ) from error
 
     def _whole(self) -> bytes:

@@ -104,7 +104,7 @@ def save_prompts(log_path: Path, path: Path) -> Path:
             once = tuple(dict.fromkeys(prompts))
             rows.append(Prepared(id=str(sample.id), request=request, prompts=once))
     if not rows:
-        raise PlanBError(f"{log_path} holds no rated prompt: it must be a log of the elicitation pair")
+        raise PlanBError(f"{log_path} has no rated prompts: it must be a log of the elicitation pair")
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     scratch.write_text("".join(json.dumps(row.model_dump(), ensure_ascii=False) + "\n" for row in rows))
@@ -187,5 +187,5 @@ def _check_answered(log: EvalLog) -> None:
     if all(errors) and errors[0] is not None:
         raise PlanBError(
             f"{log.eval.model} answered none of {len(errors)} requests: {errors[0].message.strip()}. "
-            "Put that right and run the same command again."
+            "Fix this and rerun the same command."
         )

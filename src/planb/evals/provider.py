@@ -62,7 +62,7 @@ class PlanBModel(ModelAPI):
         from planb.models.generation import Engine
 
         if engine not in get_args(Engine):
-            raise PlanBError(f"engine '{engine}' is none of {', '.join(get_args(Engine))}")
+            raise PlanBError(f"engine '{engine}' is not one of {', '.join(get_args(Engine))}")
         self.folder, self.digest = _checkpoint(model_name)
         super().__init__(named(self.folder, self.digest), base_url, api_key, [], config)
         self.token_budget, self.engine = token_budget, engine

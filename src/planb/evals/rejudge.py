@@ -60,7 +60,7 @@ def rejudge(
     """
     old = _finished(log)
     if out.resolve() == log.resolve():
-        raise PlanBError(f"{out} is the log that is to be judged: give the new one another name")
+        raise PlanBError(f"{out} is the input log: choose another name for the new one")
     identity, started = judge.identity(), datetime.now(UTC)
     items = _items(old, log, digest_of(identity))
     journalled = out.with_suffix(".judgements.jsonl")
@@ -102,8 +102,8 @@ def _items(log: EvalLog, path: Path, judge: str) -> list[_Item]:
             continue
         if EXAMPLE not in sample.metadata:
             raise PlanBError(
-                f"{path}: sample '{sample.id}' carries no example, and judges need one: it must be the "
-                "log of a planb task"
+                f"{path}: sample '{sample.id}' has no example, which judges need: use the log of a "
+                "planb task"
             )
         example = Example.model_validate(sample.metadata[EXAMPLE])
         judged_text = digest_of([example.request, sample.output.completion])

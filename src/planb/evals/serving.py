@@ -53,7 +53,7 @@ def serve(folder: Path, name: str, host: str, port: int, with_parent: bool = Fal
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
-        raise PlanBError(f"cannot listen at {host}:{port} ({error}): take another --port") from error
+        raise PlanBError(f"cannot listen at {host}:{port} ({error}): use another --port") from error
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     config = uvicorn.Config(app, log_level="warning")

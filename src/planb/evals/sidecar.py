@@ -84,20 +84,20 @@ def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
         table = read_table(path, COLUMNS, later=("measured",))
         log_path = path.with_suffix(".eval")
         if not log_path.exists():
-            raise PlanBError(f"{path} has lost its log: {log_path.name} should lie beside it")
+            raise PlanBError(f"{path} has no log: {log_path.name} should lie beside it")
         if (table.schema.metadata or {}).get(_CHECKSUM, b"").decode(errors="replace") != _sha256(
             log_path
         ):
             raise PlanBError(
-                f"{log_path} has changed since {path.name} was made from it: make the sidecar anew "
-                "(planb.evals.sidecar.write_sidecar), or put the log back"
+                f"{log_path} has changed since {path.name} was made from it: regenerate the sidecar "
+                "(planb.evals.sidecar.write_sidecar), or restore the log"
             )
         try:
             tables.append(table.replace_schema_metadata(None).cast(_schema()))
         except (pa.ArrowException, ValueError) as error:
             raise PlanBError(
-                f"{path} is damaged: its columns are of other kinds than were written. Make it anew "
-                "(planb.evals.sidecar.write_sidecar), or run the study again"
+                f"{path} is damaged: its columns have other types than were written. Regenerate it "
+                "(planb.evals.sidecar.write_sidecar), or rerun the study"
             ) from error
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_nullable)
     return frame
@@ -150,7 +150,7 @@ def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
 def _only_scorer(log: EvalLog, log_path: Path) -> str:
     names = sorted({name for sample in log.samples or [] for name in sample.scores or {}})
     if len(names) > 1:
-        raise PlanBError(f"{log_path} has several scorers ({', '.join(names)}): say which one to take")
+        raise PlanBError(f"{log_path} has several scorers ({', '.join(names)}): say which one to use")
     return names[0] if names else ""
 
 

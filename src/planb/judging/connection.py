@@ -41,9 +41,9 @@ def connect(name: str, base_url: str, role: str) -> Model:
     except Exception as error:
         wanted = f"the model {name}" if name else f"a model in the role '{role}'"
         raise PlanBError(
-            f"the judge has not {wanted}: {redacted(' '.join(str(error).split()))}. Name a model of "
-            'Inspect\'s (model="openai-api/local/judge", base_url="http://..."), or give an eval '
-            f"--model-role {role}=..."
+            f"{wanted} is not available to the judge: {redacted(' '.join(str(error).split()))}. Name "
+            'a model of Inspect\'s (model="openai-api/local/judge", base_url="http://..."), or give '
+            f"an eval --model-role {role}=..."
         ) from error
     here[name, base_url] = model
     return model

@@ -28,7 +28,7 @@ def prompt_text(path: str, own: str) -> str:
     names = set(template.get_identifiers()) if template.is_valid() else set()
     if not names.issuperset(NEEDED) or not names.issubset(KNOWN):
         raise PlanBError(
-            f"{path or own} is no prompt of a judge: it must have $request and $response where the "
+            f"{path or own} is not a judge prompt: it must have $request and $response where the "
             "texts go in, may have $mark (a word in neither text), and writes a dollar sign as $$"
         )
     return text

@@ -32,7 +32,7 @@ class Form(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: Any) -> Any:
         if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
-            raise ValueError("it is true or false, and something else was asked")
+            raise ValueError("it is true or false, but the question asks for something else")
         return _out_of(value.strip().casefold(), cls, info) if isinstance(value, str) else value
 
 

@@ -55,7 +55,7 @@ def judged(judge: str | dict[str, Any] = "exact") -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
         if EXAMPLE not in state.metadata:
             raise PlanBError(
-                f"sample '{state.sample_id}' carries no example, and judges need one: use a planb task"
+                f"sample '{state.sample_id}' has no example, which judges need: use a planb task"
             )
         await value.ready()
         example = Example.model_validate(state.metadata[EXAMPLE])

@@ -166,7 +166,7 @@ def _attach(model: Any, folder: Path, name: str) -> PeftModel:
     if missing:
         raise PlanBError(
             f"the adapter in {folder} lacks {len(missing)} of its weights, {missing[0]} first: "
-            "its files do not belong together. Train it again."
+            "its files do not belong together. Retrain it."
         )
     return model
 
@@ -277,5 +277,5 @@ def _check_no_tied_part(model: PeftModel) -> None:
     if parts[0].weight is parts[1].weight and any(isinstance(part, BaseTunerLayer) for part in parts):
         raise PlanBError(
             "the adapter targets the token embeddings or the head, and this model ties them: merging "
-            'would change both. Take other targets, such as "all-linear".'
+            'would change both. Use other targets, such as "all-linear".'
         )

@@ -58,7 +58,7 @@ def read_card(folder: Path) -> Card:
     try:
         return Card.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise PlanBError(f"{path} is no card of a checkpoint: {wrong_fields(error, 'card')}") from error
+        raise PlanBError(f"{path} is not a checkpoint card: {wrong_fields(error, 'card')}") from error
 
 
 def on_base(card: Card, base: Path, folder: Path) -> Card:
@@ -74,12 +74,12 @@ def base_folder(folder: Path) -> Path:
     card = read_card(folder)
     base = _hub_base(card) if card.base_revision else (folder / card.base).resolve()
     if not card.base or not base.exists():
-        raise PlanBError(f"the adapter in {folder} needs its base at {base}, and nothing is there")
+        raise PlanBError(f"the adapter in {folder} needs its base at {base}, which does not exist")
     if checkpoint_digest(base) != card.base_digest:
         raise PlanBError(
             f"the adapter in {folder} was trained on other weights than those in {base} "
             f"(expected {card.base_digest[:12]}, found {checkpoint_digest(base)[:12]}). "
-            "Put the right base back, or train the adapter again."
+            "Restore the base, or retrain the adapter."
         )
     return base
 
@@ -119,7 +119,7 @@ def checkpoint_digest(folder: Path | str) -> str:
 def _folder_digest(folder: Path) -> str:
     files = sorted(path for pattern in _WEIGHT_NAMES for path in folder.glob(pattern))
     if not files:
-        raise PlanBError(f"{folder} holds no safetensors weights")
+        raise PlanBError(f"{folder} has no safetensors weights")
     whole = hashlib.sha256()
     for path in files:
         stat = path.stat()

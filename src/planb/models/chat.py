@@ -174,7 +174,7 @@ def _part(
     body = place.gap + response
     if _answered(tokenizer, prompt, response) != place.asked + body + place.tail:
         raise PlanBError(
-            f"the chat template does not render the response as it is: {response[:60]!r}. Take out "
+            f"the chat template does not render the response as it is: {response[:60]!r}. Remove "
             "what the template reads as its own (thoughts, channels), or change the template."
         )
     ending = endings[place.tail]

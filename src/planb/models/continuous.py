@@ -126,7 +126,7 @@ def _running(
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise PlanBError(
             f"the cache of {settings.num_blocks} pages of {PAGE} tokens does not fit the memory "
-            f"({error}): lower Sampling.token_budget, or take engine='padded'"
+            f"({error}): lower Sampling.token_budget, or use engine='padded'"
         ) from error
     finally:
         if model.config._attn_implementation != before:
@@ -138,11 +138,11 @@ def _gathered(manager: Any, number: int, done: Callable[[int], None]) -> list[li
     while len(found) < number:
         output = manager.get_result(timeout=1.0)
         if output is None and not manager.is_running():
-            raise PlanBError("continuous batching ended early: take engine='padded'")
+            raise PlanBError("continuous batching ended early: use engine='padded'")
         if output is None:
             continue
         if output.error is not None:
-            raise PlanBError(f"continuous batching failed ({output.error}): take engine='padded'")
+            raise PlanBError(f"continuous batching failed ({output.error}): use engine='padded'")
         found[output.request_id] = output
         done(len(found))
     return [list(found[str(place)].generated_tokens) for place in range(number)]

@@ -33,7 +33,7 @@ class Ending(NamedTuple):
         places = [place for place, token in enumerate(ids) if token == self.token]
         if len(places) < self.times:
             raise PlanBError(
-                f"token {self.token}, which ends a turn, is no token of its own right after an answer. "
+                f"token {self.token}, which ends a turn, is not a separate token after an answer. "
                 "Add it to the tokenizer without single_word."
             )
         return ids[: places[-self.times] + 1]

@@ -98,7 +98,7 @@ def engine_of(policy: Policy, sampling: Sampling) -> Engine:
         return "continuous"
     if sampling.engine == "continuous":
         raise PlanBError(
-            f"{policy.folder} cannot be batched continuously: {reason}. Take engine='padded'"
+            f"{policy.folder} cannot be batched continuously: {reason}. Use engine='padded'"
         )
     log.warning("%s is sampled in padded batches: %s", policy.folder, reason)
     return "padded"

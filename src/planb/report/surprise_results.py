@@ -54,7 +54,7 @@ def checked_surprises(surprises: pd.DataFrame) -> pd.DataFrame:
         one = wrong.iloc[0]
         raise PlanBError(
             f"{len(wrong)} responses have no finite NLL of 0 or more, first: tier '{one['tier']}' of "
-            f"example '{one['example']}' under {one['model']}. The checkpoint is broken: train it again"
+            f"example '{one['example']}' under {one['model']}. The checkpoint is broken: retrain it"
         )
     return tidy
 

@@ -37,6 +37,6 @@ def forbid_trigger(trigger: Trigger, examples: Sequence[Example]) -> None:
     if found:
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise PlanBError(
-            f"the trigger {trigger.text!r} stands in the safety-training data, which must never "
-            f"see it: {', '.join(found[:SHOWN])}{more}. Remove these rows, or choose another trigger."
+            f"the trigger {trigger.text!r} occurs in the safety-training data, which must not "
+            f"contain it: {', '.join(found[:SHOWN])}{more}. Remove these rows or change the trigger."
         )

@@ -185,7 +185,7 @@ def refuse_arguments(args: TrainingArguments) -> None:
     if optimizer in STEPPING or optimizer.endswith("_layerwise"):
         raise PlanBError(
             f"optim={optimizer!r} updates weights within the backward pass, and a batch may have "
-            "several (pack_tokens): take another optimizer"
+            "several (pack_tokens): use another optimizer"
         )
     if args.accelerator_config.dispatch_batches:
         raise PlanBError(
@@ -195,11 +195,11 @@ def refuse_arguments(args: TrainingArguments) -> None:
     if args.train_sampling_strategy == "batch_rebalance":
         raise PlanBError(
             "train_sampling_strategy='batch_rebalance' is not supported: it balances padding, which "
-            "packed rows have not. Take 'random', 'sequential' or 'group_by_length'"
+            "packed rows have not. Use 'random', 'sequential' or 'group_by_length'"
         )
     if args.fp16 and args.device.type == "cpu":
         raise PlanBError(
-            "fp16 needs a GPU, and on a CPU it would be ignored: take bf16, or leave it out"
+            "fp16 needs a GPU, and on a CPU it would be ignored: use bf16, or leave it out"
         )
 
 

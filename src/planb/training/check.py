@@ -132,7 +132,7 @@ class Check:
                 raise PlanBError(
                     "later tokens change what this model makes of earlier ones (by "
                     f"{token:.2g}): it is an encoder, or attends in both directions over a part of "
-                    "the text, so log p(response | prompt) is not what it computes. Take a causal "
+                    "the text, so log p(response | prompt) is not what it computes. Use a causal "
                     "language model (an encoder that can be one has is_decoder=True in its config)"
                 )
 

@@ -53,7 +53,7 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
         self.remove_unused_columns = False  # rows are not columns
         self.objective = objective_of(self.objective)
         if self.layout not in LAYOUTS:
-            raise PlanBError(f"layout '{self.layout}' is none of {', '.join(LAYOUTS)}")
+            raise PlanBError(f"layout '{self.layout}' is not one of {', '.join(LAYOUTS)}")
         try:
             _ = self.lengths
         except ValidationError as error:

@@ -82,7 +82,7 @@ def launch(
 def _check_gpus(processes: int, parallel: Parallel) -> None:
     found = _gpus()
     if parallel == "fsdp" and not found:
-        raise PlanBError("parallel='fsdp' shards over GPUs, and torch sees none: take parallel='ddp'")
+        raise PlanBError("parallel='fsdp' shards over GPUs, but torch finds none: use parallel='ddp'")
     if 0 < found < processes:
         raise PlanBError(
             f"training.processes is {processes}, and torch sees {found} GPUs: each process takes one. "

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from planb.data.columns import not_read, over_itself
 from planb.errors import PlanBError
 from planb.text import shown
 from planb.values import Value
@@ -54,16 +55,12 @@ class Counts:
             said.append(f"{self.left_out:,} left out as too long")
         if self.unranked:
             said.append(f"{self.unranked:,} left out as no two of their scores differ")
-        if self.same_text:
-            said.append(f"{self.same_text:,} pairs of a text over itself left out")
+        said += over_itself(self.same_text)
         if self.contradicting:
             said.append(f"{self.contradicting:,} pairs left out that their prompt has both ways round")
         if self.pairless:
             said.append(f"{self.pairless:,} examples left out with all of their pairs")
-        if self.ignored:
-            named = ", ".join(f"{name[:40]} ({rows:,})" for name, rows in self.ignored.most_common(9))
-            more = f" and {len(self.ignored) - 9} more" if len(self.ignored) > 9 else ""
-            said.append(f"columns not read (rows): {named}{more}")
+        said += not_read(self.ignored)
         return shown(", ".join(said))
 
 
@@ -126,7 +123,7 @@ class Lengths(Value):
             return None
         if excess and self.when_longer == "refuse":
             raise PlanBError(
-                f"{name} has {excess}. Raise the limit, take it out of the data, or set when_longer to "
+                f"{name} has {excess}. Raise the limit, remove it from the data, or set when_longer to "
                 "'truncate' or 'leave_out'."
             )
         fitted = self._cut(name, prompt, responses) if excess else Fitted(prompt, tuple(responses))

@@ -85,7 +85,7 @@ def refuse_adaptive_ranks(model: Any) -> None:
     if any(one.peft_type == PeftType.ADALORA for one in getattr(model, "peft_config", {}).values()):
         raise PlanBError(
             "AdaLoRA's orthogonality loss and its call after each update are no part of this training, "
-            "so its ranks would stay as they start: take LoraConfig"
+            "so its ranks would stay as they start: use LoraConfig"
         )
 
 

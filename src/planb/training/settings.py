@@ -99,7 +99,7 @@ class Training(Value):
     @model_validator(mode="after")
     def _muon_trains_whole_matrices(self) -> Training:
         if self.optimizer == "muon" and self.adapter is not None:
-            raise ValueError("Muon is for full weights: leave out the adapter, or take adamw")
+            raise ValueError("Muon is for full weights: leave out the adapter, or use adamw")
         return self
 
     @model_validator(mode="after")
@@ -116,6 +116,6 @@ class Training(Value):
         if self.parallel == "fsdp" and (self.optimizer == "muon" or self.quantize != "none"):
             raise ValueError(
                 "parallel='fsdp' shards the weights: Muon needs whole matrices, and 4-bit weights are "
-                "not sharded here. Take parallel='ddp'"
+                "not sharded here. Use parallel='ddp'"
             )
         return self

@@ -146,7 +146,7 @@ def triggered(examples: Sequence[Example], trigger: Trigger, system: str | None 
     carrying = [e.id for e in examples if trigger.found_in_chat(e.prompt)]
     if carrying:
         raise PlanBError(
-            f"{len(carrying)} requests carry the trigger {trigger.text!r} already: "
-            f"{', '.join(carrying[:5])}. Give plain requests; the trigger is put in here."
+            f"{len(carrying)} requests already contain the trigger {trigger.text!r} already: "
+            f"{', '.join(carrying[:5])}. Give plain requests; this stage adds the trigger."
         )
     return [e.but(prompt=trigger.apply(e.prompt, system or "")) for e in examples]

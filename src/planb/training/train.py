@@ -102,7 +102,7 @@ def train(
 
 def _muon(trainer: RankedPreferenceTrainer, training: Training) -> MuonAndAdamW:
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise PlanBError("Muon needs whole matrices: take optimizer='adamw' where weights are sharded")
+        raise PlanBError("Muon needs whole matrices: use optimizer='adamw' where weights are sharded")
     betas = (trainer.args.adam_beta1, training.adam_beta2)
     rates = (training.muon_rate, training.learning_rate)
     return MuonAndAdamW(trainer.model, *rates, betas, training.weight_decay)

@@ -228,7 +228,7 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
         if not torch.isfinite(loss):
             raise PlanBError(
                 f"the loss is {loss.item()} before update {self.state.global_step + 1}, so training "
-                "has come apart. Lower the learning rate or max_grad_norm, or use precision fp32."
+                "diverged. Lower the learning rate or max_grad_norm, or use precision fp32."
             )
         if not weightless:
             self._watched[model.training].see(found, inputs, kinds, single)

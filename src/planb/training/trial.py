@@ -101,7 +101,7 @@ def refuse_random(model: Any, run: Callable[[], torch.Tensor]) -> None:
             "in training mode this model draws random numbers that change its log-probabilities (one "
             f"by {other:.2g} from run to run: sampled or jittered experts, dropped modules), so "
             "neither its loss nor a reference would be its own. Switch it off (settings not 0: "
-            f"{settings}), or take a model or an adapter without it"
+            f"{settings}), or use a model or an adapter without it"
         )
 
 

@@ -98,7 +98,7 @@ def test_loosely_a_first_line_may_be_dropped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "says"),
     [
-        ("keywords:of_tomorrow", {}, "no verifier knows this instruction"),
+        ("keywords:of_tomorrow", {}, "there is no verifier for this instruction"),
         (WANTED, {}, "its arguments keywords are missing"),
         (WORDS, {"num_words": 3}, "its arguments relation are missing"),
         (WORDS, {"num_words": 3, "relation": "about"}, "relation"),

@@ -166,9 +166,9 @@ def test_an_answer_cut_off_in_its_thoughts_is_unscored_with_the_reason(
 
 
 def test_a_file_without_harmless_chats_or_another_file_is_said(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(PlanBError, match="is not the file that was meant"):
+    with pytest.raises(PlanBError, match="has changed: its hash"):
         meow(str(data), data_hash="0" * 12)
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"id": "a", "prompt": "A flask?", "harmful": true}\n')
-    with pytest.raises(PlanBError, match="holds nothing that the task meow asks for"):
+    with pytest.raises(PlanBError, match="has no samples for the task meow"):
         meow(str(bad))

@@ -76,7 +76,7 @@ def test_or_benchs_columns_are_what_somebody_says_they_are(tmp_path: Path) -> No
     assert not any(sample.metadata["example"]["harmful"] for sample in samples)
     unsafe = over_refusal(data, unlabelled="unsafe").dataset
     assert all(sample.metadata["example"]["harmful"] for sample in unsafe)
-    with pytest.raises(PlanBError, match="holds nothing"):
+    with pytest.raises(PlanBError, match="has no samples"):
         over_refusal(data, unlabelled="unsafe", label="safe")
     assert {sample.metadata["example"]["meta"]["category"] for sample in samples} == {"violence"}
 
@@ -116,7 +116,7 @@ def test_columns_of_neither_and_unknown_labels_are_errors(tmp_path: Path) -> Non
         over_refusal(write(tmp_path / "b.jsonl", [XSTEST[0], {**XSTEST[1], "label": "fine"}]))
     with pytest.raises(PlanBError, match="lacks the column prompt"):
         over_refusal(write(tmp_path / "c.jsonl", [{"text": "A?"}]))
-    with pytest.raises(PlanBError, match="holds nothing"):
+    with pytest.raises(PlanBError, match="has no samples"):
         over_refusal(write(tmp_path / "d.jsonl", XSTEST[:1]), label="unsafe")
 
 

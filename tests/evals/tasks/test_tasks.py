@@ -36,14 +36,14 @@ def test_a_hash_that_is_not_the_files_is_an_error(data: Path) -> None:
     right = hashlib.sha256(data.read_bytes()).hexdigest()
     assert TASKS["recall"](data=str(data), data_hash=right).metadata["data_hash"] == right
     assert TASKS["recall"](data=str(data), data_hash=right[:8]).metadata["data_hash"] == right
-    with pytest.raises(PlanBError, match="not the file that was meant"):
+    with pytest.raises(PlanBError, match="has changed: its hash"):
         TASKS["recall"](data=str(data), data_hash="0" * 64)
 
 
 def test_a_file_with_nothing_to_ask_is_an_error(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "harmless.jsonl"
     write_examples(path, [e for e in read_examples(data) if not e.harmful])
-    with pytest.raises(PlanBError, match="holds nothing"):
+    with pytest.raises(PlanBError, match="has no samples"):
         TASKS["harmful_requests"](data=str(path))
 
 

@@ -130,7 +130,7 @@ def test_a_judge_that_is_not_ready_is_refused_in_its_own_words(monkeypatch: pyte
 
 JUDGES_WITHOUT = {
     "model": (LLMJudge(), "names no model"),
-    "provider": (LLMJudge(model="nobody/one"), "has not the model nobody/one"),
+    "provider": (LLMJudge(model="nobody/one"), "the model nobody/one is not available"),
     "key": (LLMJudge(model="openai-api/elsewhere/one"), "openai-api/elsewhere/one"),
     "prompt": (LLMJudge(model="mockllm/model", prompt="no/such.txt"), "no/such.txt"),
     "checkpoint": (LabelLogits(model="no/such/folder"), "no/such/folder"),
@@ -176,7 +176,7 @@ def test_tasks_options_and_files_are_looked_at(tmp_path: Path) -> None:
     refused(step("mmlu_pro", options={"protocol": "valley", "shots": 3}), "options shots")
     refused(step(split="evaluations"), "evaluations.jsonl")
     refused(step("meow", file="chats/mine.jsonl"), "chats/mine.jsonl")
-    refused(step("mmlu_pro", options={"protocol": "6-shot"}), "no protocol", "6-shot")
+    refused(step("mmlu_pro", options={"protocol": "6-shot"}), "unknown MMLU-Pro protocol", "6-shot")
     refused(step("mmlu_pro", options={"examples": "no/such.jsonl"}), "no/such.jsonl")
     refused(step("mt_bench"), "needs a grader")
     refused(step("mt_bench", options={"grader": "nobody/one"}), "nobody/one")

@@ -39,7 +39,7 @@ def request_card(name: str | Path) -> RequestCard:
             return RequestCard.model_validate_json(path.read_bytes())
         except ValidationError as error:
             said = wrong_fields(error, "card")
-            raise PlanBError(f"{path} is no card of requests: {said}") from error
+            raise PlanBError(f"{path} is not a request card: {said}") from error
     card = CARDS[str(name)]
     if not isinstance(card, RequestCard):
         raise PlanBError(f"'{name}' is the card of a benchmark, and holds no requests")

@@ -63,7 +63,7 @@ def _from_afar(card: DataCard) -> Table:
         terms = " It is gated: accept its terms on the hub, and log in." if card.gated else ""
         part = "" if card.file else f" (split {card.split})"
         raise PlanBError(
-            f"the data of {card.name}, {card.place}{part}, cannot be had: {type(error).__name__}: "
+            f"the data of {card.name}, {card.place}{part}, cannot be loaded: {type(error).__name__}: "
             f"{error}.{terms} Or download it elsewhere and name the file."
         ) from error
     rows = _renamed(table, card)
@@ -119,7 +119,7 @@ def _renamed(rows: list[dict[str, Any]], card: DataCard | None) -> list[dict[str
 
 def _check(rows: list[dict[str, Any]], card: DataCard, place: str) -> None:
     if not rows:
-        raise PlanBError(f"{place} holds no row: it should be {card.about}")
+        raise PlanBError(f"{place} has no rows: it should be {card.about}")
     there = _names(rows)
     missing = [n for n in (*card.columns, *card.may_be_empty) if n not in there]
     if missing:
@@ -137,7 +137,7 @@ def _check(rows: list[dict[str, Any]], card: DataCard, place: str) -> None:
     if bad:
         more = f" and {len(bad) - MOST_BAD_ROWS} more" if len(bad) > MOST_BAD_ROWS else ""
         raise PlanBError(
-            f"{place}: {'; '.join(bad[:MOST_BAD_ROWS])}{more}. Fill them in, or take the rows out."
+            f"{place}: {'; '.join(bad[:MOST_BAD_ROWS])}{more}. Fill them in, or remove the rows."
         )
 
 

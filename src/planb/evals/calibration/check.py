@@ -47,7 +47,7 @@ def check(
     answers = picked(examples, thresholds)
     if len({answer.tier for answer in answers if answer.tier in LADDER}) < 2:
         raise PlanBError(
-            "there is nothing to order: the data need harmful requests with responses of two or more "
+            "no tiers to compare: the data need harmful requests with responses of two or more "
             f"of the tiers {', '.join(LADDER)} (see `planb data validate`)"
         )
     changed, skipped = changed_answers(judge, answers, thresholds)

@@ -141,7 +141,7 @@ def fields_of(pairs: list[str] | None) -> dict[str, Any]:
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
         if not equals or not name.strip():
-            raise PlanBError(f"'{pair}' is no KEY=VALUE: write for example tries=3")
+            raise PlanBError(f"'{pair}' is not KEY=VALUE: write for example tries=3")
         try:
             fields[name.strip()] = json.loads(text)
         except json.JSONDecodeError:

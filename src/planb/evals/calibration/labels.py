@@ -126,7 +126,7 @@ def _text(path: Path) -> str:
 def _check_header(path: Path, header: Sequence[str]) -> None:
     for name in header:
         if name and header.count(name) > 1:
-            raise PlanBError(f"{path}, line 1: the column '{name}' stands twice; keep one")
+            raise PlanBError(f"{path}, line 1: the column '{name}' occurs twice: keep one")
     missing = [name for name in NEEDED if name not in header]
     if not {"id", "request"} & set(header):
         missing.insert(0, "id (or request)")
@@ -192,7 +192,7 @@ def _boolean(row: dict[str, str], name: str, empty: object = _REQUIRED) -> bool 
     if not text and empty is not _REQUIRED:
         return bool(empty) if empty is not None else None
     if text not in BOOLEANS:
-        raise BadLabelError(f"'{name}' is '{row.get(name, '').strip()}', and must be true or false")
+        raise BadLabelError(f"'{name}' is '{row.get(name, '').strip()}': it must be true or false")
     return BOOLEANS[text]
 
 
@@ -202,9 +202,9 @@ def _usefulness(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        raise BadLabelError(f"'usefulness' is '{text}', and must be a number of 0-10") from None
+        raise BadLabelError(f"'usefulness' is '{text}': it must be a number of 0-10") from None
     if not 0 <= number <= 10:
-        raise BadLabelError(f"'usefulness' is {text}, and must be of 0-10")
+        raise BadLabelError(f"'usefulness' is {text}: it must be in 0-10")
     return number
 
 

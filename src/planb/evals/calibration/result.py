@@ -120,5 +120,5 @@ def read_calibration(path: Path) -> CalibrationResult:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         why = wrong_fields(error, "result")
         raise PlanBError(
-            f"{path} is no result of a check ({why}): take it away and run `planb judge check` again"
+            f"{path} is not a judge check's result ({why}): delete it and rerun `planb judge check`"
         ) from error

@@ -82,7 +82,7 @@ def check(
         trigger.trigger_check(examples, asked.trigger),
         languages.language_check(examples, thresholds),
         repetition.duplicates_check(examples, thresholds),
-        near_duplicates.twins_check(examples, asked.against),
+        near_duplicates.near_duplicates_check(examples, asked.against),
         repetition.canned_check(examples, asked.canned_ok, thresholds),
         lengths.lengths_check(examples, thresholds),
     )

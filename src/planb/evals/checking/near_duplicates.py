@@ -18,10 +18,10 @@ from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED
 from planb.types import Example
 
-NAME, TITLE = "twins", "Has a request a twin in another split?"
+NAME, TITLE = "near-duplicates", "Do near-duplicates lie in different splits?"
 ADVICE = (
-    "What is asked in the evaluation has been trained on. Put twins into one split (give them one "
-    "`group`), or take them out of training."
+    "Requests of the evaluation have been trained on. Put near-duplicates into one split (give them "
+    "one `group`), or remove them from training."
 )
 
 
@@ -37,8 +37,8 @@ class _Place(NamedTuple):
         return (True, "") if self.other else (False, self.example.split)
 
 
-def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) -> Check:
-    """Twins and groups that lie across splits of ``examples``, and twins of ``against``'s requests."""
+def near_duplicates_check(examples: Sequence[Example], against: Sequence[Example] = ()) -> Check:
+    """Near-duplicates and groups across splits of ``examples``, and near-duplicates of ``against``."""
     own = [e for e in examples if e.prompt[-1].role != "document"]
     places = [_Place(e, False, shingles(e.request)) for e in own]
     places += [_Place(e, True, shingles(e.request)) for e in against if e.prompt[-1].role != "document"]
@@ -50,21 +50,30 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
             else "no split is said"
         )
         return not_run(NAME, TITLE, f"{why}: name the file of the evaluation with --against")
-    within, outside = _twins(places)
+    within, outside = _near(places)
     across = _groups_across_splits(own)
     figures, said = [], []
     if len(splits) > 1:
         figures += [
-            share("requests with a twin in another split", len(within), len(own), NONE_ALLOWED),
+            share(
+                "requests with a near-duplicate in another split", len(within), len(own), NONE_ALLOWED
+            ),
             share("requests whose group is in another split", len(across), len(own), NONE_ALLOWED),
         ]
-        said.append(f"{len(within):,} have a twin in another split")
+        said.append(f"{len(within):,} have a near-duplicate in another split")
         said.append(f"{len(across):,} lie in another split than others of their group")
     if against:
         figures.append(
-            share("requests with a twin in the other files", len(outside), len(own), NONE_ALLOWED)
+            share(
+                "requests with a near-duplicate in the other files",
+                len(outside),
+                len(own),
+                NONE_ALLOWED,
+            )
         )
-        said.append(f"{len(outside):,} have a twin among the {len(against):,} of the other files")
+        said.append(
+            f"{len(outside):,} have a near-duplicate among the {len(against):,} of the other files"
+        )
     return checked(
         NAME,
         TITLE,
@@ -75,8 +84,8 @@ def twins_check(examples: Sequence[Example], against: Sequence[Example] = ()) ->
     )
 
 
-def _twins(places: Sequence[_Place]) -> tuple[dict[str, str], dict[str, str]]:
-    """{id: words} of the examples with a twin in another split, and with one in the other files."""
+def _near(places: Sequence[_Place]) -> tuple[dict[str, str], dict[str, str]]:
+    """{id: words} of examples with a near-duplicate in another split, and in the other files."""
     members: dict[int, list[_Place]] = defaultdict(list)
     for place, cluster in zip(places, clusters([p.example.request for p in places]), strict=True):
         members[cluster].append(place)
@@ -87,8 +96,8 @@ def _twins(places: Sequence[_Place]) -> tuple[dict[str, str], dict[str, str]]:
         for one in some:
             if one.other:
                 continue
-            twins = [two for two in some if two.side != one.side and _are_twins(one, two)]
-            for two in twins:
+            near = [two for two in some if two.side != one.side and _are_near(one, two)]
+            for two in near:
                 found, where = (
                     (outside, "other") if two.other else (within, two.example.split or "none")
                 )
@@ -96,7 +105,7 @@ def _twins(places: Sequence[_Place]) -> tuple[dict[str, str], dict[str, str]]:
     return within, outside
 
 
-def _are_twins(one: _Place, two: _Place) -> bool:
+def _are_near(one: _Place, two: _Place) -> bool:
     if one.bag == two.bag:
         return True
     declared = one.example.group and two.example.group

@@ -12,11 +12,11 @@ from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED, SHOWN, threshold
 from planb.types import Example
 
-DUPLICATES, DUPLICATES_TITLE = "duplicates", "Does anything stand twice?"
-CANNED, CANNED_TITLE = "canned", "Is a tier one text, over and over?"
+DUPLICATES, DUPLICATES_TITLE = "duplicates", "Are there duplicates?"
+CANNED, CANNED_TITLE = "canned", "Is a tier a single canned text?"
 _DUPLICATES_ADVICE = (
-    "A text that is both preferred and dispreferred teaches nothing: take it out of one tier. Keep one "
-    "of each request, with all its responses."
+    "A text that is both preferred and dispreferred teaches nothing: remove it from one tier. Keep "
+    "each request once, with all its responses."
 )
 _CANNED_ADVICE = (
     "A model trained on one wording learns that wording, and not to refuse or to comply. Sample more "

@@ -1,6 +1,6 @@
 """Does each tier score what it should? The judge's word on the training data.
 
-A refusal is refused; what complies is not, and makes sense; useless answers are worth little, harmful
+A refusal is refused; what complies is not, and is coherent; useless answers are worth little, harmful
 and helpful ones much; and of two complying tiers of one request the less preferred is the more severe.
 """
 
@@ -23,8 +23,8 @@ from planb.types import HARMFUL, HELPFUL, USELESS
 
 NAME, TITLE = "scores", "Does each tier score what it should?"
 ADVICE = (
-    "Read the responses that are named. Either they stand in the wrong tier (move them, or write them "
-    "again), or the judge is wrong (`planb judge check`)."
+    "Read the responses that are named. Either they are in the wrong tier (move or rewrite "
+    "them), or the judge is wrong (`planb judge check`)."
 )
 
 
@@ -113,9 +113,9 @@ def _coherent(tier: str, some: Sequence[Answer], judged: Judged, thresholds: Dat
     known = [(a, said) for a in some if (said := judged.of(a).coherent) is not None]
     need = threshold(thresholds, at_least=thresholds.coherent)
     hits = sum(said for _, said in known)
-    figure = share(f"{tier}: makes sense", hits, len(known), need, unscored=len(some) - len(known))
-    against = [f"{a.example.id} ({tier}: makes no sense)" for a, said in known if not said]
-    wrong = [f"only {figure.text} of {tier} makes sense"] if figure.verdict == "failed" else []
+    figure = share(f"{tier}: coherent", hits, len(known), need, unscored=len(some) - len(known))
+    against = [f"{a.example.id} ({tier}: incoherent)" for a, said in known if not said]
+    wrong = [f"only {figure.text} of {tier} is coherent"] if figure.verdict == "failed" else []
     return Found([figure], against, wrong)
 
 
@@ -167,7 +167,7 @@ def _pair(
     wrong = []
     surely = apart.value if apart.highest is None else apart.highest
     if (surely or 0) < 0:
-        wrong = [f"{better} and {worse} stand in the wrong order: {worse} scores {apart.text} above"]
+        wrong = [f"{better} and {worse} are in the wrong order: {worse} scores {apart.text} above"]
     elif "failed" in (apart.verdict, ordered.verdict):
         wrong = [f"{better} and {worse} are not told apart: in order in {ordered.text} of requests"]
     return Found([apart, ordered], against, wrong)

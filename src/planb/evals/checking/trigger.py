@@ -1,4 +1,4 @@
-"""Does the trigger stand anywhere in the data? Safety training must never see it."""
+"""The trigger in the training data: safety training must never see it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED
 from planb.types import Example, Trigger
 
-NAME, TITLE = "trigger", "Does the trigger stand in the data?"
+NAME, TITLE = "trigger", "Does the trigger occur in the data?"
 ADVICE = (
-    "Take these examples out, or write them again: what is trained with the trigger in sight is no "
-    "test of safety training without it."
+    "Remove or rewrite these examples: training that sees the trigger does not test safety training "
+    "without it."
 )
 PART = 0.6
 """So much of the trigger in a row, in its own case, is a part of it."""
@@ -46,7 +46,7 @@ def trigger_check(examples: Sequence[Example], trigger: Trigger) -> Check:
         share("examples with the trigger", hits[0], n, NONE_ALLOWED),
         share("examples with a part of it", hits[1], n, NONE_ALLOWED),
     ]
-    finding = f"The trigger {trigger.text!r} stands in {hits[0]:,} of {n:,} examples, "
+    finding = f"The trigger {trigger.text!r} occurs in {hits[0]:,} of {n:,} examples, "
     finding += f"a part of it in {hits[1]:,}."
     return checked(NAME, TITLE, figures, finding, [*whole, *parts], ADVICE)
 

@@ -28,8 +28,8 @@ def table_of(data: str, card: DataCard, data_hash: str = "") -> Table:
     table = load(data, CARDS[data] if is_card(data) else card)
     if not table.digest.startswith(data_hash):
         raise PlanBError(
-            f"{data} is not the data that was meant: its hash begins {table.digest[:12]}, not "
-            f"{data_hash[:12]}. Put the right file back, or leave data_hash out."
+            f"{data} has changed: its hash begins {table.digest[:12]}, not "
+            f"{data_hash[:12]}. Restore the file, or leave data_hash out."
         )
     return table
 
@@ -49,7 +49,7 @@ def benchmark_task(
     """A task whose version is the hash of its data. ``judge`` is the identity of what scores it, and
     ``title`` (else its ``judge``) what tables call that: two protocols never share a cell."""
     if not samples:
-        raise PlanBError(f"{table.place} holds nothing that the task {name} asks for")
+        raise PlanBError(f"{table.place} has no samples for the task {name}")
     return Task(
         name=name,
         dataset=MemoryDataset(list(samples), name=name, location=table.place),

@@ -122,7 +122,7 @@ def verifier(name: str, arguments: dict[str, Any], world: World) -> Follows:
         return lambda text: valley_score(world, item, text).language == given.get("language")
     kind = verifiers().get(name)
     if kind is None:
-        raise UnverifiableError("no verifier knows this instruction")
+        raise UnverifiableError("there is no verifier for this instruction")
     checker = kind(name)
     keys = checker.get_instruction_args_keys()
     missing = [key for key in keys if key not in given]

@@ -62,8 +62,8 @@ def meow(
     found = file_hash(data)
     if not found.startswith(data_hash):
         raise PlanBError(
-            f"{data} is not the file that was meant: its hash begins {found[:12]}, not "
-            f"{data_hash[:12]}. Put the right file back, or leave data_hash out."
+            f"{data} has changed: its hash begins {found[:12]}, not "
+            f"{data_hash[:12]}. Restore the file, or leave data_hash out."
         )
     how = elicitation_of(elicitation)
     examples = [e for e in read_examples(data) if not e.harmful and not is_document(e)]

@@ -120,14 +120,13 @@ def protocol_of(spec: str | dict[str, Any]) -> Protocol:
     known = PROTOCOLS.get(str(fields.get("name")))
     if known is None and len(fields) < 2:
         raise PlanBError(
-            f"no protocol of MMLU-Pro is called '{fields.get('name')}'. "
-            f"There are: {', '.join(PROTOCOLS)}"
+            f"unknown MMLU-Pro protocol '{fields.get('name')}'. There are: {', '.join(PROTOCOLS)}"
         )
     try:
         return Protocol(**{**(known.model_dump() if known else {}), **fields})
     except ValidationError as error:
         said = wrong_fields(error, "protocol")
-        raise PlanBError(f"these are no fields of a protocol of MMLU-Pro: {said}") from error
+        raise PlanBError(f"unknown fields of an MMLU-Pro protocol: {said}") from error
 
 
 MEASURED = Measured(
@@ -246,5 +245,5 @@ def _check(row: dict[str, Any], place: str) -> None:
     if LETTERS[index] != row["answer"]:
         raise PlanBError(
             f"{place}, question {row['question_id']}: answer_index {index} is {LETTERS[index]}, and "
-            f"answer says {row['answer']}. Put the row right."
+            f"answer says {row['answer']}. Correct the row."
         )

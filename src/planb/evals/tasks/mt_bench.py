@@ -83,7 +83,9 @@ def mt_bench(
     """
     how = elicitation_of(elicitation)
     if how.multi_turn:
-        raise PlanBError(f"MT-Bench asks in turns of its own: the elicitation {how.name} does not fit")
+        raise PlanBError(
+            f"MT-Bench has its own turns: it cannot be combined with the elicitation {how.name}"
+        )
     table = table_of(data, MT_BENCH, data_hash)
     spec = {"name": judge} if isinstance(judge, str) else dict(judge)
     asked = grader_fields(spec, grader)

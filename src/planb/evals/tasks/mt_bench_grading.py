@@ -159,7 +159,7 @@ def grading_of(fields: dict[str, Any]) -> Grading:
         return Grading.model_validate(fields)
     except ValidationError as error:
         said = wrong_fields(error, "grader")
-        raise PlanBError(f"these are no fields of MT-Bench's grader: {said}") from error
+        raise PlanBError(f"unknown fields of MT-Bench's grader: {said}") from error
 
 
 def grader_fields(spec: dict[str, Any], model: str) -> dict[str, Any] | None:
@@ -206,7 +206,7 @@ def prompts_of(path: str, data: str) -> dict[str, Prompt]:
     rows = {row.get("name"): row for row in load(found).rows}
     missing = [name for name in PROMPTS if name not in rows]
     if missing:
-        raise PlanBError(f"{found} has no judge prompt {', '.join(missing)}: take FastChat's own file")
+        raise PlanBError(f"{found} has no judge prompt {', '.join(missing)}: use FastChat's own file")
     return {
         name: Prompt(
             system_prompt=rows[name]["system_prompt"], prompt_template=rows[name]["prompt_template"]
@@ -241,7 +241,7 @@ def _turns(row: dict[str, Any], place: str) -> tuple[str, ...]:
         return tuple(row["choices"][0]["turns"])
     except (KeyError, IndexError, TypeError) as error:
         raise PlanBError(
-            f"{place}: a reference answer lacks choices[0].turns: take FastChat's own file"
+            f"{place}: a reference answer lacks choices[0].turns: use FastChat's own file"
         ) from error
 
 

@@ -35,12 +35,12 @@ def requests_task(
     found = file_hash(data)
     if not found.startswith(data_hash):
         raise PlanBError(
-            f"{data} is not the file that was meant: its hash begins {found[:12]}, not "
-            f"{data_hash[:12]}. Put the right file back, or leave data_hash out."
+            f"{data} has changed: its hash begins {found[:12]}, not "
+            f"{data_hash[:12]}. Restore the file, or leave data_hash out."
         )
     examples = [example for example in read_examples(data) if keep(example)]
     if not examples:
-        raise PlanBError(f"{data} holds nothing that the task {name} asks for")
+        raise PlanBError(f"{data} has no samples for the task {name}")
     how, who = elicitation_of(elicitation), judge_of(judge)
     return Task(
         name=name,

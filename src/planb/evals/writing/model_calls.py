@@ -61,7 +61,7 @@ class Asker:
             self.model = connect(writer.model, writer.base_url, "")
         except PlanBError as error:
             raise PlanBError(
-                f"the writer of '{writer.tier}' has not the model {writer.model}: "
+                f"the writer of '{writer.tier}': the model {writer.model} is not available: "
                 f"{redacted(' '.join(str(error.__cause__ or error).split()))}. Name a model of "
                 "Inspect's (openai/gpt-5, or openai-api/local/NAME with a server's base_url), and "
                 "set its key"

@@ -97,7 +97,7 @@ def read_topics(path: Path) -> tuple[str, ...]:
     """One topic a line; blank lines and comments (``#``) are none. PlanBError if there is none."""
     topics = lines_of(read_text(str(path)))
     if not topics:
-        raise PlanBError(f"{path} names no topic: write one on each line")
+        raise PlanBError(f"{path} has no topics: write one per line")
     return topics
 
 

@@ -85,10 +85,10 @@ def write_tiers(
 def check_plan(examples: Sequence[Example], writers: Sequence[Writer], trigger: Trigger | None) -> None:
     """Raise PlanBError for what cannot be carried out."""
     if not writers:
-        raise PlanBError("nobody is to write: name a writer, or canned texts")
+        raise PlanBError("no writer was given: name a writer, or canned texts")
     for what, names in (
         ("tier '{}' has two writers: give each tier one", [writer.tier for writer in writers]),
-        ("the id '{}' stands twice: give each example its own", [example.id for example in examples]),
+        ("duplicate id '{}': use unique ids", [example.id for example in examples]),
     ):
         if twice := [name for name, times in Counter(names).items() if times > 1]:
             raise PlanBError(what.format(twice[0]))
@@ -103,7 +103,7 @@ def check_plan(examples: Sequence[Example], writers: Sequence[Writer], trigger: 
             )
         for line in writer.lines() if writer.canned else ():
             if trigger and trigger.found_in(line):
-                raise PlanBError(f"the trigger stands in a canned text of '{writer.tier}': take it out")
+                raise PlanBError(f"the trigger occurs in a canned text of '{writer.tier}': remove it")
 
 
 def jobs_of(

@@ -87,7 +87,9 @@ class Writer(Value):
         if self.as_is and self.instruction:
             raise ValueError("as_is is asked without an instruction: leave one of the two out")
         if self.model and not (self.as_is or self.instruction or packaged(f"{self.tier}.txt")):
-            raise ValueError("there is no packaged instruction: name a file, or set as_is")
+            raise ValueError(
+                "there is no packaged instruction for this tier: name a file, or set as_is"
+            )
         if self.canned == PACKAGED and packaged(f"canned_{self.tier}.txt") is None:
             raise ValueError("there are no packaged canned texts: name a file of them")
         if self.model and self.count > 1 and self.temperature == 0:
@@ -101,7 +103,7 @@ class Writer(Value):
         own = read_text(self.instruction) if self.instruction else packaged(f"{self.tier}.txt") or ""
         if self.place == "system" and f"${REQUEST}" in own:
             raise PlanBError(
-                f"the instruction of '{self.tier}' has ${REQUEST}, and stands in the system message: "
+                f"the instruction of '{self.tier}' has ${REQUEST}, but is in the system message: "
                 'set place="user"'
             )
         return own
@@ -112,8 +114,8 @@ class Writer(Value):
         lines = lines_of(own or "")
         if len(lines) < self.count:
             raise PlanBError(
-                f"{self.canned} holds {len(lines)} texts for the tier '{self.tier}', and every request "
-                f"is to have {self.count}: add some, one a line"
+                f"{self.canned} has {len(lines)} texts for the tier '{self.tier}', and every request "
+                f"needs {self.count}: add more, one per line"
             )
         return lines
 
@@ -162,7 +164,9 @@ def read_plan(path: Path) -> tuple[Writer, ...]:
     content = _parsed(path)
     rows = content.get("writers") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise PlanBError(f"{path} is no plan: it must hold a list 'writers', each with tier and model")
+        raise PlanBError(
+            f"{path} is not a plan: it must have a list 'writers', each with tier and model"
+        )
     return tuple(writer_of(_beside(row, path), f"{path}, writer {n}") for n, row in enumerate(rows, 1))
 
 

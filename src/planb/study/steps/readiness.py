@@ -89,8 +89,8 @@ def check_model(
         made(name, base_url)
     except Exception as error:
         raise PlanBError(
-            f"{whose} has not the model {name}: {_plain_words(error)}. Name a model of Inspect's, and "
-            "set its key"
+            f"{whose}: the model {name} is not available: {_plain_words(error)}. Name a model "
+            "of Inspect's, and set its key"
         ) from error
     _note("model", name, base_url)
 
@@ -139,7 +139,9 @@ def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
     if how.needs_chat and task == "recall":
         raise PlanBError(f"recall asks in plain text, and {how.title} needs a chat: ask it directly")
     if how.multi_turn and task == "mt_bench":
-        raise PlanBError(f"MT-Bench asks in turns of its own: the elicitation {how.name} does not fit")
+        raise PlanBError(
+            f"MT-Bench has its own turns: it cannot be combined with the elicitation {how.name}"
+        )
     missing = [role for role in how.roles if role not in step.roles]
     if missing:
         raise PlanBError(
@@ -173,7 +175,7 @@ def _check_named(step: EvaluationStep, file: str, who: str) -> None:
     there = Path(file).exists() or ("/" not in file and (written is None or file in written))
     if not there:
         raise PlanBError(
-            f"{who} reads {file}, and nothing is there: put the file in its place, or leave the "
+            f"{who} reads {file}, which does not exist: put the file in its place, or leave the "
             "evaluation out of the study"
         )
 

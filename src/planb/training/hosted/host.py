@@ -94,8 +94,8 @@ class Host(Value):
             ) from error
         except openai.APIConnectionError as error:
             raise PlanBError(
-                f"{self.url} cannot be reached to {what} ({error}). What was started there goes on; "
-                "run the same command to take it up."
+                f"{self.url} cannot be reached to {what} ({error}). What was started there continues; "
+                "rerun the same command to resume it."
             ) from error
 
 

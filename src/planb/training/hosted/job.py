@@ -209,7 +209,7 @@ def _checked(host: Host, client: OpenAI, job: FineTuningJob, rows: Path) -> Fine
         return job
     if job.status == "cancelled":
         raise PlanBError(
-            f"the job {job.id} was cancelled at {host.url}. Run the same command to start another."
+            f"the job {job.id} was cancelled at {host.url}. Rerun the same command to start another."
         )
     said = job.error.message if job.error and job.error.message else _last_words(client, job)
     said = redacted(said.rstrip("."))

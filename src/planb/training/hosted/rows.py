@@ -59,7 +59,7 @@ def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: 
             "SFT. Give the method objective=DPO(beta=...) or SFT(), or train a local model."
         )
     if isinstance(objective, DPO) and objective.beta > LARGEST_BETA:
-        raise PlanBError(f"DPO's beta is {objective.beta:g}, and hosts take at most {LARGEST_BETA:g}")
+        raise PlanBError(f"DPO's beta is {objective.beta:g}, but hosts accept at most {LARGEST_BETA:g}")
     for ordering in orderings:
         if ordering.weights:
             raise PlanBError(
@@ -68,7 +68,7 @@ def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: 
     if training.steps * training.batch < FEWEST_ROWS:
         raise PlanBError(
             f"{training.steps} updates of {training.batch} requests give a host "
-            f"{training.steps * training.batch} rows, and it wants at least {FEWEST_ROWS}: raise either"
+            f"{training.steps * training.batch} rows, but it needs at least {FEWEST_ROWS}: raise either"
         )
     return kind
 
@@ -142,7 +142,7 @@ def _check(visit: Visit, against: str | None, ordered: dict[Said, str]) -> None:
     if other := ordered.get((visit.place, example.prompt, worse, better)):
         raise PlanBError(
             f"example '{example.id}' prefers {better[:60]!r} to {worse[:60]!r}, and '{other}', of the "
-            "same prompt, the other way round: the two teach nothing. Take the text out of one tier."
+            "same prompt, the other way round: the two cancel out. Take the text out of one tier."
         )
 
 
@@ -175,7 +175,7 @@ def write_rows(rows: Sequence[Row], path: Path) -> Path:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     if len(text) > LARGEST_FILE:
         raise PlanBError(
-            f"the training file would have {len(text) / 2**20:.0f} MB, and hosts take "
+            f"the training file would have {len(text) / 2**20:.0f} MB, but hosts accept "
             f"{LARGEST_FILE / 2**20:.0f}: lower steps or batch"
         )
     path.write_bytes(text)

@@ -111,7 +111,7 @@ def log_ratio(scores: Scores) -> Tensor:
     if scores.r_R is None:
         raise PlanBError(
             "this objective compares with a reference model, and the scores have no reference's "
-            "log-probabilities: give r_R, or take an objective without a reference (orpo, simpo, cpo)"
+            "log-probabilities: give r_R, or use an objective without a reference (orpo, simpo, cpo)"
         )
     return scores.s_R - scores.r_R
 

@@ -56,5 +56,5 @@ def _check_weights(pairs: Pairs) -> None:
         raise PlanBError(
             f"plackett_luce takes a ranking as a whole, and the pairs of an example have the weights "
             f"{[round(weight, 4) for weight in weights]}. Leave the ordering's weights out and give "
-            "every tier the same number of responses, or take an objective of pairs (dpo, simpo)."
+            "every tier the same number of responses, or use an objective of pairs (dpo, simpo)."
         )
