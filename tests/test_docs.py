@@ -85,7 +85,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("code", CODE)
 @pytest.mark.usefixtures("folder")
 def test_the_python_blocks_run(code: str) -> None:
-    names: dict[str, object] = {"__name__": "docs"}
+    names: dict[str, object] = {"__name__": "docs", "__file__": str(Path("docs.py").absolute())}
     exec(compile(code, "docs", "exec"), names)
     study = names.get("study")
     if study is not None:

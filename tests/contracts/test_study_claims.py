@@ -18,7 +18,7 @@ from planb.study.steps.evaluation import EvaluationStep
 from planb.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = {"sandbox": "README.md", "jailbreaks": "README.md", "plumbing": "docs/paper.md"}
+ELSEWHERE = {"sandbox": "README.md", "plumbing": "docs/paper.md"}
 """Studies that another page tells of."""
 Cell = tuple[str, str, str, str]
 

@@ -119,7 +119,7 @@ def test_a_request_that_loses_its_pages_goes_on_where_it_was(
 
     monkeypatch.setattr(RequestState, "create_equivalent_initial_request", counted)
     monkeypatch.setattr("planb.models.continuous.PAGE", 8)
-    padded, continuous = both(policy, by("", token_budget=200, max_new_tokens=40))
+    padded, continuous = both(policy, by("padded", token_budget=200, max_new_tokens=40))
     assert continuous == padded
     assert max(again) > 0
 

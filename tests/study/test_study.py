@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from planb.elicitation import Direct, TriggerElicitation
+from planb.judging import LLMJudge
+from planb.report.calibration import warnings_of
 from planb.safety import METHODS, plan_b
 from planb.studies.sandbox import sandbox
 from planb.study.arms import BASE, ORGANISM
@@ -190,3 +193,18 @@ def test_a_trigger_in_the_system_message_is_another_step_and_the_page_says_where
     told = dict(other.story(1).settings)[f"trigger of {organism.name}"]
     assert "before the template's default one" in told
     assert "default" not in dict(study.story(1).settings)[f"trigger of {organism.name}"]
+
+
+def test_a_judge_that_an_evaluation_names_is_told_of_too(tmp_path: Path) -> None:
+    """An exact one of a benchmark carries no warning, whoever the study's own judge is."""
+    asked = (
+        Evaluation(task="mt_bench", options={"judge": "exact"}),
+        Evaluation(task="over_refusal", options={"judge": {"name": "refusal_strings"}}),
+        Evaluation(task="mt_bench", elicitation="trigger", options={"grader": "mockllm/model"}),
+    )
+    study = sandbox().but(judge=LLMJudge(model="mockllm/model"), evaluations=asked)
+    told = study._sources(1).told(study.story(1), tmp_path / "runs" / "sandbox" / "steps")
+    verdicts = {one.judge: one.verdict for one in told.calibrations}
+    assert list(verdicts.values()) == ["not calibrated", "exact", "not calibrated"]
+    assert warnings_of(told.calibrations, ["exact"]) == ()
+    assert len(warnings_of(told.calibrations, verdicts)) == 2

@@ -98,12 +98,17 @@ class TableSources(Value):
         from planb.evals.calibration.result import find_calibration, read_calibration
 
         stored = steps.parents[1] / "judges"
-        known = [_calibration(judge, find_calibration(stored, judge)) for judge in self.judges]
+        asked = [step for step in self.evaluations if isinstance(step, EvaluationStep)]
+        judges = (*self.judges, *filter(None, (step.evaluation.judge for step in asked)))
+        each = {judge.title: judge for judge in reversed(judges)}
+        known = [
+            _calibration(each[title], find_calibration(stored, each[title]))
+            for title in dict.fromkeys(judge.title for judge in judges)
+        ]
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers) if self.tiers else ()
-        policies = [step.policy for step in self.evaluations if isinstance(step, EvaluationStep)]
-        settings = (*story.settings, *how_trained(policies, steps))
+        settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
         return story.but(calibrations=tuple(known), data=data, settings=settings)
 
 

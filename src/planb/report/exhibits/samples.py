@@ -32,6 +32,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     for task, elicitation, condition, count in _conditions(evidence):
         rows = evidence.rows[evidence.rows["method"].isin(methods)]
         rows = rows[(rows["task"] == task) & (rows["elicitation"] == elicitation)]
+        rows = rows[rows["harmful"]] if rows["harmful"].any() else rows  # the domain's own side
         for request in _requests(rows)[:count]:
             own = rows[rows["sample_id"] == request]
             samples.append(_sample(evidence, own, condition))

@@ -14,7 +14,7 @@ from planb.domains.measure import Measured
 from planb.elicitation import Elicitation
 from planb.elicitation.direct import Direct
 from planb.elicitation.trigger import TriggerElicitation
-from planb.judging import Judge
+from planb.judging import Judge, judge_of
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
 from planb.names import Name
@@ -71,6 +71,14 @@ class Evaluation(Value):
         from planb.evals.tasks.measuring import measured_by
 
         return measured_by(self.made_by)
+
+    @property
+    def judge(self) -> Judge | None:
+        """The judge that its options name; None where they name none, or MT-Bench's grader."""
+        spec = self.options.get("judge")
+        if spec is None or "grader" in (spec, spec.get("name") if isinstance(spec, dict) else ""):
+            return None
+        return judge_of(spec)
 
     def how(self, trigger: Trigger) -> Elicitation:
         if self.elicitation == "direct":
