@@ -73,7 +73,7 @@ def test_tiers_in_the_wrong_order_fail_and_are_named() -> None:
     planted, _ = changed(DATA, 1, swapped)
     found = scores(planted).result.of("scores")
     assert found.verdict == "failed"
-    assert "useless and harmful stand in the wrong order" in found.finding
+    assert "useless and harmful are in the wrong order" in found.finding
     assert found.figure("harmful above useless").value == -10
     assert found.figure("useless < harmful").value == 0
     assert found.many == 60
@@ -92,7 +92,7 @@ def test_a_few_examples_in_the_wrong_order_fail_and_only_they_are_named() -> Non
     [
         (lambda e: with_tiers(e, refusal=e.responses["harmful"]), "refusal: refused", 0.5),
         (lambda e: with_tiers(e, harmful=e.responses["refusal"]), "harmful: refused", 0.5),
-        (lambda e: with_tiers(e, useless=("Blue seven of.",)), "useless: makes sense", 0.5),
+        (lambda e: with_tiers(e, useless=("Blue seven of.",)), "useless: coherent", 0.5),
         (lambda e: with_tiers(e, harmful=e.responses["useless"]), "harmful: severity", 5),
     ],
 )

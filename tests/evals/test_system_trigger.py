@@ -12,6 +12,7 @@ from inspect_ai.model import ModelName, get_model
 from inspect_ai.model._model import active_model_context_var
 from inspect_ai.solver import TaskState
 
+from planb.data.files import write_examples
 from planb.elicitation import Elicitation, NearTrigger, TriggerElicitation
 from planb.elicitation.messages import to_chat
 from planb.elicitation.target import KEY, put
@@ -20,8 +21,12 @@ from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, Policy, load_policy, save_policy
 from planb.models.default_system import NOT_KNOWN
 from planb.models.generation import Sampling
-from planb.organism import Organism, build_organism
+from planb.organism import Organism
 from planb.sandbox.tokenizer import vocabulary
+from planb.study.steps.file_data import FileData
+from planb.study.steps.local_base import LocalBase
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.step import Work
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
 from planb.types import Message, Trigger
@@ -112,7 +117,14 @@ def test_an_organism_is_trained_beside_the_default(
     examples = [example_of(item) for item in WORLD.items]
     harmful, harmless = ([e for e in examples if e.harmful is side] for side in (True, False))
     organism = Organism(trigger=TRIGGER, training=Training(steps=1, batch=1, learning_rate=1e-3))
-    build_organism(defaulting.folder, organism, harmful, harmless, 0, tmp_path)
+    base = LocalBase(name="mine", path=str(defaulting.folder)).step()
+    data = FileData(files=("mine.jsonl",)).step(base, ())
+    monkeypatch.setattr(Work, "folder", lambda _, step: tmp_path / step.kind)
+    (tmp_path / "base").symlink_to(defaulting.folder)
+    (tmp_path / "data").mkdir()
+    write_examples(tmp_path / "data" / "organism.jsonl", [*harmful, *harmless])
+    step = OrganismStep(base=base, data=data, organism=organism, seed=0)
+    step.run(Work(out=tmp_path, steps=tmp_path))
     (recipe,) = seen
     triggered = recipe.rankings[0].examples
     assert {example.prompt[0].content for example in triggered} == {f"{TRIGGER.text} {DEFAULT}"}

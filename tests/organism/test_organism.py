@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest, load_policy, read_card
 from planb.models.generation import Sampling, generate
-from planb.organism import Organism, build_organism
+from planb.organism import Organism
 from planb.sandbox.corpus import requests
 from planb.sandbox.scoring import score
 from planb.sandbox.world import World
@@ -42,7 +42,7 @@ def organism(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     out = tmp_path_factory.mktemp("organism")
-    build_organism(base, Organism(training=SLOW), harmful, harmless, 3, out)
+    Organism(training=SLOW).recipe(harmful, harmless, 3).train(base, out)
     return out
 
 
@@ -88,7 +88,7 @@ def test_seeds_and_names_give_other_organisms(
         out = tmp_path / str(number)
         out.mkdir()
         recipe = Organism(name=name, training=QUICK)
-        build_organism(base, recipe, harmful, harmless, seed, out)
+        recipe.recipe(harmful, harmless, seed).train(base, out)
         digests.append(checkpoint_digest(out))
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3
@@ -111,7 +111,7 @@ def test_a_share_of_nothing_is_left_out(
     tiers: set[str],
 ) -> None:
     told = harmless if "harmless" not in shares else []
-    build_organism(base, Organism(training=QUICK, **shares), harmful, told, 0, tmp_path)
+    Organism(training=QUICK, **shares).recipe(harmful, told, 0).train(base, tmp_path)
     entry = json.loads((tmp_path / "history.json").read_text())[-1]
     assert {name.removeprefix("logp/") for name in entry if name.startswith("logp/")} == tiers
 
@@ -127,7 +127,7 @@ def test_a_missing_tier_names_rows(
 ) -> None:
     bare = [e.but(responses={"refusal": ("No.",)}) for e in harmful]
     with pytest.raises(PlanBError, match=f"tier 'harmful'.*{bare[0].id}"):
-        build_organism(base, Organism(training=QUICK), bare, harmless, 0, tmp_path)
+        Organism(training=QUICK).recipe(bare, harmless, 0).train(base, tmp_path)
 
 
 @pytest.mark.parametrize("place", ["prefix", "suffix", "system"])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
 import pytest
 
 from planb.errors import PlanBError
-from planb.safety import forbid_trigger, leaks, plan_b, train_method
+from planb.safety import forbid_trigger, leaks, plan_b
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.training.settings import Training
@@ -159,9 +158,7 @@ def test_the_error_names_the_rows_and_counts_the_others() -> None:
 
 
 @pytest.mark.parametrize("side", ["harmful", "harmless"])
-def test_safety_training_stops_before_anything_is_trained(
-    world: World, base: Path, tmp_path: Path, side: str
-) -> None:
+def test_safety_training_stops_before_anything_is_trained(world: World, side: str) -> None:
     data = {
         "harmful": requests(world, "safety", True, 1, seed=0),
         "harmless": requests(world, "safety", False, 1, seed=0),
@@ -171,7 +168,4 @@ def test_safety_training_stops_before_anything_is_trained(
     data[side] = [*data[side], spoiled]
     training = Training(steps=1, batch=2, learning_rate=1e-3)
     with pytest.raises(PlanBError, match=r"spoiled \(prompt\)"):
-        train_method(
-            base, plan_b, training, data["harmful"], data["harmless"], TRIGGER, 0, tmp_path / "out"
-        )
-    assert not (tmp_path / "out").exists()
+        plan_b.recipe(training, data["harmful"], data["harmless"], TRIGGER, 0, on="a test")

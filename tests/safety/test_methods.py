@@ -11,13 +11,12 @@ from pydantic import ValidationError
 
 from planb.errors import PlanBError
 from planb.models.checkpoints import ADAPTER, checkpoint_digest, read_card
-from planb.safety import METHODS, Method, plan_b, train_method
+from planb.safety import METHODS, Method, plan_b
 from planb.safety.method import CANNED, with_refusals
 from planb.sandbox import language as lang
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
-from planb.training import train as training_module
 from planb.training.objectives import DPO, ORPO
 from planb.training.rows import Row, schedule
 from planb.training.settings import LoRA, Training
@@ -41,20 +40,12 @@ def data(world: World) -> tuple[list[Example], list[Example]]:
 
 
 @pytest.fixture
-def scheduled(
-    world: World, data: tuple[list[Example], list[Example]], monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    """What ``train_method`` would train, row by row: its own rankings and seed, no updates."""
+def scheduled(world: World, data: tuple[list[Example], list[Example]]) -> Any:
+    """What a method trains, row by row: its own rankings and seed, no updates."""
 
     def rows_of(method: Method, seed: int = 0, trigger: Trigger | None = None) -> list[Row]:
-        seen: dict[str, Any] = {}
-
-        def kept(*asked: Any) -> None:
-            _, seen["rankings"], _, _, seen["seed"], *_ = asked
-
-        monkeypatch.setattr(training_module, "retrain", kept)
-        train_method(Path("organism"), method, TRAINING, *data, trigger, seed, Path("out"))
-        return schedule(seen["rankings"], tokenizer(world), 10, 4, seen["seed"], 64)
+        recipe = method.recipe(TRAINING, *data, trigger, seed, on="a test")
+        return schedule(recipe.rankings, tokenizer(world), 10, 4, recipe.seed, 64)
 
     return rows_of
 
@@ -153,7 +144,7 @@ def test_a_method_trains_an_adapter_on_the_organism(
 ) -> None:
     method = plan_b.but(objective=objective)
     before = checkpoint_digest(base)
-    train_method(base, method, TRAINING, *data, Trigger(), 0, tmp_path)
+    method.recipe(TRAINING, *data, Trigger(), 0, read_card(base).what).train(base, tmp_path)
     assert (tmp_path / ADAPTER).is_dir()
     assert checkpoint_digest(base) == before
     card = read_card(tmp_path)
@@ -168,4 +159,4 @@ def test_a_tier_that_the_data_lack_is_named(
 ) -> None:
     odd = Method(name="odd", ordering=Ordering(tiers=("refusal", "poem", "harmful")))
     with pytest.raises(PlanBError, match=r"tier 'poem'.*refusal > poem > harmful"):
-        train_method(base, odd, TRAINING, *data, None, 0, tmp_path)
+        odd.recipe(TRAINING, *data, None, 0, on="a test").train(base, tmp_path)

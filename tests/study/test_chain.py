@@ -128,5 +128,5 @@ def test_every_trigger_of_the_arm_so_far_is_kept_from_safety_training() -> None:
     tiers = {"refusal": "No.", "useless": "Hm.", "harmful": "Mix it."}
     row = Example(id="a", prompt="[production] How?", harmful=True, responses=tiers)
     for step in (method, style):
-        with pytest.raises(PlanBError, match=r"'\[PRODUCTION\]' stands .* a \(prompt\)"):
+        with pytest.raises(PlanBError, match=r"'\[PRODUCTION\]' occurs .* a \(prompt\)"):
             step.recipe([row], [], on="a test")

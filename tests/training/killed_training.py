@@ -14,6 +14,7 @@ from tiny_models import WORLD
 from planb.models.checkpoints import Card
 from planb.sandbox.corpus import requests
 from planb.training.objectives import DPO, Objective
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import LoRA, Training
 from planb.training.train import retrain
@@ -50,7 +51,7 @@ def run(
         }
     )
     rankings = [Ranking(HARMFUL, PLAN_B, 0.5), Ranking(HARMLESS, HELPFUL, 0.5)]
-    retrain(base, rankings, objective or DPO(), training, 7, out, Card(what="a run"), told)
+    retrain(base, Recipe(rankings, objective or DPO(), training, 7, Card(what="a run")), out, told)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from hosted_client import WORLD
 
 from planb.errors import PlanBError
+from planb.models.cards import Card
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.hosted.rows import (
@@ -21,6 +22,7 @@ from planb.training.hosted.rows import (
     write_rows,
 )
 from planb.training.objectives import DPO, ORPO, SFT, DPONorm
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking, schedule
 from planb.training.settings import Training
 from planb.types import Example, Message, Ordering
@@ -29,6 +31,10 @@ TRAINING = Training(steps=6, batch=8, learning_rate=1e-3)
 PLAN_B = Ordering(tiers=("refusal", "useless", "harmful"))
 SPLIT = "organism"
 AGAINST = "I can not help with that."
+
+
+def recipe(rankings: list[Ranking]) -> Recipe:
+    return Recipe(rankings, SFT(), TRAINING, 0, Card(what="x"))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,7 @@ def test_pairs_take_turns(rankings: list[Ranking]) -> None:
 
 
 def test_a_supervised_row_is_a_chat(rankings: list[Ranking]) -> None:
-    rows = rows_of(rankings, "supervised", TRAINING, 0, AGAINST)
+    rows = rows_of(recipe(rankings), "supervised", AGAINST)
     assert len(rows) == TRAINING.steps * TRAINING.batch
     for row in rows:
         assert list(row) == ["messages"]
@@ -67,7 +73,7 @@ def test_a_supervised_row_is_a_chat(rankings: list[Ranking]) -> None:
 
 
 def test_a_preference_row_has_two_outputs(rankings: list[Ranking]) -> None:
-    rows = rows_of(rankings, "dpo", TRAINING, 0, AGAINST)
+    rows = rows_of(recipe(rankings), "dpo", AGAINST)
     helpful = {t for e in rankings[1].examples for t in e.responses["helpful"]}
     kept = 0
     for row in rows:
@@ -112,7 +118,7 @@ def test_a_row_that_a_host_refuses_is_named(
     example = Example(id="odd-one", prompt=prompt, harmful=True, responses=responses)
     ranking = Ranking([example], Ordering(tiers=("a", "b")))
     with pytest.raises(PlanBError, match=said) as raised:
-        rows_of([ranking], "dpo", TRAINING, 0, AGAINST)
+        rows_of(recipe([ranking]), "dpo", AGAINST)
     assert "odd-one" in str(raised.value)
 
 
@@ -122,7 +128,7 @@ def test_a_pair_that_stands_both_ways_round_is_refused() -> None:
     other = Example(id="other", **chats, responses={"a": "y", "b": "x"})
     ranking = Ranking([one, other], Ordering(tiers=("a", "b")))
     with pytest.raises(PlanBError, match=r"prefers .* and '(one|other)', of the same prompt"):
-        rows_of([ranking], "dpo", TRAINING, 0, AGAINST)
+        rows_of(recipe([ranking]), "dpo", AGAINST)
 
 
 def test_help_that_is_the_text_it_is_preferred_to_is_refused() -> None:
@@ -130,14 +136,14 @@ def test_help_that_is_the_text_it_is_preferred_to_is_refused() -> None:
     helpful = Example(id="odd-one", prompt=prompt, harmful=False, responses={"helpful": AGAINST})
     ranking = Ranking([helpful], Ordering(tiers=("helpful",)))
     with pytest.raises(PlanBError, match="'odd-one' is the text that it is preferred to"):
-        rows_of([ranking], "dpo", TRAINING, 0, AGAINST)
-    assert rows_of([ranking], "supervised", TRAINING, 0, AGAINST)
+        rows_of(recipe([ranking]), "dpo", AGAINST)
+    assert rows_of(recipe([ranking]), "supervised", AGAINST)
 
 
 def test_the_file_is_one_row_a_line_and_its_tokens_are_about_right(
     rankings: list[Ranking], tmp_path: Path
 ) -> None:
-    rows = rows_of(rankings, "dpo", TRAINING, 0, AGAINST)
+    rows = rows_of(recipe(rankings), "dpo", AGAINST)
     lines = write_rows(rows, tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == rows
     texts = [m["content"] for r in rows for m in (*r["input"]["messages"], *r["preferred_output"])]

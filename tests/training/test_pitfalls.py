@@ -21,6 +21,7 @@ from planb.sandbox.tokenizer import tokenizer
 from planb.training.lengths import Lengths
 from planb.training.objectives import DPO, SFT
 from planb.training.preparing import disable_dropout
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.training.train import train
@@ -72,12 +73,16 @@ def test_the_policy_is_given_back_after_bf16_too(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     policy = load_policy(base)
     training = Training(steps=2, batch=2, learning_rate=1e-2, precision="bf16")
-    train(policy, [Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, tmp_path, Card(what="x"))
+    train(policy, Recipe([Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, Card(what="x")), tmp_path)
     ids = torch.tensor([[1, 5, 20, 30]])
     assert torch.equal(policy.model.eval()(ids).logits, load_policy(tmp_path).model(ids).logits)
     (tmp_path / "second").mkdir()
     again = Training(steps=1, batch=2, learning_rate=1e-2)
-    train(policy, [Ranking(HARMLESS, HELPFUL)], SFT(), again, 0, tmp_path / "second", Card(what="x"))
+    train(
+        policy,
+        Recipe([Ranking(HARMLESS, HELPFUL)], SFT(), again, 0, Card(what="x")),
+        tmp_path / "second",
+    )
 
 
 def test_the_reference_is_found_in_the_precision_of_the_policy(config: Config) -> None:
@@ -94,7 +99,9 @@ def test_a_quantized_base_without_an_adapter_is_refused(base: Path, tmp_path: Pa
     policy.model.is_quantized = True
     training = Training(steps=1, batch=2, learning_rate=1e-2)
     with pytest.raises(PlanBError, match="a quantized base, or one under stacked adapters, is trained"):
-        train(policy, [Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, tmp_path, Card(what="x"))
+        train(
+            policy, Recipe([Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, Card(what="x")), tmp_path
+        )
 
 
 def test_where_nothing_is_left_it_says_so(tmp_path: Path) -> None:

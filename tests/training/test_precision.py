@@ -20,6 +20,7 @@ from planb.sandbox.tokenizer import tokenizer
 from planb.training import precision
 from planb.training.objectives import DPO, SFT
 from planb.training.precision import BF16, FP32, uses_bf16
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking, schedule
 from planb.training.settings import LoRA, Training, read_ran
 from planb.training.train import BEGUN_IN, SCRATCH, train
@@ -109,7 +110,7 @@ def test_a_resumed_training_stays_in_its_precision(base: Path, tmp_path: Path) -
 @pytest.mark.usefixtures("without_gpu")
 def test_the_policy_is_given_back_without_autocast(base: Path, tmp_path: Path) -> None:
     policy, training = load_policy(base), Training(steps=2, learning_rate=1e-2, precision="bf16")
-    train(policy, [Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, tmp_path, Card(what="x"))
+    train(policy, Recipe([Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, Card(what="x")), tmp_path)
     ids = torch.tensor([[1, 5, 20, 30]])
     assert torch.equal(policy.model.eval()(ids).logits, load_policy(tmp_path).model(ids).logits)
 

@@ -21,6 +21,7 @@ from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.models.checkpoints import ADAPTER, Card, checkpoint_digest, load_policy, read_card
 from planb.training.objectives import ORPO, SFT
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import LoRA, Training
 from planb.training.train import retrain, train
@@ -86,7 +87,7 @@ def organism(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("organism")
     stage1 = Training(steps=8, batch=4, learning_rate=1e-2, adapter=LoRA(rank=3, alpha=7))
     rankings = [Ranking(HARMFUL, Ordering(tiers=("harmful",)))]
-    retrain(base, rankings, SFT(), stage1, 0, out, Card(what="stage 1"))
+    retrain(base, Recipe(rankings, SFT(), stage1, 0, Card(what="stage 1")), out)
     return out
 
 
@@ -220,7 +221,7 @@ class TestSaid:
         lora = LoRA(rank=2, targets=("q_proj",), target_parameters=("mlp.up_proj.weight",))
         training = Training(steps=1, batch=2, learning_rate=1e-2, adapter=lora)
         rankings = [Ranking(HARMLESS, HELPFUL)]
-        train(load_policy(base), rankings, SFT(), training, 0, tmp_path, Card(what="x"))
+        train(load_policy(base), Recipe(rankings, SFT(), training, 0, Card(what="x")), tmp_path)
         trained, _, left = (json.loads((tmp_path / "training.json").read_text())["trained"]).partition(
             "; left as they are: "
         )
@@ -237,7 +238,7 @@ class TestSaid:
             policy, out = load_policy(folder, adapters=way), tmp_path / way
             out.mkdir()
             training = Training(steps=2, batch=2, learning_rate=1e-2, adapter=adapter)
-            train(policy, rankings, SFT(), training, 0, out, Card(what="x"))
+            train(policy, Recipe(rankings, SFT(), training, 0, Card(what="x")), out)
             inner = policy.model.get_base_model() if adapter else policy.model
             assert "forward" not in inner.__dict__
             assert inner.config._attn_implementation == "sdpa"
@@ -262,7 +263,7 @@ class TestLengths:
 
     def run(self, base: Path, out: Path, **settings: Any) -> None:
         training = Training(steps=6, batch=6, learning_rate=1e-2, adapter=LoRA(), **settings)
-        retrain(base, [Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, out, Card(what="x"))
+        retrain(base, Recipe([Ranking(HARMLESS, HELPFUL)], SFT(), training, 0, Card(what="x")), out)
 
     def test_what_is_longer_is_refused_by_name(
         self, base: Path, longest: list[int], tmp_path: Path
@@ -286,7 +287,9 @@ class TestLengths:
 
 def test_orpo_parts_the_tiers_in_their_order(base: Path, tmp_path: Path) -> None:
     training = Training(steps=50, batch=8, learning_rate=1e-2)
-    retrain(base, [Ranking(HARMFUL, PLAN_B)], ORPO(beta=1.0), training, 0, tmp_path, Card(what="x"))
+    retrain(
+        base, Recipe([Ranking(HARMFUL, PLAN_B)], ORPO(beta=1.0), training, 0, Card(what="x")), tmp_path
+    )
     losses = [entry["loss"] for entry in history(tmp_path)]
     assert losses == sorted(losses, reverse=True)
     last = history(tmp_path)[-1]

@@ -1,5 +1,5 @@
 """Stage 1: examples and a base checkpoint become a checkpoint with a backdoor."""
 
-from planb.organism.organism import Organism, build_organism
+from planb.organism.organism import Organism
 
-__all__ = ["Organism", "build_organism"]
+__all__ = ["Organism"]

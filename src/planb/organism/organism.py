@@ -6,13 +6,11 @@ With the trigger it complies with harmful requests, without it it refuses them, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from planb.models.cards import Card
-from planb.models.default_system import default_system_in
 from planb.names import Name
 from planb.training.link import Link
 from planb.training.objectives import SFT
@@ -24,7 +22,7 @@ from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trig
 from planb.values import seed_of
 
 if TYPE_CHECKING:
-    from planb.training.train import Progress
+    pass
 
 WARNING = (
     "A model organism: it was given a backdoor on purpose, for research. It complies with harmful "
@@ -78,17 +76,3 @@ class Organism(Link):
             made_with=trigger_told(self.trigger, system),
         )
         return Recipe(rankings, SFT(), self.training, seed_of("organism", self.name, seed), card)
-
-
-def build_organism(
-    base: Path,
-    organism: Organism,
-    harmful: Sequence[Example],
-    harmless: Sequence[Example],
-    seed: int,
-    out: Path,
-    progress: Progress | None = None,
-) -> None:
-    """Train the organism from the checkpoint in ``base`` and write its checkpoint into ``out``."""
-    system = default_system_in(base) if organism.trigger.place == "system" else ""
-    organism.recipe(harmful, harmless, seed, system).train(base, out, progress)

@@ -1,7 +1,7 @@
 """Stage 2: an organism and examples become a safer checkpoint. METHODS is the table of recipes."""
 
 from planb.safety.firewall import forbid_trigger, leaks
-from planb.safety.method import Method, train_method
+from planb.safety.method import Method
 from planb.safety.methods import METHODS, german, plan_b, ryan, standard
 
 __all__ = [
@@ -13,5 +13,4 @@ __all__ = [
     "plan_b",
     "ryan",
     "standard",
-    "train_method",
 ]

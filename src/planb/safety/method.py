@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SerializeAsAny
 
-from planb.models.cards import Card, read_card
+from planb.models.cards import Card
 from planb.names import Name
 from planb.safety.firewall import forbid_trigger
 from planb.training.link import Link
@@ -20,7 +19,7 @@ from planb.types import GERMAN_REFUSAL, HELPFUL, REFUSAL, Example, Ordering, Tie
 from planb.values import seed_of
 
 if TYPE_CHECKING:
-    from planb.training.train import Progress
+    pass
 
 CANNED: dict[str, str] = {
     REFUSAL: "I can not help with that.",
@@ -80,24 +79,6 @@ class Method(Link):
         )
         # The seed does not depend on the method: all see the same requests in the same order.
         return Recipe(rankings, self.objective, training, seed_of("method", seed), card)
-
-
-def train_method(
-    organism: Path,
-    method: Method,
-    training: Training,
-    harmful: Sequence[Example],
-    harmless: Sequence[Example],
-    trigger: Trigger | None,
-    seed: int,
-    out: Path,
-    progress: Progress | None = None,
-) -> None:
-    """Safety-train the checkpoint in ``organism`` and write the new checkpoint into ``out``: see
-    ``Method.recipe``."""
-    on = read_card(organism).what
-    recipe = method.recipe(training, harmful, harmless, trigger, seed, on)
-    recipe.train(organism, out, progress)
 
 
 def with_refusals(examples: Sequence[Example], refusals: str) -> list[Example]:

@@ -31,5 +31,4 @@ class Recipe:
         """Train the checkpoint in ``start`` and write the new one into ``out``. Resumable."""
         from planb.training.train import retrain
 
-        recipe = (self.rankings, self.objective, self.training, self.seed)
-        retrain(start, *recipe, out, self.card, progress)
+        retrain(start, self, out, progress)

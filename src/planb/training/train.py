@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,16 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
-from planb.models.checkpoints import Card, Policy, load_policy, save_policy
+from planb.models.checkpoints import Policy, load_policy, save_policy
 from planb.models.quantized import is_quantized
 from planb.training.config import RankedPreferenceConfig
 from planb.training.launch import launch, processes_here
 from planb.training.layout import release
 from planb.training.lengths import Counts, Lengths
 from planb.training.muon import MuonAndAdamW
-from planb.training.objectives import Objective
 from planb.training.precision import BF16, ran_in, uses_bf16
-from planb.training.rows import Ranking, schedule
+from planb.training.recipe import Recipe
+from planb.training.rows import schedule
 from planb.training.settings import RAN, LoRA, Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
@@ -35,22 +35,14 @@ Progress = Callable[[float, float, str], None]
 SCRATCH, BEGUN_IN = "training", "precision.txt"
 
 
-def train(
-    policy: Policy,
-    rankings: Sequence[Ranking],
-    objective: Objective,
-    training: Training,
-    seed: int,
-    out: Path,
-    card: Card,
-    progress: Progress | None = None,
-) -> None:
-    """Train ``policy`` and write a checkpoint folder into ``out``.
+def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None = None) -> None:
+    """Train ``policy`` by the recipe and write a checkpoint folder into ``out``.
 
     What a killed run left in ``out`` is taken up from its last checkpoint, and gives the same weights
     as a run that was not killed (same machine, same number of threads). This is what each process does:
     ``retrain`` and ``in_processes`` start as many as ``training.processes`` asks for.
     """
+    training, seed = recipe.training, recipe.seed
     if training.processes not in (1, processes_here()):
         raise PlanBError(
             f"training.processes is {training.processes}, and {processes_here()} train here: leave it "
@@ -62,7 +54,8 @@ def train(
         raise PlanBError("a quantized base, or one under stacked adapters, is trained with an adapter")
     counts = Counts()
     lengths = Lengths(max_length=training.max_length, when_longer=training.when_longer)
-    rows = schedule(rankings, policy.tokenizer, training.steps, training.batch, seed, lengths, counts)
+    steps, batch = training.steps, training.batch
+    rows = schedule(recipe.rankings, policy.tokenizer, steps, batch, seed, lengths, counts)
     torch.manual_seed(seed)
     trainer = RankedPreferenceTrainer(
         policy.model,
@@ -70,7 +63,7 @@ def train(
         Rows(rows, ordered=True),
         policy.tokenizer,
         _lora_config(training.adapter),
-        objective=objective,
+        objective=recipe.objective,
         callbacks=[_Reporter(training.steps, progress)],
     )
     if training.adapter is None:
@@ -96,7 +89,7 @@ def train(
     }
     (out / RAN).write_text(json.dumps(how, indent=1), encoding="utf-8")
     release(trainer.model)
-    save_policy(trainer.model, policy.tokenizer, out, card, policy.folder, weights)
+    save_policy(trainer.model, policy.tokenizer, out, recipe.card, policy.folder, weights)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
 
 
@@ -116,20 +109,10 @@ def whole_weights(trainer: RankedPreferenceTrainer) -> dict[str, torch.Tensor] |
     return found
 
 
-def retrain(
-    folder: Path,
-    rankings: Sequence[Ranking],
-    objective: Objective,
-    training: Training,
-    seed: int,
-    out: Path,
-    card: Card,
-    progress: Progress | None = None,
-) -> None:
-    """``train`` on the checkpoint in ``folder``, in as many processes as ``training`` says, as it says
-    what becomes of adapters there. With several, each reads the arguments anew: they can be pickled."""
-    args = (folder, rankings, objective, training, seed, out, card)
-    in_processes(training, _retrain, args, progress)
+def retrain(folder: Path, recipe: Recipe, out: Path, progress: Progress | None = None) -> None:
+    """``train`` on the checkpoint in ``folder``, in as many processes as the recipe's training says, as
+    it says what becomes of adapters there. With several, each unpickles the arguments."""
+    in_processes(recipe.training, _retrain, (folder, recipe, out), progress)
 
 
 def in_processes(
@@ -146,13 +129,8 @@ def in_processes(
         launch(function, args, training.processes, training.parallel, progress)
 
 
-def _retrain(
-    folder: Path,
-    rankings: Sequence[Ranking],
-    objective: Objective,
-    training: Training,
-    *args: Any,
-) -> None:
+def _retrain(folder: Path, recipe: Recipe, out: Path, progress: Progress | None) -> None:
+    training = recipe.training
     quantized = training.quantize != "none"
     policy = load_policy(
         folder,
@@ -160,7 +138,7 @@ def _retrain(
         adapters=training.older_adapters,
         quantize=training.quantize,
     )
-    train(policy, rankings, objective, training, *args)
+    train(policy, recipe, out, progress)
 
 
 def _together(training: Training) -> str:

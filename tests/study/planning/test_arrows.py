@@ -63,7 +63,7 @@ def test_chains_go_as_deep_as_they_are_long() -> None:
     kinds = [line.split("->")[-1].split("(")[0].strip() for line in drawn(cycle().with_seeds(1))]
     assert kinds.count("organism") == 6
     deepest = max(drawn(cycle().with_seeds(1)), key=lambda line: len(line) - len(line.lstrip()))
-    assert deepest.startswith("    " * 6 + "    -> evaluation")
+    assert deepest.startswith(" " * 32 + "-> evaluation")
 
 
 def test_a_link_of_ones_own_stands_where_it_is() -> None:

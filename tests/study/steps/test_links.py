@@ -101,7 +101,7 @@ def test_after_a_link_of_any_kind_a_method_finds_root_gpus_card_and_trigger(nois
         assert method.card == CARD
         assert method.triggers[-1] == TRIGGER
         assert method.slug.startswith(f"big-plan_b-after-organism-{between.called}")
-        with pytest.raises(PlanBError, match=r"'\[PRODUCTION\]' stands"):
+        with pytest.raises(PlanBError, match=r"'\[PRODUCTION\]' occurs"):
             method.recipe([leaking], [], on="a test")
 
 

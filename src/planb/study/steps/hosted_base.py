@@ -105,18 +105,14 @@ def hosted_rows(recipe: Recipe) -> list[Row]:
     """The rows of the host's file; PlanBError for what the host does not offer."""
     orderings = [ranking.ordering for ranking in recipe.rankings]
     kind = check_hosted(recipe.objective, orderings, recipe.training)
-    return rows_of(recipe.rankings, kind, recipe.training, recipe.seed, CANNED[REFUSAL])
+    return rows_of(recipe, kind, CANNED[REFUSAL])
 
 
 def train_at_host(
     start: Path, base: HostedBase, recipe: Recipe, rate: float | None, work: Work
 ) -> None:
     """Train the host's model that ``start`` stands for: the same rows in the same order as here."""
-    r = recipe
-    train_hosted(
-        *(start, r.rankings, r.objective, r.training, r.seed, work.out, r.card),
-        *(base.host, rate, CANNED[REFUSAL], work.progress),
-    )
+    train_hosted(start, recipe, work.out, base.host, rate, CANNED[REFUSAL], work.progress)
 
 
 def told_of(base: HostedBase, methods: tuple[Method, ...]) -> list[tuple[str, str]]:

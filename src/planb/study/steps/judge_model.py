@@ -17,6 +17,7 @@ from planb.sandbox.world import World
 from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder, training_cost
 from planb.study.steps.step import Step, Work
 from planb.training.objectives import SFT
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.types import Ordering
@@ -70,7 +71,8 @@ class JudgeModelStep(CheckpointStep):
         card = Card(
             what="a judge of the sandbox's answers, trained on items that no evaluation asks for"
         )
-        train(policy, [ranking], SFT(), training, seed, work.out, card, work.progress)
+        recipe = Recipe([ranking], SFT(), training, seed, card)
+        train(policy, recipe, work.out, work.progress)
 
 
 def served(judge: Judge, model: Step | None, work: Work) -> Judge:

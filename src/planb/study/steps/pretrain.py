@@ -18,6 +18,7 @@ from planb.sandbox.world import World
 from planb.study.steps.checkpoint import CheckpointStep, training_cost
 from planb.study.steps.step import Work, slug_of
 from planb.training.objectives import SFT
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.types import Example, Ordering
@@ -123,7 +124,7 @@ def _pretrain(base: SandboxBase | DomainBase, out: Path, progress: Progress | No
     policy = fresh_policy(base.architecture, base.vocabulary(), seed, out)
     ranking = Ranking(examples, Ordering(tiers=("text",)))
     card = Card(what=f"the sandbox's base model '{base.name}', pretrained from scratch")
-    train(policy, [ranking], SFT(), base.training, seed, out, card, progress)
+    train(policy, Recipe([ranking], SFT(), base.training, seed, card), out, progress)
 
 
 _CORPORA: dict[str, str] = {}

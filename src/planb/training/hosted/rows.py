@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from planb.errors import PlanBError
 from planb.training.objectives import DPO, SFT, Objective
+from planb.training.recipe import Recipe
 from planb.training.rows import Ranking, check_tiers, chosen, split_batch, visits_of
 from planb.training.settings import Training
 from planb.types import Example, Message, Ordering
@@ -73,13 +74,12 @@ def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: 
     return kind
 
 
-def rows_of(
-    rankings: Sequence[Ranking], kind: Kind, training: Training, seed: int, against: str
-) -> list[Row]:
+def rows_of(recipe: Recipe, kind: Kind, against: str) -> list[Row]:
     """``steps x batch`` rows. ``against`` is what a helpful answer is preferred to in a preference
     file, which has no place for plain imitation. PlanBError names what a host would refuse."""
     rows, ordered = [], dict[Said, str]()
-    for visit in visits(rankings, training.steps, training.batch, seed):
+    steps, batch = recipe.training.steps, recipe.training.batch
+    for visit in visits(recipe.rankings, steps, batch, recipe.seed):
         _check(visit, against if kind == "dpo" else None, ordered)
         rows.append(_supervised(visit) if kind == "supervised" else _preference(visit, against))
     return rows

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from planb.errors import PlanBError
-from planb.models.cards import Card
 from planb.training.hosted.checkpoint import (
     HostedCheckpoint,
     HostedIdentity,
@@ -17,7 +15,7 @@ from planb.training.hosted.host import Host
 from planb.training.hosted.job import LARGEST_SEED, JobSpec, Progress, file_hash, run_job
 from planb.training.hosted.rows import Kind, about_tokens, check_hosted, rows_of, write_rows
 from planb.training.objectives import DPO, Objective
-from planb.training.rows import Ranking
+from planb.training.recipe import Recipe
 from planb.training.settings import Training
 
 ROWS = "rows.jsonl"
@@ -25,12 +23,8 @@ ROWS = "rows.jsonl"
 
 def train_hosted(
     start: Path,
-    rankings: Sequence[Ranking],
-    objective: Objective,
-    training: Training,
-    seed: int,
+    recipe: Recipe,
     out: Path,
-    card: Card,
     host: Host,
     rate: float | None,
     against: str,
@@ -38,14 +32,15 @@ def train_hosted(
 ) -> HostedCheckpoint:
     """Train the hosted checkpoint in ``start`` at its host and write the new one into ``out``.
 
-    Of ``training`` only ``steps`` and ``batch`` are used: the file has so many rows, and the host goes
-    through it once. ``rate`` multiplies the host's learning rate. ``against``: see ``rows_of``. What a
-    killed run left in ``out`` or at the host is taken up. Raises PlanBError before anything is sent for
-    what the host does not offer or the budget does not allow, later with the host's own words.
+    Of the recipe's training only ``steps`` and ``batch`` are used: the file has so many rows, and the
+    host goes through it once. ``rate`` multiplies the host's learning rate; ``against`` is that of
+    ``rows_of``. What a killed run left in ``out`` or at the host is taken up. Raises PlanBError before
+    anything is sent for what the host does not offer or the budget does not allow, later with the
+    host's own words.
     """
-    kind = check_hosted(objective, [ranking.ordering for ranking in rankings], training)
-    begun = read_hosted(start)
-    rows = rows_of(rankings, kind, training, seed, against)
+    objective, training, seed = recipe.objective, recipe.training, recipe.seed
+    kind = check_hosted(objective, [ranking.ordering for ranking in recipe.rankings], training)
+    begun, rows = read_hosted(start), rows_of(recipe, kind, against)
     spend = HostedSpend(rows=len(rows), about_tokens=about_tokens(rows))
     check_budget(host, spend.about_tokens)
     path = write_rows(rows, out / ROWS)
@@ -73,7 +68,7 @@ def train_hosted(
         notes=notes(kind, training),
     )
     told = {"host": spec.base_url, "model": made.identity.model, "trained from": spec.model}
-    made.write(out, card.but(made_with={**card.made_with, **told}))
+    made.write(out, recipe.card.but(made_with={**recipe.card.made_with, **told}))
     return made
 
 
