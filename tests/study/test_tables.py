@@ -15,8 +15,8 @@ from planb.cli import tables
 from planb.domains.harm import ASKED
 from planb.report.results import RESULT_COLUMNS
 from planb.study.planning.plan import plan
-from planb.study.running.executor import run
 from planb.study.running.progress import Going, LiveBars, PlainLines, Snapshot
+from planb.study.running.scheduler import run
 
 
 def printed(what: object, width: int = 160) -> str:
