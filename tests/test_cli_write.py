@@ -129,7 +129,7 @@ def test_instructions_are_written_edited_and_used(planb: Any) -> None:
     Path("texts/useless.txt").write_text("Speak of the weather.")
     Path("texts/canned_refusal.txt").write_text("Not today.\n")
     code, said, _ = planb("instructions", "texts")
-    assert said.count("left as it was") == len(packaged_names())
+    assert said.count("(kept)") == len(packaged_names())
     with serving() as server:
         code, said, _ = planb(
             *("write", "requests.jsonl", "--base-url", server.url, "--instructions", "texts"),
