@@ -15,7 +15,7 @@ from planb.cli import tables
 from planb.domains.harm import ASKED
 from planb.report.results import RESULT_COLUMNS
 from planb.study.planning.plan import plan
-from planb.study.running.progress import Going, LiveBars, PlainLines, Snapshot
+from planb.study.running.progress import LiveBars, PlainLines, Snapshot, StepProgress
 from planb.study.running.scheduler import run
 
 
@@ -26,7 +26,7 @@ def printed(what: object, width: int = 160) -> str:
 
 
 def snapshot(**changes: object) -> Snapshot:
-    going = Going(Count(name="slow", to=8), 12.0, 3, 8, "loss 0.31")
+    going = StepProgress(Count(name="slow", to=8), 12.0, 3, 8, "loss 0.31")
     plain = {"elapsed": 30, "left": 73, "fraction": 0.4, "done": 2, "total": 9, "failed": 0}
     return Snapshot(**{**plain, "going": (going,), **changes})  # type: ignore[arg-type]
 
