@@ -26,9 +26,9 @@ def printed(what: object, width: int = 160) -> str:
 
 
 def snapshot(**changes: object) -> Snapshot:
-    going = StepProgress(Count(name="slow", to=8), 12.0, 3, 8, "loss 0.31")
+    now = StepProgress(Count(name="slow", to=8), 12.0, 3, 8, "loss 0.31")
     plain = {"elapsed": 30, "left": 73, "fraction": 0.4, "done": 2, "total": 9, "failed": 0}
-    return Snapshot(**{**plain, "going": (going,), **changes})  # type: ignore[arg-type]
+    return Snapshot(**{**plain, "running": (now,), **changes})  # type: ignore[arg-type]
 
 
 def test_the_headline_is_pooled_and_what_is_not_measured_is_no_number(tmp_path: Path) -> None:
