@@ -63,8 +63,8 @@ def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
 
 
 def kind_of(of: Of) -> str:
-    measures = measures_of(of.task, HARM) if of.task in ALL_TASKS else ()
-    return next((m.kind for m in measures if m.name == of.measure), "")
+    known = measures_of(of.task, HARM) if of.task in ALL_TASKS else ()
+    return next((m.kind for m in known if m.name == of.measure), "")
 
 
 @pytest.mark.parametrize("name", STUDIES)
