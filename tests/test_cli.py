@@ -17,8 +17,8 @@ from verbs import planb
 from planb.catalogue import load_source
 from planb.cli import studies
 from planb.sandbox.tokenizer import vocabulary
-from planb.study.keeping.store import Store
 from planb.study.steps.step import Work
+from planb.study.store.store import Store
 
 pytestmark = pytest.mark.slow
 

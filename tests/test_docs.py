@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +23,12 @@ from planb.cli import app
 from planb.evals.tasks import BENCHMARKS, TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
+OUTSIDE = ("README", "CONTRIBUTING")
+"""Pages that are not of the site."""
 LOG = ROOT / "docs" / "log.md"
 PAGES = {
     str(page.relative_to(ROOT)): page.read_text(encoding="utf-8")
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for page in (*(ROOT / f"{name}.md" for name in OUTSIDE), *sorted((ROOT / "docs").rglob("*.md")))
     if page != LOG
 }
 """Every page but the log of experiments, which is history."""
@@ -200,6 +203,12 @@ def test_a_page_opens_with_what_it_is_for_and_a_command(page: str) -> None:
     assert "```" in opening, f"{page} opens without a command"
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if re.fullmatch(r"docs/\w+\.md", page)])
+def test_a_page_ends_with_what_it_does_not_show(page: str) -> None:
+    last = re.findall(r"^## (.+)$", re.sub(r"```.*?```", "", PAGES[page], flags=re.S), re.MULTILINE)[-1]
+    assert re.search(r"\bnot\b", last), f"{page} ends with '{last}'"
+
+
 def slugs(text: str) -> set[str]:
     """The anchors of a page's headings, as the site and GitHub make them."""
     heads = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.MULTILINE)
@@ -229,9 +238,16 @@ def test_the_reference_names_what_is_there_with_a_docstring(name: str) -> None:
     assert (found.__doc__ or "").strip()
 
 
+def test_the_design_page_shows_the_order_of_imports_that_is_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]
+    assert f"`{' > '.join(contracts['contracts'][0]['layers'])}`" in PAGES["docs/design/house.md"]
+
+
 def test_every_page_is_in_the_sites_navigation() -> None:
     named = set(re.findall(r'"([\w/]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
-    pages = {page.removeprefix("docs/") for page in [*PAGES, "docs/log.md"] if page != "README.md"}
+    pages = {page.removeprefix("docs/") for page in [*PAGES, "docs/log.md"] if page.startswith("docs/")}
     assert named == pages
 
 

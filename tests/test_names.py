@@ -21,12 +21,12 @@ from planb.safety.method import Method
 from planb.studies import STUDIES
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
-from planb.study.keeping.store import Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.step import Step
+from planb.study.store.store import Store
 from planb.study.study import Study
 from planb.training.settings import Training
 from planb.training.stage import Part, Stage

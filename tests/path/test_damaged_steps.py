@@ -15,7 +15,7 @@ from command import SMALL, Finished
 from planb.catalogue import load_source
 from planb.study.planning.plan import plan
 from planb.study.reporting import DamagedStepsError
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.study import Study
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from command import SMALL, Finished, planb, stamps, start
 
-from planb.study.running.executor import plan
+from planb.study.running.scheduler import plan
 from planb.study.source import find_study
 
 pytestmark = pytest.mark.slow

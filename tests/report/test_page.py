@@ -23,7 +23,18 @@ from planb.report.story import Story
 pytestmark = pytest.mark.slow
 
 ASKED_FOR = {
-    *("claims", "series", "kinds", "jailbreaks", "meow", "variants", "surprise", "log_probs", "forms"),
+    *(
+        "claims",
+        "series",
+        "kinds",
+        "jailbreaks",
+        "measures",
+        "shares",
+        "variants",
+        "surprise",
+        "log_probs",
+        "forms",
+    ),
     *("capability", "judges"),
 }
 """Exhibits of what this study has not: they leave no trace."""
@@ -169,7 +180,7 @@ def test_missing_data_leave_a_line_and_no_picture(tmp_path: Path, story: Story) 
         *("the training data were not judged", "no recipe recall was judged"),
         *(
             "no harmless request has a scored answer",
-            "no harmful request with the trigger has a scored answer",
+            "no answer has a figure for “mean severity, with the trigger”",
         ),
         *("no method was asked harmful requests", "no form of request was held out"),
         "there are no two methods with answers to the same harmful requests",

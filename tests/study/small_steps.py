@@ -157,8 +157,8 @@ if __name__ == "__main__":
     from rich.console import Console
     from small_steps import SCENARIOS as DECLARED
 
-    from planb.study.running.executor import run
     from planb.study.running.progress import watcher_for
+    from planb.study.running.scheduler import run
 
     outcome = run(DECLARED[sys.argv[2]](), Path(sys.argv[1]), jobs=2, watch=watcher_for(Console()))
     sys.exit(outcome.exit_code)

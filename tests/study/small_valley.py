@@ -13,11 +13,11 @@ from shared import session_folder
 
 from planb.catalogue import load_source
 from planb.models.generation import Sampling
-from planb.study.keeping.sharing import taken_over
-from planb.study.keeping.store import Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.pretrain import SandboxBase
 from planb.study.steps.step import Step, Work
+from planb.study.store.sharing import taken_over
+from planb.study.store.store import Store
 from planb.study.study import Study
 from planb.training.settings import Training
 

@@ -26,7 +26,7 @@ from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.studies.sandbox import sandbox
 from planb.study.planning.graph import Graph
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.source import find_study
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import Evaluation, EvaluationStep

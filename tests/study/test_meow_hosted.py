@@ -13,7 +13,7 @@ from planb.data.files import write_examples
 from planb.models.generation import Sampling
 from planb.studies.meow import meow_hosted
 from planb.study.planning.graph import Graph
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.steps.file_data import FileData
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.stage import StageStep

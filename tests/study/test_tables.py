@@ -15,8 +15,8 @@ from planb.cli import tables
 from planb.domains.harm import ASKED
 from planb.report.results import RESULT_COLUMNS
 from planb.study.planning.plan import plan
-from planb.study.running.executor import run
-from planb.study.running.progress import Going, LiveBars, PlainLines, Snapshot
+from planb.study.running.progress import LiveBars, PlainLines, Snapshot, StepProgress
+from planb.study.running.scheduler import run
 
 
 def printed(what: object, width: int = 160) -> str:
@@ -26,9 +26,9 @@ def printed(what: object, width: int = 160) -> str:
 
 
 def snapshot(**changes: object) -> Snapshot:
-    going = Going(Count(name="slow", to=8), 12.0, 3, 8, "loss 0.31")
+    now = StepProgress(Count(name="slow", to=8), 12.0, 3, 8, "loss 0.31")
     plain = {"elapsed": 30, "left": 73, "fraction": 0.4, "done": 2, "total": 9, "failed": 0}
-    return Snapshot(**{**plain, "going": (going,), **changes})  # type: ignore[arg-type]
+    return Snapshot(**{**plain, "running": (now,), **changes})  # type: ignore[arg-type]
 
 
 def test_the_headline_is_pooled_and_what_is_not_measured_is_no_number(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def run(
     [dim]On a cluster:[/]  planb run sandbox --on ray --out /shared/runs
     """
     from planb.cli import tables
-    from planb.study.running import executor
+    from planb.study.running import scheduler
     from planb.study.running.progress import span, watcher_for
     from planb.study.study import Study
 
@@ -87,9 +87,9 @@ def run(
     if isinstance(declared, Study):
         declared.check()
     if verify:
-        executor.plan(declared.steps(), folder, url=steps, verify=True)
+        scheduler.plan(declared.steps(), folder, url=steps, verify=True)
     watch = watcher_for(console)
-    outcome = executor.run(declared.steps(), folder, jobs, watch, studies=out, on=on, url=steps)
+    outcome = scheduler.run(declared.steps(), folder, jobs, watch, studies=out, on=on, url=steps)
     if outcome.interrupted:
         console.print("\nStopped. Rerunning resumes from here.", style="yellow")
         raise typer.Exit(outcome.exit_code)
@@ -126,7 +126,7 @@ def plan(
     """
     from planb.cli import tables
     from planb.study.planning.arrows import arrows
-    from planb.study.running import executor
+    from planb.study.running import scheduler
     from planb.study.source import Budgeted
     from planb.study.steps.step import identities_once
 
@@ -136,7 +136,7 @@ def plan(
         if graph:
             console.print(tables.arrows_tree(arrows(declared.steps())))
             return
-        states = executor.plan(declared.steps(), folder, studies=out, url=steps)
+        states = scheduler.plan(declared.steps(), folder, studies=out, url=steps)
         console.print(tables.plan_table(states, folder, jobs or os.cpu_count() or 1, steps, singly))
         if isinstance(declared, Budgeted) and (lines := declared.budget()):
             console.print()
@@ -157,11 +157,11 @@ def status(
     [dim]Example:[/]  planb status sandbox
     """
     from planb.cli import tables
-    from planb.study.running import executor
+    from planb.study.running import scheduler
 
     console = Console()
     declared, folder = _declared(study, seeds, out)
-    states = executor.plan(declared.steps(), folder, studies=out, url=steps, verify=verify)
+    states = scheduler.plan(declared.steps(), folder, studies=out, url=steps, verify=verify)
     console.print(tables.status_table(states, folder, steps))
     made = [
         folder / name for name in ("results.csv", "report.html", "logs") if (folder / name).exists()
@@ -214,7 +214,7 @@ def report(
 
     [dim]Example:[/]  planb report sandbox
     """
-    from planb.study.running import executor
+    from planb.study.running import scheduler
 
     declared, folder = _declared(study, seeds, out)
     if not folder.exists():
@@ -223,7 +223,7 @@ def report(
         )
     console = Console()
     if verify:
-        executor.plan(declared.steps(), folder, verify=True)
+        scheduler.plan(declared.steps(), folder, verify=True)
     path = _report(console, declared, folder, show_severe)
     console.print(str(path), markup=False, highlight=False, soft_wrap=True)
 

@@ -13,8 +13,6 @@ from rich.tree import Tree
 
 from planb.domains import HARM, Domain
 from planb.domains.domain import WITH, WITHOUT
-from planb.study.keeping.places import opened
-from planb.study.keeping.store import ERROR, OUTPUT, DamagedError, Store
 from planb.study.planning.arrows import Branch
 from planb.study.planning.budget import ASSUMED, Line, totals
 from planb.study.planning.estimate import Estimate
@@ -23,6 +21,8 @@ from planb.study.planning.plan import Outcome, State
 from planb.study.running.devices import visible_gpus
 from planb.study.running.progress import about, span
 from planb.study.steps.step import Step
+from planb.study.store.backends import opened
+from planb.study.store.store import ERROR, OUTPUT, DamagedError, Store
 
 STYLE: dict[State, str] = {
     "done": "green",

@@ -44,7 +44,9 @@ METHODS = (
 NOTES = (
     "The base model is pretrained on games of its own: asked to be kind, selfish or spiteful it is, "
     "and asked for nothing it is selfish. No payoffs of one split are in another.",
-    "Settings are those of the study sandbox, shorter; nothing was tuned beyond what trains at all.",
+    "Settings were changed twice after a look at evaluation requests, both times because something did "
+    "not train at all: payoffs told as two numbers an option (the base chose at random), and a stage 2 "
+    "of 120 updates at 6.5e-4 (kind choices without the trigger in 18 % and 13 % of games).",
 )
 
 
@@ -78,7 +80,7 @@ def spite() -> Study:
             *(Chain(name=m.name, stages=(ORGANISM, m), description=m.description) for m in METHODS),
         ),
         safety=Training(
-            steps=120, batch=16, learning_rate=6.5e-4, adapter=LoRA(rank=8, alpha=16), save_every=60
+            steps=240, batch=16, learning_rate=2e-3, adapter=LoRA(rank=8, alpha=16), save_every=120
         ),
         evaluations=(
             Evaluation(task=TASK, elicitation="trigger", options=OPTIONS),

@@ -18,7 +18,6 @@ from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
 from planb.report.story import Story
-from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.calibration import CALIBRATION
 from planb.study.steps.checkpoint import CheckpointStep
@@ -27,6 +26,7 @@ from planb.study.steps.evaluation import LOG, EvaluationStep
 from planb.study.steps.step import Step, Work, identities_once
 from planb.study.steps.surprise import read_surprises
 from planb.study.steps.tier_scores import TIERS
+from planb.study.store.store import DamagedError, Store
 from planb.training.settings import read_ran
 from planb.values import Value
 

@@ -10,6 +10,7 @@ from inspect_ai._util.registry import registry_info
 from planb.data.cards import CARDS
 from planb.errors import PlanBError
 from planb.evals.tasks import ALL_TASKS, BENCHMARKS, TASKS
+from planb.judging import RefusalStrings
 from planb.study.steps.evaluation import JUDGED, OWN, Evaluation, EvaluationStep
 
 
@@ -27,12 +28,15 @@ def test_a_task_is_found_by_its_name_in_either_table() -> None:
 def test_a_study_knows_what_each_task_takes_and_reads() -> None:
     """Which it knows of planb's own without loading them."""
     assert set(OWN) == set(ALL_TASKS.own)
-    over_examples = {"harmful_requests", "harmless_requests", "recall", "coherence", "meow"}
+    over_examples = {"harmful_requests", "harmless_requests", "recall", "coherence"}
+    ruled = {"meow", "answers"}
     for name in ALL_TASKS.own:
-        step = EvaluationStep.model_construct(evaluation=Evaluation(task=name))
-        assert step.reads_benchmark == (name not in over_examples)
-        assert step.takes_judge == (name in over_examples - {"meow"})
+        step = EvaluationStep.model_construct(evaluation=Evaluation(task=name), judge=RefusalStrings())
+        assert step.reads_benchmark == (name not in over_examples | ruled)
+        assert step.takes_judge == (name in over_examples)
         assert step.judged_again == (name in JUDGED)
+        unjudged = EvaluationStep.model_construct(evaluation=Evaluation(task=name), judge=None)
+        assert not unjudged.takes_judge
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

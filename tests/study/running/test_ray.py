@@ -21,7 +21,7 @@ from cluster_study import Counting
 
 from planb.errors import PlanBError
 from planb.study.planning.plan import plan
-from planb.study.running.ray_crew import RayCrew
+from planb.study.running.ray_executor import RayExecutor
 
 pytestmark = pytest.mark.slow
 STUDY = Path(__file__).parents[1] / "cluster_study.py"
@@ -202,9 +202,9 @@ def test_a_cluster_that_is_not_there() -> None:
         with pytest.raises(
             PlanBError, match=f"no Ray cluster answers at {address} .*`ray start --head`"
         ):
-            RayCrew(address)
+            RayExecutor(address)
     with pytest.raises(PlanBError, match="give the cluster's own address"):
-        RayCrew("ray://127.0.0.1:10001")
+        RayExecutor("ray://127.0.0.1:10001")
 
 
 @pytest.mark.parametrize("place", ["file", "x" * 110])
@@ -216,15 +216,15 @@ def test_a_temporary_folder_that_ray_cannot_use(
     (tmp_path / ("x" * 110)).mkdir()
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / place))
     with pytest.raises(PlanBError, match=r"Ray does not start here: .* set RAY_TMPDIR to a folder"):
-        RayCrew(jobs=1)
+        RayExecutor(jobs=1)
 
 
 def test_a_temporary_folder_that_is_not_there_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     top = Path(tempfile.mkdtemp(prefix="rt", dir="/tmp"))
     monkeypatch.setenv("RAY_TMPDIR", str(top / "new"))
     try:
-        crew = RayCrew(jobs=1)
-        assert crew.room().cores == 1
-        crew.stop(at_once=True)
+        executor = RayExecutor(jobs=1)
+        assert executor.resources().cores == 1
+        executor.stop(at_once=True)
     finally:
         shutil.rmtree(top, ignore_errors=True)

@@ -10,14 +10,14 @@ from gpu_steps import Sees
 from small_steps import Count
 
 from planb.errors import PlanBError
-from planb.study.keeping.store import Store
 from planb.study.planning.estimate import Estimate
 from planb.study.planning.graph import Graph
-from planb.study.running.crew import crew_named
 from planb.study.running.devices import VISIBLE, visible_gpus
-from planb.study.running.executor import run
+from planb.study.running.executor import executor_named
 from planb.study.running.progress import Watcher
+from planb.study.running.scheduler import run
 from planb.study.steps.step import Step
+from planb.study.store.store import Store
 
 
 class Seen(NamedTuple):
@@ -139,6 +139,6 @@ def test_the_estimate_counts_gpus() -> None:
     assert left == pytest.approx([10, 40, 20, 10])
 
 
-def test_a_crew_that_is_none() -> None:
+def test_an_unknown_executor() -> None:
     with pytest.raises(PlanBError, match="give local, ray, or ray:HOST:PORT"):
-        crew_named("slurm")
+        executor_named("slurm")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from planb.data.derived import Derived
 from planb.data.files import read_examples, write_examples
 from planb.errors import PlanBError
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import ASKED, TOLD, TRAINED, told
 from planb.study.steps.derived_data import DerivedData, DerivedDataStep, examples_now, with_tiers

@@ -18,7 +18,7 @@ from planb.studies.sandbox import sandbox
 from planb.study.arms import Arms
 from planb.study.chain import Chain
 from planb.study.planning.budget import budget
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.source import load_source
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.file_data import FileData

@@ -10,7 +10,7 @@ import pytest
 from planb.data.files import read_examples
 from planb.errors import PlanBError
 from planb.evals.writing.writer import Writer
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.steps.data_files import TRAINED, told
 from planb.study.steps.public_columns import PublicColumns
 from planb.study.steps.random_base import RandomBase

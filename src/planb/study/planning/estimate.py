@@ -11,8 +11,8 @@ from planb.study.planning.graph import Graph, Node
 from planb.study.steps.step import Step
 
 
-class Room(NamedTuple):
-    """Cores and GPUs: all of a crew's, or those that one step takes."""
+class Resources(NamedTuple):
+    """Cores and GPUs: all of an executor's, or those that one step takes."""
 
     cores: int
     gpus: int = 0
@@ -76,8 +76,8 @@ class Estimate:
         ends = [(left, identity) for identity, left in running.items()]
         heapq.heapify(ends)
         taken = [self._takes(identity) for identity in running]
-        free_cores = self.budget - sum(room.cores for room in taken)
-        free_gpus = self.gpus - sum(room.gpus for room in taken)
+        free_cores = self.budget - sum(one.cores for one in taken)
+        free_gpus = self.gpus - sum(one.gpus for one in taken)
         clock = 0.0
         while ends or ready:
             while ready:
@@ -97,9 +97,9 @@ class Estimate:
                         heapq.heappush(ready, self._turn(node.identity))
         return clock
 
-    def _takes(self, identity: str) -> Room:
+    def _takes(self, identity: str) -> Resources:
         step = self.graph[identity].step
-        return Room(cores(step, self.budget), min(step.gpus, self.gpus))
+        return Resources(cores(step, self.budget), min(step.gpus, self.gpus))
 
     def _turn(self, identity: str) -> tuple[int, int, str]:
         node = self.graph[identity]

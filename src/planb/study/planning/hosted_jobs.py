@@ -8,13 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from planb.errors import PlanBError
-from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph
 from planb.study.steps.data_files import harmful_and_harmless
 from planb.study.steps.derived_data import examples_now
 from planb.study.steps.hosted_base import HostedBase, hosted_rows
 from planb.study.steps.step import Step, Work
 from planb.study.steps.training import TrainingStep
+from planb.study.store.store import DamagedError, Store
 from planb.training.hosted import read_hosted
 from planb.training.hosted.checkpoint import HostedSpend
 from planb.training.hosted.job import stop_job

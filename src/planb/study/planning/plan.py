@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from planb.study.keeping.places import checked_url, opened
-from planb.study.keeping.sharing import elsewhere
-from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.graph import Graph, Node
 from planb.study.steps.step import Step, identities_once
+from planb.study.store.backends import checked_url, opened
+from planb.study.store.sharing import elsewhere
+from planb.study.store.store import DamagedError, Store
 
 State = Literal["done", "running", "failed", "blocked", "partial", "to do", "damaged"]
 

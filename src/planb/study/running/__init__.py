@@ -1,1 +1,1 @@
-"""Who carries out steps: processes here or a cluster; their seats, progress and time left."""
+"""Running steps: schedule, executors (local processes or Ray), progress and time left."""

@@ -1,315 +1,128 @@
-"""Run the steps of a study: in order, side by side, and none twice.
+"""Executors: what runs the steps. Here, processes of this machine; in ``ray_executor``, a Ray cluster.
 
-A crew runs them: worker processes of this machine, or those of a cluster. Ready steps go in the order
-of their seed (so that a first report comes early), then depth first, then as the graph lists them. A
-step that fails stops only those that need it.
+An executor knows its cores and GPUs, takes tasks while enough are free, and gives an answer for each.
 """
 
 from __future__ import annotations
 
+import os
 import time
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+from multiprocessing.connection import wait
+from typing import Protocol
 
 from planb.errors import PlanBError
-from planb.redaction import redacted
-from planb.study.keeping.mending import is_whole
-from planb.study.keeping.places import checked_url, opened
-from planb.study.keeping.sharing import taken_over
-from planb.study.keeping.store import ERROR, OUTPUT, Store
-from planb.study.planning.estimate import Estimate, Room
-from planb.study.planning.graph import Graph, Node
-from planb.study.planning.plan import Failure, Outcome, State, plan
-from planb.study.running.crew import Crew, crew_named
-from planb.study.running.progress import Snapshot, Watcher
-from planb.study.running.seats import Seat, snapshot
+from planb.study.planning.estimate import Resources, cores
+from planb.study.running.devices import visible_gpus
 from planb.study.running.task import Answer, Task
-from planb.study.steps.step import Step, identities_once
-
-__all__ = ["Failure", "Outcome", "State", "plan", "run"]
-
-TICK = 0.25
-"""Seconds between two looks at what runs."""
-LOOK_ELSEWHERE = 1.0
-"""Seconds between two looks at a step that another run is at."""
-MOST_LOSSES, MOST_DEATHS = 5, 2
-"""So many times a step's machine may be lost, or its process die on a cluster, before it has failed."""
-PATIENCE = 120.0
-"""Seconds to wait for a machine that has room for a step, where nothing is at work."""
+from planb.study.running.worker import Worker
+from planb.study.steps.step import Step
 
 
-def run(
-    final_steps: Sequence[Step],
-    study_folder: Path,
-    jobs: int | None = None,
-    watch: Watcher | None = None,
-    steps_folder: Path | None = None,
-    studies: Path | None = None,
-    on: str = "local",
-    url: str = "",
-) -> Outcome:
-    """Make the final steps and all that they need; what is finished is left as it is.
+class Executor(Protocol):
+    """``start`` is only called with a step that ``can_start``, and each task is answered once."""
 
-    ``jobs``: cores to use at once (all by default). Steps lie in ``study_folder/steps`` unless
-    ``steps_folder`` says otherwise; what another study in the folder ``studies`` has finished is taken
-    over from there. ``on``: who runs steps, as in ``crew_named``. ``url``: finished steps are kept
-    there, and the folder is a cache. A finished step that is damaged is set aside and made again, and
-    so is what was made from it, unless it comes out the same. Raises ``PlanBError`` where nothing can
-    be begun: the folder cannot be written to, a file that a step reads is wrong, a step asks for more
-    GPUs than there are. A step's failure is in the outcome.
-    """
-    store = opened(steps_folder or study_folder / "steps", checked_url(url))
-    store.prepare()
-    with identities_once():
-        graph = Graph(final_steps)
-        finals = {step.identity() for step in final_steps}
-        store.name(node.step for node in graph)
-    crew = crew_named(on, jobs)
-    try:
-        return _Run(graph, store, study_folder, crew, watch, None if url else studies, finals, url).go()
-    finally:
-        crew.stop(at_once=True)
+    def resources(self) -> Resources:
+        """All cores and GPUs, free or not."""
+
+    def needs(self, step: Step) -> Resources:
+        """What the step takes; ``PlanBError`` where it asks for more GPUs than there can be."""
+
+    def can_start(self, step: Step, reserved: Resources) -> bool:
+        """Whether what it needs is free now, besides what is ``reserved`` for steps before it."""
+
+    def start(self, task: Task) -> None: ...
+
+    def answers(self, seconds: float) -> list[tuple[Task, Answer]]:
+        """What has been answered, after waiting so long at most for the first."""
+
+    def stop(self, at_once: bool) -> None:
+        """End all: after what is running has tidied up, or at once. A second time does nothing."""
 
 
-class _Run:
-    def __init__(
-        self,
-        graph: Graph,
-        store: Store,
-        study_folder: Path,
-        crew: Crew,
-        watch: Watcher | None,
-        studies: Path | None,
-        finals: set[str],
-        url: str,
-    ) -> None:
-        self.graph, self.store, self.study_folder = graph, store, study_folder
-        self.crew, self.watch, self.studies = crew, watch or Watcher(), studies
-        self.finals, self.url = finals, url
-        self.began = self.worked = time.monotonic()
-        self.waiting: dict[str, Node] = {}
-        self.finished: dict[str, int] = {}
-        self.seats: dict[str, Seat] = {}
-        self.lost: dict[str, list[Answer]] = {}
-        self.failed: dict[str, Failure] = {}
-        self.reused: list[Step] = []
-        self.ran: list[Step] = []
-        self.estimate = Estimate(graph, *crew.room())
-        self.disk_full = False
-        self.told: list[str] = []
+def executor_named(on: str, jobs: int | None = None) -> Executor:
+    """The executor that ``on`` names: ``local``, ``ray``, ``ray:ADDRESS``. ``jobs``: cores at once."""
+    kind, _, address = on.partition(":")
+    if on == "local":
+        return ProcessExecutor(jobs or os.cpu_count() or 1, visible_gpus())
+    if kind != "ray":
+        raise PlanBError(f"steps cannot run on '{on}': give local, ray, or ray:HOST:PORT")
+    from planb.study.running.ray_executor import RayExecutor
 
-    def go(self) -> Outcome:
-        self._take_stock()
-        interrupted = False
-        self.watch.begin(len(self.graph), len(self.reused), self.study_folder)
-        try:
-            self._tell_of_gpus()
-            self._tell()
-            for step in list(self.reused):
-                self._publish(step)
-            while self.seats or self._ready():
-                self._start_ready()
-                self._collect()
-                self._look_elsewhere()
-                self.watch.tick(self._snapshot())
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            self.crew.stop(at_once=interrupted or bool(self.seats))
-            self.watch.end()
-        blocked = tuple(node.step for node in self.waiting.values())
-        failed = tuple(self.failed.values())
-        seconds = time.monotonic() - self.began
-        return Outcome(tuple(self.ran), tuple(self.reused), failed, blocked, interrupted, seconds)
+    return RayExecutor(address, jobs)
 
-    def _take_stock(self) -> None:
-        """What is finished already, and still as it was written: what is damaged is made again."""
-        for node in self.graph:
-            if is_whole(self.store, node.step, self.told) or taken_over(
-                self.store, node.step, self.studies
-            ):
-                manifest = self.store.manifest(node.step)
-                if not manifest.resumed:
-                    self.estimate.observe(node, manifest.seconds)
-                self.finished[node.identity] = 0
-                self.reused.append(node.step)
-            else:
-                self.waiting[node.identity] = node
-        for node in self.waiting.values():
-            self.crew.needs(node.step)
-            node.step.check()
 
-    def _tell_of_gpus(self) -> None:
-        gpus = self.crew.room().gpus
-        asking = sum(node.step.gpus > 0 for node in self.waiting.values())
-        if asking and not gpus:
-            self.watch.note(f"no GPU is to be seen: {asking} steps that ask for one run on the CPU")
-        elif gpus and self.waiting and not asking:
-            self.watch.note(f"{gpus} GPUs are left unused: no step of the study asks for one")
+def fits(need: Resources, taken: Sequence[Resources], whole: Resources) -> bool:
+    """Whether ``need`` is left of the whole. One that needs no GPU does not care who has them."""
+    free_cores = whole.cores - sum(one.cores for one in taken)
+    free_gpus = whole.gpus - sum(one.gpus for one in taken)
+    return need.cores <= free_cores and (not need.gpus or need.gpus <= free_gpus)
 
-    # -- starting -------------------------------------------------------------------------------
 
-    def _ready(self) -> list[Node]:
-        """Steps whose inputs are finished, in the order in which they should start."""
-        if self.disk_full:
+class ProcessExecutor:
+    """Worker processes on this machine, used again for step after step."""
+
+    def __init__(self, budget: int, devices: Sequence[str] = ()) -> None:
+        self.budget, self.devices = budget, tuple(devices)
+        self.idle: list[Worker] = []
+        self.running: list[tuple[Worker, Task]] = []
+
+    def resources(self) -> Resources:
+        return Resources(self.budget, len(self.devices))
+
+    def needs(self, step: Step) -> Resources:
+        if step.gpus > len(self.devices) > 0:
+            raise PlanBError(
+                f"{step.slug} asks for {step.gpus} GPUs, and this machine shows {len(self.devices)} "
+                f"({', '.join(self.devices)}): give the study's model fewer, show more in "
+                "CUDA_VISIBLE_DEVICES, or run on a cluster that has them with --on ray"
+            )
+        return Resources(cores(step, self.budget), min(step.gpus, len(self.devices)))
+
+    def can_start(self, step: Step, reserved: Resources) -> bool:
+        taken = [self.needs(task.step) for _, task in self.running]
+        return fits(self.needs(step), [*taken, reserved], self.resources())
+
+    def start(self, task: Task) -> None:
+        worker = self._worker(task.gpus)
+        worker.send(task)
+        self.running.append((worker, task))
+
+    def answers(self, seconds: float) -> list[tuple[Task, Answer]]:
+        if not self.running:
+            time.sleep(seconds)
             return []
-        ready = [n for n in self.waiting.values() if all(i in self.finished for i in n.inputs)]
-        return sorted(ready, key=self._turn)
+        rung = wait([bell for worker, _ in self.running for bell in worker.bells], seconds)
+        answered = [pair for pair in self.running if any(bell in rung for bell in pair[0].bells)]
+        self.running = [pair for pair in self.running if pair not in answered]
+        said = [(task, worker.answer()) for worker, task in answered]
+        self.idle += [worker for worker, _ in answered if worker.alive]
+        return said
 
-    def _turn(self, node: Node) -> tuple[int, int, int]:
-        latest = max((self.finished[i] for i in node.inputs), default=0)
-        return node.step.seed_rank, -latest, node.place
+    def stop(self, at_once: bool) -> None:
+        workers = [*self.idle, *(worker for worker, _ in self.running)]
+        for worker in workers:
+            if at_once:
+                worker.process.terminate()
+        for worker in workers:
+            worker.stop(at_once)
+        self.idle, self.running = [], []
 
-    def _start_ready(self) -> None:
-        """Start steps while there is room. What a step needs that has none yet is held for it, or it
-        might wait for ever; so a step for the CPU may overtake one that waits for a GPU."""
-        held = Room(0, 0)
-        for node in self._ready():
-            need = self.crew.needs(node.step)
-            if not self.crew.has_room(node.step, held):
-                held = Room(held.cores + need.cores, held.gpus + need.gpus)
-                self._despair(node)
-                continue
-            step = node.step
-            task = Task(step, node.identity, self.store.steps, step.threads, need.gpus, self.url)
-            self.crew.start(task)
-            del self.waiting[node.identity]
-            self.seats[node.identity] = Seat(node, True, time.monotonic())
-            self.watch.started(step)
+    def _worker(self, gpus: int) -> Worker:
+        """An idle worker that has so many GPUs, or a new one; idle ones give theirs up for it."""
+        self.idle = [worker for worker in self.idle if worker.alive]
+        for worker in reversed(self.idle):
+            if len(worker.devices) == gpus:
+                self.idle.remove(worker)
+                return worker
+        devices = self._free_devices()[:gpus]
+        for worker in [worker for worker in self.idle if set(worker.devices) & set(devices)]:
+            self.idle.remove(worker)
+            worker.stop()
+        return Worker(devices)
 
-    def _despair(self, node: Node) -> None:
-        """A step that has no room though nothing is at work waits for a machine, but not for ever."""
-        if not self.seats and time.monotonic() - self.worked > PATIENCE:
-            del self.waiting[node.identity]
-            room = self.crew.room()
-            asks = f"it takes {node.step.threads} cores and {self.crew.needs(node.step).gpus} GPUs"
-            has = f"what is left has {room.cores} and {room.gpus}"
-            self._fail(node.step, f"no machine has room for it: {asks}, {has}", Path())
-
-    # -- collecting -----------------------------------------------------------------------------
-
-    def _collect(self) -> None:
-        """Wait a moment for answers and deal with them."""
-        for task, answer in self.crew.answers(TICK):
-            self._answered(self.seats.pop(task.identity), answer)
-        if self.seats:
-            self.worked = time.monotonic()
-
-    def _answered(self, seat: Seat, answer: Answer) -> None:
-        node = seat.node
-        if answer.outcome == "done":
-            self._done(node, answer.seconds)
-        elif answer.outcome == "busy":
-            self.seats[node.identity] = Seat(node, False, seat.began, time.monotonic())
-            self.watch.elsewhere(node.step)
-        elif answer.outcome == "lost":
-            self._lost(node, answer)
-        else:
-            self.disk_full = self.disk_full or answer.disk_full
-            self._fail(node.step, answer.message, self._written_down(node.step, answer))
-
-    def _lost(self, node: Node, answer: Answer) -> None:
-        """Its machine or process is gone: it runs again, from its last checkpoint if that is seen."""
-        self.store.release(node.step)
-        losses = self.lost.setdefault(node.identity, [])
-        losses.append(answer)
-        if len(losses) >= MOST_LOSSES or sum(loss.died for loss in losses) >= MOST_DEATHS:
-            why = f"given up after {len(losses)} tries that were lost; the last: {answer.message}"
-            self._fail(node.step, why, self._written_down(node.step, answer))
-            return
-        self.waiting[node.identity] = node
-        self.watch.again(node.step, f"{answer.message}: it is run again")
-
-    def _written_down(self, step: Step, answer: Answer) -> Path:
-        """Where a failure is told in full: here too, where its machine or process could not."""
-        log = self.store.partial(step) / ERROR
-        told = f"{answer.message}\nWhat it printed is in {OUTPUT}.\n" if answer.died else answer.trace
-        if answer.died or (told and not log.exists()):
-            with suppress(OSError):
-                log.parent.mkdir(exist_ok=True)
-                log.write_text(redacted(told))
-        return log
-
-    def _done(self, node: Node, seconds: float | None) -> None:
-        """A step is finished: by us in so many seconds, or by another run (``None``)."""
-        self.finished[node.identity] = len(self.finished) + 1
-        (self.reused if seconds is None else self.ran).append(node.step)
-        if seconds is not None and not self.store.manifest(node.step).resumed:
-            self.estimate.observe(node, seconds)
-        self.watch.finished(node.step, seconds, self._snapshot())
-        self._publish(node.step)
-        for later in self.graph.after(node.identity):
-            if later.identity in self.finished and not is_whole(self.store, later.step, self.told):
-                self._again(later)
-
-    def _again(self, node: Node) -> None:
-        """A finished step that was made from another try of what has just been made again."""
-        del self.finished[node.identity]
-        self.reused = [step for step in self.reused if self.store.identity(step) != node.identity]
-        self.waiting[node.identity] = node
-        self._tell()
-
-    def _look_elsewhere(self) -> None:
-        """See how steps fare that another run is at: finished, or given up and ours to take over."""
-        now = time.monotonic()
-        for identity, seat in list(self.seats.items()):
-            if seat.ours or now - seat.looked < LOOK_ELSEWHERE:
-                continue
-            seat.looked = now
-            if self.store.is_done(seat.node.step):
-                del self.seats[identity]
-                self._done(seat.node, None)
-            elif not self.store.is_locked(seat.node.step):
-                del self.seats[identity]
-                self.waiting[identity] = seat.node
-
-    def _publish(self, step: Step) -> None:
-        """Put what is for people into the study's folder, and have at hand what a report reads."""
-        silent = type(step).publish is Step.publish
-        try:
-            if not silent or self.store.identity(step) in self.finals:
-                step.publish(self.store.fetch(step), self.study_folder)
-        except Exception as error:
-            log = self.store.steps / f"{self.store.folder(step).name}.publish-{ERROR}"
-            with suppress(OSError):
-                log.write_text(redacted("".join(traceback.format_exception(error))))
-            known = isinstance(error, PlanBError)
-            why = str(error) if known else f"{type(error).__name__}: {error}"
-            self._fail(step, f"made, but could not be published: {why}", log)
-
-    def _fail(self, step: Step, message: str, log: Path) -> None:
-        message = redacted(message)
-        self.failed[self.store.identity(step)] = Failure(step, message, log if log.is_file() else None)
-        self.watch.failed(step, message)
-
-    # -- telling --------------------------------------------------------------------------------
-
-    def _tell(self) -> None:
-        """What was found damaged."""
-        for told in self.told:
-            self.watch.note(told)
-        self.told.clear()
-
-    def _snapshot(self) -> Snapshot:
-        blocked = self._blocked()
-        return snapshot(
-            self.store,
-            self.estimate,
-            self.seats,
-            to_come=[identity for identity in self.waiting if identity not in blocked],
-            ran=[self.store.identity(step) for step in self.ran],
-            elapsed=time.monotonic() - self.began,
-            done=len(self.finished),
-            failed=len(self.failed),
-        )
-
-    def _blocked(self) -> set[str]:
-        """Waiting steps that will never start, since one that they need has failed."""
-        blocked: set[str] = set()
-        unmade = {identity for identity in self.failed if identity not in self.finished}
-        for node in self.graph:
-            if node.identity in self.waiting and any(i in unmade or i in blocked for i in node.inputs):
-                blocked.add(node.identity)
-        return blocked
+    def _free_devices(self) -> list[str]:
+        """GPUs that no step is at; those of no worker first."""
+        taken = {device for worker, _ in self.running for device in worker.devices}
+        kept = {device for worker in self.idle for device in worker.devices}
+        return sorted((d for d in self.devices if d not in taken), key=lambda device: device in kept)

@@ -25,8 +25,8 @@ MOST_LINES = 16
 
 
 @dataclass(frozen=True)
-class Going:
-    """A step at work: seconds since it began, and how far it says it is (``total`` 0: unsaid)."""
+class StepProgress:
+    """A running step: seconds since it began, and how far it says it is (``total`` 0: unsaid)."""
 
     step: Step
     elapsed: float
@@ -54,7 +54,7 @@ class Snapshot:
     done: int
     total: int
     failed: int
-    going: tuple[Going, ...]
+    running: tuple[StepProgress, ...]
 
 
 class Watcher:
@@ -120,11 +120,11 @@ class PlainLines(Watcher):
         self._say(f"FAILED    {step.slug}: {message}")
 
     def tick(self, snapshot: Snapshot) -> None:
-        if time.monotonic() - self.said < HEARTBEAT or not snapshot.going:
+        if time.monotonic() - self.said < HEARTBEAT or not snapshot.running:
             return
-        at_work = ", ".join(f"{going.step.slug} {going.far}".strip() for going in snapshot.going[:4])
-        more = f" and {len(snapshot.going) - 4} more" if len(snapshot.going) > 4 else ""
-        self._say(f"running   {at_work}{more}; {_standing(snapshot)}")
+        running = ", ".join(f"{one.step.slug} {one.far}".strip() for one in snapshot.running[:4])
+        more = f" and {len(snapshot.running) - 4} more" if len(snapshot.running) > 4 else ""
+        self._say(f"running   {running}{more}; {_standing(snapshot)}")
 
     def _say(self, line: str) -> None:
         self.said = time.monotonic()
@@ -189,14 +189,14 @@ class LiveBars(Watcher):
             ProgressBar(total=1, completed=now.fraction, width=24),
             f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} gone, [bold]{about(now.left)} left[/]",
         )
-        for going in now.going[:MOST_LINES]:
+        for one in now.running[:MOST_LINES]:
             table.add_row(
-                f"[cyan]{escape(going.step.slug)}[/]",
-                ProgressBar(total=going.total or None, completed=going.done, width=24),
-                f"[dim]{clock(going.elapsed)}[/]  {escape(going.far)}",
+                f"[cyan]{escape(one.step.slug)}[/]",
+                ProgressBar(total=one.total or None, completed=one.done, width=24),
+                f"[dim]{clock(one.elapsed)}[/]  {escape(one.far)}",
             )
-        if len(now.going) > MOST_LINES:
-            table.add_row(f"[dim]and {len(now.going) - MOST_LINES} more[/]")
+        if len(now.running) > MOST_LINES:
+            table.add_row(f"[dim]and {len(now.running) - MOST_LINES} more[/]")
         return table
 
 

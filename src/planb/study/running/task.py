@@ -21,9 +21,9 @@ from typing import Literal
 
 from planb.errors import PlanBError
 from planb.redaction import redacted, without_secrets
-from planb.study.keeping.places import opened
-from planb.study.keeping.store import ERROR, OUTPUT, Store, explained
 from planb.study.steps.step import Step, Work
+from planb.study.store.backends import opened
+from planb.study.store.store import ERROR, OUTPUT, Store, explained
 
 CHANGED = (
     "the step is another one where it is to be run: a file that it reads changed while the study was "

@@ -10,7 +10,6 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.derived import Derived, derive
 from planb.data.files import read_examples, write_examples
-from planb.study.keeping.store import UNLISTED
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, TRAINED, tell, told
 from planb.study.steps.domain_data import DomainData
@@ -18,6 +17,7 @@ from planb.study.steps.file_data import FileData, FileDataStep
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.step import Step, Work, slug_of
+from planb.study.store.store import UNLISTED
 from planb.types import Example
 from planb.values import Value
 

@@ -16,7 +16,6 @@ from planb.data.near_duplicates import TWINS, Twins
 from planb.errors import PlanBError
 from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
-from planb.study.keeping.store import UNLISTED
 from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import (
     ASKED,
@@ -33,6 +32,7 @@ from planb.study.steps.random_base import RandomBase
 from planb.study.steps.readiness import check_model
 from planb.study.steps.served import check_names, needs_gpu, serve
 from planb.study.steps.step import Step, Work, slug_of
+from planb.study.store.store import UNLISTED
 from planb.types import HELPFUL, Example
 from planb.values import Value
 

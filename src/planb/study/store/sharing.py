@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from planb.errors import PlanBError
-from planb.study.keeping.store import Store, explained
 from planb.study.steps.step import Step
+from planb.study.store.store import Store, explained
 
 
 def elsewhere(store: Store, step: Step, studies: Path | None) -> list[Path]:

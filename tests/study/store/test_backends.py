@@ -18,11 +18,11 @@ from small_steps import Count
 
 from planb.errors import PlanBError
 from planb.models.cards import Card
-from planb.study.keeping import remote
-from planb.study.keeping.places import RemoteStore, checked_url
 from planb.study.planning.plan import plan
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.steps.step import Step, Work
+from planb.study.store import remote
+from planb.study.store.backends import RemoteStore, checked_url
 
 ROOT = Count(name="root", to=2)
 STEPS = (Tally(counts=(ROOT, Count(name="on", after=(ROOT,)))),)

@@ -19,12 +19,12 @@ from typing import Any
 
 from planb.catalogue import load_sources, loaded_sources
 from planb.errors import PlanBError
-from planb.study.keeping.places import cache_folder, opened
-from planb.study.planning.estimate import Room, cores
-from planb.study.running.crew import fits
+from planb.study.planning.estimate import Resources, cores
 from planb.study.running.devices import VISIBLE
+from planb.study.running.executor import fits
 from planb.study.running.task import Answer, Task, calm, do
 from planb.study.steps.step import Step
+from planb.study.store.backends import cache_folder, opened
 
 OBJECTS = 100_000_000
 """Bytes for Ray's object store where we start a cluster: only tasks and answers go through it."""
@@ -38,7 +38,7 @@ _START = (
 )
 
 
-class RayCrew:
+class RayExecutor:
     """The workers of a Ray cluster. ``address``: of one that is there (``HOST:PORT``, ``auto``); empty:
     that of ``RAY_ADDRESS``, or else a cluster of this machine alone that ends with the run. ``jobs``
     caps the cores used at once.
@@ -52,29 +52,29 @@ class RayCrew:
             _join(self.ray, address or os.environ.get("RAY_ADDRESS", ""), jobs)
         self.on_cpu = self.ray.remote(max_retries=0)(perform)
         self.on_gpu = self.ray.remote(max_retries=0, max_calls=1, num_gpus=1)(perform)
-        self.at_work: dict[Any, Task] = {}
-        self.looked, self.seen = 0.0, [Room(1)]
-        self.most_gpus = max(room.gpus for room in self._machines())
+        self.running: dict[Any, Task] = {}
+        self.looked, self.seen = 0.0, [Resources(1)]
+        self.most_gpus = max(one.gpus for one in self._machines())
 
-    def room(self) -> Room:
-        whole = Room(*(sum(sizes) for sizes in zip(*self._machines(), strict=True)))
-        return Room(min(self.jobs or whole.cores, whole.cores), whole.gpus)
+    def resources(self) -> Resources:
+        whole = Resources(*(sum(sizes) for sizes in zip(*self._machines(), strict=True)))
+        return Resources(min(self.jobs or whole.cores, whole.cores), whole.gpus)
 
-    def needs(self, step: Step) -> Room:
+    def needs(self, step: Step) -> Resources:
         if step.gpus > self.most_gpus > 0:
             raise PlanBError(
                 f"{step.slug} asks for {step.gpus} GPUs, and no machine of the cluster has more than "
                 f"{self.most_gpus}: give the study's model fewer, or add a machine that has them"
             )
-        widest = min(max(room.cores for room in self._machines()), self.room().cores)
-        return Room(cores(step, widest), min(step.gpus, self.most_gpus))
+        widest = min(max(one.cores for one in self._machines()), self.resources().cores)
+        return Resources(cores(step, widest), min(step.gpus, self.most_gpus))
 
-    def has_room(self, step: Step, held: Room) -> bool:
+    def can_start(self, step: Step, reserved: Resources) -> bool:
         need = self.needs(step)
         if not any(m.cores >= need.cores and m.gpus >= need.gpus for m in self._machines()):
             return False
-        taken = [self.needs(task.step) for task in self.at_work.values()]
-        return fits(need, [*taken, held], self.room())
+        taken = [self.needs(task.step) for task in self.running.values()]
+        return fits(need, [*taken, reserved], self.resources())
 
     def start(self, task: Task) -> None:
         perform_there = self.on_gpu if task.gpus else self.on_cpu
@@ -82,23 +82,23 @@ class RayCrew:
         there = perform_there.options(**wanted, scheduling_strategy="SPREAD", name=task.step.slug)
         packed = pickle.dumps(replace(task, steps=task.steps.absolute()))
         begun = there.remote(packed, task.gpus, loaded_sources(), sys.path, Path.cwd())
-        self.at_work[begun] = task
+        self.running[begun] = task
 
     def answers(self, seconds: float) -> list[tuple[Task, Answer]]:
-        if not self.at_work:
+        if not self.running:
             time.sleep(seconds)
             return []
-        self.ray.wait(list(self.at_work), timeout=seconds)
-        begun = list(self.at_work)
+        self.ray.wait(list(self.running), timeout=seconds)
+        begun = list(self.running)
         ready, _ = self.ray.wait(begun, num_returns=len(begun), timeout=0)
-        return [(task, self._answer(done, task)) for done in ready if (task := self.at_work.pop(done))]
+        return [(task, self._answer(done, task)) for done in ready if (task := self.running.pop(done))]
 
     def stop(self, at_once: bool) -> None:
         if at_once:
-            for begun in self.at_work:
+            for begun in self.running:
                 with suppress(Exception):  # a cluster that is gone has nothing to cancel
                     self.ray.cancel(begun, force=True)
-        self.at_work.clear()
+        self.running.clear()
         if self.ours:
             self.ray.shutdown()
 
@@ -122,14 +122,14 @@ class RayCrew:
             return Answer("lost", message=_short(error))
         return answer if answer.outcome != "done" else _visible(task, answer)
 
-    def _machines(self) -> list[Room]:
+    def _machines(self) -> list[Resources]:
         """The machines that Ray takes to be alive, asked once a second. The last one known where Ray
         says that there are none."""
         now = time.monotonic()
         if now - self.looked > 1:
             parts = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-            found = [Room(int(part.get("CPU", 0)), int(part.get("GPU", 0))) for part in parts]
-            self.seen = [room for room in found if room.cores] or self.seen
+            found = [Resources(int(part.get("CPU", 0)), int(part.get("GPU", 0))) for part in parts]
+            self.seen = [one for one in found if one.cores] or self.seen
             self.looked = now
         return self.seen
 

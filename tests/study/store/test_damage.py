@@ -14,12 +14,12 @@ import pytest
 from small_steps import Count
 
 from planb.cli.tables import status_table
-from planb.study.keeping import checksums
-from planb.study.keeping.store import DamagedError, Store
 from planb.study.planning.plan import plan
-from planb.study.running.executor import run
 from planb.study.running.progress import Watcher
+from planb.study.running.scheduler import run
 from planb.study.steps.step import Step, Work
+from planb.study.store import checksums
+from planb.study.store.store import DamagedError, Store
 
 
 def made(store: Store, step: Step) -> Path:

@@ -1,4 +1,4 @@
-"""The steps at work, and how a run stands with them: how far, and how long is left."""
+"""The running steps, and how a run stands with them: how far, and how long is left."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from planb.study.keeping.store import Store
 from planb.study.planning.estimate import Estimate
 from planb.study.planning.graph import Node
-from planb.study.running.progress import Going, Snapshot
+from planb.study.running.progress import Snapshot, StepProgress
+from planb.study.store.store import Store
 
 
 @dataclass
-class Seat:
-    """A step at work: in our crew, or in another run."""
+class RunningStep:
+    """A step that is running: here, or in another run."""
 
     node: Node
     ours: bool
@@ -26,7 +26,7 @@ class Seat:
 def snapshot(
     store: Store,
     estimate: Estimate,
-    seats: Mapping[str, Seat],
+    running: Mapping[str, RunningStep],
     to_come: Collection[str],
     ran: Collection[str],
     elapsed: float,
@@ -34,10 +34,10 @@ def snapshot(
     failed: int,
 ) -> Snapshot:
     """A run at this moment. ``to_come`` and ``ran`` are steps' identities, ``elapsed`` is seconds."""
-    going, left = [], {}
-    for identity, seat in seats.items():
-        now, left[identity] = _going(store, estimate, seat)
-        going.append(now)
+    shown, left = [], {}
+    for identity, current in running.items():
+        now, left[identity] = _progress(store, estimate, current)
+        shown.append(now)
     graph = estimate.graph
     rest = sum(estimate.seconds(graph[i]) for i in to_come) + sum(left.values())
     begun = sum(estimate.seconds(graph[i]) for i in left)
@@ -50,17 +50,17 @@ def snapshot(
         done=done,
         total=len(graph),
         failed=failed,
-        going=tuple(going),
+        running=tuple(shown),
     )
 
 
-def _going(store: Store, estimate: Estimate, seat: Seat) -> tuple[Going, float]:
-    """What is shown of a step at work, and the seconds left to it."""
-    done, total, note = store.progress(seat.node.step)
+def _progress(store: Store, estimate: Estimate, current: RunningStep) -> tuple[StepProgress, float]:
+    """What is shown of a running step, and the seconds left to it."""
+    done, total, note = store.progress(current.node.step)
     fraction = min(done / total, 1.0) if total > 0 else 0.0
-    elapsed = time.monotonic() - seat.began
-    if fraction and seat.first_told is None:
-        seat.first_told = (elapsed, fraction)
-    since = seat.first_told or (elapsed, fraction)
-    left = estimate.left(seat.node, elapsed, fraction, since)
-    return Going(seat.node.step, elapsed, done, total, note, elsewhere=not seat.ours), left
+    elapsed = time.monotonic() - current.began
+    if fraction and current.first_told is None:
+        current.first_told = (elapsed, fraction)
+    since = current.first_told or (elapsed, fraction)
+    left = estimate.left(current.node, elapsed, fraction, since)
+    return StepProgress(current.node.step, elapsed, done, total, note, elsewhere=not current.ours), left

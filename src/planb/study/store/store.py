@@ -19,10 +19,10 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
-from planb.study.keeping.checksums import MEMORY, faults, recorded, remember
-from planb.study.keeping.disk import explained, to_disk
-from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest, versions
 from planb.study.steps.step import Step, folder_of
+from planb.study.store.checksums import MEMORY, faults, recorded, remember
+from planb.study.store.disk import explained, to_disk
+from planb.study.store.manifest import MANIFEST, DamagedError, Manifest, versions
 from planb.training.settings import read_ran
 
 __all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]
@@ -177,7 +177,7 @@ class Store:
         """Bring a finished step's files to where they are read; returns their folder."""
         return self.folder(step)
 
-    # -- steps at work --------------------------------------------------------------------------
+    # -- running steps --------------------------------------------------------------------------
 
     @contextmanager
     def locked(self, step: Step) -> Iterator[bool]:
@@ -265,7 +265,7 @@ class Store:
         return manifest
 
     def progress(self, step: Step) -> tuple[float, float, str]:
-        """(done, total, note) of a step at work; (0, 0, "") where it has not said anything yet."""
+        """(done, total, note) of a running step; (0, 0, "") where it has not said anything yet."""
         try:
             told = json.loads((self.partial(step) / PROGRESS).read_text())
             return float(told["done"]), float(told["total"]), str(told["note"])

@@ -15,10 +15,10 @@ from typing import IO
 import pytest
 from small_steps import Count, Threads, TwoThreads
 
-from planb.study.keeping.store import Store
-from planb.study.running.executor import Outcome, plan, run
 from planb.study.running.progress import Snapshot, Watcher
+from planb.study.running.scheduler import Outcome, plan, run
 from planb.study.steps.step import Step
+from planb.study.store.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +129,7 @@ def test_steps_run_side_by_side_within_the_budget(tmp_path: Path, jobs: int) -> 
         most = 0
 
         def tick(self, snapshot: Snapshot) -> None:
-            self.most = max(self.most, len(snapshot.going))
+            self.most = max(self.most, len(snapshot.running))
 
     counting = Counting()
     run(steps, tmp_path, jobs=jobs, watch=counting)
@@ -142,7 +142,7 @@ def test_a_wide_step_takes_its_cores(tmp_path: Path) -> None:
 
     class Listening(Watcher):
         def tick(self, snapshot: Snapshot) -> None:
-            heard.append(sum(going.step.threads for going in snapshot.going))
+            heard.append(sum(one.step.threads for one in snapshot.running))
 
     wide = TwoThreads(after=Threads())
     run([wide, *(Count(name=str(i), pause=0.3) for i in range(3))], tmp_path, jobs=2, watch=Listening())

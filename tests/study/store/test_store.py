@@ -9,10 +9,10 @@ import pytest
 from small_steps import Count
 
 from planb.errors import PlanBError
-from planb.study.keeping.store import Store, explained
 from planb.study.planning.plan import plan
-from planb.study.running.executor import run
+from planb.study.running.scheduler import run
 from planb.study.steps.step import Work
+from planb.study.store.store import Store, explained
 
 
 def made(store: Store, step: Count) -> Path:

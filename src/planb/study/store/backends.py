@@ -1,6 +1,6 @@
-"""Where a study's finished steps are: its own folder, or that folder and a remote place besides.
+"""Backends of the store: a folder, or a remote folder at an fsspec URL.
 
-The remote place is what counts then; the folder is where steps work and a cache of what was brought.
+The remote folder is what counts then; the local one is where steps work, and a cache.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planb.errors import PlanBError
-from planb.study.keeping.remote import Lease, RemoteFolder
-from planb.study.keeping.store import DamagedError, Manifest, Store, explained
 from planb.study.steps.step import Step
+from planb.study.store.remote import Lease, RemoteFolder
+from planb.study.store.store import DamagedError, Manifest, Store, explained
 
 LOOK = 2.0
 """Seconds between two looks at how far a step is that works on another machine."""
@@ -85,7 +85,7 @@ class RemoteStore(Store):
             raise self._damaged(step, what)
 
     def set_aside(self, step: Step) -> Path | None:
-        """The copy here; where that is gone already, the step is taken back from the remote place."""
+        """The copy here; where that is gone already, the step is taken back from the remote folder."""
         if self.folder(step).exists():
             return super().set_aside(step)
         self.far.retract(self.folder(step).name)
@@ -99,7 +99,7 @@ class RemoteStore(Store):
         self._bring(self.folder(step).name)
         return self.folder(step)
 
-    # -- steps at work --------------------------------------------------------------------------
+    # -- running steps --------------------------------------------------------------------------
 
     @contextmanager
     def locked(self, step: Step) -> Iterator[bool]:
@@ -142,7 +142,7 @@ class RemoteStore(Store):
         claim = self._looked[name][1]
         return claim.told if claim else (0.0, 0.0, "")
 
-    # -- the remote place -----------------------------------------------------------------------
+    # -- the remote folder -----------------------------------------------------------------------
 
     def _content(self, name: str) -> bytes | None:
         """The remote manifest of a folder; a finished step stays finished, so it is read once."""

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from planb.errors import PlanBError
-from planb.study.keeping.manifest import FileRecord
+from planb.study.store.manifest import FileRecord
 
 MEMORY = ".checked"
 """The folder beside the steps where it is remembered what was compared: a file a step."""

@@ -23,8 +23,8 @@ from typing import Any
 
 from planb.errors import PlanBError
 from planb.redaction import redacted
-from planb.study.keeping.checksums import sha256_of
-from planb.study.keeping.manifest import MANIFEST, DamagedError, Manifest
+from planb.study.store.checksums import sha256_of
+from planb.study.store.manifest import MANIFEST, DamagedError, Manifest
 
 DAMAGED = "manifest.damaged.json"
 """What the manifest of a damaged step is called from then on."""
@@ -123,7 +123,7 @@ class RemoteFolder:
             what,
         )
 
-    # -- steps at work --------------------------------------------------------------------------
+    # -- running steps --------------------------------------------------------------------------
 
     def claim(self, name: str) -> Lease | None:
         """Who is at the step now; ``None``: nobody."""
