@@ -8,17 +8,15 @@ lists them. A step that fails stops only those that need it.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.study.planning.estimate import Estimate, Resources
 from planb.study.planning.graph import Graph, Node
 from planb.study.planning.plan import Failure, Outcome, State, plan
 from planb.study.running.executor import Executor, executor_named
+from planb.study.running.failures import failure_log, publish_failure
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.running_step import RunningStep, snapshot
 from planb.study.running.task import Answer, Task
@@ -26,7 +24,7 @@ from planb.study.steps.step import Step, identities_once
 from planb.study.store.backends import checked_url, opened
 from planb.study.store.repair import is_whole
 from planb.study.store.sharing import taken_over
-from planb.study.store.store import ERROR, OUTPUT, Store
+from planb.study.store.store import Store
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]
 
@@ -209,7 +207,7 @@ class _Run:
             self._lost(node, answer)
         else:
             self.disk_full = self.disk_full or answer.disk_full
-            self._fail(node.step, answer.message, self._written_down(node.step, answer))
+            self._fail(node.step, answer.message, failure_log(self.store, node.step, answer))
 
     def _lost(self, node: Node, answer: Answer) -> None:
         """Its machine or process is gone: it runs again, from its last checkpoint if that is seen."""
@@ -218,20 +216,10 @@ class _Run:
         losses.append(answer)
         if len(losses) >= MOST_LOSSES or sum(loss.died for loss in losses) >= MOST_DEATHS:
             why = f"given up after {len(losses)} tries that were lost; the last: {answer.message}"
-            self._fail(node.step, why, self._written_down(node.step, answer))
+            self._fail(node.step, why, failure_log(self.store, node.step, answer))
             return
         self.waiting[node.identity] = node
         self.watch.again(node.step, f"{answer.message}: it is run again")
-
-    def _written_down(self, step: Step, answer: Answer) -> Path:
-        """Where a failure is told in full: here too, where its machine or process could not."""
-        log = self.store.partial(step) / ERROR
-        told = f"{answer.message}\nWhat it printed is in {OUTPUT}.\n" if answer.died else answer.trace
-        if answer.died or (told and not log.exists()):
-            with suppress(OSError):
-                log.parent.mkdir(exist_ok=True)
-                log.write_text(redacted(told))
-        return log
 
     def _done(self, node: Node, seconds: float | None) -> None:
         """A step is finished: by us in so many seconds, or by another run (``None``)."""
@@ -273,12 +261,7 @@ class _Run:
             if not silent or self.store.identity(step) in self.finals:
                 step.publish(self.store.fetch(step), self.study_folder)
         except Exception as error:
-            log = self.store.steps / f"{self.store.folder(step).name}.publish-{ERROR}"
-            with suppress(OSError):
-                log.write_text(redacted("".join(traceback.format_exception(error))))
-            known = isinstance(error, PlanBError)
-            why = str(error) if known else f"{type(error).__name__}: {error}"
-            self._fail(step, f"made, but could not be published: {why}", log)
+            self._fail(step, *publish_failure(self.store, step, error))
 
     def _fail(self, step: Step, message: str, log: Path) -> None:
         message = redacted(message)
@@ -294,7 +277,8 @@ class _Run:
         self.notes.clear()
 
     def _snapshot(self) -> Snapshot:
-        blocked = self._blocked()
+        unmade = [identity for identity in self.failed if identity not in self.finished]
+        blocked = self.graph.blocked(self.waiting, unmade)
         return snapshot(
             self.store,
             self.estimate,
@@ -305,12 +289,3 @@ class _Run:
             done=len(self.finished),
             failed=len(self.failed),
         )
-
-    def _blocked(self) -> set[str]:
-        """Waiting steps that will never start, since one that they need has failed."""
-        blocked: set[str] = set()
-        unmade = {identity for identity in self.failed if identity not in self.finished}
-        for node in self.graph:
-            if node.identity in self.waiting and any(i in unmade or i in blocked for i in node.inputs):
-                blocked.add(node.identity)
-        return blocked
