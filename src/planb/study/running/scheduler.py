@@ -30,10 +30,10 @@ __all__ = ["Failure", "Outcome", "State", "plan", "run"]
 
 TICK = 0.25
 """Seconds between two looks at what runs."""
-LOOK_ELSEWHERE = 1.0
-"""Seconds between two looks at a step that another run is at."""
+OTHER_RUNS_TICK = 1.0
+"""Seconds between two looks at a step in progress in another run."""
 MOST_LOSSES, MOST_DEATHS = 5, 2
-"""So many times a step's machine may be lost, or its process die on a cluster, before it has failed."""
+"""A step fails after its machine was lost so many times, or its process died so often on a cluster."""
 MACHINE_WAIT = 120.0
 """Seconds to wait for a machine with enough free for a step, where nothing is running."""
 
@@ -100,7 +100,7 @@ class _Run:
         self.notes: list[str] = []
 
     def go(self) -> Outcome:
-        self._take_stock()
+        self._find_finished()
         interrupted = False
         self.watch.begin(len(self.graph), len(self.reused), self.study_folder)
         try:
@@ -111,7 +111,7 @@ class _Run:
             while self.running or self._ready():
                 self._start_ready()
                 self._collect()
-                self._look_elsewhere()
+                self._check_other_runs()
                 self.watch.tick(self._snapshot())
         except KeyboardInterrupt:
             interrupted = True
@@ -123,7 +123,7 @@ class _Run:
         seconds = time.monotonic() - self.began
         return Outcome(tuple(self.ran), tuple(self.reused), failed, blocked, interrupted, seconds)
 
-    def _take_stock(self) -> None:
+    def _find_finished(self) -> None:
         """What is finished already, and still as it was written: what is damaged is made again."""
         for node in self.graph:
             if is_whole(self.store, node.step, self.notes) or taken_over(
@@ -144,9 +144,9 @@ class _Run:
         gpus = self.executor.resources().gpus
         asking = sum(node.step.gpus > 0 for node in self.waiting.values())
         if asking and not gpus:
-            self.watch.note(f"no GPU is to be seen: {asking} steps that ask for one run on the CPU")
+            self.watch.note(f"no GPU found: {asking} steps that request one run on the CPU")
         elif gpus and self.waiting and not asking:
-            self.watch.note(f"{gpus} GPUs are left unused: no step of the study asks for one")
+            self.watch.note(f"{gpus} GPUs are unused: no step of the study requests one")
 
     # -- starting -------------------------------------------------------------------------------
 
@@ -183,9 +183,9 @@ class _Run:
         if not self.running and time.monotonic() - self.worked > MACHINE_WAIT:
             del self.waiting[node.identity]
             whole = self.executor.resources()
-            asks = f"it takes {node.step.threads} cores and {self.executor.needs(node.step).gpus} GPUs"
-            has = f"what is left has {whole.cores} and {whole.gpus}"
-            self._fail(node.step, f"no machine has room for it: {asks}, {has}", Path())
+            asks = f"it needs {node.step.threads} cores and {self.executor.needs(node.step).gpus} GPUs"
+            has = f"the machines left have {whole.cores} and {whole.gpus}"
+            self._fail(node.step, f"no machine has enough free resources: {asks}, {has}", Path())
 
     # -- collecting -----------------------------------------------------------------------------
 
@@ -210,16 +210,16 @@ class _Run:
             self._fail(node.step, answer.message, failure_log(self.store, node.step, answer))
 
     def _lost(self, node: Node, answer: Answer) -> None:
-        """Its machine or process is gone: it runs again, from its last checkpoint if that is seen."""
+        """Its machine or process was lost: it runs again, from its last checkpoint if there is one."""
         self.store.release(node.step)
         losses = self.lost.setdefault(node.identity, [])
         losses.append(answer)
         if len(losses) >= MOST_LOSSES or sum(loss.died for loss in losses) >= MOST_DEATHS:
-            why = f"given up after {len(losses)} tries that were lost; the last: {answer.message}"
+            why = f"gave up after {len(losses)} lost attempts; the last: {answer.message}"
             self._fail(node.step, why, failure_log(self.store, node.step, answer))
             return
         self.waiting[node.identity] = node
-        self.watch.again(node.step, f"{answer.message}: it is run again")
+        self.watch.again(node.step, f"{answer.message}: running it again")
 
     def _done(self, node: Node, seconds: float | None) -> None:
         """A step is finished: by us in so many seconds, or by another run (``None``)."""
@@ -240,11 +240,11 @@ class _Run:
         self.waiting[node.identity] = node
         self._show_notes()
 
-    def _look_elsewhere(self) -> None:
-        """See how steps fare that another run is at: finished, or given up and ours to take over."""
+    def _check_other_runs(self) -> None:
+        """Look at the steps in progress in other runs: finished, or abandoned and ours to run."""
         now = time.monotonic()
         for identity, current in list(self.running.items()):
-            if current.ours or now - current.looked < LOOK_ELSEWHERE:
+            if current.ours or now - current.looked < OTHER_RUNS_TICK:
                 continue
             current.looked = now
             if self.store.is_done(current.node.step):
