@@ -10,6 +10,7 @@ from graphs import graph_of
 
 from planb.domains import HARM
 from planb.domains.domain import Shown
+from planb.evals.tasks import ALL_TASKS
 from planb.report.exhibits.series import SHAPES
 from planb.report.story import Claim, Of
 from planb.studies import STUDIES
@@ -62,7 +63,8 @@ def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
 
 
 def kind_of(of: Of) -> str:
-    return next((m.kind for m in measures_of(of.task, HARM) if m.name == of.measure), "")
+    known = measures_of(of.task, HARM) if of.task in ALL_TASKS else ()
+    return next((m.kind for m in known if m.name == of.measure), "")
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -97,7 +97,7 @@ def test_the_data_commands_show_what_files_say(
         assert not unsafe(said.out + said.err)
         assert r"\x1b]0;title" in said.out + said.err
         if words == ("validate", "good.jsonl"):
-            assert "1 of them have one text in two tiers" in said.out
+            assert "1 of them have the same text in two tiers" in said.out
 
 
 def test_a_trainers_error_is_safe_in_a_plain_traceback() -> None:
