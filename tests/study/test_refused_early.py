@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from inspect_ai import Task
 from inspect_ai.solver import Generate, TaskState
-from pydantic import SerializeAsAny, ValidationError
+from pydantic import ValidationError
 
 from planb.data.files import write_examples
 from planb.domains import DOMAINS, HARM, SPITE, Domain
@@ -26,17 +26,12 @@ from planb.judging import Judge
 from planb.judging.judge import judge_response
 from planb.models.generation import Sampling
 from planb.studies.sandbox import sandbox
-from planb.study.chain import Chain
 from planb.study.source import find_study
-from planb.study.steps.checkpoint import CheckpointStep, LinkStep
 from planb.study.steps.domain_data import DomainData
 from planb.study.steps.evaluation import Evaluation, EvaluationStep
 from planb.study.steps.file_data import FileData, FileDataStep
-from planb.study.steps.links import LINKS
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.readiness import check_judge
-from planb.study.steps.step import Work
-from planb.training.link import Link
 from planb.training.objectives import Objective
 from planb.types import Example, Judgement
 
@@ -307,40 +302,7 @@ def test_the_domains_of_planb_are_in_order() -> None:
     assert all(isinstance(one, Domain) for one in DOMAINS.values())
 
 
-# -- links, objectives, values ---------------------------------------------------------------------
-
-
-class Odd(Link):
-    by: float = 0.5
-
-
-class NoRun(LinkStep):
-    kind: ClassVar[str] = "odd"
-    start: SerializeAsAny[CheckpointStep]
-    link: Odd
-
-
-class NoStart(LinkStep):
-    link: Odd
-
-    def run(self, work: Work) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("step", "why"),
-    [
-        (NoRun, "lacks the method `run`"),
-        (NoStart, "lacks the field `start`, `kind`"),
-        (Odd, "LinkStep"),
-    ],
-)
-def test_a_links_step_that_is_not_whole_is_refused(
-    step: Any, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(LINKS, Odd, step)
-    with pytest.raises(PlanBError) as error:
-        Chain(name="odd", stages=(Odd(name="odd"),))
-    assert why in said(error)
+# -- objectives, values ----------------------------------------------------------------------------
 
 
 class Lossless(Objective):

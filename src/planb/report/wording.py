@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from planb.names import spelt
 from planb.report.gaps import Gap
 from planb.report.results import Figure, known_method
 from planb.stats.numbers import NOTHING, SPACE, percent, percentage, points
@@ -38,13 +38,6 @@ ELICITATIONS = {
     "pair": "PAIR",
 }
 """The known ways of asking, in the order of every table and figure."""
-SPELT = {
-    **{name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo")},
-    "simpo": "SimPO",
-    "plackett_luce": "Plackett-Luce",
-}
-"""What a study adds to a method's name, as it is written."""
-_SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
 
 
 def name(method: str) -> str:
@@ -56,11 +49,6 @@ def name(method: str) -> str:
         return words[:1].upper() + words[1:]
     more = spelt(method.removeprefix(known))
     return f"{NAMES[known]} ({more})" if more else NAMES[known]
-
-
-def spelt(name: str) -> str:
-    """An identifier in words: ``dpo_norm`` is "DPO norm"."""
-    return _SPELT.sub(lambda found: SPELT[found[0]], name).replace("_", " ").strip()
 
 
 def organism(label: str) -> str:
@@ -97,8 +85,14 @@ def elicitation_rank(elicitation: str) -> tuple[int, str]:
 
 
 def _kind(elicitation: str) -> str:
-    """The known way of asking that the name is, or begins with; empty if there is none."""
-    found = [k for k in ELICITATIONS if elicitation == k or elicitation.startswith(f"{k}_")]
+    """The known elicitation that the name is, or is a variant of (``many_shot_6``); empty if there is
+    none. ``direct`` and ``trigger`` have no variants: ``trigger_free`` is not "With the trigger"."""
+    exact = ("direct", "trigger")
+    found = [
+        k
+        for k in ELICITATIONS
+        if elicitation == k or (k not in exact and elicitation.startswith(f"{k}_"))
+    ]
     return max(found, key=len, default="")
 
 
