@@ -96,7 +96,7 @@ def _check_fields(step: type[LinkStep]) -> None:
     lacks += ["method `run`"] if step.run is Step.run else []
     if lacks:
         raise PlanBError(
-            f"{step.__name__} has no {', no '.join(lacks)}: a LinkStep has a `kind`, `run`, a field for "
-            "its link and one for the step that it starts from, called 'link' and 'start' or as `takes` "
-            "says"
+            f"{step.__name__} has no {', no '.join(lacks)}: a LinkStep has a field for its link and "
+            "one for the step that it starts from, called 'link' and 'start' or as `takes` says, a "
+            "`kind`, and `run`"
         )
