@@ -37,7 +37,7 @@ ELICITATIONS = {
     "pair_static": "PAIR, ready-made",
     "pair": "PAIR",
 }
-"""The known ways of asking, in the order of every table and figure."""
+"""The known elicitations, in the order of every table and figure."""
 
 
 def name(method: str) -> str:

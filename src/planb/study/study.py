@@ -1,4 +1,4 @@
-"""A study as one value: models x organisms x methods x ways of asking x seeds, and its graph."""
+"""A study as one value: models x organisms x methods x elicitations x seeds, and its graph."""
 
 from __future__ import annotations
 
@@ -124,9 +124,7 @@ class Study(Value):
             for name, count in Counter(names).items():
                 if count > 1:
                     taken = " (as it is for all studies)" if name in (BASE, ORGANISM) else ""
-                    raise ValueError(
-                        f"'{name}' stands twice among the {what}{taken}: give each its own"
-                    )
+                    raise ValueError(f"duplicate name '{name}' in {what}{taken}: use unique names")
         for name in self.from_base:
             if name not in named["methods"][2:]:
                 raise ValueError(f"from_base names '{name}', which is none of the study's methods")
