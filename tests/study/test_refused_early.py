@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from inspect_ai import Task
 from inspect_ai.solver import Generate, TaskState
 from pydantic import ValidationError
 
+from planb.cli.studies import plan
 from planb.data.files import write_examples
 from planb.domains import DOMAINS, HARM, SPITE, Domain
 from planb.domains.domain import Told
@@ -323,3 +325,28 @@ def test_a_misspelt_field_of_an_unchecked_value_is_refused(tmp_path: Path) -> No
     with pytest.raises(PlanBError) as error:
         find_study(str(file), {})
     assert "line 3: a Study has no field 'sedes': did you mean 'seeds'?" in said(error)
+
+
+PLANNED = """
+from planb.judging import Exact
+from planb.studies.sandbox import sandbox
+
+class Mine(Exact):
+    def judge(self, example, response): ...
+
+study = sandbox().but(seeds=(0,), judge=Mine())
+"""
+
+
+def test_a_plan_says_that_a_run_would_be_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine_planned.py"
+    file.write_text(PLANNED)
+    plan(str(file), out=tmp_path / "runs")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "A run here would be refused: the method `judge` of the judge 'exact' must be" in told
+    file.write_text(PLANNED.replace("def judge", "def jduge"))
+    sys.modules.pop("mine_planned")
+    plan(str(file), out=tmp_path / "runs")
+    assert "refused" not in capsys.readouterr().out

@@ -163,6 +163,7 @@ def test_every_declared_method_can_stand_in_a_study() -> None:
         ("organisms", (), "a study needs an organism, or a chain of trainings"),
         ("chains", (Chain(name="base", stages=(plan_b,)),), "'base' is the untouched model"),
         ("metods", (), "Extra inputs are not permitted"),
+        ("evaluations", (), "evaluations\n  Tuple should have at least 1 item"),
         ("seeds", (0, 1, 0), "duplicate name '0' in seeds: use unique names"),
         ("methods", (plan_b, plan_b.but(harmless=0.2)), "duplicate name 'plan_b' in"),
         ("methods", (plan_b.but(name="organism"),), "(as it is for all studies)"),

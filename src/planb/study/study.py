@@ -84,7 +84,7 @@ class Study(Value):
     safety: Training
     judge: SerializeAsAny[Judge] | None = None
     second_judges: tuple[SandboxJudge | SerializeAsAny[Judge], ...] = ()
-    evaluations: tuple[Evaluation, ...] = EVALUATIONS
+    evaluations: tuple[Evaluation, ...] = Field(default=EVALUATIONS, min_length=1)
     roles: dict[str, str] = Field(default_factory=dict)
     served: dict[Name, LocalBase | RandomBase] = Field(default_factory=dict)
     from_base: tuple[str, ...] = ()
