@@ -149,7 +149,7 @@ def test_a_torn_last_line_is_asked_again_and_a_broken_one_before_it_is_an_error(
     assert sorted(journal.read_bytes().splitlines()) == sorted(whole.splitlines())
     assert [s.scores for s in read_eval_log(str(out)).samples] == scores
     journal.write_bytes(whole.replace(b'"epoch"', b'"epok"', 1))
-    with pytest.raises(PlanBError, match="line 1 is no judgement"):
+    with pytest.raises(PlanBError, match="line 1 is not a judgement"):
         rejudge(log_path, Counting(), out)
 
 
