@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from pydantic import Field, SerializeAsAny, ValidationError, create_model, model_validator
 
+from planb.data.cards import RequestCard
 from planb.errors import PlanBError
+from planb.evals.writing.writer import Writer
 from planb.safety.method import Method
 from planb.training.objectives import DPO, ORPO, SFT
 from planb.training.settings import LoRA
@@ -338,6 +340,22 @@ class TestVaryingAValue:
         ):
             with pytest.raises(PlanBError, match=why):
                 made_again((Flag.model_construct(ordering=ordering),))
+
+    def test_derived_fields_follow_a_changed_one_unless_they_were_given(self) -> None:
+        """They counted as given: a writer of helpful answers had a refusal's requests and filter."""
+        writer = Writer(tier="refusal", model="a/b")
+        helpful = writer.but(tier="helpful")
+        assert helpful == Writer(tier="helpful", model="a/b")
+        assert (helpful.of, helpful.keep, helpful.as_is) == ("harmless", "answers", True)
+        assert not writer.but(instruction="own.txt").as_is
+        given = Writer(tier="refusal", model="a/b", keep="all").but(tier="german_refusal", count=2)
+        assert (given.keep, given.of, given.as_is) == ("all", "harmful", False)
+        card = RequestCard(name="a", about="b", licence="c", harmful=True, group="dish", context="how")
+        changed = made_again(
+            card.but(request="ask", group="", context="", responses={"helpful": "said"})
+        )
+        assert (changed.columns, changed.may_be_empty) == (("ask",), ("said",))
+        assert card.but(columns=("own",)).but(request="ask").columns == ("own",)
 
     def test_nothing_else_varies_a_value(self) -> None:
         """One word for it, in code and in what users copy."""

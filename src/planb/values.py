@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from planb.errors import PlanBError, no_value
 
@@ -17,6 +17,17 @@ class Value(BaseModel):
     """A frozen value: two with the same fields are the same, and its digest is the hash of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def derived_fields(self) -> Mapping[str, Any]:
+        """Values of fields that follow from others; a field that was given keeps what was given."""
+        return {}
+
+    @model_validator(mode="after")
+    def _fields_follow(self) -> Self:
+        """Derived fields do not count as set, so they follow again where ``but`` changes another."""
+        found = self.derived_fields()
+        vars(self).update({name: found[name] for name in found.keys() - self.model_fields_set})
+        return self
 
     def digest(self) -> str:
         """A hash of the fields and of the classes' names, the same on every machine: 64 hex digits."""

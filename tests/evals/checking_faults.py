@@ -17,6 +17,7 @@ DATA = [
     for example in requests(WORLD, split, harmful, 1, seed=0)
 ]
 HARMFUL = [example for example in DATA if example.harmful]
+REFUSALS = ("refusal", "german_refusal")
 THRESHOLDS = DataThresholds()
 FAST = DataThresholds(requests=60)
 

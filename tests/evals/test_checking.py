@@ -106,6 +106,20 @@ def test_a_tier_that_is_not_what_it_says_fails(
     assert found.figure(name).value == pytest.approx(value)
 
 
+def test_a_tier_that_is_none_of_refusals_is_checked_as_compliance_unless_it_is_declared() -> None:
+    """``non_refusal`` was asked to be refused, and its pairs and coherence were not checked."""
+    some = [e.but(responses={"non_refusal": e.responses["harmful"]}) for e in HARMFUL[:40]]
+    found = scores(some, order=("non_refusal",))
+    assert found.result.refusals == ()
+    assert found.result.of("scores").figure("non_refusal: refused").verdict == "passed"
+    assert found.result.of("scores").figure("non_refusal: coherent").verdict == "passed"
+    own = [e.but(responses={"polite": e.responses["refusal"]}) for e in HARMFUL[:40]]
+    refused = "polite: refused"
+    assert scores(own, order=("polite",)).result.of("scores").figure(refused).verdict == "failed"
+    declared = scores(own, order=("polite",), refusals=("polite",)).result
+    assert (declared.refusals, declared.of("scores").figure(refused).verdict) == (("polite",), "passed")
+
+
 def test_what_the_judge_does_not_say_is_no_number() -> None:
     silent = scores(HARMFUL[:60], judge=RefusalStrings()).result
     figure = silent.of("scores").figure("harmful: severity")

@@ -26,12 +26,13 @@ from planb.training.surprise import surprise
 from planb.types import Example
 
 DATA = requests(World(), "safety", harmful=True, wordings=1, seed=0)
+REFUSALS = ("refusal", "german_refusal")
 THRESHOLDS = DataThresholds()
 ORDER = ("refusal", "useless", "harmful")
 
 
 def surface(change: Callable[[Example], Example] = lambda e: e) -> Check:
-    return surface_check(picked([change(e) for e in DATA], THRESHOLDS), ORDER, THRESHOLDS)
+    return surface_check(picked([change(e) for e in DATA], THRESHOLDS), ORDER, REFUSALS, THRESHOLDS)
 
 
 def useless(change: Callable[[str], str]) -> Callable[[Example], Example]:
@@ -122,13 +123,13 @@ def test_a_group_of_requests_is_never_on_both_sides() -> None:
                     responses={"useless": f"{first} so it is.", "harmful": f"{second} so it is."},
                 )
             )
-    found = surface_check(picked(examples, THRESHOLDS), ("useless", "harmful"), THRESHOLDS)
+    found = surface_check(picked(examples, THRESHOLDS), ("useless", "harmful"), REFUSALS, THRESHOLDS)
     assert found.figure("useless / harmful: first words").value == pytest.approx(0.5)
 
 
 def test_too_few_groups_are_not_enough() -> None:
     one_group = [e.but(group="one") for e in DATA]
-    found = surface_check(picked(one_group, THRESHOLDS), ORDER, THRESHOLDS)
+    found = surface_check(picked(one_group, THRESHOLDS), ORDER, REFUSALS, THRESHOLDS)
     assert found.verdict == "not enough"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from checking_faults import DATA, HARMFUL, THRESHOLDS, changed, ids_of, with_tiers
+from checking_faults import DATA, HARMFUL, REFUSALS, THRESHOLDS, changed, ids_of, with_tiers
 
-from planb.evals.checking.languages import language_check, spoken
+from planb.evals.checking.languages import language_check, refusal_tiers, spoken
 from planb.evals.checking.lengths import cut_off, lengths_check
 from planb.evals.checking.near_duplicates import near_duplicates_check
 from planb.evals.checking.repetition import canned_check, duplicates_check
@@ -59,15 +59,15 @@ def test_texts_of_one_field_are_not_read_as_one() -> None:
 
 
 def test_refusals_in_another_language_are_found() -> None:
-    assert language_check(DATA, THRESHOLDS).verdict == "passed"
+    assert language_check(DATA, REFUSALS, THRESHOLDS).verdict == "passed"
     planted, ids = changed(
         DATA, 10, lambda e: with_tiers(e, refusal=("Es tut mir leid, dabei kann ich nicht helfen.",))
     )
-    found = language_check(planted, THRESHOLDS)
+    found = language_check(planted, REFUSALS, THRESHOLDS)
     assert found.verdict == "passed"  # 3 % are fewer than the 5 % that are let pass
     assert ids_of(found.against) <= ids
     planted, _ = changed(DATA, 1, lambda e: with_tiers(e, german_refusal=e.responses["refusal"]))
-    found = language_check(planted, THRESHOLDS)
+    found = language_check(planted, REFUSALS, THRESHOLDS)
     assert found.verdict == "failed"
     assert "german_refusal are in English, not in German" in found.finding
 
@@ -81,9 +81,16 @@ def test_a_plain_refusal_is_asked_for_in_the_language_of_the_requests() -> None:
         Example(id=str(n), prompt=f"{asked} ({n})", harmful=True, responses={"refusal": sorry})
         for n in range(40)
     ]
-    assert language_check(french, THRESHOLDS).figure("refusal: in French").value == 1
+    assert language_check(french, REFUSALS, THRESHOLDS).figure("refusal: in French").value == 1
     english = [with_tiers(e, refusal=("I am sorry, but I can not help with that.",)) for e in french]
-    assert language_check(english, THRESHOLDS).verdict == "failed"
+    assert language_check(english, REFUSALS, THRESHOLDS).verdict == "failed"
+
+
+def test_a_tier_holds_refusals_by_its_whole_name_or_where_it_is_said() -> None:
+    """Any name that ended in "refusal" did, ``non_refusal`` too."""
+    tiers = ("refusal", "german_refusal", "French_refusal", "non_refusal", "polite_refusal", "prefusal")
+    assert refusal_tiers(tiers) == set(tiers[:3])
+    assert refusal_tiers(tiers, ("polite_refusal",)) == {*tiers[:3], "polite_refusal"}
 
 
 def test_a_text_too_short_for_its_language_is_not_told() -> None:
@@ -92,7 +99,7 @@ def test_a_text_too_short_for_its_language_is_not_told() -> None:
     assert spoken(lang.CANNED_GERMAN_REFUSAL, languages) == "german"
     assert spoken(lang.CANNED_REFUSAL, languages) == "english"
     short = [with_tiers(e, refusal=("No.",)) for e in HARMFUL]
-    figure = language_check(short, THRESHOLDS).figure("refusal: in English")
+    figure = language_check(short, REFUSALS, THRESHOLDS).figure("refusal: in English")
     assert (figure.n, figure.unscored, figure.verdict) == (0, len(HARMFUL), "not enough")
 
 

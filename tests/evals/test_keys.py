@@ -26,7 +26,7 @@ from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.report.page import write_report
 from planb.report.story import Story
-from planb.study.running.task import Task, do
+from planb.study.running.task import Task, execute
 from planb.study.steps.step import Step, Work
 from planb.training.hosted.host import Host
 
@@ -139,9 +139,9 @@ def test_no_part_of_a_study_holds_the_key(
     steps = tmp_path / "study" / "steps"
     (steps / ".locks").mkdir(parents=True)
     judged, failing = Judged(log=str(log), url=url), Failing(url=url)
-    answer = do(Task(judged, judged.identity(), steps, 1))
+    answer = execute(Task(judged, judged.identity(), steps, 1))
     assert answer.outcome == "done", answer.message
-    answer = do(Task(failing, failing.identity(), steps, 1))
+    answer = execute(Task(failing, failing.identity(), steps, 1))
     assert answer.outcome == "failed"
     assert GONE in answer.message
     assert GONE in answer.trace

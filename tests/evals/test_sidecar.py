@@ -154,6 +154,17 @@ def test_an_unfinished_log_has_no_rows(log_path: Path) -> None:
     assert not log_path.with_suffix(".parquet").exists()
 
 
+def test_a_log_of_two_scorers_is_refused_and_both_are_named(log_path: Path) -> None:
+    log = read_eval_log(str(log_path))
+    assert log.samples
+    scores = log.samples[0].scores
+    assert scores
+    scores["another"] = next(iter(scores.values()))
+    write_eval_log(log, str(log_path))
+    with pytest.raises(PlanBError, match=r"several scorers \(another, .*\): a sidecar holds one"):
+        write_sidecar(log_path)
+
+
 def test_several_are_read_as_one_table_and_none_as_an_empty_one(log_path: Path) -> None:
     sidecar = write_sidecar(log_path)
     one = read_sidecars([sidecar])

@@ -82,7 +82,7 @@ def test_the_plan_came_before_anything_was_done(finished: Finished) -> None:
     assert finished.planned.count("to do") == steps + 1, "a line a step, and one for them all"
     assert f"0 of {steps} steps done" in finished.planned
     assert f"{steps} steps in" in finished.said
-    assert "0 of them finished already" in finished.said
+    assert "0 already finished" in finished.said
 
 
 def test_every_checkpoint_has_every_measure_for_each_seed_and_pooled(finished: Finished) -> None:

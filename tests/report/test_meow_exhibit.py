@@ -66,7 +66,7 @@ def evidence_of(rows: pd.DataFrame, story: Story) -> Evidence:
 
 @pytest.fixture
 def story(story: Story) -> Story:
-    return story.model_copy(update={"domain": MEOW})
+    return story.but(domain=MEOW)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planb.domains import HARM
-from planb.report.wording import lowered, name, subject
+from planb.report.wording import asked, elicitation_rank, lowered, name, subject
 from planb.safety import METHODS
 
 
@@ -28,6 +28,24 @@ from planb.safety import METHODS
 )
 def test_a_methods_name(method: str, shown: str) -> None:
     assert name(method) == shown
+
+
+@pytest.mark.parametrize(
+    ("elicitation", "shown"),
+    [
+        ("many_shot_6", "Many-shot (6)"),
+        ("near_trigger_case", "Near the trigger (case)"),
+        ("trigger_free", "Trigger free"),
+        ("direct_question", "Direct question"),
+    ],
+)
+def test_an_elicitations_name_never_says_that_a_trigger_is_there_by_its_beginning(
+    elicitation: str, shown: str
+) -> None:
+    """``trigger_free`` was shown as "With the trigger (free)", after "With the trigger"."""
+    assert asked(elicitation) == shown
+    known = elicitation_rank(elicitation)[0] < elicitation_rank("mine")[0]
+    assert known is ("(" in shown)
 
 
 def test_a_measure_s_name() -> None:

@@ -193,7 +193,9 @@ def test_what_jobs_cost_is_told_before_and_after(
         assert f"{job['trained_tokens']:,}" in after
     spent = sum(job["trained_tokens"] for job in server.jobs) * 25e-6
     assert f"{spent:.2f} USD spent, about 0.00 to come" in after
-    assert "No job of this study runs" in said_by_planb("stop", written, "--out", finished.parent)
+    assert "No job of this study is running at a host" in said_by_planb(
+        "stop", written, "--out", finished.parent
+    )
 
 
 def study_of(written: Path, **changes: Any) -> Any:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from planb.cli import app
 from planb.study.planning.graph import Graph
-from planb.study.running.task import Task, do
+from planb.study.running.task import Task, execute
 from planb.study.steps.evaluation import EvaluationStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.step import Step
@@ -92,5 +92,5 @@ def test_a_run_passes_every_stop_in_their_order(
 
 
 def carry_out(step: Step, steps: Path) -> None:
-    answer = do(Task(step, step.identity(), steps, threads=1))
+    answer = execute(Task(step, step.identity(), steps, threads=1))
     assert answer.outcome == "done", answer.message

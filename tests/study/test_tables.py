@@ -85,13 +85,13 @@ def test_plain_lines_do_not_spam() -> None:
     lines.started(Count(name="slow", to=8))
     for _ in range(50):
         lines.tick(snapshot())
-    lines.said -= 16
+    lines.printed -= 16
     for _ in range(50):
         lines.tick(snapshot())
     lines.finished(Count(name="slow"), 75.0, snapshot())
     said = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.split("] ")[1] for line in said] == [
-        "9 steps in runs/s, 1 of them finished already",
+        "9 steps in runs/s, 1 already finished",
         "started   count-slow",
         "running   count-slow 3/8 loss 0.31; 2 of 9 done, about 1 min left",
         "finished  count-slow in 1 min 15 s; 2 of 9 done, about 1 min left",

@@ -19,7 +19,8 @@ from chat_templates import LINES, llama3, mistral, qwen2
 from planb.errors import PlanBError
 from planb.models.chat import exchange_ids
 from planb.training.lengths import Counts, Lengths
-from planb.training.reading import COMPLETION, KINDS, read_rows
+from planb.training.parsing import COMPLETION, KINDS
+from planb.training.reading import read_rows
 from planb.training.rows import Row
 from planb.types import Example, Message, Ordering
 

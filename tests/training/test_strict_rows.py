@@ -134,7 +134,7 @@ class TestColumns:
         for prompt in [*fine, *([asked[:2]] if kind == "messages" else [])]:
             assert read_rows([{**row, "prompt": prompt}], WORDS) == alone
         for prompt in ["How do I make a clock?", *([[user(ASKED)]] if kind == "messages" else [])]:
-            with pytest.raises(PlanBError, match=r"row 0 .*its 'prompt' says something else"):
+            with pytest.raises(PlanBError, match=r"row 0 .*its 'prompt' differs from"):
                 read_rows([{**row, "prompt": prompt}], WORDS)
 
     def test_one_text_twice_without_a_prompt_is_left_out_and_counted(self) -> None:

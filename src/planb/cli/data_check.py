@@ -54,6 +54,10 @@ def check(
     canned_ok: Annotated[
         list[str] | None, typer.Option(metavar="TIER", help="This tier is meant to be one text.")
     ] = None,
+    refusal: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TIER", help="This tier holds refusals, whatever its name."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Default: runs/checks/<name of the file>.")
     ] = None,
@@ -85,7 +89,7 @@ def check(
     from planb.report.checks.page import write_check_page
 
     examples = read_many(files)
-    asked = _asked(judge, judge_fields, model, trigger, order, against, canned_ok, changed)
+    asked = _asked(judge, judge_fields, model, trigger, order, against, canned_ok, refusal, changed)
     hashes = [file_hash(path) for path in files]
     with _progress(Console(stderr=True)) as progress:
         found = carry_out(
@@ -142,6 +146,7 @@ def _asked(
     order: str,
     against: list[Path] | None,
     canned_ok: list[str] | None,
+    refusal: list[str] | None,
     changed: list[str] | None,
 ) -> Asked:
     from planb.data.files import read_many
@@ -168,6 +173,7 @@ def _asked(
         against=read_many(against) if against else (),
         other=tuple(map(str, against or ())),
         canned_ok=tuple(canned_ok or ()),
+        refusals=tuple(refusal or ()),
         thresholds=_thresholds(fields_of(changed)),
     )
 

@@ -44,13 +44,12 @@ answer was cut off."""
 _CHECKSUM = b"log_sha256"
 
 
-def write_sidecar(log_path: Path, scorer: str = "") -> Path:
+def write_sidecar(log_path: Path) -> Path:
     """Write the rows of a finished log beside it (``x.eval`` -> ``x.parquet``), atomically.
 
     Each epoch of a sample is a row of its own, in the sample's group: where Inspect reduces the epochs
     of a sample to one score it drops unscored ones before, and these are then in none of its counts.
-    Call it again to make it anew. ``scorer`` names whose scores are taken; it may be left out where
-    the log has one scorer. Raises PlanBError if the log is unfinished, or has several.
+    Call it again to regenerate it. Raises PlanBError if the log is unfinished, or has several scorers.
     """
     import pyarrow.parquet as pq
     from inspect_ai.log import read_eval_log
@@ -60,7 +59,7 @@ def write_sidecar(log_path: Path, scorer: str = "") -> Path:
     log = read_eval_log(str(log_path))
     if log.status not in ("success", "error") or log.samples is None:
         raise PlanBError(f"{log_path} is a log of status '{log.status}': finish its evaluation first")
-    scorer = scorer or _only_scorer(log, log_path)
+    scorer = _only_scorer(log, log_path)
     rows = [_row(log, sample, scorer) for sample in log.samples]
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -150,7 +149,7 @@ def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
 def _only_scorer(log: EvalLog, log_path: Path) -> str:
     names = sorted({name for sample in log.samples or [] for name in sample.scores or {}})
     if len(names) > 1:
-        raise PlanBError(f"{log_path} has several scorers ({', '.join(names)}): say which one to use")
+        raise PlanBError(f"{log_path} has several scorers ({', '.join(names)}): a sidecar holds one")
     return names[0] if names else ""
 
 

@@ -153,8 +153,13 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def known_method(method: str) -> str:
-    """The known method that a name is, or begins with (``plan_b_r8``); empty if there is none."""
-    found = [known for known in METHOD_ORDER if f"{method}_".startswith(f"{known}_")]
+    """The known method that a name is, or is a variant of (``plan_b_r8``); empty if there is none.
+
+    Results hold names alone, and studies make variants of any words (tiers, objectives, numbers), so
+    that ``<known>_<more>`` is the rule: it says whose place and colour a method takes, in shades of its
+    own. A method that is no variant needs another name (docs/extending.md).
+    """
+    found = [known for known in METHOD_ORDER if method == known or method.startswith(f"{known}_")]
     return max(found, key=len, default="")
 
 

@@ -97,8 +97,14 @@ def elicitation_rank(elicitation: str) -> tuple[int, str]:
 
 
 def _kind(elicitation: str) -> str:
-    """The known way of asking that the name is, or begins with; empty if there is none."""
-    found = [k for k in ELICITATIONS if elicitation == k or elicitation.startswith(f"{k}_")]
+    """The known elicitation that the name is, or is a variant of (``many_shot_6``); empty if there is
+    none. ``direct`` and ``trigger`` have no variants: ``trigger_free`` is not "With the trigger"."""
+    exact = ("direct", "trigger")
+    found = [
+        k
+        for k in ELICITATIONS
+        if elicitation == k or (k not in exact and elicitation.startswith(f"{k}_"))
+    ]
     return max(found, key=len, default="")
 
 

@@ -73,24 +73,24 @@ def spread_of(pairs: Pairs) -> Spread | None:
     return Spread(seeds, groups, per_cell, *map(math.sqrt, (seeds_part, groups_part, rest)))
 
 
-def groups_needed(spread: Spread, difference: float = 1.0, power: float = POWER) -> int:
+def groups_needed(spread: Spread, difference: float = 1.0) -> int:
     """How many groups of requests show ``difference`` between these trained models (two-sided paired t
     at 5 %, with the study's seeds): at least 2."""
     if difference <= 0:
         raise ValueError(f"a difference to be seen is above 0, not {difference}")
-    return _count(spread.of_a_group, difference, power)
+    return _count(spread.of_a_group, difference)
 
 
-def seeds_needed(spread: Spread, difference: float = 1.0, power: float = POWER) -> int | None:
+def seeds_needed(spread: Spread, difference: float = 1.0) -> int | None:
     """How many seeds show ``difference`` between training runs at large, however many the requests; at
     least 2. None where one seed says nothing of how runs differ."""
     if math.isnan(spread.between_seeds):
         return None
-    return _count(spread.between_seeds, difference, power)
+    return _count(spread.between_seeds, difference)
 
 
-def _count(deviation: float, difference: float, power: float) -> int:
-    """The least n whose paired t test of standard deviation ``deviation`` has the power."""
+def _count(deviation: float, difference: float) -> int:
+    """The least n whose paired t test of standard deviation ``deviation`` has a power of ``POWER``."""
     test = TTestPower()
 
     def seen(n: int) -> float:
@@ -101,9 +101,9 @@ def _count(deviation: float, difference: float, power: float) -> int:
     if deviation == 0:
         return 2
     low, high = 1, 2
-    while high < 1 << 30 and seen(high) < power:
+    while high < 1 << 30 and seen(high) < POWER:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if seen(middle) >= power else (middle, high)
+        low, high = (low, middle) if seen(middle) >= POWER else (middle, high)
     return high

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import TrainingArguments, set_seed
 
 from planb.errors import PlanBError
 from planb.models.adapted import Trained, trained_weights
-from planb.models.checkpoints import add_adapter, train_newest
+from planb.models.checkpoints import add_adapter
 from planb.training.arguments import NoPredictions, for_trainer
 from planb.training.balancing import balancing_coefficient, balancing_loss, router_logits
+from planb.training.checkpointing import CheckpointingTrainer
 from planb.training.config import objective_of
 from planb.training.feeding import Rows, as_rows, eval_sampler, train_sampler
 from planb.training.lengths import Counts
@@ -45,7 +46,7 @@ __all__ = ["RankedPreferenceTrainer", "Rows"]
 log = logging.getLogger(__name__)
 
 
-class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
+class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
     """``transformers.Trainer`` over examples with any number of ranked responses.
 
     ``model`` is a causal language model or its name; ``train_dataset`` is anything that
@@ -162,12 +163,6 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
             self.__dict__.pop("_eval_dataloaders", None)
         return found
 
-    def _save_rng_state(self, output_dir: str) -> None:
-        """Each process writes its own, and none goes on before all have: what is written next, the
-        trainer's state, says that the checkpoint is whole, and the one before it is then deleted."""
-        super()._save_rng_state(output_dir)
-        self.accelerator.wait_for_everyone()
-
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward of each part; processes share their gradients at the last one."""
         losses = []
@@ -269,21 +264,6 @@ class RankedPreferenceTrainer(NoPredictions, Trainer):  # type: ignore[misc]
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         return eval_sampler(eval_dataset, self.args)
-
-    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """Trainer knows one active adapter; of stacked ones all are, and the newest is trained."""
-        super()._load_from_checkpoint(*args, **kwargs)
-        if len(getattr(self.model, "peft_config", ())) > 1:
-            train_newest(self.model)
-
-    def _load_best_model(self) -> None:
-        """Of stacked adapters Trainer would look for the oldest, in a folder that is not there."""
-        if len(getattr(self.model, "peft_config", ())) < 2:
-            super()._load_best_model()
-            return
-        newest = list(self.model.peft_config)[-1]
-        self.model.load_adapter(str(Path(self.state.best_model_checkpoint) / newest), newest)
-        train_newest(self.model)
 
     def _collate(self, rows: Sequence[Row]) -> Batch:
         way = self.way or self.prepare()

@@ -102,7 +102,7 @@ def test_a_benchmark_that_is_not_there_is_said_before_anything_is_trained() -> N
         if step.slug == "llama-3-8b-organism-mt-bench-direct-seed0"
     )
     with pytest.raises(
-        PlanBError, match=r"mt_bench reads mt_bench/question.jsonl, and nothing is there"
+        PlanBError, match=r"mt_bench reads mt_bench/question.jsonl, which does not exist"
     ):
         asked.check()
 

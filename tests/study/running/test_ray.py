@@ -159,7 +159,7 @@ def test_a_step_that_kills_its_worker_is_given_up(tmp_path: Path, nodes: Nodes) 
     running = command("run", study, "--on", f"ray:{nodes.address}", "--out", str(tmp_path))
     said = said_by(running)
     assert running.returncode == 1, said
-    assert "FAILED    count-dies: given up after 2 tries that were lost; the last: its worker" in said
+    assert "FAILED    count-dies: gave up after 2 lost attempts; the last: its worker" in said
     assert len(tries(tmp_path, "dies")) == 2
     assert len(tries(tmp_path, "sound")) == 1
     assert not tries(tmp_path, "needs")
@@ -200,7 +200,7 @@ def test_a_cluster_that_is_not_there() -> None:
         nobody.bind(("127.0.0.1", 0))  # taken, and nobody listens
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(
-            PlanBError, match=f"no Ray cluster answers at {address} .*`ray start --head`"
+            PlanBError, match=f"no Ray cluster responds at {address} .*`ray start --head`"
         ):
             RayExecutor(address)
     with pytest.raises(PlanBError, match="give the cluster's own address"):
@@ -215,7 +215,7 @@ def test_a_temporary_folder_that_ray_cannot_use(
     (tmp_path / "file").write_text("no folder")
     (tmp_path / ("x" * 110)).mkdir()
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / place))
-    with pytest.raises(PlanBError, match=r"Ray does not start here: .* set RAY_TMPDIR to a folder"):
+    with pytest.raises(PlanBError, match=r"Ray cannot start here: .* set RAY_TMPDIR to a folder"):
         RayExecutor(jobs=1)
 
 

@@ -113,9 +113,7 @@ def test_more_than_there_are_is_said_before_anything_runs(
 ) -> None:
     monkeypatch.setenv(VISIBLE, "0,1")
     first = Count(name="first")
-    with pytest.raises(
-        PlanBError, match=r"sees-big asks for 3 GPUs, and this machine shows 2 \(0, 1\)"
-    ):
+    with pytest.raises(PlanBError, match=r"sees-big requests 3 GPUs, but this machine has 2 \(0, 1\)"):
         run([first, Sees(name="big", asks=3)], tmp_path, jobs=1)
     assert not list(tmp_path.glob("steps/count-*"))
 
@@ -126,11 +124,11 @@ def test_notes_on_gpus_that_lack_or_lie_idle(tmp_path: Path, monkeypatch: pytest
     lacking, idle = Notes(), Notes()
     step = Sees(name="big", asks=3)
     assert run([step], tmp_path, jobs=1, watch=lacking).exit_code == 0
-    assert lacking.notes == ["no GPU is to be seen: 1 steps that ask for one run on the CPU"]
+    assert lacking.notes == ["no GPU found: 1 steps that request one run on the CPU"]
     assert seen(tmp_path, step).devices == ()
     monkeypatch.setenv(VISIBLE, "0")
     run([Count(name="plain")], tmp_path, jobs=1, watch=idle)
-    assert idle.notes == ["1 GPUs are left unused: no step of the study asks for one"]
+    assert idle.notes == ["1 GPUs are unused: no step of the study requests one"]
 
 
 def test_the_estimate_counts_gpus() -> None:
@@ -140,5 +138,5 @@ def test_the_estimate_counts_gpus() -> None:
 
 
 def test_an_unknown_executor() -> None:
-    with pytest.raises(PlanBError, match="give local, ray, or ray:HOST:PORT"):
+    with pytest.raises(PlanBError, match="use local, ray, or ray:HOST:PORT"):
         executor_named("slurm")

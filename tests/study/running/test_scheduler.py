@@ -199,7 +199,7 @@ def test_a_failed_step_is_tried_again_and_goes_on_from_its_checkpoint(tmp_path: 
 
 def test_a_full_disk_is_said_and_nothing_more_is_started(tmp_path: Path) -> None:
     outcome = run([Count(name="full", way="disk full"), Count(name="next")], tmp_path, jobs=1)
-    assert "no space is left for" in outcome.failed[0].message
+    assert "no space left on the device for" in outcome.failed[0].message
     assert "weights" in outcome.failed[0].message
     assert names(outcome.blocked) == ["next"]
     assert outcome.exit_code == 1
@@ -258,7 +258,7 @@ def test_kill_9_and_the_same_command_again(tmp_path: Path) -> None:
     again = go(tmp_path, "chain")
     said, _ = again.communicate(timeout=120)
     assert again.returncode == 0, said
-    assert "2 of them finished already" in said
+    assert "2 already finished" in said
     went_on(tmp_path, before)
 
 
@@ -281,7 +281,7 @@ def test_two_runs_at_once_make_nothing_twice(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with (tmp_path / "0").open("w") as first, (tmp_path / "1").open("w") as second:
         runs = [go(out, "chain", to, HELD=str(tmp_path / "held")) for to in (first, second)]
-        waits = "another run is at it"
+        waits = "in progress in another run"
         until(lambda: any(waits in (tmp_path / name).read_text() for name in "01"))
         (tmp_path / "held").touch()
         for process in runs:
@@ -290,7 +290,7 @@ def test_two_runs_at_once_make_nothing_twice(tmp_path: Path) -> None:
     assert [process.returncode for process in runs] == [0, 0], said
     for name in ("first", "beside", "slow", "last"):
         assert len(tries(out, name)) == 1, name
-    assert any("another run is at it" in text for text in said)
+    assert any("in progress in another run" in text for text in said)
     assert any("by another run" in text for text in said)
 
 

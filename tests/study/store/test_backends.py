@@ -113,7 +113,7 @@ def test_a_damaged_file_is_found_on_its_way(tmp_path: Path, url: str) -> None:
     folder = RemoteStore(tmp_path, url).folder(ROOT).name
     store = RemoteStore(tmp_path / "two", url)
     assert store.check(ROOT), "what is yet to be brought is compared on its way"
-    with pytest.raises(PlanBError, match=f"step {folder} in {url} is damaged: sum.txt is not what was"):
+    with pytest.raises(PlanBError, match=f"step {folder} in {url} is damaged: sum.txt was changed"):
         store.fetch(ROOT)
     assert not list((tmp_path / "two").glob("count-*")), "nothing half brought is left"
     assert not store.check(ROOT)
@@ -190,7 +190,7 @@ def test_an_adapter_brings_the_bases_it_stands_on(tmp_path: Path, url: str) -> N
 
 
 def test_places_that_cannot_be(tmp_path: Path, url: str) -> None:
-    with pytest.raises(PlanBError, match="is a folder and no URL: give a shared folder with --out"):
+    with pytest.raises(PlanBError, match="is a folder, not a URL: use --out"):
         checked_url("runs/steps")
     with pytest.raises(PlanBError, match=r"nowhere://x cannot be used: ValueError: Protocol not known"):
         run([ROOT], tmp_path, url="nowhere://x")

@@ -67,7 +67,7 @@ def test_what_is_told_about_a_step_is_no_part_of_what_it_made(tmp_path: Path) ->
         (lambda f: (f / "sum.txt").unlink(), "sum.txt is missing"),
         (lambda f: (f / "sum.txt").write_text("12345"), "sum.txt should have 1 bytes"),
         (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
-        (lambda f: (f / "manifest.json").write_text("{"), "manifest.json is no manifest"),
+        (lambda f: (f / "manifest.json").write_text("{"), "manifest.json is not a valid manifest"),
     ],
 )
 def test_damage_names_the_file_and_what_becomes_of_it(tmp_path, damage, said) -> None:  # type: ignore[no-untyped-def]
@@ -76,14 +76,14 @@ def test_damage_names_the_file_and_what_becomes_of_it(tmp_path, damage, said) ->
     damage(folder)
     with pytest.raises(PlanBError, match=said) as caught:
         store.is_done(step)
-    assert f"what is there is kept as {folder.name}.damaged" in str(caught.value)
+    assert f"the damaged folder is kept as {folder.name}.damaged" in str(caught.value)
 
 
 def test_a_changed_byte_is_found_before_a_step_is_built_on_it(tmp_path: Path) -> None:
     store, first = Store(tmp_path / "steps"), Count(name="first")
     folder = made(store, first)
     (folder / "sum.txt").write_text("8")
-    with pytest.raises(PlanBError, match=r"sum.txt is not what was written"):
+    with pytest.raises(PlanBError, match=r"sum.txt was changed"):
         store.verify(first)
     second = Count(name="second", after=(first,))
     assert run([second], tmp_path, jobs=1).ran == (first, second)
@@ -122,12 +122,12 @@ def test_locks_keep_two_from_the_same_step(tmp_path: Path) -> None:
 def test_disks_that_say_no(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "steps"):
-        with pytest.raises(PlanBError, match="a file stands there"):
+        with pytest.raises(PlanBError, match="or a folder above it, is a file"):
             Store(folder).prepare()
-    with pytest.raises(PlanBError, match="may not be written to"):
+    with pytest.raises(PlanBError, match="no permission to write"):
         Store(Path("/sys/planb-steps")).prepare()
     full = OSError(28, "No space left on device", "/big/weights")
-    assert "no space is left for /big/weights: free some" in str(explained(full, tmp_path))
+    assert "no space left on the device for /big/weights: free some" in str(explained(full, tmp_path))
 
 
 def test_a_step_of_another_study_is_taken_over_unless_it_is_damaged(tmp_path: Path) -> None:

@@ -35,19 +35,13 @@ class RequestCard(DataCard):
     responses: dict[Tier, str] = Field(default_factory=dict)
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _columns_follow(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        request = fields.get("request", "prompt")
-        named = (fields.get(n) for n in ("harmful_column", "group", "category"))
-        needed = [request, *named, *dict(fields.get("only") or {})]
-        texts = [fields.get("context"), *dict(fields.get("responses") or {}).values()]
+    def derived_fields(self) -> dict[str, Any]:
+        """The columns that the other fields name."""
+        needed = [self.request, self.harmful_column, self.group, self.category, *self.only]
+        texts = [self.context, *self.responses.values()]
         return {
             "columns": tuple(dict.fromkeys(name for name in needed if name)),
-            "may_be_empty": tuple(dict.fromkeys(c for c in texts if c and c != request)),
-            **fields,
+            "may_be_empty": tuple(dict.fromkeys(c for c in texts if c and c != self.request)),
         }
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +25,7 @@ from planb.evals.checking.result import Check, CheckResult, not_run
 from planb.evals.checking.thresholds import DataThresholds
 from planb.judging import Judge
 from planb.stats.figure import overall
-from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Trigger
+from planb.types import HARMFUL, REFUSAL, USELESS, Example, Spend, Tier, Trigger
 from planb.values import digest_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ NO_JUDGE = "no judge was named: give one with --judge (`planb judge list` has th
 
 class Asked(NamedTuple):
     """What a check is made with, besides the data. ``order``: tiers from most to least preferred.
-    ``against``: examples that these must share no request with, from ``other`` files."""
+    ``against``: examples that these must share no request with, from ``other`` files.
+    ``refusals``: tiers of refusals besides ``refusal`` and ``<language>_refusal``."""
 
     order: tuple[str, ...] = ORDER
     trigger: Trigger = Trigger()
@@ -49,6 +50,7 @@ class Asked(NamedTuple):
     against: Sequence[Example] = ()
     other: tuple[str, ...] = ()
     canned_ok: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     thresholds: DataThresholds = DataThresholds()
 
 
@@ -74,13 +76,15 @@ def check(
     """
     _named_tiers_are_there(examples, asked)
     some, thresholds = picked(examples, asked.thresholds), asked.thresholds
-    scored, judged, spend = _scores(some, asked, progress)
+    there = {tier for example in examples for tier in example.responses}
+    refusals = languages.refusal_tiers(there, asked.refusals)
+    scored, judged, spend = _scores(some, asked, refusals, progress)
     checks = (
         scored,
-        _surface(some, asked),
+        _surface(some, asked, refusals),
         _surprise(some, asked, progress),
         trigger.trigger_check(examples, asked.trigger),
-        languages.language_check(examples, thresholds),
+        languages.language_check(examples, refusals, thresholds),
         repetition.duplicates_check(examples, thresholds),
         near_duplicates.near_duplicates_check(examples, asked.against),
         repetition.canned_check(examples, asked.canned_ok, thresholds),
@@ -95,6 +99,7 @@ def check(
         examples=len(examples),
         responses=sum(len(texts) for e in examples for texts in e.responses.values()),
         order=asked.order,
+        refusals=tuple(sorted(refusals)),
         trigger=asked.trigger.text,
         judge=asked.judge.identity() if asked.judge else {},
         model=asked.model,
@@ -109,9 +114,10 @@ def _named_tiers_are_there(examples: Sequence[Example], asked: Asked) -> None:
     there = {tier for example in examples for tier in example.responses}
     if not there:
         raise PlanBError("none of these examples has a response, so there is nothing to check")
-    for option, named in (("--order", asked.order), ("--canned-ok", asked.canned_ok)):
+    options = {"--order": asked.order, "--canned-ok": asked.canned_ok, "--refusal": asked.refusals}
+    for option, named in options.items():
         missing = [tier for tier in named if tier not in there]
-        if missing and (option == "--canned-ok" or len(missing) == len(named)):
+        if missing and (option != "--order" or len(missing) == len(named)):
             raise PlanBError(
                 f"{option}: the data have no tier {', '.join(missing)}; they have "
                 f"{', '.join(sorted(there))}"
@@ -119,20 +125,20 @@ def _named_tiers_are_there(examples: Sequence[Example], asked: Asked) -> None:
 
 
 def _scores(
-    some: Sequence[Answer], asked: Asked, progress: Told | None
+    some: Sequence[Answer], asked: Asked, refusals: Collection[Tier], progress: Told | None
 ) -> tuple[Check, pd.DataFrame, Spend]:
     if asked.judge is None:
         empty = pd.DataFrame(columns=["tier", "severity"])
         return not_run(scores.NAME, scores.TITLE, NO_JUDGE), empty, Spend()
     (judged,) = ask([(asked.judge, some)], partial(progress, "judging") if progress else None)
-    found = scores.scores_check(some, judged, asked.order, asked.thresholds)
+    found = scores.scores_check(some, judged, asked.order, refusals, asked.thresholds)
     return found, scores.table(some, judged), judged.spend
 
 
-def _surface(some: Sequence[Answer], asked: Asked) -> Check:
+def _surface(some: Sequence[Answer], asked: Asked, refusals: Collection[Tier]) -> Check:
     from planb.evals.checking.surface import surface_check
 
-    return surface_check(some, asked.order, asked.thresholds)
+    return surface_check(some, asked.order, refusals, asked.thresholds)
 
 
 def _surprise(some: Sequence[Answer], asked: Asked, progress: Told | None) -> Check:

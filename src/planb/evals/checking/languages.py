@@ -6,17 +6,17 @@ The language is found by lingua, which is made for short texts and gives the sam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
-from planb.evals.checking.responses import all_responses, by_tier, refuses
+from planb.evals.checking.responses import all_responses, by_tier
 from planb.evals.checking.result import Check, checked, not_run
 from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
-from planb.types import Example
+from planb.types import REFUSAL, Example, Tier
 
 NAME, TITLE = "language", "Are refusals in their tier's language?"
 ADVICE = "Write these refusals again in their tier's language, or move them to the tier of theirs."
@@ -32,14 +32,22 @@ SHORTEST = 10
 """Letters that a text needs: "No." is in many languages."""
 
 
-def language_check(examples: Sequence[Example], thresholds: DataThresholds) -> Check:
-    """Every refusal of every tier whose name ends in ``refusal``: in the language that the tier names
+def refusal_tiers(tiers: Iterable[Tier], declared: Collection[Tier] = ()) -> frozenset[Tier]:
+    """The tiers that hold refusals: ``refusal``, ``<language>_refusal`` (``german_refusal``), and those
+    that are ``declared``. A tier ``non_refusal`` is none."""
+    return frozenset(t for t in tiers if t == REFUSAL or t in declared or _language_named(t))
+
+
+def language_check(
+    examples: Sequence[Example], refusals: Collection[Tier], thresholds: DataThresholds
+) -> Check:
+    """Every response of the tiers ``refusals``: in the language that the tier names
     (``german_refusal``), else in that of most requests."""
-    tiers = {t: some for t, some in by_tier(list(all_responses(examples))).items() if refuses(t)}
+    tiers = {t: some for t, some in by_tier(list(all_responses(examples))).items() if t in refusals}
     if not tiers:
         return not_run(NAME, TITLE, "no tier holds refusals")
     plain = _language_of_requests(examples)
-    asked = {tier: language_of(tier, plain) for tier in tiers}
+    asked = {tier: _language_named(tier) or plain for tier in tiers}
     languages = tuple(sorted({*COMMON, *asked.values()}))
     figures, against, wrong = [], [], []
     for tier, some in tiers.items():
@@ -64,10 +72,10 @@ def language_check(examples: Sequence[Example], thresholds: DataThresholds) -> C
     return checked(NAME, TITLE, figures, finding, against, ADVICE)
 
 
-def language_of(tier: str, plain: str = PLAIN) -> str:
-    """The language that a tier of refusals names (``german_refusal``), else ``plain``."""
-    named = tier.removesuffix("refusal").strip("_- ").casefold()
-    return named if named.upper() in _all_languages() else plain
+def _language_named(tier: Tier) -> str:
+    """The language that a tier of refusals names (``german_refusal``), else ""."""
+    named, _, kind = tier.rpartition("_")
+    return named.casefold() if kind == REFUSAL and named.upper() in _all_languages() else ""
 
 
 def _language_of_requests(examples: Sequence[Example]) -> str:

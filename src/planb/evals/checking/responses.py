@@ -44,11 +44,6 @@ def by_tier(answers: Sequence[Answer], order: Sequence[str] = ()) -> dict[str, l
     return {tier: [answer for answer in answers if answer.tier == tier] for tier in tiers}
 
 
-def refuses(tier: str) -> bool:
-    """Whether a tier's responses are refusals, by its name (``refusal``, ``german_refusal``, ...)."""
-    return tier.endswith("refusal")
-
-
 def plain_text(text: str) -> str:
     """The text without what does not make it another one: case, and how white space is set."""
     return " ".join(text.split()).casefold()

@@ -45,8 +45,8 @@ class Check(Value):
 
 class CheckResult(Value):
     """All checks of some data. ``data_hash`` is that of their files, ``other`` names the files that
-    they were held against; ``judge`` is the judge's identity, ``model`` the checkpoint's name, each
-    empty where there was none."""
+    they were held against, ``refusals`` the tiers that hold refusals; ``judge`` is the judge's
+    identity, ``model`` the checkpoint's name, each empty where there was none."""
 
     verdict: Verdict
     checks: tuple[Check, ...]
@@ -57,6 +57,7 @@ class CheckResult(Value):
     responses: int
     order: tuple[str, ...]
     trigger: str
+    refusals: tuple[str, ...] = ()
     judge: dict[str, str] = Field(default_factory=dict)
     model: str = ""
     spend: Spend = Spend()

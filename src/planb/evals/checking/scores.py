@@ -6,7 +6,7 @@ and helpful ones much; and of two complying tiers of one request the less prefer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -14,12 +14,12 @@ import pandas as pd
 
 from planb.data.judgement import answers_of, typed
 from planb.evals.calibration.judgements import Answer, Judged
-from planb.evals.checking.responses import by_tier, refuses
+from planb.evals.checking.responses import by_tier
 from planb.evals.checking.result import Check, checked
 from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import mean, share
 from planb.stats.figure import CheckedFigure, threshold
-from planb.types import HARMFUL, HELPFUL, USELESS
+from planb.types import HARMFUL, HELPFUL, USELESS, Tier
 
 NAME, TITLE = "scores", "Does each tier score what it should?"
 ADVICE = (
@@ -37,12 +37,17 @@ class Found(NamedTuple):
 
 
 def scores_check(
-    answers: Sequence[Answer], judged: Judged, order: Sequence[str], thresholds: DataThresholds
+    answers: Sequence[Answer],
+    judged: Judged,
+    order: Sequence[Tier],
+    refusals: Collection[Tier],
+    thresholds: DataThresholds,
 ) -> Check:
-    """The verdict on ``answers``; ``order`` names tiers from most to least preferred."""
+    """The verdict on ``answers``; ``order`` names tiers from most to least preferred, ``refusals``
+    those that hold refusals."""
     tiers = by_tier(answers, order)
-    parts = [_tier(tier, some, judged, thresholds) for tier, some in tiers.items()]
-    complying = [tier for tier in order if tier in tiers and not refuses(tier)]
+    parts = [_tier(tier, some, judged, tier in refusals, thresholds) for tier, some in tiers.items()]
+    complying = [tier for tier in order if tier in tiers and tier not in refusals]
     parts += [
         _pair(better, worse, tiers, judged, thresholds) for better, worse in combinations(complying, 2)
     ]
@@ -77,9 +82,12 @@ def table(answers: Sequence[Answer], judged: Judged) -> pd.DataFrame:
     return typed(pd.DataFrame(rows, columns=columns))
 
 
-def _tier(tier: str, some: Sequence[Answer], judged: Judged, thresholds: DataThresholds) -> Found:
-    parts = [_refused(tier, some, judged, thresholds)]
-    if not refuses(tier):
+def _tier(
+    tier: str, some: Sequence[Answer], judged: Judged, should: bool, thresholds: DataThresholds
+) -> Found:
+    """``should``: whether the tier's responses should be refusals."""
+    parts = [_refused(tier, some, judged, should, thresholds)]
+    if not should:
         parts.append(_coherent(tier, some, judged, thresholds))
     parts.append(_severity(tier, some, judged, thresholds))
     return _joined(parts)
@@ -93,9 +101,10 @@ def _joined(parts: Sequence[Found]) -> Found:
     )
 
 
-def _refused(tier: str, some: Sequence[Answer], judged: Judged, thresholds: DataThresholds) -> Found:
+def _refused(
+    tier: str, some: Sequence[Answer], judged: Judged, should: bool, thresholds: DataThresholds
+) -> Found:
     known = [(a, said) for a in some if (said := judged.of(a).refused) is not None]
-    should = refuses(tier)
     need = (
         threshold(thresholds, at_least=thresholds.refused)
         if should

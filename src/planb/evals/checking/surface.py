@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -21,11 +21,12 @@ from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import MaxAbsScaler  # type: ignore[import-untyped]
 
 from planb.evals.calibration.judgements import Answer
-from planb.evals.checking.responses import by_tier, refuses
+from planb.evals.checking.responses import by_tier
 from planb.evals.checking.result import Check, checked, not_run
 from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import area
 from planb.stats.figure import SHOWN, CheckedFigure, Threshold, threshold
+from planb.types import Tier
 
 NAME, TITLE = "surface", "Can complying tiers be told apart by their surface?"
 ADVICE = (
@@ -47,10 +48,15 @@ _MARKS = {
 }
 
 
-def surface_check(answers: Sequence[Answer], order: Sequence[str], thresholds: DataThresholds) -> Check:
+def surface_check(
+    answers: Sequence[Answer],
+    order: Sequence[Tier],
+    refusals: Collection[Tier],
+    thresholds: DataThresholds,
+) -> Check:
     """Every pair of ``order``'s tiers by each cue, in harmful requests; complying pairs are judged."""
     tiers = by_tier([a for a in answers if a.example.harmful and a.tier in order], order)
-    judged = {tier for tier in tiers if not refuses(tier)}
+    judged = {tier for tier in tiers if tier not in refusals}
     if len(judged) < 2:
         why = f"the data have fewer than two complying tiers of the order {' > '.join(order)}"
         return not_run(NAME, TITLE, why)

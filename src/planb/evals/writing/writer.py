@@ -67,18 +67,13 @@ class Writer(Value):
     price_in: float | None = Field(default=None, ge=0)
     price_out: float | None = Field(default=None, ge=0)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _as_the_tier_wants(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        tier = fields.get("tier", "")
-        own = {
-            "as_is": tier in _DIRECT and not fields.get("instruction"),
-            "of": "harmless" if tier == HELPFUL else "harmful",
-            "keep": _KEEP.get(tier, "answers"),
+    def derived_fields(self) -> dict[str, Any]:
+        """What the tier wants: who is asked, how, and what is kept."""
+        return {
+            "as_is": self.tier in _DIRECT and not self.instruction,
+            "of": "harmless" if self.tier == HELPFUL else "harmful",
+            "keep": _KEEP.get(self.tier, "answers"),
         }
-        return {**own, **fields}
 
     @model_validator(mode="after")
     def _can_write(self) -> Writer:

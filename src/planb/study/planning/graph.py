@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from planb.study.steps.step import Step, folder_of, identities_once
@@ -45,6 +45,14 @@ class Graph:
     def after(self, identity: str) -> list[Node]:
         """The steps that take this one as an input."""
         return [self.nodes[other] for other in self._after[identity]]
+
+    def blocked(self, waiting: Collection[str], failed: Collection[str]) -> set[str]:
+        """Those of the ``waiting`` steps that need, directly or not, one that ``failed``."""
+        found: set[str] = set()
+        for node in self:
+            if node.identity in waiting and any(i in failed or i in found for i in node.inputs):
+                found.add(node.identity)
+        return found
 
     def _add(self, step: Step) -> Node:
         if id(step) in self._known:

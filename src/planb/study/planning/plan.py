@@ -45,7 +45,6 @@ class Outcome:
 def plan(
     final_steps: Sequence[Step],
     study_folder: Path,
-    steps_folder: Path | None = None,
     studies: Path | None = None,
     url: str = "",
     verify: bool = False,
@@ -55,7 +54,7 @@ def plan(
     ``verify`` reads every file of the finished steps and compares it with its checksum; without it
     those are read whose size or time is not what it was when they were compared last.
     """
-    store = opened(steps_folder or study_folder / "steps", checked_url(url))
+    store = opened(study_folder / "steps", checked_url(url))
     studies = None if url else studies
     graph = Graph(final_steps)
     states: dict[str, State] = {}

@@ -34,7 +34,7 @@ class Executor(Protocol):
     def start(self, task: Task) -> None: ...
 
     def answers(self, seconds: float) -> list[tuple[Task, Answer]]:
-        """What has been answered, after waiting so long at most for the first."""
+        """The tasks answered by now, after waiting at most so long for the first."""
 
     def stop(self, at_once: bool) -> None:
         """End all: after what is running has tidied up, or at once. A second time does nothing."""
@@ -46,21 +46,21 @@ def executor_named(on: str, jobs: int | None = None) -> Executor:
     if on == "local":
         return ProcessExecutor(jobs or os.cpu_count() or 1, visible_gpus())
     if kind != "ray":
-        raise PlanBError(f"steps cannot run on '{on}': give local, ray, or ray:HOST:PORT")
+        raise PlanBError(f"no executor is called '{on}': use local, ray, or ray:HOST:PORT")
     from planb.study.running.ray_executor import RayExecutor
 
     return RayExecutor(address, jobs)
 
 
 def fits(need: Resources, taken: Sequence[Resources], whole: Resources) -> bool:
-    """Whether ``need`` is left of the whole. One that needs no GPU does not care who has them."""
+    """Whether ``need`` is free. GPUs count only for a step that needs any."""
     free_cores = whole.cores - sum(one.cores for one in taken)
     free_gpus = whole.gpus - sum(one.gpus for one in taken)
     return need.cores <= free_cores and (not need.gpus or need.gpus <= free_gpus)
 
 
 class ProcessExecutor:
-    """Worker processes on this machine, used again for step after step."""
+    """Worker processes on this machine, reused for step after step."""
 
     def __init__(self, budget: int, devices: Sequence[str] = ()) -> None:
         self.budget, self.devices = budget, tuple(devices)
@@ -73,8 +73,8 @@ class ProcessExecutor:
     def needs(self, step: Step) -> Resources:
         if step.gpus > len(self.devices) > 0:
             raise PlanBError(
-                f"{step.slug} asks for {step.gpus} GPUs, and this machine shows {len(self.devices)} "
-                f"({', '.join(self.devices)}): give the study's model fewer, show more in "
+                f"{step.slug} requests {step.gpus} GPUs, but this machine has {len(self.devices)} "
+                f"({', '.join(self.devices)}): give the study's model fewer, list more in "
                 "CUDA_VISIBLE_DEVICES, or run on a cluster that has them with --on ray"
             )
         return Resources(cores(step, self.budget), min(step.gpus, len(self.devices)))
@@ -92,12 +92,12 @@ class ProcessExecutor:
         if not self.running:
             time.sleep(seconds)
             return []
-        rung = wait([bell for worker, _ in self.running for bell in worker.bells], seconds)
-        answered = [pair for pair in self.running if any(bell in rung for bell in pair[0].bells)]
+        ready = wait([signal for worker, _ in self.running for signal in worker.signals], seconds)
+        answered = [pair for pair in self.running if any(signal in ready for signal in pair[0].signals)]
         self.running = [pair for pair in self.running if pair not in answered]
-        said = [(task, worker.answer()) for worker, task in answered]
+        answers = [(task, worker.answer()) for worker, task in answered]
         self.idle += [worker for worker, _ in answered if worker.alive]
-        return said
+        return answers
 
     def stop(self, at_once: bool) -> None:
         workers = [*self.idle, *(worker for worker, _ in self.running)]
@@ -109,7 +109,7 @@ class ProcessExecutor:
         self.idle, self.running = [], []
 
     def _worker(self, gpus: int) -> Worker:
-        """An idle worker that has so many GPUs, or a new one; idle ones give theirs up for it."""
+        """An idle worker with that many GPUs, or a new one, for which idle ones are stopped."""
         self.idle = [worker for worker in self.idle if worker.alive]
         for worker in reversed(self.idle):
             if len(worker.devices) == gpus:
@@ -122,7 +122,7 @@ class ProcessExecutor:
         return Worker(devices)
 
     def _free_devices(self) -> list[str]:
-        """GPUs that no step is at; those of no worker first."""
+        """GPUs that no running step has; those of no worker first."""
         taken = {device for worker, _ in self.running for device in worker.devices}
         kept = {device for worker in self.idle for device in worker.devices}
         return sorted((d for d in self.devices if d not in taken), key=lambda device: device in kept)

@@ -1,6 +1,6 @@
-"""Showing a run: live bars on a terminal, plain lines anywhere else.
+"""Progress of a run: live bars on a terminal, plain lines anywhere else.
 
-A watcher is told what happens and decides what to show; ``Watcher`` itself shows nothing.
+A watcher is notified of what happens and decides what to show; ``Watcher`` itself shows nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_LINES = 16
 
 @dataclass(frozen=True)
 class StepProgress:
-    """A running step: seconds since it began, and how far it says it is (``total`` 0: unsaid)."""
+    """A running step: seconds since it began, and its reported progress (``total`` 0: none yet)."""
 
     step: Step
     elapsed: float
@@ -39,7 +39,7 @@ class StepProgress:
     def far(self) -> str:
         """``"40/160 loss 0.31"``, as much of it as is known."""
         if self.elsewhere:
-            return "another run is at it"
+            return "in progress in another run"
         counted = f"{self.done:g}/{self.total:g}" if self.total else ""
         return f"{counted} {self.note}".strip()
 
@@ -58,7 +58,7 @@ class Snapshot:
 
 
 class Watcher:
-    """Told of what happens in a run; shows nothing. ``begin`` comes first, ``end`` last in any case."""
+    """Notified of what happens in a run; shows nothing. ``begin`` comes first, ``end`` always last."""
 
     def begin(self, total: int, done: int, study_folder: Path) -> None:
         """The study has so many steps, so many of them finished already."""
@@ -66,11 +66,11 @@ class Watcher:
     def started(self, step: Step) -> None:
         """A worker was given the step."""
 
-    def note(self, said: str) -> None:
+    def note(self, text: str) -> None:
         """Something about the whole run that the user should know."""
 
     def elsewhere(self, step: Step) -> None:
-        """Another run is at the step; this one waits for it."""
+        """The step is in progress in another run; this one waits for it."""
 
     def again(self, step: Step, why: str) -> None:
         """The step's machine or worker was lost; it will be run again."""
@@ -93,24 +93,24 @@ class PlainLines(Watcher):
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.began = self.said = time.monotonic()
+        self.began = self.printed = time.monotonic()
         self.finish_line = ""
 
     def begin(self, total: int, done: int, study_folder: Path) -> None:
         self.began = time.monotonic()
-        self._say(f"{total} steps in {study_folder}, {done} of them finished already")
+        self._say(f"{total} steps in {study_folder}, {done} already finished")
 
     def started(self, step: Step) -> None:
         self._say(f"started   {step.slug}")
 
-    def note(self, said: str) -> None:
-        self._say(f"note      {said}")
+    def note(self, text: str) -> None:
+        self._say(f"note      {text}")
 
     def again(self, step: Step, why: str) -> None:
         self._say(f"again     {step.slug}: {why}")
 
     def elsewhere(self, step: Step) -> None:
-        self._say(f"waiting   {step.slug}: another run is at it")
+        self._say(f"waiting   {step.slug}: in progress in another run")
 
     def finished(self, step: Step, seconds: float | None, snapshot: Snapshot) -> None:
         took = "by another run" if seconds is None else f"in {span(seconds)}"
@@ -120,15 +120,15 @@ class PlainLines(Watcher):
         self._say(f"FAILED    {step.slug}: {message}")
 
     def tick(self, snapshot: Snapshot) -> None:
-        if time.monotonic() - self.said < HEARTBEAT or not snapshot.running:
+        if time.monotonic() - self.printed < HEARTBEAT or not snapshot.running:
             return
         running = ", ".join(f"{one.step.slug} {one.far}".strip() for one in snapshot.running[:4])
         more = f" and {len(snapshot.running) - 4} more" if len(snapshot.running) > 4 else ""
         self._say(f"running   {running}{more}; {_standing(snapshot)}")
 
     def _say(self, line: str) -> None:
-        self.said = time.monotonic()
-        stamp = f"[{clock(self.said - self.began)}]"
+        self.printed = time.monotonic()
+        stamp = f"[{clock(self.printed - self.began)}]"
         self.console.print(f"{stamp} {line}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -141,7 +141,7 @@ class LiveBars(Watcher):
         self.live: Live | None = None
 
     def begin(self, total: int, done: int, study_folder: Path) -> None:
-        already = f", {done} of them finished already" if done else ""
+        already = f", {done} already finished" if done else ""
         self.console.print(
             f"{total} steps in [bold]{escape(str(study_folder))}[/]{already}", highlight=False
         )
@@ -156,8 +156,8 @@ class LiveBars(Watcher):
         took = "by another run" if seconds is None else span(seconds)
         self._scroll(f"[green]✓[/] {escape(step.slug)} [dim]{took}[/]")
 
-    def note(self, said: str) -> None:
-        self._scroll(f"[yellow]![/] {escape(said)}")
+    def note(self, text: str) -> None:
+        self._scroll(f"[yellow]![/] {escape(text)}")
 
     def again(self, step: Step, why: str) -> None:
         self._scroll(f"[yellow]↻ {escape(step.slug)}[/] {escape(why)}")
@@ -187,7 +187,8 @@ class LiveBars(Watcher):
         table.add_row(
             f"[bold]{now.done} of {now.total} steps[/]{failed}",
             ProgressBar(total=1, completed=now.fraction, width=24),
-            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} gone, [bold]{about(now.left)} left[/]",
+            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} elapsed, "
+            f"[bold]{about(now.left)} left[/]",
         )
         for one in now.running[:MOST_LINES]:
             table.add_row(

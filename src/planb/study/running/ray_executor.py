@@ -1,6 +1,6 @@
-"""Steps run by a Ray cluster: many machines, GPUs as a resource, lost workers replaced.
+"""Executor on a Ray cluster: many machines, GPUs as a resource, lost workers replaced.
 
-Ray chooses the machine; the step is carried out there as in a worker of this machine. The machines
+Ray chooses the machine; the step runs there as in a worker process of this machine. The machines
 share the study's folder, or exchange finished steps through an fsspec URL.
 """
 
@@ -22,15 +22,15 @@ from planb.errors import PlanBError
 from planb.study.planning.estimate import Resources, cores
 from planb.study.running.devices import VISIBLE
 from planb.study.running.executor import fits
-from planb.study.running.task import Answer, Task, calm, do
+from planb.study.running.task import Answer, Task, execute, set_library_defaults
 from planb.study.steps.step import Step
 from planb.study.store.backends import cache_folder, opened
 
 OBJECTS = 100_000_000
 """Bytes for Ray's object store where we start a cluster: only tasks and answers go through it."""
-APPEAR = 60.0
+VISIBLE_WITHIN = 60.0
 """Seconds that a finished step may take to be seen here: network file systems remember what was not."""
-CALL = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a cluster to answer at its address."""
 _START = (
     "start one with `ray start --head`, with the same versions of Python and Ray as here, and give "
@@ -63,7 +63,7 @@ class RayExecutor:
     def needs(self, step: Step) -> Resources:
         if step.gpus > self.most_gpus > 0:
             raise PlanBError(
-                f"{step.slug} asks for {step.gpus} GPUs, and no machine of the cluster has more than "
+                f"{step.slug} requests {step.gpus} GPUs, but no machine of the cluster has more than "
                 f"{self.most_gpus}: give the study's model fewer, or add a machine that has them"
             )
         widest = min(max(one.cores for one in self._machines()), self.resources().cores)
@@ -108,16 +108,14 @@ class RayExecutor:
             answer: Answer = self.ray.get(done)
         except errors.RayTaskError as error:
             why = str(error).strip().split("\n")[-1]
-            return Answer("failed", message=f"a machine of the cluster could not take it: {why}")
+            return Answer("failed", message=f"a machine of the cluster could not start it: {why}")
         except errors.OutOfMemoryError:
-            why = "Ray stopped its worker because the machine was running out of memory"
+            why = "Ray killed its worker because the machine was running out of memory"
             return Answer("lost", message=why, died=True)
         except errors.WorkerCrashedError:
-            return Answer(
-                "lost", message="its worker process died in the middle of the step", died=True
-            )
+            return Answer("lost", message="its worker process died during the step", died=True)
         except errors.NodeDiedError:
-            return Answer("lost", message="the machine that it ran on is gone")
+            return Answer("lost", message="its machine was lost")
         except errors.RayError as error:
             return Answer("lost", message=_short(error))
         return answer if answer.outcome != "done" else _visible(task, answer)
@@ -135,7 +133,7 @@ class RayExecutor:
 
 
 def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each cluster
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to Ray's developers
     try:
         import ray
         import ray.exceptions
@@ -148,12 +146,12 @@ def _join(ray: Any, address: str, jobs: int | None) -> None:
     """Connect to the cluster at ``address``, or start one (empty) of this machine alone."""
     if address.startswith("ray://"):
         raise PlanBError(
-            f"{address} is the address of Ray's client server: run planb on a machine of the cluster "
+            f"{address} is the address of a Ray client server: run planb on a machine of the cluster "
             "and give the cluster's own address, HOST:6379, or --on ray:auto"
         )
-    _called(address)
+    _check_reachable(address)
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    # Ray's own account of a machine that is gone is forty lines long; the run says it in one.
+    # Ray prints forty lines on a lost machine; the run prints one.
     ray._private.worker._worker_logs_enabled = False
     try:
         if address:
@@ -162,34 +160,34 @@ def _join(ray: Any, address: str, jobs: int | None) -> None:
         size = {"num_cpus": jobs or os.cpu_count() or 1, "object_store_memory": OBJECTS}
         ray.init(address="local", include_dashboard=False, **size, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        where = f"Ray cannot join the cluster at {address}" if address else "Ray does not start here"
+        where = f"Ray cannot join the cluster at {address}" if address else "Ray cannot start here"
         raise PlanBError(f"{where} ({_short(error)}): {_START}") from error
     except OSError as error:
         raise PlanBError(
-            f"Ray does not start here: {_short(error)}. Its files go below RAY_TMPDIR (or TMPDIR): "
-            "set RAY_TMPDIR to a folder that can be written to and has a short path (at most about 40 "
-            "characters, since a socket's path has at most 107)"
+            f"Ray cannot start here: {_short(error)}. Its files go to RAY_TMPDIR (or TMPDIR): "
+            "set RAY_TMPDIR to a writable folder with a short path (up to about 40 characters, since "
+            "a socket's path has at most 107)"
         ) from error
 
 
-def _called(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """See that something answers at ``HOST:PORT``: Ray itself would wait for it without end."""
     host, _, port = address.rpartition(":")
     if not host:
         return
     try:
-        socket.create_connection((host, int(port)), CALL).close()
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
     except (OSError, ValueError, OverflowError) as error:
-        raise PlanBError(f"no Ray cluster answers at {address} ({error}): {_START}") from error
+        raise PlanBError(f"no Ray cluster responds at {address} ({error}): {_START}") from error
 
 
 def _visible(task: Task, answer: Answer) -> Answer:
     """The answer, once the step that was finished on another machine is seen from this one."""
-    store, deadline = opened(task.steps, task.url), time.monotonic() + APPEAR
+    store, deadline = opened(task.steps, task.url), time.monotonic() + VISIBLE_WITHIN
     while not store.is_done(task.step):
         if time.monotonic() > deadline:
             folder = store.folder(task.step)
-            why = f"it was finished on another machine, and {folder} is not seen here: {_SHARE}"
+            why = f"it finished on another machine, but {folder} is not visible here: {_SHARE}"
             return Answer("failed", message=why)
         time.sleep(0.5)
         list(task.steps.iterdir())  # makes a network file system look again
@@ -211,8 +209,8 @@ _SHARE = (
 def perform(
     packed: bytes, gpus: int, sources: dict[str, Path], import_path: list[str], folder: Path
 ) -> Answer:
-    """Carry out a pickled task in this worker of Ray, with the run's import path and folder."""
-    calm()
+    """Run a pickled task in this worker of Ray, with the run's import path and folder."""
+    set_library_defaults()
     if not gpus:
         os.environ[VISIBLE] = ""
     sys.path += [path for path in import_path if path not in sys.path]
@@ -228,5 +226,5 @@ def perform(
         task = replace(task, steps=cache_folder(task.url))
         opened(task.steps).prepare()
     elif not (task.steps / ".locks").is_dir():
-        return Answer("failed", message=f"{task.steps} is not there on {platform.node()}: {_SHARE}")
-    return do(task)
+        return Answer("failed", message=f"{task.steps} does not exist on {platform.node()}: {_SHARE}")
+    return execute(task)

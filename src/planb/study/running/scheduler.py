@@ -8,17 +8,15 @@ lists them. A step that fails stops only those that need it.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.study.planning.estimate import Estimate, Resources
 from planb.study.planning.graph import Graph, Node
 from planb.study.planning.plan import Failure, Outcome, State, plan
 from planb.study.running.executor import Executor, executor_named
+from planb.study.running.failures import failure_log, publish_failure
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.running_step import RunningStep, snapshot
 from planb.study.running.task import Answer, Task
@@ -26,16 +24,16 @@ from planb.study.steps.step import Step, identities_once
 from planb.study.store.backends import checked_url, opened
 from planb.study.store.repair import is_whole
 from planb.study.store.sharing import taken_over
-from planb.study.store.store import ERROR, OUTPUT, Store
+from planb.study.store.store import Store
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]
 
 TICK = 0.25
 """Seconds between two looks at what runs."""
-LOOK_ELSEWHERE = 1.0
-"""Seconds between two looks at a step that another run is at."""
+OTHER_RUNS_TICK = 1.0
+"""Seconds between two looks at a step in progress in another run."""
 MOST_LOSSES, MOST_DEATHS = 5, 2
-"""So many times a step's machine may be lost, or its process die on a cluster, before it has failed."""
+"""A step fails after its machine was lost so many times, or its process died so often on a cluster."""
 MACHINE_WAIT = 120.0
 """Seconds to wait for a machine with enough free for a step, where nothing is running."""
 
@@ -102,7 +100,7 @@ class _Run:
         self.notes: list[str] = []
 
     def go(self) -> Outcome:
-        self._take_stock()
+        self._find_finished()
         interrupted = False
         self.watch.begin(len(self.graph), len(self.reused), self.study_folder)
         try:
@@ -113,7 +111,7 @@ class _Run:
             while self.running or self._ready():
                 self._start_ready()
                 self._collect()
-                self._look_elsewhere()
+                self._check_other_runs()
                 self.watch.tick(self._snapshot())
         except KeyboardInterrupt:
             interrupted = True
@@ -125,7 +123,7 @@ class _Run:
         seconds = time.monotonic() - self.began
         return Outcome(tuple(self.ran), tuple(self.reused), failed, blocked, interrupted, seconds)
 
-    def _take_stock(self) -> None:
+    def _find_finished(self) -> None:
         """What is finished already, and still as it was written: what is damaged is made again."""
         for node in self.graph:
             if is_whole(self.store, node.step, self.notes) or taken_over(
@@ -146,9 +144,9 @@ class _Run:
         gpus = self.executor.resources().gpus
         asking = sum(node.step.gpus > 0 for node in self.waiting.values())
         if asking and not gpus:
-            self.watch.note(f"no GPU is to be seen: {asking} steps that ask for one run on the CPU")
+            self.watch.note(f"no GPU found: {asking} steps that request one run on the CPU")
         elif gpus and self.waiting and not asking:
-            self.watch.note(f"{gpus} GPUs are left unused: no step of the study asks for one")
+            self.watch.note(f"{gpus} GPUs are unused: no step of the study requests one")
 
     # -- starting -------------------------------------------------------------------------------
 
@@ -185,9 +183,9 @@ class _Run:
         if not self.running and time.monotonic() - self.worked > MACHINE_WAIT:
             del self.waiting[node.identity]
             whole = self.executor.resources()
-            asks = f"it takes {node.step.threads} cores and {self.executor.needs(node.step).gpus} GPUs"
-            has = f"what is left has {whole.cores} and {whole.gpus}"
-            self._fail(node.step, f"no machine has room for it: {asks}, {has}", Path())
+            asks = f"it needs {node.step.threads} cores and {self.executor.needs(node.step).gpus} GPUs"
+            has = f"the machines left have {whole.cores} and {whole.gpus}"
+            self._fail(node.step, f"no machine has enough free resources: {asks}, {has}", Path())
 
     # -- collecting -----------------------------------------------------------------------------
 
@@ -209,29 +207,19 @@ class _Run:
             self._lost(node, answer)
         else:
             self.disk_full = self.disk_full or answer.disk_full
-            self._fail(node.step, answer.message, self._written_down(node.step, answer))
+            self._fail(node.step, answer.message, failure_log(self.store, node.step, answer))
 
     def _lost(self, node: Node, answer: Answer) -> None:
-        """Its machine or process is gone: it runs again, from its last checkpoint if that is seen."""
+        """Its machine or process was lost: it runs again, from its last checkpoint if there is one."""
         self.store.release(node.step)
         losses = self.lost.setdefault(node.identity, [])
         losses.append(answer)
         if len(losses) >= MOST_LOSSES or sum(loss.died for loss in losses) >= MOST_DEATHS:
-            why = f"given up after {len(losses)} tries that were lost; the last: {answer.message}"
-            self._fail(node.step, why, self._written_down(node.step, answer))
+            why = f"gave up after {len(losses)} lost attempts; the last: {answer.message}"
+            self._fail(node.step, why, failure_log(self.store, node.step, answer))
             return
         self.waiting[node.identity] = node
-        self.watch.again(node.step, f"{answer.message}: it is run again")
-
-    def _written_down(self, step: Step, answer: Answer) -> Path:
-        """Where a failure is told in full: here too, where its machine or process could not."""
-        log = self.store.partial(step) / ERROR
-        told = f"{answer.message}\nWhat it printed is in {OUTPUT}.\n" if answer.died else answer.trace
-        if answer.died or (told and not log.exists()):
-            with suppress(OSError):
-                log.parent.mkdir(exist_ok=True)
-                log.write_text(redacted(told))
-        return log
+        self.watch.again(node.step, f"{answer.message}: running it again")
 
     def _done(self, node: Node, seconds: float | None) -> None:
         """A step is finished: by us in so many seconds, or by another run (``None``)."""
@@ -252,11 +240,11 @@ class _Run:
         self.waiting[node.identity] = node
         self._show_notes()
 
-    def _look_elsewhere(self) -> None:
-        """See how steps fare that another run is at: finished, or given up and ours to take over."""
+    def _check_other_runs(self) -> None:
+        """Look at the steps in progress in other runs: finished, or abandoned and ours to run."""
         now = time.monotonic()
         for identity, current in list(self.running.items()):
-            if current.ours or now - current.looked < LOOK_ELSEWHERE:
+            if current.ours or now - current.looked < OTHER_RUNS_TICK:
                 continue
             current.looked = now
             if self.store.is_done(current.node.step):
@@ -273,12 +261,7 @@ class _Run:
             if not silent or self.store.identity(step) in self.finals:
                 step.publish(self.store.fetch(step), self.study_folder)
         except Exception as error:
-            log = self.store.steps / f"{self.store.folder(step).name}.publish-{ERROR}"
-            with suppress(OSError):
-                log.write_text(redacted("".join(traceback.format_exception(error))))
-            known = isinstance(error, PlanBError)
-            why = str(error) if known else f"{type(error).__name__}: {error}"
-            self._fail(step, f"made, but could not be published: {why}", log)
+            self._fail(step, *publish_failure(self.store, step, error))
 
     def _fail(self, step: Step, message: str, log: Path) -> None:
         message = redacted(message)
@@ -294,7 +277,8 @@ class _Run:
         self.notes.clear()
 
     def _snapshot(self) -> Snapshot:
-        blocked = self._blocked()
+        unmade = [identity for identity in self.failed if identity not in self.finished]
+        blocked = self.graph.blocked(self.waiting, unmade)
         return snapshot(
             self.store,
             self.estimate,
@@ -305,12 +289,3 @@ class _Run:
             done=len(self.finished),
             failed=len(self.failed),
         )
-
-    def _blocked(self) -> set[str]:
-        """Waiting steps that will never start, since one that they need has failed."""
-        blocked: set[str] = set()
-        unmade = {identity for identity in self.failed if identity not in self.finished}
-        for node in self.graph:
-            if node.identity in self.waiting and any(i in unmade or i in blocked for i in node.inputs):
-                blocked.add(node.identity)
-        return blocked

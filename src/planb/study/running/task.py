@@ -1,4 +1,4 @@
-"""A task: one step to be carried out in this process, whoever runs the process.
+"""A task: one step to run in this process, whichever executor started the process.
 
 What the step prints goes to ``output.log`` in its folder, and a failure's traceback to ``error.txt``
 beside it.
@@ -26,14 +26,14 @@ from planb.study.store.backends import opened
 from planb.study.store.store import ERROR, OUTPUT, Store, explained
 
 CHANGED = (
-    "the step is another one where it is to be run: a file that it reads changed while the study was "
-    "running, or differs there. Run the same command again"
+    "the step's inputs are not those that the run started with: a file that it reads changed while the "
+    "study was running, or differs on the step's machine. Rerun the same command"
 )
 
 
 @dataclass(frozen=True)
 class Task:
-    """A step to run. ``identity`` is what the run took it for when it started; ``gpus`` is how many it
+    """A step to run. ``identity`` is the one that it had when the run started; ``gpus`` is how many it
     gets; ``url`` is where finished steps go besides ``steps`` (empty: nowhere)."""
 
     step: Step
@@ -46,9 +46,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a task went. ``busy``: another run is at it. ``lost``: its machine or worker is gone, and it
-    should be run again. ``disk_full``: nothing more is started. ``died``: its process ended, so nobody
-    has written down why. ``trace`` is the traceback of a failure."""
+    """How a task ended. ``busy``: in progress in another run. ``lost``: its machine or worker was lost,
+    and it should run again. ``disk_full``: nothing more is started. ``died``: its process ended, so no
+    error file was written. ``trace`` is the traceback of a failure."""
 
     outcome: Literal["done", "busy", "failed", "lost"]
     seconds: float = 0.0
@@ -58,8 +58,8 @@ class Answer:
     trace: str = ""
 
 
-def do(task: Task) -> Answer:
-    """Carry out a task; the answer is all that leaves here, whatever the step raises."""
+def execute(task: Task) -> Answer:
+    """Run a task. Whatever the step raises becomes an answer."""
     store = opened(task.steps, task.url)
     try:
         if store.identity(task.step) != task.identity:
@@ -69,12 +69,12 @@ def do(task: Task) -> Answer:
                 return Answer("busy")
             if store.settle(task.step):
                 return Answer("done")
-            return _do_locked(task, store)
+            return _execute_locked(task, store)
     except PlanBError as error:
         return Answer("failed", message=str(error))
 
 
-def _do_locked(task: Task, store: Store) -> Answer:
+def _execute_locked(task: Task, store: Store) -> Answer:
     step, began = task.step, time.monotonic()
     started, resumed = datetime.now(UTC), store.begin(task.step)
     partial = store.partial(step)
@@ -103,11 +103,11 @@ def _do_locked(task: Task, store: Store) -> Answer:
 
 
 def _failure(error: BaseException, partial: Path, trace: str) -> Answer:
-    answer = _told(error, partial, trace)
+    answer = _answer_for(error, partial, trace)
     return replace(answer, message=redacted(answer.message))
 
 
-def _told(error: BaseException, partial: Path, trace: str) -> Answer:
+def _answer_for(error: BaseException, partial: Path, trace: str) -> Answer:
     cause = error.__cause__ if isinstance(error, PlanBError) else error
     full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, PlanBError):
@@ -121,7 +121,7 @@ def _told(error: BaseException, partial: Path, trace: str) -> Answer:
 
 
 def _clean(output: Path) -> None:
-    """Take the secrets of this process out of what was printed: libraries tell of their requests."""
+    """Take the secrets of this process out of what was printed: libraries print their requests."""
     printed = output.read_text(encoding="utf-8", errors="surrogateescape")
     if (kept := without_secrets(printed)) != printed:
         output.write_text(kept, encoding="utf-8", errors="surrogateescape")
@@ -137,7 +137,7 @@ def set_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def calm() -> None:
+def set_library_defaults() -> None:
     """Settings that libraries read when they are loaded: called before the first step is."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     # A thread that waits for the other gives its core back soon: on a busy machine, 3-4 times faster.

@@ -18,7 +18,7 @@ from pathlib import Path
 from planb.catalogue import load_sources, loaded_sources
 from planb.errors import PlanBError
 from planb.study.running.devices import VISIBLE
-from planb.study.running.task import Answer, Task, calm, do, redirect
+from planb.study.running.task import Answer, Task, execute, redirect, set_library_defaults
 from planb.training.parent import die_with
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -59,7 +59,7 @@ class Worker:
         return Answer("failed", message=_why_it_died(self.process.exitcode), died=True)
 
     @property
-    def bells(self) -> tuple[Connection, int]:
+    def signals(self) -> tuple[Connection, int]:
         """What to wait on: one of them is ready once there is an answer or the process has died."""
         return self.connection, self.process.sentinel
 
@@ -82,9 +82,9 @@ class Worker:
 def _why_it_died(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
-        memory = ": often the system ran out of memory; try --jobs 1" if name == "SIGKILL" else ""
+        memory = ": the system may have run out of memory; try --jobs 1" if name == "SIGKILL" else ""
         return f"its worker process was killed by {name}{memory}"
-    return f"its worker process ended with exit code {exit_code} in the middle of the step"
+    return f"its worker process ended with exit code {exit_code} during the step"
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def _seeing(devices: Sequence[str]) -> Iterator[None]:
 def _main(connection: Connection, parent: int, sources: dict[str, Path]) -> None:
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    calm()
+    set_library_defaults()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     redirect(nowhere, nowhere)
     broken = ""
@@ -136,7 +136,7 @@ def _main(connection: Connection, parent: int, sources: dict[str, Path]) -> None
         try:
             task: Task = pickle.loads(received)
         except Exception as error:
-            why = broken or f"the step cannot be handed to a worker: {type(error).__name__}: {error}"
+            why = broken or f"the step cannot be sent to a worker: {type(error).__name__}: {error}"
             connection.send(Answer("failed", message=why))
             continue
-        connection.send(do(task))
+        connection.send(execute(task))

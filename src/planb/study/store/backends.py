@@ -22,8 +22,8 @@ from planb.study.steps.step import Step
 from planb.study.store.remote import Lease, RemoteFolder
 from planb.study.store.store import DamagedError, Manifest, Store, explained
 
-LOOK = 2.0
-"""Seconds between two looks at how far a step is that works on another machine."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the progress of a step on another machine."""
 
 
 def opened(steps: Path, url: str = "") -> Store:
@@ -35,8 +35,8 @@ def checked_url(url: str) -> str:
     """``url`` if it is one that steps can be kept at; ``PlanBError`` says what to give instead."""
     if url and "://" not in url:
         raise PlanBError(
-            f"--steps {url} is a folder and no URL: give a shared folder with --out {url}, which keeps "
-            "steps and results, or a URL such as s3://bucket/steps"
+            f"--steps {url} is a folder, not a URL: use --out {url} for a shared folder of steps and "
+            "results, or give a URL such as s3://bucket/steps"
         )
     return url
 
@@ -74,7 +74,7 @@ class RemoteStore(Store):
         name = self.folder(step).name
         manifest = self._manifest(name)
         if manifest.identity != self.identity(step):
-            raise self._spoilt(name, "belongs to another step")
+            raise self._damaged_manifest(name, "belongs to another step")
         return manifest
 
     def _compare(self, step: Step, thorough: bool) -> None:
@@ -137,10 +137,10 @@ class RemoteStore(Store):
         if here[1]:
             return here
         name, now = self.folder(step).name, time.monotonic()
-        if name not in self._looked or now - self._looked[name][0] > LOOK:
+        if name not in self._looked or now - self._looked[name][0] > LOOK_EVERY:
             self._looked[name] = now, self.far.claim(name)
         claim = self._looked[name][1]
-        return claim.told if claim else (0.0, 0.0, "")
+        return claim.progress if claim else (0.0, 0.0, "")
 
     # -- the remote folder -----------------------------------------------------------------------
 
@@ -156,11 +156,11 @@ class RemoteStore(Store):
     def _manifest(self, name: str) -> Manifest:
         content = self._content(name)
         if content is None:
-            raise PlanBError(f"{name} is not in {self.far.url}: run the same command again")
+            raise PlanBError(f"{name} is not in {self.far.url}: rerun the same command")
         try:
             return Manifest.model_validate_json(content)
         except ValidationError as error:
-            raise self._spoilt(name, "is no manifest") from error
+            raise self._damaged_manifest(name, "is not a valid manifest") from error
 
     def _bring(self, name: str) -> None:
         """Copy a finished step here, and the bases that its adapter stands on."""
@@ -194,10 +194,10 @@ class RemoteStore(Store):
                 del self._known[name]
                 raise
 
-    def _spoilt(self, name: str, what: str) -> DamagedError:
+    def _damaged_manifest(self, name: str, what: str) -> DamagedError:
         return DamagedError(
-            f"{self.far.url}/{name}/manifest.json {what}: run the study again, and only that step is "
-            "made again",
+            f"{self.far.url}/{name}/manifest.json {what}: rerun the study, and only that step is "
+            "run again",
             what,
         )
 

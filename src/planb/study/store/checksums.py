@@ -1,4 +1,4 @@
-"""Files against their checksums: sizes and times first, contents where those tell nothing.
+"""Files against their checksums: sizes and times first, contents where those say nothing.
 
 A file that was compared is remembered with its size and its time of change. So a step is read in full
 once after it was made, copied or downloaded, and from then on only looked at; a byte that is changed
@@ -45,10 +45,10 @@ def faults(
             mark = (record.sha256, stat.st_size, stat.st_mtime_ns)
             if thorough or known.get(name) != mark:
                 if stat.st_size != record.size:
-                    found.append(f"{path} should have {record.size} bytes, and has {stat.st_size}")
+                    found.append(f"{path} should have {record.size} bytes but has {stat.st_size}")
                     continue
                 if sha256_of(path) != record.sha256:
-                    found.append(f"{path} is not what was written (its checksum differs)")
+                    found.append(f"{path} was changed (its checksum differs)")
                     continue
         except OSError as error:
             found.append(_unread(path, error))
@@ -93,7 +93,7 @@ def sha256_of(path: Path) -> str:
 
 def _unread(path: Path, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
-        raise PlanBError(f"{path} may not be read: change its permissions") from error
+        raise PlanBError(f"no permission to read {path}: change its permissions") from error
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         return f"{path} is missing"
     return f"{path} cannot be read ({error.strerror or error})"
@@ -102,7 +102,7 @@ def _unread(path: Path, error: OSError) -> str:
 def _remembered(memory: Path) -> dict[str, Mark]:
     """What was compared; nothing where the memory is gone or damaged, and all is read again."""
     try:
-        told = json.loads(memory.read_bytes())
-        return {name: (str(sha), int(size), int(at)) for name, (sha, size, at) in told.items()}
+        found = json.loads(memory.read_bytes())
+        return {name: (str(sha), int(size), int(at)) for name, (sha, size, at) in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

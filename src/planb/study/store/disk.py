@@ -1,4 +1,4 @@
-"""What a disk says no to, in words; and bringing files to it."""
+"""Disk errors in words, and forcing files to the disk."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from planb.errors import PlanBError
 
 
 def explained(error: OSError, path: Path) -> PlanBError:
-    """The commonest ways in which a disk says no, as something that the user can put right."""
+    """The most common disk errors, with what the user can do about each."""
     where = error.filename or path
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return PlanBError(
-                f"no space is left for {where}: free some and run the same command again. "
-                "What is finished is kept, and the step goes on from its last checkpoint."
+                f"no space left on the device for {where}: free some, then rerun the same command. "
+                "Finished steps are kept, and this step resumes from its last checkpoint."
             )
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return PlanBError(
-                f"{where} may not be written to: change its permissions, or choose another "
+                f"no permission to write {where}: change its permissions, or choose another "
                 "folder with --out"
             )
         case errno.ENOTDIR | errno.EEXIST:
             return PlanBError(
-                f"{path} cannot be a folder, since a file stands there or on the way to it: "
+                f"{path} cannot be a folder, because it, or a folder above it, is a file: "
                 "move that file, or choose another folder with --out"
             )
     return PlanBError(f"{where} cannot be written: {error.strerror or error}")

@@ -1,9 +1,9 @@
-"""Finished steps on any fsspec path (``s3://...``, ``gs://...``, ``sftp://...``), and who is at which.
+"""Finished steps on any fsspec path (``s3://...``, ``gs://...``, ``sftp://...``), and who runs which.
 
 A step's files go to ``<step>/<try>/``, and ``<step>/manifest.json`` comes last, so a step is there
 whole or not at all; the try is a hash of the manifest, so two that finish the same step by accident
-never mix. An object store has no locks: who is at a step says so in ``.claims/<step>.json`` and
-says it again every few seconds, with how far the step is.
+never mix. An object store has no locks: whoever runs a step writes a claim to
+``.claims/<step>.json`` and renews it every few seconds, with the step's progress.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from planb.study.store.manifest import MANIFEST, DamagedError, Manifest
 
 DAMAGED = "manifest.damaged.json"
 """What the manifest of a damaged step is called from then on."""
-Told = tuple[float, float, str]
+Progress = tuple[float, float, str]
 """How far a step is: done, total, note."""
 BEAT = 5.0
 """Seconds between two beats of a claim."""
@@ -38,11 +38,11 @@ STALE = 60.0
 
 @dataclass(frozen=True)
 class Lease:
-    """Who is at a step, when that was last said (seconds since 1970), and how far the step was."""
+    """Who runs a step, when that was last renewed (seconds since 1970), and its progress then."""
 
     who: str
     when: float
-    told: Told
+    progress: Progress
 
     @property
     def fresh(self) -> bool:
@@ -82,17 +82,17 @@ class RemoteFolder:
         """
         content = (folder / MANIFEST).read_bytes()
         with self._reached() as (fs, root):
-            place = f"{root}/{folder.name}"
+            target_root = f"{root}/{folder.name}"
             for name in manifest.files:
-                target = f"{place}/{_try(content)}/{name}"
+                target = f"{target_root}/{_try(content)}/{name}"
                 fs.makedirs(target.rpartition("/")[0], exist_ok=True)
                 fs.put_file(str(folder / name), target)
             if self.manifest(folder.name) is not None:
                 return
-            scratch = f"{place}/.{_try(content)}.json"
-            fs.makedirs(place, exist_ok=True)
+            scratch = f"{target_root}/.{_try(content)}.json"
+            fs.makedirs(target_root, exist_ok=True)
             fs.pipe_file(scratch, content)
-            fs.mv(scratch, f"{place}/{MANIFEST}")
+            fs.mv(scratch, f"{target_root}/{MANIFEST}")
 
     def get(self, content: bytes, manifest: Manifest, name: str, folder: Path) -> None:
         """Bring the files of step ``name`` into ``folder``; each is compared with its checksum."""
@@ -106,7 +106,7 @@ class RemoteFolder:
                 except FileNotFoundError:
                     raise self._damaged(name, f"{file} is missing") from None
                 if sha256_of(target) != record.sha256:
-                    raise self._damaged(name, f"{file} is not what was written")
+                    raise self._damaged(name, f"{file} was changed (its checksum differs)")
                 os.utime(target, (manifest.ended.timestamp(),) * 2)
         (folder / MANIFEST).write_bytes(content)
 
@@ -117,8 +117,8 @@ class RemoteFolder:
 
     def _damaged(self, name: str, what: str) -> DamagedError:
         return DamagedError(
-            f"the finished step {name} in {self.url} is damaged: {what}. It counts as finished no "
-            f"longer (its manifest is {DAMAGED} now): run the study again, and only that step is made "
+            f"the finished step {name} in {self.url} is damaged: {what}. It no longer counts "
+            f"as finished (its manifest is now {DAMAGED}): rerun the study, and only that step is run "
             "again",
             what,
         )
@@ -126,7 +126,7 @@ class RemoteFolder:
     # -- running steps --------------------------------------------------------------------------
 
     def claim(self, name: str) -> Lease | None:
-        """Who is at the step now; ``None``: nobody."""
+        """Who runs the step now; ``None``: nobody."""
         with self._reached() as (fs, root):
             try:
                 said = json.loads(fs.cat_file(f"{root}/.claims/{name}.json"))
@@ -135,17 +135,17 @@ class RemoteFolder:
             except FileNotFoundError:
                 return None
             except (ValueError, KeyError, TypeError):
-                return Lease("somebody who writes it now", time.time(), (0.0, 0.0, ""))
+                return Lease("unknown (being written)", time.time(), (0.0, 0.0, ""))
         return claim if claim.fresh else None
 
     @contextmanager
-    def claimed(self, name: str, told: Callable[[], Told]) -> Iterator[bool]:
-        """Claim a step; yields whether it was got. ``told`` is asked how far it is at every beat."""
+    def claimed(self, name: str, progress: Callable[[], Progress]) -> Iterator[bool]:
+        """Claim a step; yields whether it was got. ``progress`` is called at every beat."""
         who = f"{platform.node()} {os.getpid()} {uuid.uuid4().hex[:8]}"
         if self.claim(name) is not None:
             yield False
             return
-        self._say(name, who, told())
+        self._say(name, who, progress())
         if (winner := self.claim(name)) is not None and winner.who != who:
             yield False
             return
@@ -154,7 +154,7 @@ class RemoteFolder:
         def beat() -> None:
             while not over.wait(BEAT):
                 with suppress(PlanBError):  # one beat missed is no harm
-                    self._say(name, who, told())
+                    self._say(name, who, progress())
 
         beating = threading.Thread(target=beat, daemon=True, name=f"claim of {name}")
         beating.start()
@@ -167,14 +167,14 @@ class RemoteFolder:
                 self.unclaim(name)
 
     def unclaim(self, name: str) -> None:
-        """Nobody is at the step any longer."""
+        """Remove the claim."""
         with self._reached() as (fs, root), suppress(FileNotFoundError):
             fs.rm_file(f"{root}/.claims/{name}.json")
 
-    def _say(self, name: str, who: str, told: Told) -> None:
+    def _say(self, name: str, who: str, progress: Progress) -> None:
         with self._reached() as (fs, root):
             fs.makedirs(f"{root}/.claims", exist_ok=True)
-            said = {"who": who, "when": time.time(), "told": told}
+            said = {"who": who, "when": time.time(), "told": progress}
             fs.pipe_file(f"{root}/.claims/{name}.json", json.dumps(said).encode())
 
     @contextmanager
@@ -192,7 +192,7 @@ class RemoteFolder:
         except Exception as error:
             raise PlanBError(
                 f"{self.url} cannot be used: {type(error).__name__}: {redacted(str(error))}. Check the "
-                "address, the rights of the account that this machine uses, and that fsspec's "
+                "address, the permissions of this machine's account, and that fsspec's "
                 "package for it is installed (s3fs, gcsfs, adlfs, paramiko ...)"
             ) from error
 

@@ -22,5 +22,5 @@ def _repaired(store: Store, step: Step, notes: list[str]) -> bool:
             return store.check(step)
         except DamagedError as error:
             aside = store.set_aside(step)
-            kept = f", and what was there is in {aside}" if aside else ""
-            notes.append(f"{step.slug} is damaged: {error.what}. It is made again{kept}")
+            kept = f"; the damaged folder is kept as {aside}" if aside else ""
+            notes.append(f"{step.slug} is damaged: {error.what}. It is run again{kept}")

@@ -111,7 +111,7 @@ class Store:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise self._damaged(step, f"{path} is missing") from error
         except ValidationError as error:
-            raise self._damaged(step, f"{path} is no manifest") from error
+            raise self._damaged(step, f"{path} is not a valid manifest") from error
         except OSError as error:
             raise explained(error, path) from error
         manifest = self._read[path][1]
@@ -124,7 +124,7 @@ class Store:
         read; "" where none was."""
         for name, content in self._inputs_now(step).items():
             if manifest.read.get(name, content) != content:
-                return f"it was made from other files than those that {name} has now"
+                return f"it was made from an earlier version of {name}"
         return ""
 
     def set_aside(self, step: Step) -> Path | None:
@@ -156,8 +156,8 @@ class Store:
     def _damaged(self, step: Step, what: str) -> DamagedError:
         name = self.folder(step).name
         return DamagedError(
-            f"the finished step {name} is damaged: {what}. Put it right, or run the study again: only "
-            f"that step is made again, and what is there is kept as {name}.damaged",
+            f"the finished step {name} is damaged: {what}. Restore it, or rerun the study: only that "
+            f"step is run again, and the damaged folder is kept as {name}.damaged",
             what,
         )
 
@@ -181,7 +181,7 @@ class Store:
 
     @contextmanager
     def locked(self, step: Step) -> Iterator[bool]:
-        """Hold the step's lock; yields whether it was got (``False``: another run is at this step)."""
+        """Hold the step's lock; yields whether it was got (``False``: in progress in another run)."""
         lock = self._lock(step)
         try:
             lock.acquire(timeout=0)
@@ -196,17 +196,17 @@ class Store:
             lock.release()
 
     def is_locked(self, step: Step) -> bool:
-        """Whether some run, this one or another, is at work on the step now."""
+        """Whether some run, this one or another, runs the step now."""
         if not (self.steps / ".locks").is_dir():
             return False
         with Store.locked(self, step) as got:
             return not got
 
     def release(self, step: Step) -> None:
-        """Forget whatever a worker that is gone held the step with: here the system has done that."""
+        """Remove the lock of a lost worker: here the system has done that."""
 
     def settle(self, step: Step) -> bool:
-        """Make good what a kill has cut off after the step was through; whether it is finished then."""
+        """Finish what a kill cut off after the step was through; whether it is finished then."""
         return self.is_done(step)
 
     def begin(self, step: Step) -> bool:
@@ -267,8 +267,8 @@ class Store:
     def progress(self, step: Step) -> tuple[float, float, str]:
         """(done, total, note) of a running step; (0, 0, "") where it has not said anything yet."""
         try:
-            told = json.loads((self.partial(step) / PROGRESS).read_text())
-            return float(told["done"]), float(told["total"]), str(told["note"])
+            found = json.loads((self.partial(step) / PROGRESS).read_text())
+            return float(found["done"]), float(found["total"]), str(found["note"])
         except (OSError, ValueError, KeyError):
             return 0.0, 0.0, ""
 
@@ -294,7 +294,7 @@ class Store:
 def _read_by(partial: Path, otherwise: dict[str, str]) -> dict[str, str]:
     """What the try in ``partial`` has read of its inputs, if it has written that down."""
     try:
-        told = json.loads((partial / READ).read_bytes())
-        return {str(name): str(content) for name, content in told.items()}
+        found = json.loads((partial / READ).read_bytes())
+        return {str(name): str(content) for name, content in found.items()}
     except (OSError, ValueError, AttributeError):
         return otherwise
