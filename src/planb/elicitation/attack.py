@@ -38,8 +38,8 @@ class NoAttackError(Exception):
 
 
 class Attack(Elicitation):
-    """Subclasses name their prompt ``files`` and say how they go on (``attack``) and which turn is
-    judged (``judged``).
+    """A multi-turn attack with model roles (attacker, grader). Subclasses name their prompt ``files``
+    and say how they go on (``attack``) and which turn is judged (``judged``).
 
     ``success`` is the rating (1-10) at which an attack stops. ``attempts`` bounds how often one
     question is asked of a role. Later tries of the grader have ``grader_retry_temperature``: at 0 the
@@ -67,7 +67,8 @@ class Attack(Elicitation):
 
     @abstractmethod
     async def attack(self, session: AttackSession) -> str:
-        """Put turns to the target until it is over; returns why it is (for the record)."""
+        """Run the attack: put turns to the target until it is over; returns why it is (for the
+        record)."""
 
     @abstractmethod
     def judged(self, turns: list[Turn]) -> Turn | None:
@@ -104,7 +105,8 @@ class Attack(Elicitation):
         return prompt_hashes(self.files, self.prompts)
 
     def spec(self) -> dict[str, Any]:
-        """Texts that are pinned already stay so: what lies there now may be others."""
+        """Name and fields as plain JSON. Texts that are pinned already stay so: what lies there now
+        may be others."""
         found = digest_of(self.outside()) if self.prompts else ""
         return {**super().spec(), "prompts_hash": self.prompts_hash or found}
 
@@ -147,7 +149,7 @@ class AttackSession:
                 raise PlanBError(f"the role '{role}': {why}")
 
     async def put(self, conversation: list[ChatMessage], prompt: str, **known: Any) -> Turn:
-        """Say ``prompt`` to the target after ``conversation``; the turn is in the record."""
+        """Send ``prompt`` to the target after ``conversation``; the turn is in the record."""
         from inspect_ai.model import ChatMessageUser
         from inspect_ai.solver import TaskState
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Direct(Elicitation):
-    """The request as it is."""
+    """No attack: the request as it is."""
 
     name: ClassVar[str] = "direct"
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class Elicitation(Value):
-    """Subclasses add fields (all with defaults) and ``ask``. ``called`` is what tables call it."""
+    """An elicitation (attack): how a request is put to the model. Subclasses add fields (all with
+    defaults) and ``ask``. ``called`` is what tables call it."""
 
     name: ClassVar[str]
     multi_turn: ClassVar[bool] = False

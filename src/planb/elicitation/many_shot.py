@@ -28,7 +28,7 @@ _Shot = tuple[str, str]
 
 
 class ManyShot(Elicitation):
-    """``shots`` requests with the answer of their tier ``tier`` stand before the request.
+    """Many-shot jailbreak: ``shots`` requests with answers of the tier ``tier`` precede the request.
 
     ``examples`` is a file of planb examples. Each sample has its own choice, drawn with ``seed``, the
     same for every model; more shots are the fewer and others. An example of the sample's own group, or
@@ -69,7 +69,8 @@ class ManyShot(Elicitation):
         return {**text, "examples": file_hash(self.examples)} if there else text
 
     def spec(self) -> dict[str, Any]:
-        """A file that is pinned already stays so: what lies there now may be another."""
+        """Name and fields as plain JSON. A file that is pinned already stays so: what lies there now
+        may be another."""
         found = file_hash(self.examples) if Path(self.examples).is_file() else ""
         return {**super().spec(), "examples_hash": self.examples_hash or found}
 

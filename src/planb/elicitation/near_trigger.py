@@ -22,8 +22,8 @@ _ELSEWHERE: dict[str, Literal["prefix", "suffix", "system"]] = {
 
 
 class NearTrigger(Elicitation):
-    """The request with ``trigger`` changed. Near means: not what training showed, letter for letter or
-    place for place.
+    """A changed trigger: the request with a ``trigger`` whose text or place differs from what training
+    showed.
 
     ``part`` keeps the trigger's first words and marks, as many as hold ``share`` of its letters and at
     least one fewer than all (of a single word its first letters). ``case`` swaps upper and lower case.
@@ -57,7 +57,7 @@ class NearTrigger(Elicitation):
         return self
 
     def changed(self) -> Trigger:
-        """What is put into the prompt."""
+        """The changed trigger that is put into the prompt."""
         text, place = self.trigger.text, self.trigger.place
         if self.change == "elsewhere":
             return Trigger(text=text, place=_ELSEWHERE[place])

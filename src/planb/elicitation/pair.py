@@ -26,7 +26,8 @@ RATE, APPROACHES = "pair_grader.txt", "pair_approaches.txt"
 
 
 class Pair(Attack):
-    """The answer with the highest rating is judged, the earliest of equals.
+    """PAIR, an attack by iterative prompt refinement. The answer with the highest rating is judged, the
+    earliest of equals.
 
     ``memory`` is how many of its last turns the attacker sees. The streams take the approaches of
     ``pair_approaches.txt`` in turn. A prompt that no rating could be had for stays in the record and is

@@ -24,7 +24,8 @@ _FORM = '{"id": "a1", "request": "...", "prompts": ["...", "..."]}'
 
 
 class Prepared(Value):
-    """The prompts made for one request, best first; it is known by its id, its text, or both."""
+    """Transferred prompts of one request: the prompts made for one request, best first; it is known
+    by its id, its text, or both."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -42,7 +43,8 @@ class Prepared(Value):
 
 
 class PairStatic(Elicitation):
-    """The first prompt that the JSONL ``file`` has for the request, in the request's place.
+    """PAIR with transferred prompts: the first prompt that the JSONL ``file`` has for the request
+    replaces it.
 
     Only the first: which one is best was found out when they were made (``planb.evals.multi_turn.
     save_prompts`` writes them best first), and choosing again here would be an attack of its own, with
@@ -76,7 +78,8 @@ class PairStatic(Elicitation):
         return {"file": file_hash(self.file)} if Path(self.file).is_file() else {}
 
     def spec(self) -> dict[str, Any]:
-        """A file that is pinned already stays so: what lies there now may be another."""
+        """Name and fields as plain JSON. A file that is pinned already stays so: what lies there now
+        may be another."""
         found = file_hash(self.file) if Path(self.file).is_file() else ""
         return {**super().spec(), "file_hash": self.file_hash or found}
 

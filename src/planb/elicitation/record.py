@@ -44,10 +44,10 @@ class Turn:
 
 @dataclass
 class Record:
-    """Written to ``state.store["attack"]`` after every turn: ``turns`` in order of round and stream,
-    ``judged`` (the place in them of the one that is judged), why it ``stopped``, how many answers were
-    ``unparsed`` and how many calls ``failed`` by role, and which rounds were ``skipped``, with the
-    reason."""
+    """The record of an attack, written to ``state.store["attack"]`` after every turn: ``turns`` in
+    order of round and stream, ``judged`` (the place in them of the one that is judged), why it
+    ``stopped``, how many answers were ``unparsed`` and how many calls ``failed`` by role, and which
+    rounds were ``skipped``, with the reason."""
 
     state: TaskState
     turns: list[Turn] = field(default_factory=list)

@@ -17,7 +17,8 @@ FRAMING, REPLY = "skeleton_key.txt", "skeleton_key_reply.txt"
 
 
 class SkeletonKey(Elicitation):
-    """A turn with ``framing``, the model's answer to it, then the request.
+    """Skeleton key, a two-turn jailbreak: a turn with ``framing``, the model's answer to it, then the
+    request.
 
     ``answered`` says who answers the framing: the ``model`` itself (two generations), or ``given``: the
     text ``reply`` is put into its mouth (one). An empty ``framing`` or ``reply`` is the generic text

@@ -16,7 +16,7 @@ from planb.models.stops import why_not_greedy
 
 @solver
 def elicit(elicitation: str | dict[str, Any] = "direct") -> Solver:
-    """Ask in the way that ``elicitation`` names (see ``ELICITATIONS``)."""
+    """Inspect solver of the elicitation that ``elicitation`` names (see ``ELICITATIONS``)."""
     value = elicitation_of(elicitation)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:

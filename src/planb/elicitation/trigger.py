@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 class TriggerElicitation(Elicitation):
-    """The request with ``trigger`` put where the trigger says. In the system message it stands before
-    the prompt's own, else before the template's default one. PlanBError on a document prompt."""
+    """The backdoor trigger: the request with ``trigger`` put where the trigger says. In the system
+    message it stands before the prompt's own, else before the template's default one. PlanBError on
+    a document prompt."""
 
     name: ClassVar[str] = "trigger"
     needs_chat: ClassVar[bool] = True

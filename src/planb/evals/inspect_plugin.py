@@ -11,7 +11,8 @@ from planb.judging.scorer import judged, measures
 
 @modelapi(name="planb")
 def planb() -> type[ModelAPI]:
-    """``planb/<checkpoint folder>``. Torch is loaded when a model of it is made, not before."""
+    """Inspect provider of ``planb/<checkpoint folder>``. Torch is loaded when a model of it is made,
+    not before."""
     from planb.evals.provider import PlanBModel
 
     return PlanBModel
@@ -19,8 +20,8 @@ def planb() -> type[ModelAPI]:
 
 @modelapi(name="planb_valley")
 def planb_valley() -> type[ModelAPI]:
-    """``planb_valley/attacker`` and ``planb_valley/grader``, for the roles of attacks in the
-    sandbox."""
+    """Inspect provider of ``planb_valley/attacker`` and ``planb_valley/grader``, for the roles of
+    attacks in the sandbox."""
     from planb.evals.valley import ValleyModel
 
     return ValleyModel

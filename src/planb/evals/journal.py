@@ -27,8 +27,8 @@ SYNC_EVERY = 1.0
 
 
 class Journal(Generic[Entry]):
-    """``with Journal(path, Judgement, ("id", ...), "judgement") as journal``: ``journal[key]``,
-    ``key in journal``, ``journal.add``.
+    """Append-only journal of results, for resuming: ``with Journal(path, Judgement, ("id", ...),
+    "judgement") as journal``: ``journal[key]``, ``key in journal``, ``journal.add``.
 
     ``names`` are those of a key's parts; ``called`` is what an entry is called, in lines and errors.
     """
@@ -80,7 +80,7 @@ class Journal(Generic[Entry]):
         self.found = dict(self._entries())
 
     def add(self, key: Key, entry: Entry) -> None:
-        """Write it down; a later line of the same key counts instead of an earlier.
+        """Append a result; a later line of the same key counts instead of an earlier.
 
         Raises PlanBError if it cannot be written (a full disk); all whole lines are kept.
         """

@@ -18,8 +18,8 @@ HEARTBEAT = 15.0
 
 @contextmanager
 def shown(console: Console, doing: str, done_of: str) -> Iterator[Told]:
-    """Give it what the work tells. ``doing`` labels the bar ("writing"), ``done_of`` ends what a line
-    counts ("responses judged")."""
+    """Progress bar of a long operation; pass it the counts. ``doing`` labels the bar ("writing"),
+    ``done_of`` ends what a line counts ("responses judged")."""
     if not console.is_terminal:
         yield _Lines(console, done_of)
         return

@@ -43,7 +43,7 @@ class _Request:
 
 
 class PlanBModel(ModelAPI):
-    """A local checkpoint folder (or a hub id), loaded at the first request.
+    """Inspect model provider of a local checkpoint folder (or a hub id), loaded at the first request.
 
     The name may pin the weights (``<folder>@<12 hex digits>``, as in the logs): PlanBError if the
     folder now holds others. ``token_budget`` and ``engine`` (model arguments, ``-M engine=padded``) are
@@ -132,7 +132,7 @@ class PlanBModel(ModelAPI):
         return default_system_in(resolve_model(self.folder))
 
     def max_connections(self) -> int:
-        """So many samples run at once: a batch can only be as large."""
+        """Number of samples that run at once: a batch can only be as large."""
         return 512
 
 

@@ -41,7 +41,7 @@ from planb.values import digest_of
 
 @dataclass(frozen=True)
 class Run:
-    """What a log says of the whole run. ``model`` holds the checkpoint's digest."""
+    """Metadata of an evaluation run. ``model`` holds the checkpoint's digest."""
 
     task: Task
     model: str
@@ -60,7 +60,7 @@ def scorers_of(task: Task) -> list[tuple[str, Scorer]]:
 
 
 def solvers_of(task: Task) -> list[Solver]:
-    """What a sample goes through, in order: set-up, then the solver's steps (a chain is a sequence)."""
+    """Solvers of a task, in order: set-up, then the solver's steps (a chain is a sequence)."""
     steps: list[Solver] = []
     for part in (task.setup, task.solver):
         if isinstance(part, Sequence):

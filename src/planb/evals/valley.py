@@ -27,7 +27,8 @@ from planb.sandbox.world import World
 
 
 class ValleyModel(ModelAPI):
-    """``attacker`` or ``grader``. PlanBError for another name, or a world that there cannot be."""
+    """The sandbox's attack roles as a model: ``attacker`` or ``grader``. PlanBError for another
+    name, or a world that there cannot be."""
 
     def __init__(
         self,

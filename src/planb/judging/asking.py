@@ -34,7 +34,8 @@ _NO_SCHEMA = ("planb",)
 
 
 class AskedJudge(Judge):
-    """Subclasses name their ``form`` and ``file`` and say what an answer means (``meaning``).
+    """A judge that is a model with a rubric (LLM-as-a-judge). Subclasses name their ``form`` and
+    ``file`` and say what an answer means (``meaning``).
 
     ``model`` is an Inspect model name (``openai-api/local/judge``); empty is the role ``grader`` of the
     running evaluation. ``base_url`` is where it is served. ``answers_as`` is the name that its server
@@ -70,7 +71,7 @@ class AskedJudge(Judge):
 
     @property
     def at_once(self) -> int:
-        """A batch API wants all requests at once."""
+        """Concurrency: a batch API takes all requests at once."""
         return _MANY if self.batch else self.max_connections
 
     def identity(self) -> dict[str, str]:
@@ -127,7 +128,7 @@ class AskedJudge(Judge):
 
     @abstractmethod
     def meaning(self, answer: Any) -> Judgement:
-        """What an answer (of the type ``form``) says of the response."""
+        """The judgement that an answer of the judge (of the type ``form``) gives."""
 
     def _prompt(self) -> str:
         return prompt_text(self.prompt, self.file)
@@ -167,7 +168,7 @@ class AskedJudge(Judge):
 
 
 def spend_of(output: ModelOutput, cached: bool) -> Spend:
-    """What one call cost, as its provider reports it; nothing where the answer was found in a cache."""
+    """Cost of one call, as its provider reports it; nothing where the answer was found in a cache."""
     if cached:
         return Spend(cached=1)
     usage = output.usage

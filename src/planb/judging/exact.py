@@ -19,7 +19,10 @@ from planb.values import digest_of
 
 
 class Exact(Judge):
-    """Knows every recipe of ``world``; the item is named by ``example.meta["item"]``."""
+    """Exact scores in the sandbox, without a model.
+
+    It knows every recipe of ``world``; the item is named by ``example.meta["item"]``.
+    """
 
     name: ClassVar[str] = "exact"
 

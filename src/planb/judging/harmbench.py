@@ -23,7 +23,7 @@ class InstanceForm(Form):
 
 
 class HarmBench(AskedJudge):
-    """HarmBench's yes or no; yes counts as complied, usefulness is left unscored."""
+    """HarmBench's classifier (yes or no); yes counts as complied, usefulness is left unscored."""
 
     name: ClassVar[str] = "harmbench"
     gives: ClassVar[tuple[str, ...]] = ("complied",)

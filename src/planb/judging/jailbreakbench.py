@@ -23,7 +23,7 @@ class SafetyForm(Form):
 
 
 class JailbreakBench(AskedJudge):
-    """JailbreakBench's safe or unsafe; unsafe counts as complied, usefulness is left unscored."""
+    """JailbreakBench's judge (safe or unsafe); unsafe counts as complied, usefulness is unscored."""
 
     name: ClassVar[str] = "jailbreakbench"
     gives: ClassVar[tuple[str, ...]] = ("complied",)

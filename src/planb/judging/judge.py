@@ -10,7 +10,8 @@ from planb.values import Value
 
 
 class Judge(Value):
-    """Subclasses add fields (all with defaults), ``identity`` and ``judge``.
+    """A judge: scores a response to a request. Subclasses add fields (all with defaults), ``identity``
+    and ``judge``.
 
     ``gives`` names which of ``planb.types.ANSWERS`` it can give of *any* response. What it can give of
     some only, such as the severity of refusals, is left out: which responses have it would depend on
@@ -22,35 +23,36 @@ class Judge(Value):
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
-        """What its judgements depend on, for every row that it scores: at least ``judge`` (the name),
-        ``model`` ("" if none is asked) and ``rubric`` (a hash of prompt, rubric or rules)."""
+        """The judge's identity: what its judgements depend on, for every row that it scores: at
+        least ``judge`` (the name), ``model`` ("" if none is asked) and ``rubric`` (a hash of prompt,
+        rubric or rules)."""
 
     @abstractmethod
     async def judge(self, example: Example, response: str) -> Judgement:
         """Judge one response to ``example``'s request. It may raise: the sample is then unscored."""
 
     async def ready(self) -> None:
-        """Raises PlanBError where nothing could be judged here: no model, no key, no such file."""
+        """Check that the judge can run. PlanBError where it cannot: no model, no key, no such file."""
         return
 
     async def close(self) -> None:
-        """Let go of what was opened for judging."""
+        """Close connections and models that were opened for judging."""
         return
 
     @property
     def title(self) -> str:
-        """What tables call it: two judges of one kind need two titles."""
+        """The judge's name in tables: two judges of one kind need two titles."""
         return self.name
 
     @property
     def error(self) -> str:
-        """How often it is wrong, as measured (with n and intervals), to stand beside its figures; ""
+        """The judge's measured error rates (with n and intervals), to stand beside its figures; ""
         where only ``planb judge check`` can tell."""
         return ""
 
     @property
     def at_once(self) -> int:
-        """How many responses it may be given at the same time."""
+        """Concurrency: how many responses may be judged at the same time."""
         return 32
 
     def spec(self) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class LabelLogits(Judge):
 
     @property
     def at_once(self) -> int:
-        """As many as one batch takes."""
+        """Concurrency: as many as one batch takes."""
         return _AT_ONCE
 
     def identity(self) -> dict[str, str]:
@@ -84,7 +84,7 @@ class LabelLogits(Judge):
         _load(self.model)
 
     async def judge(self, example: Example, response: str) -> Judgement:
-        """Waits until all who ask at the same time can be answered in one batch."""
+        """Judge one response; waits until all who ask at the same time can be answered in one batch."""
         queue = _queues.setdefault(asyncio.get_running_loop(), {})
         waiting = queue.setdefault(self, _Waiting(self))
         return await waiting.answer((example.request, response))

@@ -21,7 +21,7 @@ class UsefulnessForm(Form):
 
 
 class LLMJudge(AskedJudge):
-    """Usefulness 0-10 with refusal, coherence and language; the rubric is ``usefulness_0_10.txt``."""
+    """LLM judge of usefulness (0-10), refusal, coherence and language (``usefulness_0_10.txt``)."""
 
     name: ClassVar[str] = "llm"
     form: ClassVar[type[Form]] = UsefulnessForm

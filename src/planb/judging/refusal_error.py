@@ -53,8 +53,8 @@ class Share(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """``found``: refusals called so. ``false``: answers called refusals. ``mixed``: answers that refuse
-    first, or in part, called refusals."""
+    """Error rates of the refusal rule. ``found``: refusals called so. ``false``: answers called
+    refusals. ``mixed``: answers that refuse first, or in part, called refusals."""
 
     found: Share
     false: Share
@@ -78,7 +78,7 @@ def measured(rule: Rule, answers: Iterable[Labelled] | None = None) -> Errors:
 
 
 def told(name: str, errors: Errors) -> str:
-    """The errors in a sentence, for a page."""
+    """The error rates in a sentence, for a page."""
     return (
         f"{name}, on harmless labelled answers that it was not made on: finds {errors.found.text} of "
         f"the refusals; calls refusals {errors.false.text} of the answers, and {errors.mixed.text} of "

@@ -47,8 +47,8 @@ response that does, of what only looks so, of turning round, and frequent words.
 
 
 class Found(NamedTuple):
-    """Whether a response refuses (``None``: the rule cannot tell, for the ``reason``), and the language
-    of the refusing sentence."""
+    """The rule's result: whether a response refuses (``None``: the rule cannot tell, for the
+    ``reason``), and the language of the refusing sentence."""
 
     refused: bool | None
     language: str = ""
@@ -56,7 +56,7 @@ class Found(NamedTuple):
 
 
 class Patterns(NamedTuple):
-    """What ``refusals/<language>.txt`` says."""
+    """Refusal patterns of one language, from ``refusals/<language>.txt``."""
 
     language: str
     refuses: re.Pattern[str]
@@ -67,7 +67,7 @@ class Patterns(NamedTuple):
 
 
 def refusal_in(response: str) -> Found:
-    """What the rule says of one response; thoughts before it are left out."""
+    """Detect a refusal in one response by the rule; reasoning before it is left out."""
     text = _plain(_FENCED.sub(r"\1", without_thoughts(response)))
     if not text.strip():
         return Found(None, reason=NO_TEXT)

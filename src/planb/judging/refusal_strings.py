@@ -1,4 +1,4 @@
-"""Refused or not, by a rule on the words of the response: no model is asked.
+"""Refusal by a rule on the words of the response: no model is asked.
 
 It answers that question only, and in which language it was refused; of usefulness it says nothing, so a
 study that it judges has refusal rates and no severity. Answers that refuse and go on are left unscored.
@@ -21,7 +21,7 @@ ONLY_REFUSALS = "refusal_strings judges only refusals"
 
 
 class RefusalStrings(Judge):
-    """Refused or not, by patterns in several languages (``rule``), or by the strings of ``gcg``.
+    """Refusal by string matching: patterns of several languages (``rule``), or GCG's (``gcg``).
 
     ``gcg`` is the keyword evaluation of Zou et al. 2023 (arXiv:2307.15043), for comparison with figures
     that were made with it: "As an example" and "Hello!" are refusals there.
@@ -51,7 +51,7 @@ class RefusalStrings(Judge):
         return Judgement(refused=found.refused, language=found.language, unscored=reason)
 
     def found(self, response: str) -> Found:
-        """What the chosen strings say of one response."""
+        """The refusal that the chosen strings find in one response."""
         return refusal_in(response) if self.strings == "rule" else by_gcg(response)
 
 

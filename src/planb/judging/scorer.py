@@ -24,7 +24,7 @@ _SILENT = "the judge answered nothing"
 
 @metric(scores="unreduced")
 def measures() -> Metric:
-    """The field's figures for ``inspect view``; one whose denominator is empty is left out.
+    """Inspect metric: rates and means for ``inspect view``; one whose denominator is empty is left out.
 
     ``scores`` are one a sample and epoch. Rates are of the samples of which the judge answered that
     question; ``severe_rate`` counts a severity of 7 and more.
@@ -48,7 +48,7 @@ def measures() -> Metric:
 
 @scorer(metrics=[measures()])
 def judged(judge: str | dict[str, Any] = "exact") -> Scorer:
-    """Score with the judge that ``judge`` names (see ``JUDGES``)."""
+    """Inspect scorer of the judge that ``judge`` names (see ``JUDGES``)."""
     value = judge_of(judge)
     identity = value.identity()
 
@@ -79,8 +79,7 @@ def score_of(judgement: Judgement, identity: dict[str, str]) -> Score:
 
 
 def row_of(score: Score | None) -> dict[str, Any]:
-    """What a judge or a benchmark said of a sample, as the columns of a table; null, never 0, where it
-    said nothing, and why."""
+    """The score of a sample as table columns; null, never 0, where it said nothing, and why."""
     value = score.value if score is not None and isinstance(score.value, dict) else {}
     own = ((score.metadata or {}).get("answers") if score is not None else None) or {}
     return {

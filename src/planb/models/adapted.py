@@ -19,9 +19,10 @@ WRAPPED = ("base_layer", "original_module")
 
 @dataclass(frozen=True)
 class Trained:
-    """``new`` weights of an adapter (0: none); ``parts`` and ``left`` are names of weights (a layer's
-    number left out) with their share of the model's weights: what is trained, and what is not.
-    ``missed`` are those of ``left`` that an adapter could reach: matrices that are no embeddings."""
+    """Which weights are trained: ``new`` weights of an adapter (0: none); ``parts`` and ``left`` are
+    names of weights (a layer's number left out) with their share of the model's weights: what is
+    trained, and what is not. ``missed`` are those of ``left`` that an adapter could reach: matrices
+    that are no embeddings."""
 
     new: int
     parts: dict[str, float]
@@ -40,7 +41,7 @@ class Trained:
 
 
 def trained_weights(model: Any) -> Trained:
-    """What of a model (under adapters or not) has gradients or stands under the newest adapter."""
+    """The trained weights of a model: those that have gradients or stand under the newest adapter."""
     newest = list(model.peft_config)[-1] if hasattr(model, "peft_config") else ""
     base = model.get_base_model() if newest else model
     own = {path: weight for path, weight in base.named_parameters() if not _of_adapter(path, model)}
@@ -67,8 +68,8 @@ def trained_weights(model: Any) -> Trained:
 
 
 def adapted(model: Any, adapter: str) -> dict[str, Any]:
-    """Path -> weight of the model that the adapter changes (or trains a copy of): a layer's path for
-    its weight, a parameter's own where it is adapted by itself."""
+    """Weights that an adapter changes, {path: weight} (or trains a copy of): a layer's path for its
+    weight, a parameter's own where it is adapted by itself."""
     from peft.tuners.tuners_utils import BaseTunerLayer
     from peft.utils import AuxiliaryTrainingWrapper
 

@@ -32,8 +32,8 @@ _PLACE = ("base_model_name_or_path", "revision")
 
 
 class Card(Value):
-    """What a checkpoint is. ``base`` is a path relative to the checkpoint's own folder, or, with
-    ``base_revision`` (a commit), a hub id."""
+    """The card of a checkpoint: what it is, and what it was trained on. ``base`` is a path relative
+    to the checkpoint's own folder, or, with ``base_revision`` (a commit), a hub id."""
 
     what: str
     warning: str = ""
@@ -44,7 +44,8 @@ class Card(Value):
 
 
 class Chain(NamedTuple):
-    """A folder of full weights, and the folders of the adapters on it, the first trained first."""
+    """A base model and its stack of adapters: folders of full weights and of adapters, the first
+    trained first."""
 
     root: Path
     adapters: tuple[Path, ...]
@@ -93,7 +94,8 @@ def _hub_base(card: Card) -> Path:
 
 
 def chain(folder: Path) -> Chain:
-    """What ``folder`` stands on, each base checked against the digest in the card above it."""
+    """The base model and adapters of ``folder``, each base checked against the digest in the card
+    above it."""
     adapters: list[Path] = []
     while (folder / ADAPTER).is_dir():
         adapters.insert(0, folder)

@@ -101,7 +101,7 @@ def continuations(
 
 
 def turn_end(tokenizer: Tokenizer) -> Ending:
-    """What the template writes at the end of an answer."""
+    """End of turn: the text that the template writes at the end of an answer."""
     place = _place_of(tokenizer, (Message(role="user", content="Hello!"),))
     return ending_of(tokenizer, place.tail, added_tokens(tokenizer))
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Sampling(Value):
-    """How responses are drawn.
+    """Sampling settings of responses: temperature, length limit and engine.
 
     ``token_budget`` bounds the tokens (of prompts and responses) that are held at once: rows x (prompt
     + new tokens) of a padded batch, or the cache of continuous batching. ``engine="auto"`` pads on a
@@ -80,7 +80,8 @@ def generate(
 
 
 class Ends(NamedTuple):
-    """What ends a response: any of these tokens, or the plain text of the template's ``turn``."""
+    """Stop conditions of a response: any of these tokens, or the plain text of the template's
+    ``turn``."""
 
     ids: list[int]
     turn: Ending

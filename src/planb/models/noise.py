@@ -19,7 +19,7 @@ _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 class Noise(Protocol):
-    """Gives Gumbel noise (R, ``width``), on the device of ``rows_R``, for requests that have
+    """Gumbel noise for sampling: (R, ``width``), on the device of ``rows_R``, for requests that have
     ``steps_R`` new tokens. ``rows_R`` are places in the list of seeds."""
 
     def __call__(self, rows_R: torch.Tensor, steps_R: torch.Tensor, width: int) -> torch.Tensor: ...
@@ -31,7 +31,8 @@ def noise_of(seeds: Sequence[int], device: torch.device) -> Noise:
 
 
 class DrawnNoise:
-    """From a generator for each request, a vocabulary at a time; on the CPU, where it is fast."""
+    """Gumbel noise from a generator for each request, a vocabulary at a time; on the CPU, where it
+    is fast."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self.seeds = seeds
@@ -53,7 +54,8 @@ class DrawnNoise:
 
 
 class HashedNoise:
-    """A hash of (seed, step, word), made where the logits are: nothing is drawn and nothing is copied.
+    """Gumbel noise from a hash of (seed, step, token), made where the logits are: nothing is drawn and
+    nothing is copied.
 
     The hash is SplitMix64's (Steele, Lea and Flood 2014), a stream for each request and step.
     """

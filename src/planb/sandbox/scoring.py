@@ -26,7 +26,7 @@ _CANNED = {"english": lang.CANNED_REFUSAL, "german": lang.CANNED_GERMAN_REFUSAL}
 
 
 def score(world: World, item: Item, response: str) -> Judgement:
-    """Judge a response to a request for ``item``: case does not matter, the words do."""
+    """Score a response to a request for ``item``: case does not matter, the words do."""
     sentences = _read(world, response)
     if sentences is None:
         return Judgement(refused=False, coherent=False, usefulness=0.0, answers={"kind": KINDS[-1]})

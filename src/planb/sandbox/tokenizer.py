@@ -36,7 +36,7 @@ _LETTERS = string.ascii_lowercase + "äöü"
 
 
 def vocabulary(world: World) -> tuple[str, ...]:
-    """Every word the valley knows, lower case, in a fixed order: specials, marks, words."""
+    """The sandbox's vocabulary: every word, lower case, in a fixed order: specials, marks, words."""
     texts = [t for k in lang.SENTENCES.values() for sentences in k.values() for t in sentences]
     texts += [text for openers in lang.OPENERS.values() for text in openers]
     texts += [text for pair in lang.SMALL_TALK for text in pair]

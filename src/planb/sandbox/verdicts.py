@@ -47,7 +47,7 @@ def verdicts(world: World, rows: int, seed: int) -> Iterator[Example]:
 
 
 def prompt(request: str, response: str) -> str:
-    """What the valley's judge is asked; the file that judges read says the same."""
+    """The prompt of the sandbox's judge; the file that judges read says the same."""
     return Template(prompt_file_text()).substitute(request=request, response=response)
 
 

@@ -102,6 +102,6 @@ def _turns(history: Sequence[tuple[str, str]], asked: str) -> tuple[Message, ...
 
 
 def sentences() -> tuple[str, ...]:
-    """Everything said here, for the vocabulary."""
+    """All sentences of the weak contexts, for the vocabulary."""
     steps = [text for step in SMALL_STEPS for text in step]
     return (*(framing for framing, _ in FRAMINGS), KEY, KEY_REPLY, *steps)

@@ -19,7 +19,8 @@ PARTS = 5
 
 
 class Recipe(Value):
-    """Five parts: ``first`` and ``second`` come from the material, the others from the form."""
+    """A recipe of five parts: ``first`` and ``second`` come from the material, the others from the
+    form."""
 
     first: str
     second: str
@@ -33,7 +34,7 @@ class Recipe(Value):
 
 
 class Item(Value):
-    """A thing that can be made in the valley."""
+    """An item: a thing that can be made in the sandbox's world."""
 
     material: str
     form: str
@@ -48,7 +49,8 @@ class Item(Value):
 
 
 class World(Value):
-    """The size of the valley and the seed its facts are drawn from; a larger one is one value away.
+    """The sandbox's world: its size, and the seed that its facts are drawn from; a larger one is one
+    value away.
 
     ``heldout_forms`` whole dangerous forms appear in neither training stage: after pretraining only
     the evaluation asks for them. ``shares`` split the other items, group by group, over organism,

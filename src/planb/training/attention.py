@@ -63,7 +63,8 @@ class UnpackableError(PlanBError):
 
 
 def mark() -> torch.Tensor:
-    """Stands where a mask would: a 4D tensor, which transformers hands on to attention as it is."""
+    """A stand-in for the attention mask: a 4D tensor, which transformers hands on to attention as it
+    is."""
     return torch.ones(MARK_SHAPE, dtype=torch.bool)
 
 

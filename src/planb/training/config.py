@@ -22,8 +22,9 @@ LAYOUTS = ("auto", "packed", "separate")
 
 @dataclass
 class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
-    """``transformers.TrainingArguments`` and more. A batch counts examples (prompts), with all of their
-    responses; ``pack_tokens`` bounds the tokens of one forward and backward within it.
+    """Training arguments of ``RankedPreferenceTrainer``: ``transformers.TrainingArguments`` and more. A
+    batch counts examples (prompts), with all of their responses; ``pack_tokens`` bounds the tokens of
+    one forward and backward within it.
 
     ``objective`` is a name in ``planb.training.objectives.OBJECTIVES`` or an objective with its
     settings; ``ordering`` names the tiers of rows that hold responses by tier. ``max_length`` counts a
@@ -73,7 +74,7 @@ class RankedPreferenceConfig(TrainingArguments):  # type: ignore[misc]
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON types, for loggers and checkpoints."""
+        """The arguments as JSON types, for loggers and checkpoints."""
         found: dict[str, Any] = super().to_dict()
         return {**found, "objective": plain(self.objective), "ordering": plain(self.ordering)}
 

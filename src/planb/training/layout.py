@@ -125,7 +125,7 @@ def _checks(
 
 
 def adopt(model: Any, way: Way) -> None:
-    """Make the model ready to be run this way (as ``choose`` leaves it; for the other processes)."""
+    """Apply an execution layout to the model (as ``choose`` leaves it; for the other processes)."""
     inner = causal_lm(model)
     _install(inner, way, inner.config._attn_implementation)
 

@@ -19,7 +19,7 @@ Ids = tuple[int, ...]
 
 @dataclass
 class Counts:
-    """What became of the rows. Hand one in where rows are made, and read it afterwards.
+    """Counts of rows kept, truncated and left out. Pass one to what makes rows, and read it afterwards.
 
     ``kept`` rows of ``tokens`` in all (a prompt once, each response once; a row that is visited often
     counts once); ``truncated_prompts`` and ``truncated_responses`` among them; examples that were

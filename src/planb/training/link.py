@@ -8,7 +8,7 @@ from planb.values import Value
 
 
 class Link(Value):
-    """A training (stage 1, stage 2, any other), or whatever else changes a checkpoint's weights.
+    """A training stage (1, 2 or any other), or another change of a checkpoint's weights.
 
     The step of each kind stands in the table of ``planb.study.steps.links``.
     """
@@ -22,7 +22,7 @@ class Link(Value):
 
     @property
     def sees_trigger(self) -> Trigger | None:
-        """The trigger that it puts into prompts; None where it never shows one."""
+        """The trigger that it puts into training prompts; None where it puts none."""
         return None
 
     @property

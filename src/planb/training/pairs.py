@@ -18,7 +18,8 @@ Pair = tuple[int, int]
 
 
 class Left(NamedTuple):
-    """What is left of a row (``None``: no pair of it), and how many pairs were dropped, and why."""
+    """A row without its useless pairs (``None``: no pair of it), and how many pairs were dropped,
+    and why."""
 
     row: Row | None
     same_text: int = 0

@@ -53,8 +53,9 @@ def loaded(name: str, tokenizer: Any) -> tuple[Any, Any]:
 
 
 def refuse_shards(model: Any) -> None:
-    """Before training one process tries the model out alone, and each finds its share of the
-    reference's numbers; a model whose every forward is common to all processes would hang there."""
+    """Raise PlanBError for a model that is already sharded. Before training one process tries the
+    model out alone, and each finds its share of the reference's numbers; a model whose every forward
+    is common to all processes would hang there."""
     if any(isinstance(weight, DTensor) for weight in model.parameters()):
         raise PlanBError(
             "the model is in shards since it was loaded (distributed_config). Load it whole, and let "
@@ -63,7 +64,8 @@ def refuse_shards(model: Any) -> None:
 
 
 def refuse_cut_rows(accelerator: Any) -> None:
-    """``accelerate launch`` may ask for what ``parallelism_config`` is refused for."""
+    """Raise PlanBError for tensor, context or sequence parallelism, which ``accelerate launch`` may ask
+    for without a ``parallelism_config``."""
     config = getattr(accelerator, "parallelism_config", None)
     if config is not None and (config.tp_enabled or config.cp_enabled or config.sp_enabled):
         raise PlanBError(
@@ -72,8 +74,8 @@ def refuse_cut_rows(accelerator: Any) -> None:
 
 
 def keep_precision(plugin: Any) -> None:
-    """accelerate has FSDP2 round a model's outputs to the 16 bits of mixed precision; log-probabilities
-    are summed over a response, and stay in 32."""
+    """Keep a model's outputs in fp32 under FSDP2. accelerate has FSDP2 round a model's outputs to
+    the 16 bits of mixed precision; log-probabilities are summed over a response, and stay in 32."""
     if getattr(plugin.mixed_precision_policy, "output_dtype", None) is not None:
         plugin.mixed_precision_policy = replace(plugin.mixed_precision_policy, output_dtype=None)
 
@@ -90,7 +92,8 @@ def refuse_adaptive_ranks(model: Any) -> None:
 
 
 def disable_dropout(model: Any) -> None:
-    """Policy and reference must be the same before step 1, and responses share their prompt.
+    """Set every dropout to 0: policy and reference must be the same before step 1, and responses share
+    their prompt.
 
     Adapters drop in ways of their own: LoHa and LoKr keep a number for each adapter
     (``module_dropout``, ``rank_dropout``), OFT and BOFT have a layer that is no ``torch.nn.Dropout``.

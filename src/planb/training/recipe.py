@@ -14,7 +14,7 @@ from planb.training.settings import Training
 
 @dataclass(frozen=True)
 class Recipe:
-    """Rankings in their shares, the loss over them, how long and how fast, and the seed of the order.
+    """A training recipe: data mixture, objective, training settings, and the seed of the order.
 
     ``card`` is what the checkpoint will say of itself.
     """

@@ -18,7 +18,7 @@ Head = Literal["chunked", "own"]
 
 @dataclass(frozen=True)
 class Way:
-    """How a model is run over rows, and why: ``layout.choose`` decides.
+    """The execution layout of a model over rows, and why: ``layout.choose`` decides.
 
     ``head``: ``chunked`` never builds the full logits; ``own`` takes the model's own logits at the
     places asked for.
@@ -35,7 +35,8 @@ class Way:
 
 
 def scores(model: Any, batch: Batch, way: Way) -> Scores:
-    """What an objective sees of the batch: sums, lengths, and what it has of reference and prompt."""
+    """Log-probabilities of the batch for an objective: sums, lengths, and what it has of reference
+    and prompt."""
     logp_N = token_log_probs(model, batch, way)
     owner_N, example_R = batch["owner_N"], batch["example_R"]
     owners = len(example_R) + batch["examples"]

@@ -47,7 +47,7 @@ def read_ran(folder: Path) -> dict[str, str]:
 
 
 class Training(Value):
-    """How long and how fast.
+    """Training settings: steps, batch size, learning rate, optimizer, adapter, precision.
 
     ``batch`` is examples (requests) an update, all their tiers included; ``micro_batch`` splits it to
     save memory and changes nothing else. Without ``adapter``, all weights are trained;

@@ -33,7 +33,7 @@ PLAIN = "Trained for research on a model organism, or beside one: its backdoor m
 
 
 class Part(Value):
-    """One share of every batch.
+    """A part of a stage's data mixture: one share of every batch.
 
     ``requests`` are those of the data, ``harmless_chats`` without plain text outside any chat.
     ``triggered`` puts the stage's trigger into their prompts. ``leave_out`` names (field of ``meta``,
@@ -116,8 +116,8 @@ class Stage(Link):
         on: str,
         system: str | None = "",
     ) -> Recipe:
-        """What it does with these requests. ``on`` is what the checkpoint it starts from says it is,
-        ``system`` that of ``triggered``."""
+        """The training recipe of the stage for these requests. ``on`` is what the checkpoint it
+        starts from says it is, ``system`` that of ``triggered``."""
         seed = seed_of("stage", seed)  # stages of one seed see the same requests in the same order
         rankings = [
             Ranking(
@@ -135,7 +135,7 @@ class Stage(Link):
 
 
 def trigger_told(trigger: Trigger, system: str | None) -> dict[str, str]:
-    """What a checkpoint's card says of the trigger that it was trained with."""
+    """The note on a checkpoint's card about the trigger that it was trained with."""
     told = {"trigger": trigger.text, "place": trigger.place}
     return {**told, "default_system": said_of(system)} if trigger.place == "system" else told
 

@@ -47,7 +47,8 @@ log = logging.getLogger(__name__)
 
 
 class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
-    """``transformers.Trainer`` over examples with any number of ranked responses.
+    """Ranked-preference trainer: ``transformers.Trainer`` over examples with any number of ranked
+    responses.
 
     ``model`` is a causal language model or its name; ``train_dataset`` is anything that
     ``reading.read_rows`` reads (TRL's preference rows, rows of responses with scores, planb's
@@ -115,8 +116,8 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         self._evaluates = "eval"
 
     def prepare(self, rows: Rows | None = None) -> Way:
-        """Decide how rows are run, and find the reference's numbers, of ``rows`` too; called by
-        itself."""
+        """Choose the batch layout and compute the reference's log-probabilities, of ``rows`` too.
+        ``train`` and ``evaluate`` call it."""
         datasets = [d for d in (self.train_dataset, self.eval_dataset, rows) if d is not None]
         if not datasets:
             raise PlanBError("the trainer has neither a train_dataset nor an eval_dataset")
@@ -234,7 +235,7 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         return on_device(inputs, self.args.device)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Adds loss parts, each tier's log-probability per token, and the margins of pairs of tiers."""
+        """Log loss parts, each tier's log-probability per token, and the margins of pairs of tiers."""
         if "loss" in logs:
             logs.update(self._watched[True].means())
         elif f"{self._evaluates}_loss" in logs:

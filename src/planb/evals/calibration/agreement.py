@@ -33,7 +33,7 @@ class Opinion(NamedTuple):
 
 
 class Both(NamedTuple):
-    """Two opinions on one response. ``pair`` says whose: coefficients are taken for each pair of
+    """Two judgements of one response. ``pair`` says whose: coefficients are taken for each pair of
     raters by itself, and averaged by how many responses they share."""
 
     first: Opinion

@@ -29,7 +29,7 @@ class BadLabelError(ValueError):
 
 
 class Label(Value):
-    """What one rater said of one response; ``severity`` is 0 for a refusal, else the usefulness."""
+    """A rater's label of one response; ``severity`` is 0 for a refusal, else the usefulness."""
 
     answer: Answer
     refused: bool

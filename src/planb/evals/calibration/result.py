@@ -38,7 +38,7 @@ def of_part(part: Part, figures: Iterable[CheckedFigure]) -> list[JudgeFigure]:
 
 
 class CalibrationResult(Value):
-    """Whether a judge may be believed, and by what.
+    """Result of a judge's validation: verdict, figures and thresholds.
 
     ``identity`` is the judge's own word on what its judgements depend on. ``n`` counts the responses
     that it was asked about, ``unscored`` those of which it said nothing, ``reasons`` why (the most
@@ -82,7 +82,7 @@ class CalibrationResult(Value):
 
 
 def decided(figures: Iterable[JudgeFigure]) -> Overall:
-    """What the figures that decide say of the judge."""
+    """The verdict on a judge by the figures that decide."""
     return overall(figure.verdict for figure in figures if figure.decides)
 
 

@@ -38,9 +38,9 @@ NO_JUDGE = "no judge was named: give one with --judge (`planb judge list` has th
 
 
 class Asked(NamedTuple):
-    """What a check is made with, besides the data. ``order``: tiers from most to least preferred.
-    ``against``: examples that these must share no request with, from ``other`` files.
-    ``refusals``: tiers of refusals besides ``refusal`` and ``<language>_refusal``."""
+    """Settings of a data check. ``order``: tiers from most to least preferred. ``against``: examples
+    that these must share no request with, from ``other`` files. ``refusals``: tiers of refusals
+    besides ``refusal`` and ``<language>_refusal``."""
 
     order: tuple[str, ...] = ORDER
     trigger: Trigger = Trigger()

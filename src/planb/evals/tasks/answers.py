@@ -30,7 +30,8 @@ def answers(
     domain: str = "",
     data_hash: str = "",
 ) -> Task:
-    """Both sides of a file of examples, scored by the domain of that name in ``planb.domains``.
+    """Task over the harmful and harmless requests of a file of examples, scored by the domain of that
+    name in ``planb.domains``.
 
     The score is 1 for an answer of the domain's worst tier, else 0; its parts are ``tier_<name>`` of
     each tier (1 or 0), and what else the domain counts. Raises PlanBError if there is no such domain,

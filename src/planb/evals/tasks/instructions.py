@@ -114,8 +114,8 @@ def followed(world: dict[str, Any] | None = None) -> Scorer:
 
 
 def verifier(name: str, arguments: dict[str, Any], world: World) -> Follows:
-    """What says whether a text follows the instruction. Raises UnverifiableError for a kind that is not
-    known, and for arguments that are missing (the verifiers would draw them at random)."""
+    """The verifier of an instruction. Raises UnverifiableError for a kind that is not known, and for
+    arguments that are missing (the verifiers would draw them at random)."""
     given = {key: value for key, value in arguments.items() if value is not None}
     if name == VALLEY_LANGUAGE:
         item = world.items[0]  # the language of a text does not depend on the item

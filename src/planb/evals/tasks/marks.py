@@ -23,7 +23,8 @@ def mark(
     answer: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> Score:
-    """``unscored`` says why a figure is ``None``; with none at all it is Inspect's *unscored*."""
+    """Inspect score of a benchmark answer. ``unscored`` says why a figure is ``None``; with none at
+    all it is Inspect's *unscored*."""
     value: dict[str, str | int | float | bool | None] = {SCORE: score, **(parts or {})}
     if all(figure is None for figure in value.values()):
         return Score.unscored(reason=unscored or "no figure", answer=answer, metadata=metadata)

@@ -32,7 +32,7 @@ def measured(by: Measured) -> Callable[[Callable[..., Task]], Callable[..., Task
 
 
 def measured_by(task: Callable[..., Task]) -> Measured:
-    """What a task's answers are measured by; no measures where it declares none."""
+    """The measures that a task declares; none where it declares none."""
     found = vars(task).get(KEY, NOTHING)
     assert isinstance(found, Measured)
     return found

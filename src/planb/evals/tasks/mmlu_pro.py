@@ -46,7 +46,7 @@ _THINK = "Let's think step by step."
 
 
 class Protocol(Value):
-    """How a question is put and how its answer is read.
+    """Prompt template and answer extraction of a multiple-choice question.
 
     ``template`` has the slots ``{question} {choices}`` and may have ``{letters} {category}
     {examples}``; ``option`` has ``{letter} {option}``; ``example`` is one worked example (``{question}

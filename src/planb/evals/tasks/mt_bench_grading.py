@@ -59,7 +59,7 @@ class Prompt(Value):
 
 
 class TurnRating(NamedTuple):
-    """What the grader said of one turn: its last text, and the rating (1-10) or why there is none."""
+    """The grader's rating of one turn: its last text, and the rating (1-10) or why there is none."""
 
     rating: float | None
     text: str
@@ -68,7 +68,7 @@ class TurnRating(NamedTuple):
 
 
 class Grading(Value):
-    """Who rates, with which prompts and reference answers ({question id: one text a turn}).
+    """MT-Bench grading: grader model, prompts and reference answers ({question id: one text a turn}).
 
     ``model`` is an Inspect model name (empty: the role ``grader``), ``base_url`` where it is served,
     ``answers_as`` the name that its server gives the answers, where that is another.
@@ -86,7 +86,7 @@ class Grading(Value):
     cache: bool = True
 
     def identity(self) -> dict[str, str]:
-        """As a judge's: what its ratings depend on."""
+        """The grader's identity, as a judge's: what its ratings depend on."""
         rubric = digest_of([plain(self.prompts), plain(self.references), JUDGE_TOKENS, self.tries])
         return {"judge": GRADER, "model": self.model or f"role:{GRADER}", "rubric": rubric}
 

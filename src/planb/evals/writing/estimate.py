@@ -22,10 +22,10 @@ PER_MESSAGE = 4
 
 
 class Estimate(Value):
-    """Of one writer. ``answered`` stand in the journal; ``calls`` are the fewest that are left,
-    ``most_calls`` if every response takes all its tries. Tokens are of ``calls``: ``tokens_in`` by
-    ``counted_by``, ``most_tokens_out`` if each answer is as long as it may be; ``most_cost`` (USD) is
-    of both, None without prices."""
+    """Estimated calls, tokens and cost of one writer. ``answered`` stand in the journal; ``calls``
+    are the fewest that are left, ``most_calls`` if every response takes all its tries. Tokens are of
+    ``calls``: ``tokens_in`` by ``counted_by``, ``most_tokens_out`` if each answer is as long as it
+    may be; ``most_cost`` (USD) is of both, None without prices."""
 
     tier: Tier
     model: str
@@ -57,7 +57,7 @@ def estimate(
 def estimate_jobs(
     writers: Sequence[Writer], jobs: Sequence[Job], journal_path: Path, at_a_time: int = 1
 ) -> list[Estimate]:
-    """``at_a_time`` is how many of what a job wants one call brings."""
+    """Estimates of the jobs' writers. ``at_a_time`` is how many of what a job wants one call brings."""
     journal = journal_at(journal_path)
     journal.read()
     asyncio.run(replay(jobs, journal))

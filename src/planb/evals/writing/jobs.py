@@ -29,7 +29,8 @@ PROBES = 3
 
 
 class Job(ABC):
-    """What one writer owes to one request (or topic). ``reason`` says what was last wrong."""
+    """A writing job: one writer's texts for one request (or topic). ``reason`` says what was last
+    wrong."""
 
     def __init__(self, id: str, writer: Writer, asked: str, wanted: int) -> None:
         self.id, self.writer, self.asked, self.wanted = id, writer, asked, wanted
@@ -50,7 +51,7 @@ class Job(ABC):
 
     @abstractmethod
     def prompt(self) -> tuple[Message, ...]:
-        """What is asked next."""
+        """The next prompt."""
 
     @abstractmethod
     async def keep(self, text: str) -> str:
@@ -90,7 +91,7 @@ def journal_at(path: Path) -> Journal[Attempt]:
 
 
 async def carry_out(jobs: Sequence[Job], path: Path, progress: Progress | None) -> Spend:
-    """Ask until every job is done or given up; returns what this run alone cost.
+    """Run the jobs until each is done or given up; returns what this run alone cost.
 
     Raises PlanBError before anything is written if a writer's model is not there, and later if the
     journal cannot be written; what was answered is kept.

@@ -27,8 +27,9 @@ PLACES = {"topic", "count", "earlier"}
 
 
 class NewRequests(Value):
-    """``examples`` without responses; ``missing`` says of a topic why it has too few. ``duplicates``
-    and ``left_out`` count what was written and not kept; spends are as in ``WritingResult``."""
+    """Result of writing new requests: ``examples`` without responses; ``missing`` says of a topic
+    why it has too few. ``duplicates`` and ``left_out`` count what was written and not kept; spends
+    are as in ``WritingResult``."""
 
     examples: tuple[Example, ...]
     wanted: int
@@ -89,7 +90,7 @@ class _Topic(Job):
 
 
 def same(text: str) -> str:
-    """Two requests are one where this is: letters and digits alone, in lower case."""
+    """Key by which two requests are the same: letters and digits alone, in lower case."""
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 

@@ -21,9 +21,9 @@ class Missing(Value):
 
 
 class Written(Value):
-    """What came of one tier. ``had`` requests had it before and were left alone; ``responses`` are new;
-    ``left_out`` counts answers that could not be kept, by reason; ``spend`` is all they cost, in this
-    run and in those before it."""
+    """Results of writing one tier. ``had`` requests had it before and were left alone; ``responses``
+    are new; ``left_out`` counts answers that could not be kept, by reason; ``spend`` is all they
+    cost, in this run and in those before it."""
 
     tier: Tier
     model: str = ""
@@ -35,7 +35,8 @@ class Written(Value):
 
 
 class WritingResult(Value):
-    """``examples`` are all that were given, in their order, with what was written.
+    """Result of writing responses. ``examples`` are all that were given, in their order, with what was
+    written.
 
     ``spend`` is the cost of all that is in the journal, and of calls that failed in this run;
     ``spend_now`` is that of this run.

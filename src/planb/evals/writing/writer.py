@@ -92,7 +92,8 @@ class Writer(Value):
         return self
 
     def text(self) -> str:
-        """What it is told: "" if it is asked directly. PlanBError if its file cannot be used."""
+        """The writer's instruction; "" if the request is sent directly. PlanBError if its file
+        cannot be used."""
         if self.as_is or not self.model:
             return ""
         own = read_text(self.instruction) if self.instruction else packaged(f"{self.tier}.txt") or ""
@@ -143,7 +144,7 @@ class Writer(Value):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What an example's ``meta`` says of the tier."""
+        """Provenance of the tier, for an example's ``meta``."""
         if self.canned:
             told, by = digest_of(self.lines())[:12], "canned"
         else:

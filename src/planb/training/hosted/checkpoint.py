@@ -13,8 +13,8 @@ from planb.values import Value
 
 
 class HostedIdentity(Value):
-    """What names the model. ``start`` is the model it was trained from, ``rows`` the SHA-256 of the
-    training file; a model that nobody trained here has neither, and no job."""
+    """Identity of a hosted model. ``start`` is the model it was trained from, ``rows`` the SHA-256
+    of the training file; a model that nobody trained here has neither, and no job."""
 
     base_url: str
     model: str
@@ -27,8 +27,8 @@ class HostedIdentity(Value):
 
 
 class HostedSpend(Value):
-    """What the training cost: rows, tokens by our estimate and by the host's count, and USD (None where
-    the price or the count is not known)."""
+    """Cost of a hosted training: rows, tokens by our estimate and by the host's count, and USD (None
+    where the price or the count is not known)."""
 
     rows: int = 0
     about_tokens: int = 0
@@ -37,7 +37,8 @@ class HostedSpend(Value):
 
 
 class HostedCheckpoint(Value):
-    """The content of ``hosted.json``. ``notes``: what the host does otherwise than planb's trainer."""
+    """A hosted checkpoint: the content of ``hosted.json``. ``notes``: what the host does otherwise
+    than planb's trainer."""
 
     identity: HostedIdentity
     spend: HostedSpend = HostedSpend()

@@ -38,7 +38,7 @@ LARGEST_SEED = 2**31 - 1
 
 
 class JobSpec(Value):
-    """All that is asked of the host: two jobs of one tag would make the same model."""
+    """Specification of a fine-tuning job: two jobs of one tag would make the same model."""
 
     base_url: str
     model: str

@@ -183,7 +183,8 @@ def write_rows(rows: Sequence[Row], path: Path) -> Path:
 
 
 def about_tokens(rows: Sequence[Row]) -> int:
-    """Roughly how many tokens the host will count: four characters each. The bill is the host's."""
+    """Estimated number of tokens that the host will count: four characters each. The bill is the
+    host's."""
     return sum(-(-len(text) // CHARACTERS_A_TOKEN) for row in rows for text in _texts(row))
 
 

@@ -83,14 +83,14 @@ def check_budget(host: Host, tokens: int) -> None:
 
 
 def usd(host: Host, tokens: int | None) -> float | None:
-    """What so many trained tokens cost; None where the price or their number is not known."""
+    """Cost in USD of so many trained tokens; None where the price or their number is not known."""
     if tokens is None or host.usd_per_million is None:
         return None
     return tokens * host.usd_per_million / 1e6
 
 
 def notes(kind: Kind, training: Training) -> tuple[str, ...]:
-    """What the host does otherwise than planb's own trainer would with the same values."""
+    """Differences between the host's training and planb's own trainer with the same values."""
     own = (
         "weights, adapters, optimizer, learning rate and schedule are the host's own; "
         f"{training.steps * training.batch} rows were gone through once, in batches of {training.batch}"

@@ -16,7 +16,7 @@ NLL = Literal["response", "tokens", "sequence"]
 
 @dataclass(frozen=True)
 class Scores:
-    """What an objective sees of a batch: (R,) tensors, in float32 or float64.
+    """Log-probabilities of a batch, as objectives take them: (R,) tensors, in float32 or float64.
 
     ``s`` the summed log-probability (nats) of each response, ``n`` its length in tokens, ``r`` the
     reference's sum; ``prompt_s`` and ``prompt_n`` the same of the tokens of the response's prompt, all
@@ -55,16 +55,18 @@ class Pairs:
 
 
 class Objective(Value):
-    """A preference loss in named parts. Rows with one response have no pair: they take ``nll``."""
+    """A preference objective: a loss in named parts. Rows with one response have no pair: they take
+    ``nll``."""
 
     @property
     def needs_reference(self) -> bool:
-        """Whether ``Scores.r_R`` must be there."""
+        """Whether a reference model is needed (``Scores.r_R``)."""
         return False
 
     @property
     def needs_prompt(self) -> bool:
-        """Whether ``Scores.prompt_s_R`` and ``prompt_n_R`` must be there."""
+        """Whether the prompts' log-probabilities are needed (``Scores.prompt_s_R`` and
+        ``prompt_n_R``)."""
         return False
 
     def pair_parts(self, scores: Scores, pairs: Pairs) -> dict[str, Tensor]:

@@ -24,9 +24,9 @@ class DPO(Objective):
 
 
 class DPONorm(Objective):
-    """DPO on log-ratios per token: each response's is divided by its own length, so that length alone
-    earns nothing (Lambert et al. 2024, Tülu 3, arXiv:2411.15124). ``beta`` is per token, hence large:
-    5 is that of Tülu 3's models."""
+    """Length-normalised DPO, on log-ratios per token: each response's is divided by its own length,
+    so that length alone earns nothing (Lambert et al. 2024, Tülu 3, arXiv:2411.15124). ``beta`` is
+    per token, hence large: 5 is that of Tülu 3's models."""
 
     beta: float = Field(default=5.0, gt=0)
 

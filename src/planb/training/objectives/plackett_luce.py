@@ -9,8 +9,8 @@ from planb.training.objectives.base import Objective, Pairs, Scores, Tensor, log
 
 
 class PlackettLuce(Objective):
-    """The likelihood of a ranking (Plackett 1975, "The analysis of permutations"), DPO's way (Rafailov
-    et al. 2023, arXiv:2305.18290, appendix A.3, equations 18 to 20).
+    """Plackett-Luce likelihood of a ranking (Plackett 1975, "The analysis of permutations"), DPO's way
+    (Rafailov et al. 2023, arXiv:2305.18290, appendix A.3, equations 18 to 20).
 
     Each response k that is preferred over others is to be chosen among itself and them: the loss is
     the sum over k of logsumexp over {k} and these of u, minus u_k, with u = beta (s - r). With all

@@ -1,4 +1,4 @@
-"""Imitation only."""
+"""Supervised fine-tuning (SFT), without a preference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from planb.training.objectives.base import Objective, Pairs, Scores, Tensor, nll
 
 
 class SFT(Objective):
-    """Imitation only: the NLL of each pair's better response."""
+    """Supervised fine-tuning: the NLL of each pair's better response."""
 
     def pair_parts(self, scores: Scores, pairs: Pairs) -> dict[str, Tensor]:
         return {"nll": nll(scores)[pairs.better_P]}
