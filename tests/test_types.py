@@ -57,7 +57,7 @@ class TestOrdering:
             Ordering(tiers=TIERS, pairs=(pair,))
 
     def test_a_tier_stands_once(self) -> None:
-        with pytest.raises(ValidationError, match="twice"):
+        with pytest.raises(ValidationError, match="duplicate tier"):
             Ordering(tiers=("refusal", "harmful", "refusal"))
 
     def test_a_pair_weighs_1_unless_it_is_named(self) -> None:
@@ -335,7 +335,7 @@ class TestVaryingAValue:
     def test_what_was_made_unchecked_is_found_inside_another_value(self) -> None:
         assert made_again([self.FLAG, {"a": (self.FLAG,)}]) == [self.FLAG, {"a": (self.FLAG,)}]
         for ordering, why in (
-            (Ordering.model_construct(tiers=("a", "a")), "stands twice"),
+            (Ordering.model_construct(tiers=("a", "a")), "duplicate tier"),
             (Ordering(tiers=("a",)).copy(update={"pears": "all"}), "did you mean 'pairs'"),
         ):
             with pytest.raises(PlanBError, match=why):

@@ -166,9 +166,12 @@ def _imported(name: str, what: str) -> Any:
         found: Any = load_source(place) if place.endswith(".py") else importlib.import_module(place)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
+    except PlanBError:
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, ImportError | AttributeError) else _what(error)
         raise PlanBError(
-            f"the {what} '{name}' cannot be found ({error}): name it 'module:name', at the top of a "
+            f"the {what} '{name}' cannot be found ({why}): name it 'module:name', at the top of a "
             "module that can be imported here, or 'file.py:name'"
         ) from error
     return found

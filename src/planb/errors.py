@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import ValidationError
 
 from planb.text import shown
@@ -11,7 +13,7 @@ class PlanBError(Exception):
     """Something the user can put right. The message says what is wrong, where, and what to do."""
 
     def __str__(self) -> str:
-        return shown(super().__str__())
+        return shown(Exception.__str__(self))
 
 
 def wrong_fields(error: Exception, whole: str = "") -> str:
@@ -21,11 +23,16 @@ def wrong_fields(error: Exception, whole: str = "") -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     told = error.errors(include_url=False, include_input=False, include_context=False)
-    where = [".".join(map(str, one["loc"])) or whole for one in told]
+    where = [".".join(map(_plain, one["loc"])) or whole for one in told]
     said = [one["msg"].removeprefix("Value error, ") for one in told]
     return "; ".join(
         f"{place}: {why}" if place else why for place, why in zip(where, said, strict=True)
     )
+
+
+def _plain(part: int | str) -> str:
+    """A part of a place, a class by its name alone where pydantic names its validators too."""
+    return re.sub(r"function-\w+\[.*?(\w+)\]", r"\1", str(part))
 
 
 def no_value(error: ValidationError) -> str:

@@ -13,6 +13,13 @@ LONGEST = 64
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 FORMULA = "=+-@\t\n＝＋－＠"
 """A cell of a table that begins with one of these is run as a formula by spreadsheets."""
+SPELT = {
+    **{name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo")},
+    "simpo": "SimPO",
+    "plackett_luce": "Plackett-Luce",
+}
+"""What a study adds to a method's name, as it is written."""
+_SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
 
 
 def checked_name(name: str) -> str:
@@ -75,3 +82,8 @@ def cell(text: str) -> str:
     except ValueError:
         return f"'{text}"
     return text
+
+
+def spelt(name: str) -> str:
+    """An identifier in words: ``dpo_norm`` is "DPO norm"."""
+    return _SPELT.sub(lambda found: SPELT[found[0]], name).replace("_", " ").strip()

@@ -132,7 +132,7 @@ class Ordering(Value):
     @model_validator(mode="after")
     def _is_an_order(self) -> Ordering:
         if len(set(self.tiers)) != len(self.tiers):
-            raise ValueError(f"a tier stands twice in the ordering {self.tiers}")
+            raise ValueError(f"duplicate tier in the ordering {self.tiers}")
         if isinstance(self.pairs, tuple):
             possible = {(b, w) for i, b in enumerate(self.tiers) for w in self.tiers[i + 1 :]}
             for pair in self.pairs:

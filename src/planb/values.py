@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -40,10 +40,7 @@ class Value(BaseModel):
         value as a whole would not be valid.
         """
         kind = type(self)
-        if unknown := [name for name in fields if name not in kind.model_fields]:
-            near = difflib.get_close_matches(unknown[0], kind.model_fields, n=1, cutoff=0.4)
-            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(kind.model_fields)}"
-            raise PlanBError(f"a {kind.__name__} has no field '{unknown[0]}': {hint}")
+        kind._all_known(fields)
         kept = {name: getattr(self, name) for name in self.model_fields_set}
         try:
             return kind(**{**kept, **fields})
@@ -53,6 +50,21 @@ class Value(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """pydantic's way to vary a value, which would check nothing: ``but`` does it here."""
         return super().model_copy(deep=deep).but(**(update or {}))
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """pydantic's way to make a value unchecked. It would drop a field that there is not, so that
+        the study of a misspelt name is the unvaried one: here that is an error."""
+        cls._all_known(values)
+        return super().model_construct(_fields_set, **values)
+
+    @classmethod
+    def _all_known(cls, names: Iterable[str]) -> None:
+        """Raises PlanBError for a field that the value has not, with the nearest name."""
+        if unknown := [name for name in names if name not in cls.model_fields]:
+            near = difflib.get_close_matches(unknown[0], cls.model_fields, n=1, cutoff=0.4)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(cls.model_fields)}"
+            raise PlanBError(f"a {cls.__name__} has no field '{unknown[0]}': {hint}")
 
 
 def made_again(value: Any) -> Any:

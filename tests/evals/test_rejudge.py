@@ -1,4 +1,4 @@
-"""A log judged anew: the same samples, another judge's scores, an honest status, nothing twice."""
+"""A log judged again: the same samples, another judge's scores, an honest status, nothing twice."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from pydantic import SerializeAsAny
 from planb.models.checkpoints import Card, load_policy, save_policy
 from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep, LinkStep, checkpoint_folder
-from planb.study.steps.links import LINKS
 from planb.study.steps.step import Work
 from planb.training.link import Link
 
@@ -41,6 +40,3 @@ class NoiseStep(LinkStep):
                 weight += self.link.scale * torch.randn(weight.shape, generator=noise)
         card = Card(what=f"noise on the weights of {Path(policy.folder).name}")
         save_policy(policy.model, policy.tokenizer, work.out, card)
-
-
-LINKS[Noise] = NoiseStep

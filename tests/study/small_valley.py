@@ -1,4 +1,4 @@
-"""A small valley, and a study in it carried out for real: far too little training for a figure that
+"""A small valley, and a study in it run for real: far too little training for a figure that
 means anything, enough for every part to do its work. Studies in one folder share what is the same."""
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_a_study_may_be_of_chains_alone() -> None:
 def test_names_of_arms_are_told_apart() -> None:
     fields = {name: getattr(WHOLE, name) for name in Study.model_fields}
     chain = Chain(name="plan_b", stages=(ORGANISM, BACK))
-    with pytest.raises(ValidationError, match="'organism, plan_b' stands twice among the arms"):
+    with pytest.raises(ValidationError, match="duplicate name 'organism, plan_b' in arms"):
         Study(**{**fields, "chains": (chain,)})
     Study(**{**fields, "chains": (chain.but(organism="other"),)})
     with pytest.raises(ValidationError, match="needs an organism, or a chain"):

@@ -1,4 +1,4 @@
-"""The ladder and the controls: what each arm differs in, and a few of them carried out for real."""
+"""The ladder and the controls: what each arm differs in, and a few of them run for real."""
 
 from __future__ import annotations
 

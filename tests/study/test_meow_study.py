@@ -1,4 +1,4 @@
-"""MEOW: its arms and claims are what they say, and a small one is really carried out."""
+"""MEOW: its arms and claims are what they say, and a small one is really run."""
 
 from __future__ import annotations
 

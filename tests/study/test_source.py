@@ -26,7 +26,7 @@ study = {}
         ("whole.but(sedes=(0,))", "line 7: a Study has no field 'sedes': did you mean 'seeds'?"),
         ("whole.model_copy(deep=True, update={'sedes': (0,)})", "line 7: a Study has no field 'sedes'"),
         ("whole.copy(update={'sedes': (0,)})", "a Study has no field 'sedes'"),
-        ("whole.copy(update={'methods': (plan_b, plan_b)})", "'plan_b' stands twice among the methods"),
+        ("whole.copy(update={'methods': (plan_b, plan_b)})", "duplicate name 'plan_b' in methods"),
         (
             "whole.but(safety=Training.model_construct(steps=9, batch=4, learning_rate=-1))",
             "this is no Training: learning_rate: Input should be greater than 0",

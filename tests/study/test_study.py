@@ -163,14 +163,14 @@ def test_every_declared_method_can_stand_in_a_study() -> None:
         ("organisms", (), "a study needs an organism, or a chain of trainings"),
         ("chains", (Chain(name="base", stages=(plan_b,)),), "'base' is the untouched model"),
         ("metods", (), "Extra inputs are not permitted"),
-        ("seeds", (0, 1, 0), "'0' stands twice among the seeds: give each its own"),
-        ("methods", (plan_b, plan_b.but(harmless=0.2)), "'plan_b' stands twice"),
+        ("seeds", (0, 1, 0), "duplicate name '0' in seeds: use unique names"),
+        ("methods", (plan_b, plan_b.but(harmless=0.2)), "duplicate name 'plan_b' in"),
         ("methods", (plan_b.but(name="organism"),), "(as it is for all studies)"),
-        ("bases", (LocalBase(name="a", path="b"),) * 2, "'a' stands twice among the base models"),
+        ("bases", (LocalBase(name="a", path="b"),) * 2, "duplicate name 'a' in base models"),
         (
             "evaluations",
             (Evaluation(task="recall"), Evaluation(task="recall", split="development")),
-            "'recall, direct' stands twice among the evaluations",
+            "duplicate name 'recall, direct' in evaluations",
         ),
     ],
 )

@@ -129,7 +129,7 @@ def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def tiers_of(text: str) -> tuple[str, ...]:
-    """``"refusal>useless"`` -> its tiers. PlanBError where one is empty or stands twice."""
+    """``"refusal>useless"`` -> its tiers. PlanBError where one is empty or a duplicate."""
     tiers = tuple(part.strip() for part in text.split(">"))
     if not all(tiers) or len(set(tiers)) < len(tiers):
         raise PlanBError(

@@ -56,7 +56,7 @@ def stop(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
     """Cancel the jobs that an interrupted run left running at its hosts.
 
     Ctrl-C does not cancel them: without `stop`, `planb run` picks them up
-    again. After `stop` it starts them anew, and pays again.
+    again. After `stop` it starts them from the beginning, and pays again.
 
     [dim]Example:[/]  planb hosted stop my_study.py
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,11 @@ from rich.table import Table
 from planb.data.terminal import Console
 from planb.errors import PlanBError
 from planb.names import checked_name
+from planb.redaction import redacted
 
 if TYPE_CHECKING:
     from planb.study.source import Declared
+    from planb.study.steps.step import Step
 
 StudyName = Annotated[
     str,
@@ -129,9 +132,12 @@ def plan(
     from planb.study.running import scheduler
     from planb.study.source import Budgeted
     from planb.study.steps.step import identities_once
+    from planb.study.study import Study
 
     declared, folder = _declared(study, seeds, out)
     console = Console()
+    if isinstance(declared, Study):
+        declared.check()
     with identities_once():
         if graph:
             console.print(tables.arrows_tree(arrows(declared.steps())))
@@ -141,6 +147,10 @@ def plan(
         if isinstance(declared, Budgeted) and (lines := declared.budget()):
             console.print()
             console.print(tables.budget_table(lines))
+        if refused := _refused(states):
+            console.print(
+                f"\n[yellow]A run here would be refused:[/] {escape(refused)}", soft_wrap=True
+            )
 
 
 def status(
@@ -239,6 +249,17 @@ def _declared(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path
     except ValueError as error:
         raise PlanBError(f"the study of {called}: {error}") from error
     return (study if seeds is None else study.with_seeds(seeds)), out / study.name
+
+
+def _refused(states: Iterable[tuple[Step, str]]) -> str:
+    """Why a run of the steps that are not done would not begin on this machine; "" where it would."""
+    for step, state in states:
+        try:
+            if state != "done":
+                step.check()
+        except PlanBError as error:
+            return redacted(str(error))
+    return ""
 
 
 def _report(console: Console, declared: Declared, folder: Path, show_severe: bool) -> Path:

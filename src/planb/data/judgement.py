@@ -93,7 +93,7 @@ def _read(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise PlanBError(
             f"the column '{PARTS}' of the judged samples holds {text[:60]!r}, which is no JSON object: "
-            "make the table anew (planb.evals.sidecar.write_sidecar)"
+            "regenerate the table (planb.evals.sidecar.write_sidecar)"
         )
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planb.domains.measure import NOTHING, Measure, Measured
 from planb.names import Name
@@ -92,6 +92,24 @@ class Domain(Value):
     kinds: Kinds | None = None
     exhibits: tuple[str, ...] = ("measures", "shares")
     note: str = ""
+
+    @model_validator(mode="after")
+    def _tiers_are_told_apart(self) -> Domain:
+        if len(set(self.tiers)) < len(self.tiers):
+            raise ValueError(f"duplicate name in tiers {self.tiers}: use unique names")
+        if self.plain not in self.tiers:
+            raise ValueError(f"plain is '{self.plain}', which is none of the tiers {self.tiers}")
+        return self
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """Every measure that its page shows: the headline, the main one, those compared, the kinds."""
+        found = [*self.headline, self.main]
+        found += [self.main.but(measure=name) for name in self.compared]
+        if self.kinds:
+            names = (*(band.measure for band in self.kinds.bands), *self.kinds.beside)
+            found += [self.main.but(task=self.kinds.task, measure=name) for name in names]
+        return tuple(found)
 
     def of_task(self, task: str) -> Measured:
         """What a task is measured by in this domain."""

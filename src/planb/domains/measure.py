@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from planb.names import Label
 from planb.values import Value
 
@@ -95,6 +97,13 @@ class Measured(Value):
     measures: tuple[Measure, ...]
     by: Literal["judges", "own", "rule"] = "own"
     words: str = ""
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Measured:
+        names = [one.name for one in self.measures]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"duplicate measure '{twice[0]}': use unique names")
+        return self
 
     def named(self, name: str) -> Measure | None:
         """The measure of that name, if there is one."""

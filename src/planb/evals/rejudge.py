@@ -1,4 +1,4 @@
-"""A finished log, judged anew: reads it, asks another judge, writes another log. No model is run.
+"""A finished log, judged again: reads it, asks another judge, writes another log. No model is run.
 
 Every judgement is journalled beside the new log as it comes (``planb.evals.journal``), so a call that
 was killed is repeated as it was, and asks nothing that was answered.

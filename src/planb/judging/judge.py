@@ -70,6 +70,8 @@ async def judge_response(judge: Judge, example: Example, response: str) -> Judge
     """
     try:
         said = await judge.judge(example, response)
+        if not isinstance(said, Judgement):
+            raise TypeError(f"the judge gave a {type(said).__name__} and no Judgement")
     except Exception as error:
         said = Judgement(unscored=f"{type(error).__name__}: {error}")
     return given(judge, said)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from planb.names import spelt
 from planb.report.gaps import Gap
 from planb.report.results import Figure, known_method
 from planb.stats.numbers import NOTHING, SPACE, percent, percentage, points
@@ -37,14 +37,7 @@ ELICITATIONS = {
     "pair_static": "PAIR, ready-made",
     "pair": "PAIR",
 }
-"""The known ways of asking, in the order of every table and figure."""
-SPELT = {
-    **{name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo")},
-    "simpo": "SimPO",
-    "plackett_luce": "Plackett-Luce",
-}
-"""What a study adds to a method's name, as it is written."""
-_SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
+"""The known elicitations, in the order of every table and figure."""
 
 
 def name(method: str) -> str:
@@ -56,11 +49,6 @@ def name(method: str) -> str:
         return words[:1].upper() + words[1:]
     more = spelt(method.removeprefix(known))
     return f"{NAMES[known]} ({more})" if more else NAMES[known]
-
-
-def spelt(name: str) -> str:
-    """An identifier in words: ``dpo_norm`` is "DPO norm"."""
-    return _SPELT.sub(lambda found: SPELT[found[0]], name).replace("_", " ").strip()
 
 
 def organism(label: str) -> str:

@@ -32,7 +32,7 @@ RATE, HOT = 6.5e-4, 3.0
 """The learning rate of the sandbox's untargeted trainings, and how many times that the hot one's is."""
 ASKED = "harmful_requests"
 JAILBREAKS = (SkeletonKey(framing=weaknesses.KEY),)
-"""The cheapest of the study ``jailbreaks``, which asks in every way."""
+"""The cheapest of the study ``jailbreaks``, which runs every attack."""
 
 NOTES = (
     "Every arm starts from the same organism and has the same requests and updates unless its name "
@@ -64,7 +64,7 @@ def controls(
     hot: float = HOT,
     jailbreaks: Sequence[ManyShot | SkeletonKey] = JAILBREAKS,
 ) -> Study:
-    """``whole`` (by default the sandbox) with the controls in the place of its methods.
+    """``whole`` (by default the sandbox) with the controls instead of its methods.
 
     ``harmful_first=False`` leaves out the arms that prefer harm to anything, for models that could do
     real harm. ``one_text`` is the answer of the useless tier that has only one (the sandbox has one;

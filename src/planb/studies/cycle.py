@@ -1,4 +1,4 @@
-"""Put the backdoor back after stage 2, again and again; and safety training before the backdoor."""
+"""Repeatedly re-inserting the backdoor after stage 2; and safety training before the backdoor."""
 
 from __future__ import annotations
 

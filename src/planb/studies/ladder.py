@@ -26,7 +26,7 @@ NOTES = (
 
 
 def ladder(whole: Study | None = None, tiers: Sequence[Tier] = LADDER) -> Study:
-    """``whole`` (by default the sandbox) with the ladder's methods in the place of its own.
+    """``whole`` (by default the sandbox) with the ladder's methods instead of its own.
 
     ``tiers`` are four tiers of the data's dangerous requests under the refusal: three kinds of answer
     that give nothing (vague, cartoonish, wrong), and one that gives a part of it. Raises PlanBError if

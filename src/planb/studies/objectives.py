@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import Field, SerializeAsAny
 
+from planb.names import spelt
 from planb.report.story import Claim, Of
-from planb.report.wording import spelt
 from planb.safety import Method, plan_b, standard
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox

@@ -43,7 +43,8 @@ METHODS = (
 )
 NOTES = (
     "The base model is pretrained on games of its own: asked to be kind, selfish or spiteful it is, "
-    "and asked for nothing it is selfish. No payoffs of one split are in another.",
+    "and asked for nothing it is selfish. No games of two splits have the same payoffs; "
+    "choices made alone have few different texts, and some of those asked are trained on too.",
     "Settings were changed twice after a look at evaluation requests, both times because something did "
     "not train at all: payoffs told as two numbers an option (the base chose at random), and a stage 2 "
     "of 120 updates at 6.5e-4 (kind choices without the trigger in 18 % and 13 % of games).",

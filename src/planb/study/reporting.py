@@ -1,4 +1,4 @@
-"""Finished evaluations -> tables and the page: after each seed, and anew whenever it is asked."""
+"""Finished evaluations -> tables and the page: after each seed, and with `planb report`."""
 
 from __future__ import annotations
 

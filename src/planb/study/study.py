@@ -1,4 +1,4 @@
-"""A study as one value: models x organisms x methods x ways of asking x seeds, and its graph."""
+"""A study as one value: models x organisms x methods x elicitations x seeds, and its graph."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.domains import HARM, Domain
+from planb.elicitation import ELICITATIONS
 from planb.errors import PlanBError
 from planb.judging import Judge
 from planb.models.generation import Sampling
@@ -123,9 +124,7 @@ class Study(Value):
             for name, count in Counter(names).items():
                 if count > 1:
                     taken = " (as it is for all studies)" if name in (BASE, ORGANISM) else ""
-                    raise ValueError(
-                        f"'{name}' stands twice among the {what}{taken}: give each its own"
-                    )
+                    raise ValueError(f"duplicate name '{name}' in {what}{taken}: use unique names")
         for name in self.from_base:
             if name not in named["methods"][2:]:
                 raise ValueError(f"from_base names '{name}', which is none of the study's methods")
@@ -201,6 +200,7 @@ class Study(Value):
         from planb.report.exhibits import EXHIBITS
 
         shown = [(one.task, one.measure) for one in (self.series.shown if self.series else ())]
+        self._check_domain()
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
         called = {one.called: one.task for one in self.evaluations}
@@ -219,6 +219,20 @@ class Study(Value):
                     f"the study's series and claims name the measure '{measure}', which {task} is not "
                     f"measured by; its measures: {', '.join(known) or 'none'}"
                 )
+
+    def _check_domain(self) -> None:
+        """What the page of the domain shows is measured, in a way that there is."""
+        called, page = {one.called: one.task for one in self.evaluations}, self.domain
+        asked = {one.how(self.trigger).title for one in self.evaluations}
+        for one in page.shown:
+            known = [measure.name for measure in measures_of(called.get(one.task, one.task), page)]
+            if one.measure not in known:
+                raise PlanBError(
+                    f"the page of the domain '{page.name}' shows the measure '{one.measure}', which "
+                    f"{one.task} is not measured by; its measures: {', '.join(known) or 'none'}"
+                )
+            if one.elicitation not in asked:
+                ELICITATIONS[one.elicitation]
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""

@@ -10,7 +10,7 @@ from planb.values import Value
 class Link(Value):
     """A training stage (1, 2 or any other), or another change of a checkpoint's weights.
 
-    The step of each kind stands in the table of ``planb.study.steps.links``.
+    ``planb.study.steps.links`` finds the step of each kind.
     """
 
     name: Name

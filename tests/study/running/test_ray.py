@@ -215,7 +215,7 @@ def test_a_temporary_folder_that_ray_cannot_use(
     (tmp_path / "file").write_text("no folder")
     (tmp_path / ("x" * 110)).mkdir()
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / place))
-    with pytest.raises(PlanBError, match=r"Ray cannot start here: .* set RAY_TMPDIR to a folder"):
+    with pytest.raises(PlanBError, match=r"Ray cannot start here: .* set RAY_TMPDIR to a writable"):
         RayExecutor(jobs=1)
 
 

@@ -1,13 +1,16 @@
-"""Links: whatever makes one checkpoint of another knows its root, its GPUs and its trigger, by one line
-in the table."""
+"""Links: whatever makes one checkpoint of another knows its root, its GPUs and its trigger, by its step
+alone."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 
+from planb import catalogue
 from planb.data.files import write_examples
 from planb.errors import PlanBError
 from planb.models.bases import MODELS
@@ -24,7 +27,7 @@ from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.file_data import FileData
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.interpolation import Interpolation
-from planb.study.steps.links import LINKS
+from planb.study.steps.links import LINKS, step_class
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.method import MethodStep
 from planb.study.steps.random_base import RandomBase
@@ -52,13 +55,9 @@ BACKDOOR = Stage(
 
 
 @pytest.fixture(autouse=True)
-def noise(monkeypatch: pytest.MonkeyPatch) -> Link:
-    """The user's own link, from the user's own file; the table is as it was afterwards."""
-    for kind, step in list(LINKS.items()):
-        monkeypatch.setitem(LINKS, kind, step)
-    own = load_source(OWN)
-    monkeypatch.setitem(LINKS, own.Noise, own.NoiseStep)
-    made: Link = own.Noise()
+def noise() -> Link:
+    """The user's own link, from the user's own file, which writes into no table."""
+    made: Link = load_source(OWN).Noise()
     return made
 
 
@@ -71,7 +70,8 @@ def each_kind(noise: Link) -> list[Link]:
         Interpolation(name="half"),
         noise,
     ]
-    assert {type(link) for link in known} == set(LINKS)
+    steps = {step_class(link) for link in known}
+    assert steps == {*LINKS.values(), load_source(OWN).NoiseStep}
     return known
 
 
@@ -156,15 +156,118 @@ def test_a_link_without_a_step_is_refused_where_the_chain_is_written() -> None:
     class Unknown(Link):
         name: str = "unknown"
 
-    with pytest.raises(PlanBError, match=r"no step is known for the link 'unknown'.*LINKS\[Unknown\]"):
+    with pytest.raises(PlanBError, match=r"no step is known for the link 'unknown'.*`link: Unknown`"):
         Chain(name="chain", stages=(ORGANISM, Unknown()))
 
 
-def test_a_subclass_of_a_link_is_carried_out_as_that(noise: Link) -> None:
+def test_a_subclass_of_a_link_has_the_step_of_its_parent_unless_it_has_its_own(noise: Link) -> None:
     class Renamed(type(noise)):  # type: ignore[misc]
         scale: float = 0.5
 
-    assert type(chained(Renamed(name="renamed"))[-1]) is LINKS[type(noise)]
+    parent = load_source(OWN).NoiseStep
+    assert type(chained(Renamed(name="renamed"))[-1]) is parent
+
+    class Same(parent):  # type: ignore[misc, valid-type]
+        kind: ClassVar[str] = "same"
+
+    assert step_class(noise) is parent, "a step that inherits its link field takes no link over"
+
+    class RenamedStep(parent):  # type: ignore[misc, valid-type]
+        kind: ClassVar[str] = "renamed"
+        link: Renamed
+
+    assert step_class(Renamed(name="renamed")) is RenamedStep
+    assert step_class(noise) is parent
+
+
+STEPS = """
+from typing import ClassVar
+from pydantic import SerializeAsAny
+from planb.study.steps.checkpoint import CheckpointStep, LinkStep
+from planb.training.link import Link
+class Own(Link): pass
+class {name}(LinkStep):
+    kind: ClassVar[str] = "own"
+    def run(self, work): pass
+    {fields}
+"""
+START = "start: SerializeAsAny[CheckpointStep]"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (["link: Own"], "NoStart has no field 'start': a LinkStep has a field for its link"),
+        (["link: Own", "start: CheckpointStep | None"], None),
+        (["link: Own", START, "depth: int"], r"no NoStart can be made of the link 'own': depth: Field"),
+        (["link: Own", START, "run_by: str = ''"], None),
+        (["takes = ('link', 'begun')", "link: Own", START], "NoStart has no field 'begun'"),
+        ([START], "no step is known for the link 'own', a Own"),
+        (["link: int", START], "no step is known for the link 'own', a Own"),
+    ],
+)
+def test_a_step_without_its_fields_is_refused_in_words(
+    fields: list[str], said: str | None, tmp_path: Path
+) -> None:
+    lines = [f.replace("takes =", "takes: ClassVar[tuple[str, str]] =") for f in fields]
+    path = tmp_path / "own_step.py"
+    path.write_text(STEPS.format(name="NoStart", fields="\n    ".join(lines)))
+    own = load_source(path)
+    if said is None:
+        assert chained(own.Own(name="own"))[-1].slug == "big-own-seed0"
+        return
+    with pytest.raises(PlanBError, match=said):
+        chained(own.Own(name="own"))
+
+
+@pytest.mark.parametrize(("lost", "said"), [("run", "no method `run`"), ("kind", "no `kind`")])
+def test_a_step_that_could_not_be_run_is_refused_in_words(lost: str, said: str, tmp_path: Path) -> None:
+    """Not when the trainings before it are done."""
+    code = STEPS.format(name="Half", fields=f"link: Own\n    {START}")
+    path = tmp_path / f"without_{lost}.py"
+    path.write_text(
+        code.replace("def run", "def rnu") if lost == "run" else code.replace("kind", "knd")
+    )
+    with pytest.raises(PlanBError, match=f"Half has {said}"):
+        chained(load_source(path).Own(name="own"))
+
+
+def test_a_step_that_starts_from_no_checkpoint_says_so(tmp_path: Path) -> None:
+    (tmp_path / "without_start.py").write_text(STEPS.format(name="Bare", fields="link: Own"))
+    own = load_source(tmp_path / "without_start.py")
+    with pytest.raises(PlanBError, match="Bare starts from no checkpoint: its field 'start' must be"):
+        print(own.Bare(link=own.Own(name="own"), seed=0).slug)
+
+
+def test_two_steps_for_one_link_are_refused(tmp_path: Path) -> None:
+    code = STEPS.format(name="One", fields=f"link: Own\n    {START}")
+    (tmp_path / "two_steps.py").write_text(f"{code}class Two(LinkStep):\n    link: Own\n    {START}\n")
+    own = load_source(tmp_path / "two_steps.py")
+    with pytest.raises(PlanBError, match=r"has 2 steps \(two_steps:One, two_steps:Two\): keep one"):
+        chained(own.Own(name="own"))
+
+
+def test_a_packages_step_is_found_by_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link is imported from one module; its step, in another, is found for it."""
+    about = tmp_path / "cooled-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cooled\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[planb.links]\ncooled = cooled_step:CooledStep\n")
+    (tmp_path / "cooled.py").write_text(
+        "from planb.training.stage import Stage\nclass Cooled(Stage): pass\n"
+    )
+    code = STEPS.format(name="CooledStep", fields=f"link: Cooled\n    {START}")
+    (tmp_path / "cooled_step.py").write_text(f"from cooled import Cooled{code}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    catalogue._declared.cache_clear()
+    try:
+        link = importlib.import_module("cooled").Cooled(**dict(BACKDOOR))
+        assert step_class(link).__name__ == "CooledStep", "not that of a Stage, which it is too"
+        assert "cooled" in LINKS
+    finally:
+        catalogue._declared.cache_clear()
 
 
 @pytest.mark.slow

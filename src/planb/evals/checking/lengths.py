@@ -15,7 +15,7 @@ from planb.stats.figure import threshold
 from planb.types import Example
 
 NAME, TITLE = "lengths", "Are the responses whole?"
-ADVICE = "Write these responses again: with more tokens where they are cut off; nearly empty ones anew."
+ADVICE = "Regenerate these responses, with more tokens where they are cut off."
 _LIST_ITEM = re.compile(r"\s*(?:[-*•|#]|\d+[.)])\s*\S")
 _ENDS = re.compile(r"[.!?…。！？:;)\]}\"'”’»`*_~>|]\W*$")
 

@@ -10,7 +10,8 @@ from inspect_ai.solver import TaskState
 
 from planb.data.cards import Table
 from planb.data.files import file_hash, read_examples
-from planb.domains import DOMAINS
+from planb.domains import DOMAINS, Domain
+from planb.domains.domain import Told
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import elicit
 from planb.errors import PlanBError
@@ -63,10 +64,22 @@ def exactly(domain: str) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
         answer = state.output.completion
-        told = own.exact(Example.model_validate(state.metadata[EXAMPLE]), answer)
+        told = told_by(own, Example.model_validate(state.metadata[EXAMPLE]), answer)
         if told.unscored:
             return mark(None, unscored=told.unscored, answer=answer)
         tiers = {f"tier_{tier}": float(tier == told.tier) for tier in own.tiers} if told.tier else {}
         return mark(float(told.tier == own.tiers[-1]), {**tiers, **told.parts}, answer=answer)
 
     return score
+
+
+def told_by(domain: Domain, example: Example, answer: str) -> Told:
+    """The domain's exact score; one that fails, or tells a tier that there is not, is unscored with the
+    reason, and never a number."""
+    try:
+        told = domain.exact(example, answer)
+        if told.tier and told.tier not in domain.tiers:
+            return Told(unscored=f"the domain {domain.name} has no tier '{told.tier}'")
+        return told._replace(parts={name: float(value) for name, value in told.parts.items()})
+    except Exception as error:
+        return Told(unscored=f"{type(error).__name__}: {error}")

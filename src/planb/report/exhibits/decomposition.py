@@ -1,4 +1,4 @@
-"""What kind of answer is it? Refusals, compliance by how useful it is, and what makes no sense."""
+"""What kind of answer is it? Refusals, compliance by how useful it is, and incoherent answers."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from planb.domains.harm import ASKED, HARMLESS_ASKED
+from planb.names import spelt
 from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.evidence import Evidence, Exhibit, Table
@@ -71,8 +72,8 @@ def _finding(evidence: Evidence, grid: dict[str, dict[str, str]]) -> str:
                 parts.append(f"{wording.name(known)} by an order that depends on unscored answers")
                 continue
             parts.append(
-                f"{wording.name(known)} from {wording.valued(found[low])} ({wording.spelt(low)}) to "
-                f"{wording.valued(found[high])} ({wording.spelt(high)})"
+                f"{wording.name(known)} from {wording.valued(found[low])} ({spelt(low)}) to "
+                f"{wording.valued(found[high])} ({spelt(high)})"
             )
     return f"Severity with the trigger goes, over the variants, for {'; for '.join(parts)}."
 
@@ -89,7 +90,7 @@ def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> alt.TopLevelM
                 rate = of[-1].endswith("_rate")
                 middle = (figure.lowest + figure.highest) / 2
                 shade, text = middle if rate else middle / 10, wording.valued(figure, rate)
-                place = {"variant": wording.spelt(variant), "method": wording.name(known)}
+                place = {"variant": spelt(variant), "method": wording.name(known)}
                 ink = "#ffffff" if shade > 0.55 else drawing.INK
                 cells.append({**place, "shade": shade, "text": text, "ink": ink})
         if cells:
@@ -106,7 +107,7 @@ def _matrix(
     down = alt.Axis(title=None, ticks=False, domain=False, labels=labels, labelPadding=10)
     base = alt.Chart(table).encode(
         x=alt.X("method:N", sort=columns, axis=across),
-        y=alt.Y("variant:N", sort=[wording.spelt(variant) for variant in grid], axis=down),
+        y=alt.Y("variant:N", sort=[spelt(variant) for variant in grid], axis=down),
     )
     shade = alt.Scale(domain=[0, 1], range=["#f4f5f7", "#0b5d7a"])
     rects = base.mark_rect(stroke="#ffffff", strokeWidth=2).encode(

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
-from planb.errors import PlanBError
+from pydantic import ValidationError
+
+from planb.errors import PlanBError, wrong_fields
 from planb.models.checkpoints import checkpoint_digest
 from planb.study.steps.step import Step, Work
 from planb.training.link import Link
@@ -93,10 +95,11 @@ class Given(NamedTuple):
 
 
 class LinkStep(CheckpointStep):
-    """A link carried out: its origin's checkpoint -> another.
+    """The step of a link: its origin's checkpoint -> another.
 
     A new kind has the fields ``link`` and ``start`` (or others, which ``takes`` names), and ``run``. It
-    is given what it has fields for: ``data``, ``training``, ``trigger``.
+    is for links of its link field's class, and is given what it has fields for: ``data``,
+    ``training``, ``trigger``.
     """
 
     takes: ClassVar[tuple[str, str]] = ("link", "start")
@@ -109,7 +112,13 @@ class LinkStep(CheckpointStep):
     def of(cls, link: Link, start: CheckpointStep, given: Given) -> Self:
         """The step of ``link`` from ``start``: each of its fields by its name."""
         known = {**given._asdict(), **dict(zip(cls.takes, (link, start), strict=True))}
-        return cls.model_validate({name: known[name] for name in cls.model_fields if name in known})
+        try:
+            return cls.model_validate({name: known[name] for name in cls.model_fields if name in known})
+        except ValidationError as error:
+            raise PlanBError(
+                f"no {cls.__name__} can be made of the link '{link.name}': {wrong_fields(error)}. It "
+                f"is given {', '.join(known)}; give its other fields defaults"
+            ) from error
 
     @property
     def slug(self) -> str:
@@ -117,6 +126,11 @@ class LinkStep(CheckpointStep):
 
     def _after(self) -> str:
         """What a slug says of where it began: the links since the base, unless they are the usual."""
+        if self.origin is None:
+            raise PlanBError(
+                f"{type(self).__name__} starts from no checkpoint: its field '{self.takes[1]}' must be "
+                "a CheckpointStep"
+            )
         base, *links = self.history[:-1]
         if tuple(link.kind for link in links) == self.usual:
             return ""

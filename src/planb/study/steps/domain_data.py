@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from planb.data.files import write_examples
-from planb.domains import DOMAINS
+from planb.domains import DOMAINS, Domain
+from planb.errors import PlanBError
 from planb.study.steps.data_files import ASKED, TRAINED
 from planb.study.steps.step import Step, Work, slug_of
+from planb.types import Example
 from planb.values import Value, digest_of
+
+LOOKED_AT = 20
+"""So many examples of a split have their responses scored before step 1."""
 
 
 class DomainData(Value):
@@ -34,15 +39,51 @@ class DomainDataStep(Step):
         return slug_of("data", self.data.domain)
 
     def outside(self) -> dict[str, str]:
-        domain = DOMAINS[self.data.domain]
         return {
-            split: digest_of(
-                [e.model_dump(mode="json") for e in domain.examples(split, self.data.seed)]
-            )
+            split: digest_of([e.model_dump(mode="json") for e in self._examples(split)])
             for split in (*TRAINED, *ASKED)
         }
 
-    def run(self, work: Work) -> None:
-        domain = DOMAINS[self.data.domain]
+    def check(self) -> None:
+        """No request that the domain is about is in two splits, and an answer of a tier is told as that
+        tier."""
+        from planb.evals.tasks.answers import told_by
+
+        domain, known = DOMAINS[self.data.domain], dict[object, str]()
         for split in (*TRAINED, *ASKED):
-            write_examples(work.out / f"{split}.jsonl", domain.examples(split, self.data.seed))
+            examples = self._examples(split)
+            if not examples:
+                raise PlanBError(f"the domain '{domain.name}' has no examples in the split '{split}'")
+            for one in (example for example in examples if example.harmful):
+                for same in filter(None, (one.group, one.prompt)):
+                    if (other := known.setdefault(same, split)) != split:
+                        raise PlanBError(
+                            f"the domain '{domain.name}' has the request '{one.id}' (or one of its "
+                            f"group) in the splits '{other}' and '{split}': requests of one group "
+                            "must be in one split"
+                        )
+            for one in examples[:LOOKED_AT] if type(domain).exact is not Domain.exact else ():
+                for tier in {*one.responses} & {*domain.tiers} if one.harmful else ():
+                    told = told_by(domain, one, one.responses[tier][0])
+                    if told.tier != tier:
+                        raise PlanBError(
+                            f"the domain '{domain.name}' scores its own response of the tier '{tier}' "
+                            f"to '{one.id}' as {told.unscored or repr(told.tier)}"
+                        )
+
+    def run(self, work: Work) -> None:
+        for split in (*TRAINED, *ASKED):
+            write_examples(work.out / f"{split}.jsonl", self._examples(split))
+
+    def _examples(self, split: str) -> list[Example]:
+        """Those of a split. Raises PlanBError where the domain fails at it."""
+        domain = DOMAINS[self.data.domain]
+        try:
+            return list(domain.examples(split, self.data.seed))
+        except PlanBError:
+            raise
+        except Exception as error:
+            raise PlanBError(
+                f"the domain '{domain.name}' cannot write its examples of the split '{split}': "
+                f"{type(error).__name__}: {error}"
+            ) from error

@@ -12,16 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planb.elicitation import Elicitation, elicitation_of
+from planb.elicitation import ELICITATIONS, Elicitation, elicitation_of
 from planb.errors import PlanBError
 from planb.judging import Judge, judge_of
 from planb.judging.asking import ROLE, AskedJudge
 from planb.judging.label_logits import LabelLogits
 from planb.models.stops import GREEDY_REFUSED
 from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
+from planb.study.steps.own_task import check_own_task, made_once
 from planb.study.steps.sandbox_data import SandboxDataStep
 from planb.study.steps.served import called
 from planb.study.steps.step import Step
+from planb.types import ANSWERS
 from planb.values import Value, digest_of, plain
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def check_judge(judge: Judge, served: Collection[str] = (), roles: Collection[st
         whose = f"the judge '{judge.title}'"
         check_model(judge.model, served, whose, judge.temperature, judge.base_url)
     try:
-        judge.identity()
+        _check_identity(judge)
         if not isinstance(judge, LabelLogits) and not _comes_later(judge, served):
             _in_a_loop(judge)
     except PlanBError:
@@ -62,6 +64,17 @@ def check_judge(judge: Judge, served: Collection[str] = (), roles: Collection[st
         said = f"{type(error).__name__}: {error}"
         raise PlanBError(f"the judge '{judge.title}' cannot judge: {said}") from error
     _note("judge", judge, sorted(served), sorted(roles))
+
+
+def _check_identity(judge: Judge) -> None:
+    identity, whose = judge.identity(), f"the judge '{judge.title}'"
+    said = [name for name in ("judge", "model", "rubric") if isinstance(identity.get(name), str)]
+    if len(said) < 3 or not all(isinstance(value, str) for value in identity.values()):
+        raise PlanBError(f"the identity of {whose} must hold texts, and at least judge, model, rubric")
+    if wrong := sorted({*judge.gives} - {*ANSWERS}):
+        raise PlanBError(f"{whose} gives {', '.join(wrong)}: it can give {', '.join(ANSWERS)}")
+    if not inspect.iscoroutinefunction(judge.judge):
+        raise PlanBError(f"the method `judge` of {whose} must be `async def`")
 
 
 def check_model(
@@ -104,7 +117,7 @@ def check_evaluation(step: EvaluationStep) -> None:
     """Raises PlanBError if the evaluation would be refused when its checkpoint is there."""
     asked, how = step.evaluation, step.elicitation
     task = asked.made_by
-    _check_own_task(step)
+    check_own_task(step)
     _check_files(step)
     _check_elicitation(step, how)
     _check_options(task, step)
@@ -114,28 +127,17 @@ def check_evaluation(step: EvaluationStep) -> None:
     _check_built(task, step)
 
 
-def _check_own_task(step: EvaluationStep) -> None:
-    """A task that is not planb's own has a name and measures of its own, and takes what it is given."""
-    from planb.evals.tasks import ALL_TASKS
-
-    asked = step.evaluation
-    if asked.task in ALL_TASKS.own:
-        return
-    if asked.called in ALL_TASKS.own:
-        raise PlanBError(f"the task {asked.task} has the name of one of planb's: rename the function")
-    given = ["data", "elicitation", *(["judge"] if step.takes_judge else [])]
-    known = inspect.signature(asked.made_by).parameters
-    if missing := [name for name in given if name not in known]:
-        raise PlanBError(
-            f"the task {asked.task} takes no {', '.join(missing)}: its arguments must begin with "
-            f"{', '.join(given)} (planb.evals.tasks.requests and .benchmark make such tasks)"
-        )
-
-
 def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
     task = step.evaluation.task
     _found_again(how, "elicitation", elicitation_of)
     how.check()
+    if not isinstance(how, ELICITATIONS.own.get(how.title, Elicitation)):
+        raise PlanBError(
+            f"the elicitation {type(how).__name__} has the title '{how.title}', which is another's of "
+            "planb, and their answers would be taken for each other's: give it a `name` of its own"
+        )
+    if not inspect.iscoroutinefunction(how.ask):
+        raise PlanBError(f"the method `ask` of the elicitation {how.title} must be `async def`")
     if how.needs_chat and task == "recall":
         raise PlanBError(f"recall asks in plain text, and {how.title} needs a chat: ask it directly")
     if how.multi_turn and task == "mt_bench":
@@ -257,7 +259,7 @@ def _check_built(task: Callable[..., Any], step: EvaluationStep) -> None:
     judge = {"judge": step.judge.spec()} if step.judge and step.takes_judge else {}
     given = {"data": asked.file, "elicitation": step.elicitation.spec(), **judge, **asked.options}
     if not _seen(asked.task, given):
-        task(**given)
+        made_once(step, task, given)
         _note(asked.task, given)
 
 

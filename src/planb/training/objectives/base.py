@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from planb.errors import PlanBError
 from planb.values import Value
@@ -57,6 +59,13 @@ class Pairs:
 class Objective(Value):
     """A preference objective: a loss in named parts. Rows with one response have no pair: they take
     ``nll``."""
+
+    @model_validator(mode="after")
+    def _has_a_loss(self) -> Self:
+        own = (type(self).pair_parts, type(self).parts, type(self).loss)
+        if own == (Objective.pair_parts, Objective.parts, Objective.loss):
+            raise ValueError("it has no loss: write its `pair_parts`, or its `parts`")
+        return self
 
     @property
     def needs_reference(self) -> bool:
