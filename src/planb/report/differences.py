@@ -21,7 +21,7 @@ Columns, besides those of a result's cell (judge and elicitation included):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -61,7 +61,7 @@ def differences_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
     table = pd.DataFrame(lines, columns=columns)
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     table["family"] = int(table["p"].notna().sum())
-    return _ordered(table)[[*DIFFERENCE_COLUMNS, *BOUNDS]]
+    return _ordered(table, domain)[[*DIFFERENCE_COLUMNS, *BOUNDS]]
 
 
 _FAMILY = ("p_holm", "family")
@@ -98,16 +98,22 @@ def _lines(
     return lines
 
 
-def write_differences(table: pd.DataFrame, path: Path) -> None:
-    """Write the lines in their fixed order, numbers to six significant digits, empty for no value."""
-    write_csv(_ordered(table)[DIFFERENCE_COLUMNS], path)
+def write_differences(table: pd.DataFrame, path: Path, domain: Domain = HARM) -> None:
+    """Write the lines in their fixed order (measures in the domain's), numbers to six significant
+    digits, empty for no value."""
+    write_csv(_ordered(table, domain)[DIFFERENCE_COLUMNS], path)
 
 
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    ranks = {"elicitation": elicitation_rank, "method": method_rank, "against": method_rank}
+def _ordered(table: pd.DataFrame, domain: Domain) -> pd.DataFrame:
+    ranks: dict[str, Callable[[str], object]] = {
+        "elicitation": elicitation_rank,
+        "method": method_rank,
+        "against": method_rank,
+    }
+    ranks["measure"] = domain.compared.index
 
     def key(column: pd.Series) -> pd.Series:
         return column.map(ranks[str(column.name)]) if column.name in ranks else column
 
-    by = [*_PLACE, "method", "against"]
+    by = [*_PLACE, "method", "against", "measure"]
     return table.sort_values(by, key=key, kind="stable", ignore_index=True)

@@ -74,7 +74,7 @@ def write_report(
         write_surprise_csv(surprise_results(surprises), folder / "surprise.csv")
     evidences = list(panels(rows, results, tier_scores, story, show_severe, surprises))
     families = [evidence.differences for evidence in evidences]
-    write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv")
+    write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
     sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
     for section in sections:
