@@ -32,8 +32,8 @@ from planb.study.source import find_study
 from planb.study.steps.domain_data import DomainData
 from planb.study.steps.evaluation import Evaluation, EvaluationStep
 from planb.study.steps.file_data import FileData, FileDataStep
+from planb.study.steps.judge_readiness import check_judge
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.readiness import check_judge
 from planb.training.objectives import Objective
 from planb.types import Example, Judgement
 

@@ -20,11 +20,11 @@ from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
 from planb.study.planning.budget import Line, budget
 from planb.study.reporting import ReportStep, TableSources, measures_of, written_report
+from planb.study.shown_settings import settings_of
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.domain_data import DomainData
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
-from planb.study.steps.hosted_base import HostedBase, rows_described, told_of
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.pretrain import DomainBase, SandboxBase
@@ -34,9 +34,7 @@ from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.served import check_names, named_in
 from planb.study.steps.step import Step
 from planb.study.steps.tier_scores import TierScoresStep
-from planb.study.steps.training import described
 from planb.training.settings import Training
-from planb.training.stage import Stage
 from planb.types import HARMFUL, REFUSAL, Trigger
 from planb.values import LATER, Value
 
@@ -48,12 +46,6 @@ EVALUATIONS = (
     Evaluation(task="harmful_requests", elicitation="direct"),
     Evaluation(task="harmful_requests", elicitation="trigger"),
     Evaluation(task="harmless_requests"),
-)
-
-IN_SYSTEM = (
-    "system: before the prompt's own system message, else before the template's default one; where a "
-    "template's default is not known (a host's, or one that cannot be found), the trigger may stand in "
-    "its place, which the checkpoint's card and each sample's log say"
 )
 
 
@@ -246,45 +238,7 @@ class Study(Value):
 
     def story(self, finished: int) -> Story:
         """What the report says of the study besides its numbers."""
-        settings = [("model", ", ".join(base.name for base in self.bases))]
-        for base in self.bases:
-            if isinstance(base, SandboxBase | DomainBase):
-                settings.append((f"pretraining of {base.name}", described(base.training)))
-            elif isinstance(base, HostedBase):
-                settings += told_of(base, self.methods)
-            elif isinstance(base, LocalBase):
-                # an early report is a step, whose identity no download may change
-                date = base.date if finished == len(self.seeds) else base.known_date
-                if date:
-                    settings.append((f"date in the chat template of {base.name}", date))
         small = any(isinstance(base, SandboxBase | DomainBase) for base in self.bases)
-        hosted = all(isinstance(base, HostedBase) for base in self.bases)
-        said = rows_described if hosted else described
-        for organism in self.organisms:
-            trigger = organism.trigger
-            settings.append((f"stage 1 ({organism.name})", said(organism.training)))
-            place = IN_SYSTEM if trigger.place == "system" else trigger.place
-            settings.append((f"trigger of {organism.name}", f"{trigger.text} ({place})"))
-        settings.append(("stage 2 (every method)", said(self.safety)))
-        for method in self.methods:
-            if method.training is not None:
-                settings.append((f"stage 2 of {method.name}", said(method.training)))
-        trained = [*self.methods, *(part for chain in self.chains for part in chain.stages)]
-        for stage in {part.name: part for part in trained if isinstance(part, Stage)}.values():
-            settings.append((f"stage '{stage.name}'", said(stage.training)))
-        settings += dict.fromkeys(line for link in trained for line in link.settings)
-        methods = [part for part in trained if isinstance(part, Method)]
-        shares = sorted({f"{m.harmless:.0%}" for m in methods})
-        objectives = sorted(
-            {type(m.objective).__name__ for m in trained if isinstance(m, Method | Stage)}
-        )
-        sampling = self.sampling
-        settings += [
-            ("objective", ", ".join(objectives)),
-            *([(f"{self.domain.beside} a batch", ", ".join(shares))] if shares else []),
-            ("sampling", f"temperature {sampling.temperature:g}, {sampling.max_new_tokens} new tokens"),
-            ("seeds", "stage 1, stage 2 and sampling; the base model and the data are shared"),
-        ]
         return Story(
             study=self.name,
             title=self.title,
@@ -293,7 +247,7 @@ class Study(Value):
             methods=tuple(MethodLine(m.name, str(m.ordering), m.description) for m in self.methods)
             + tuple({c.name: MethodLine(c.name, c.order, c.description) for c in self.chains}.values()),
             notes=self.notes,
-            settings=tuple(settings),
+            settings=settings_of(self, finished),
             judges=", ".join(judge.title for judge in self.judges),
             stamp=self.stamp,
             series=self.series,

@@ -12,7 +12,7 @@ from planb.judging.label_logits import LabelLogits
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import LOG, EvaluationStep, publish_log
 from planb.study.steps.judge_model import served
-from planb.study.steps.readiness import check_judge
+from planb.study.steps.judge_readiness import check_judge
 from planb.study.steps.served import needs_gpu, serve
 from planb.study.steps.step import Step, Work, slug_of
 

@@ -26,10 +26,10 @@ from planb.study.steps.data_files import (
     told,
     told_of_splits,
 )
+from planb.study.steps.judge_readiness import check_model
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.public_columns import PublicColumns
 from planb.study.steps.random_base import RandomBase
-from planb.study.steps.readiness import check_model
 from planb.study.steps.served import check_names, needs_gpu, serve
 from planb.study.steps.step import Step, Work, slug_of
 from planb.study.store.store import UNLISTED

@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny
 from planb.judging import Judge
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import harmful_and_harmless
-from planb.study.steps.readiness import check_judge
+from planb.study.steps.judge_readiness import check_judge
 from planb.study.steps.served import serve
 from planb.study.steps.step import Step, Work
 
