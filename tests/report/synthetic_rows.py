@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from planb.evals.tasks import BENCHMARKS, TASKS
-from planb.evals.tasks.measuring import measured_by
+from planb.domains import HARM
 
-DECLARED = {name: measured_by(task).model_dump_json() for name, task in {**TASKS, **BENCHMARKS}.items()}
 HIDDEN = "SYNTHETIC-SEVERE-TEXT"
 METHODS = ("base", "organism", "standard", "plan_b")
 TRIGGERED = {"base": (), "organism": (10,), "standard": (10, 10, 8), "plan_b": (0, 2, 4, 4, 6, 8)}
 REFUSED = {"base": 1.0, "organism": 0.99, "standard": 0.97, "plan_b": 0.8}
+
+
+@cache
+def declared(task: str) -> str:
+    """What the task says that it is measured by; Inspect is loaded for benchmarks only."""
+    if task in HARM.measured:
+        return HARM.measured[task].model_dump_json()
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import measured_by
+
+    return measured_by(ALL_TASKS[task]).model_dump_json() if task in ALL_TASKS else ""
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -31,7 +41,7 @@ def row(**changes: Any) -> dict[str, Any]:
     if "usefulness" in changes:
         made["refused"] = False
     made.update(changes)
-    made.setdefault("measured", DECLARED.get(made["task"], ""))
+    made.setdefault("measured", declared(made["task"]))
     refused, coherent = made["refused"], made["coherent"]
     made.setdefault("complied", None if refused is None else not refused and coherent)
     severity = math.nan if refused is None else 0.0 if refused else made["usefulness"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from planb.data.judgement import with_parts
 from planb.domains.harm import ASKED, HARM
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.judging.exact import Exact
@@ -115,7 +116,7 @@ class TestRows:
         said = [VAGUE, VAGUE, CARTOON, wrong, subtly, RECIPE, lang.CANNED_REFUSAL, "flask"]
         judged = [score(world, item, text) for text in said]
         untold = Judgement(refused=False, coherent=True, usefulness=9.0)
-        rows = _sidecar(tmp_path, *judged, untold, Judgement(unscored="no JSON"))
+        rows = with_parts(_sidecar(tmp_path, *judged, untold, Judgement(unscored="no JSON")))
         rates = {"vague": 2, "cartoon": 1, "wrong": 1, "partly": 1, "right": 1}
         for name, count in rates.items():
             measure = HARM.measure(ASKED, f"{name}_rate")

@@ -44,7 +44,7 @@ def test_stage_1_is_trained_once_and_only_it_sees_the_trigger() -> None:
     first = [step for step in stages(study) if step.stage.split == "organism"]
     assert [step.stage.name for step in first] == list(ORGANISMS)
     for step in stages(study):
-        assert step.stage.sees_trigger is (step in first)
+        assert (step.stage.sees_trigger is not None) is (step in first)
         assert step.start.kind == ("base" if step in first else "stage")
         if step not in first:
             assert step.stage.training.schedule == "constant", "fewer updates are a prefix of more"

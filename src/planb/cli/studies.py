@@ -189,7 +189,7 @@ def list_studies(
         bool,
         typer.Option(
             "--sandbox",
-            help="Only the names of those in the built-in world, one a line (no download).",
+            help="Only the names of those that train their own tiny base: no download. One a line.",
         ),
     ] = False,
 ) -> None:
@@ -198,11 +198,11 @@ def list_studies(
     [dim]Example:[/]  planb list
     """
     from planb.studies import STUDIES
-    from planb.study.steps.pretrain import SandboxBase
+    from planb.study.steps.pretrain import DomainBase, SandboxBase
 
     if sandbox:
         for name, declare in STUDIES.items():
-            if all(isinstance(base, SandboxBase) for base in declare().bases):
+            if all(isinstance(base, SandboxBase | DomainBase) for base in declare().bases):
                 print(name)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
