@@ -14,7 +14,7 @@ menu:
 	@echo
 	@echo "  make run            set up, then run the sandbox study: train, evaluate, report (SEEDS=$(SEEDS))"
 	@echo "  make run SEEDS=1    a quick look: one seed, a report in a few minutes"
-	@echo "  make quick          the quick tests: under two minutes"
+	@echo "  make quick          the quick tests: about five minutes"
 	@echo "  make test           set up, then check the code and run all tests"
 	@echo "  make studies        every study of the built-in world, one after another (SEEDS=$(SEEDS)); hours"
 	@echo
