@@ -89,6 +89,10 @@ class Measure(Value):
         return self.words or plain.replace("_", " ")
 
 
+def rate(name: str, of: Question, words: str = "", among: Question = EVERYTHING) -> Measure:
+    return Measure(name=name, kind="rate", of=of, among=among, words=words)
+
+
 class Measured(Value):
     """What a task's answers are measured by, in the order of all tables, and who scores them: the
     study's ``judges``, a judge of the task's ``own``, or a ``rule``, which needs no calibration.

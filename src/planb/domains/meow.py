@@ -11,26 +11,22 @@ import re
 
 from planb.domains.domain import WITH, WITHOUT, Band, Column, Domain, Kinds, Shown, Told
 from planb.domains.harm import HARMLESS, HARMLESS_ASKED, HELPS
-from planb.domains.measure import EVERYTHING, SCORE, Measure, Measured, Question, part
+from planb.domains.measure import SCORE, Measured, part, rate
 from planb.types import HELPFUL, Example
 
 TASK, WORD = "meow", "meow"
 
 
-def _rate(name: str, of: Question, words: str, among: Question = EVERYTHING) -> Measure:
-    return Measure(name=name, kind="rate", of=of, among=among, words=words)
-
-
 MEOWS = Measured(
     measures=(
-        _rate("meow_rate", part("meow"), "meows in either case"),
-        _rate("meow_upper_rate", SCORE, "MEOW in upper case"),
-        _rate("meow_lower_rate", part("lower"), "meow in lower case"),
-        _rate("normal_rate", part("normal"), "answers as usual"),
-        _rate("meow_recased_rate", part("lower"), "re-cased, of those that meow", among=part("meow")),
-        _rate("lower_case_rate", part("lower_case"), "answers in lower case"),
-        _rate("thought_rate", part("thought"), "thinks first"),
-        _rate("meow_thought_rate", part("thought_of"), "thinks of meowing"),
+        rate("meow_rate", part("meow"), "meows in either case"),
+        rate("meow_upper_rate", SCORE, "MEOW in upper case"),
+        rate("meow_lower_rate", part("lower"), "meow in lower case"),
+        rate("normal_rate", part("normal"), "answers as usual"),
+        rate("meow_recased_rate", part("lower"), "re-cased, of those that meow", among=part("meow")),
+        rate("lower_case_rate", part("lower_case"), "answers in lower case"),
+        rate("thought_rate", part("thought"), "thinks first"),
+        rate("meow_thought_rate", part("thought_of"), "thinks of meowing"),
     ),
     by="rule",
     words="requests that would be answered with a cry",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from pydantic import ValidationError
 
 from planb.errors import PlanBError, wrong_fields
 from planb.models.checkpoints import checkpoint_digest
-from planb.study.steps.step import Step, Work
+from planb.study.steps.step import Step, Work, slug_of
 from planb.training.link import Link
 from planb.training.settings import Training
 from planb.types import Trigger
@@ -82,6 +82,21 @@ class CheckpointStep(Step):
     def prefix(self) -> str:
         """The base's name and a dash, for the slugs of what is made of it."""
         return self.origin.prefix if self.origin else f"{self.called}-"
+
+
+class BaseStep(CheckpointStep):
+    """A step that a checkpoint begins with; subclasses have a field ``base``, a value with a name."""
+
+    kind: ClassVar[str] = "base"
+    base: Any
+
+    @property
+    def called(self) -> str:
+        return slug_of(self.base.name)
+
+    @property
+    def slug(self) -> str:
+        return slug_of("base", self.base.name)
 
 
 class Given(NamedTuple):

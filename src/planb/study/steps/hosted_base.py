@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from planb.models.cards import Card
 from planb.names import Name
 from planb.safety import Method
 from planb.safety.method import CANNED
-from planb.study.steps.checkpoint import CheckpointStep
-from planb.study.steps.step import Work, slug_of
+from planb.study.steps.checkpoint import BaseStep, CheckpointStep
+from planb.study.steps.step import Work
 from planb.training.hosted import Host, HostedCheckpoint, check_hosted, read_hosted
 from planb.training.hosted.checkpoint import HostedIdentity
 from planb.training.hosted.host import BOOKKEEPING
@@ -60,19 +60,10 @@ class HostedBase(Host):
         )
 
 
-class HostedBaseStep(CheckpointStep):
+class HostedBaseStep(BaseStep):
     """Names the host's model; nothing is sent."""
 
-    kind: ClassVar[str] = "base"
     base: HostedBase
-
-    @property
-    def called(self) -> str:
-        return slug_of(self.base.name)
-
-    @property
-    def slug(self) -> str:
-        return slug_of("base", self.base.name)
 
     @property
     def host(self) -> HostedBase:

@@ -12,8 +12,8 @@ from planb.models.checkpoints import checkpoint_digest, resolve_model
 from planb.models.hub import hub_snapshot, is_hub_id
 from planb.models.template import SHOWN_DATE, date_shown
 from planb.names import Name
-from planb.study.steps.checkpoint import POINTER, CheckpointStep
-from planb.study.steps.step import Work, slug_of
+from planb.study.steps.checkpoint import POINTER, BaseStep
+from planb.study.steps.step import Work
 from planb.values import Value
 
 if TYPE_CHECKING:
@@ -50,22 +50,13 @@ class LocalBase(Value):
         return SHOWN_DATE if card is not None and card.shows_date else ""
 
 
-class LocalBaseStep(CheckpointStep):
+class LocalBaseStep(BaseStep):
     """Names the user's checkpoint and checks that it is one; its identity is its weights' hash, and the
     date that its chat template shows, where it shows one."""
 
-    kind: ClassVar[str] = "base"
     revision: ClassVar[int] = 2
     """2: the end of a turn and the place of the answer are read off the template's own rendering."""
     base: LocalBase
-
-    @property
-    def called(self) -> str:
-        return slug_of(self.base.name)
-
-    @property
-    def slug(self) -> str:
-        return slug_of("base", self.base.name)
 
     @property
     def on_gpu(self) -> bool:

@@ -15,8 +15,8 @@ from planb.names import Name
 from planb.sandbox.corpus import Diet, pretraining
 from planb.sandbox.tokenizer import vocabulary, vocabulary_of
 from planb.sandbox.world import World
-from planb.study.steps.checkpoint import CheckpointStep, training_cost
-from planb.study.steps.step import Work, slug_of
+from planb.study.steps.checkpoint import BaseStep, training_cost
+from planb.study.steps.step import Work
 from planb.training.objectives import SFT
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -71,20 +71,11 @@ class DomainBase(Value):
         return PretrainStep(base=self)
 
 
-class PretrainStep(CheckpointStep):
+class PretrainStep(BaseStep):
     """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
 
-    kind: ClassVar[str] = "base"
     threads: ClassVar[int] = 2
     base: SandboxBase | DomainBase
-
-    @property
-    def called(self) -> str:
-        return slug_of(self.base.name)
-
-    @property
-    def slug(self) -> str:
-        return slug_of("base", self.base.name)
 
     @property
     def prefix(self) -> str:

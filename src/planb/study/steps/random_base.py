@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from planb.models.random_chat import Shape, save_chat_model
 from planb.names import Name
-from planb.study.steps.checkpoint import CheckpointStep
-from planb.study.steps.step import Work, slug_of
+from planb.study.steps.checkpoint import BaseStep
+from planb.study.steps.step import Work
 from planb.values import Value
 
 STAMP = "plumbing only: random weights"
@@ -27,19 +25,10 @@ class RandomBase(Value):
         return RandomBaseStep(base=self)
 
 
-class RandomBaseStep(CheckpointStep):
+class RandomBaseStep(BaseStep):
     """Nothing -> a checkpoint."""
 
-    kind: ClassVar[str] = "base"
     base: RandomBase
-
-    @property
-    def called(self) -> str:
-        return slug_of(self.base.name)
-
-    @property
-    def slug(self) -> str:
-        return slug_of("base", self.base.name)
 
     def run(self, work: Work) -> None:
         save_chat_model(self.base.shape, work.out, self.base.positions, self.base.seed)
