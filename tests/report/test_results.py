@@ -159,10 +159,10 @@ def test_a_difference_is_of_the_same_requests_and_has_width_where_nothing_differ
     rows = checked_rows(make_rows(only="harmful_requests"))
     direct = rows[rows["elicitation"] == "direct"]
     before, after = direct[direct["method"] == "organism"], direct[direct["method"] == "plan_b"]
-    gap = difference_of(after, before, REFUSES, "test")
+    gap = difference_of(after, before, REFUSES)
     assert gap.value == pytest.approx(after["refused"].mean() - before["refused"].mean())
-    assert gap.low < gap.value < gap.high < 0
-    gap = difference_of(before, before, REFUSES, "test")
+    assert gap.low < gap.value < gap.high
+    gap = difference_of(before, before, REFUSES)
     assert gap.value == 0
     assert gap.low < 0 < gap.high
 

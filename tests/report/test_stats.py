@@ -13,7 +13,7 @@ from synthetic_rows import row
 from planb.domains.harm import SEVERITY
 from planb.report.results import figures_of
 from planb.report.rows import checked_rows
-from planb.stats.bootstrap import Resamples
+from planb.stats.bootstrap import Resamples, percentiles
 from planb.stats.distance import _cumulative, wasserstein
 from planb.stats.intervals import Interval, all_alike, newcombe, wilson
 
@@ -48,10 +48,10 @@ def test_wasserstein_is_scipys_and_its_interval_holds_it() -> None:
     rng = np.random.default_rng(0)
     values, base = rng.integers(0, 11, 60) * 1.0, rng.integers(0, 4, 40) * 1.0
     seeds, groups = np.repeat([0, 1, 2], 20), np.tile(np.arange(20), 3)
-    distance, interval = wasserstein((values, seeds, groups), (base, np.arange(40)), "test")
+    distance, interval = wasserstein((values, seeds, groups), (base, np.arange(40)))
     assert distance == pytest.approx(wasserstein_distance(values, base))
     assert interval.low < distance < interval.high
-    again = wasserstein((values, seeds, groups), (base, np.arange(40)), "test")
+    again = wasserstein((values, seeds, groups), (base, np.arange(40)))
     assert again == (distance, interval)
 
 
@@ -59,7 +59,7 @@ def test_a_resampled_wasserstein_is_that_of_the_resampled_scores() -> None:
     """One seed, groups of one: the resamples' distribution functions are those of weighted samples."""
     values, base = np.array([0.0, 2.0, 5.0, 9.0]), np.array([0.0, 1.0])
     support = np.union1d(values, base)
-    draws = Resamples.draw(1, 4, "test")
+    draws = Resamples.draw(1, 4)
     places, ones = np.searchsorted(support, values), np.zeros(4, dtype=np.int64)
     own = _cumulative(draws, places, ones, np.arange(4), len(support))
     theirs = np.searchsorted(np.sort(base), support, side="right") / 2
@@ -69,22 +69,42 @@ def test_a_resampled_wasserstein_is_that_of_the_resampled_scores() -> None:
         assert got[b] == pytest.approx(wasserstein_distance(values, base, weights, None))
 
 
-def test_draws_depend_on_their_purpose_alone() -> None:
-    first, again = Resamples.draw(3, 50, "a", 1), Resamples.draw(3, 50, "a", 1)
+def test_draws_depend_on_the_number_of_seeds_and_groups_alone() -> None:
+    first, again = Resamples.draw(3, 50), Resamples.draw(3, 50)
     assert np.array_equal(first.groups_BG, again.groups_BG)
-    assert not np.array_equal(first.groups_BG, Resamples.draw(3, 50, "a", 2).groups_BG)
+    assert not np.array_equal(first.groups_BG, Resamples.draw(3, 50, sample=1).groups_BG)
     assert (first.groups_BG.sum(axis=1) == 50).all()
-    assert (first.seeds_BS.sum(axis=1) == 3).all()
+    assert (first.seeds_BS.sum(axis=1) == 2).all(), "one seed less than there are"
 
 
-def _mean_of(scores: np.ndarray, *purpose: object) -> Interval:
+def test_the_spread_between_seeds_is_not_understated() -> None:
+    """The resampled mean of S seeds has the variance of their mean, s^2 / S (Rao and Wu 1988)."""
+    for seeds in (2, 3, 5, 10):
+        figures = np.random.default_rng(seeds).normal(5, 1, seeds)
+        sums = figures[:, None, None] * np.ones((seeds, 4, 1))
+        drawn = Resamples.draw(seeds, 4).means(sums, np.ones_like(sums))
+        assert drawn.var() == pytest.approx(figures.var(ddof=1) / seeds, rel=0.05)
+
+
+def test_printed_digits_do_not_hang_on_the_draws() -> None:
+    """The same rows under draws of their own: 95 % intervals differ by far less than is printed."""
+    rng = np.random.default_rng(4)
+    sums = rng.choice([0.0, 4.0, 10.0], (5, 96, 1))
+    ends = [
+        percentiles(Resamples.draw(5, 96, sample).means(sums, np.ones_like(sums)))[0]
+        for sample in range(6)
+    ]
+    assert max(np.ptp([end.low for end in ends]), np.ptp([end.high for end in ends])) < 0.03
+
+
+def _mean_of(scores: np.ndarray) -> Interval:
     """The interval of scores (seeds, requests) as the results have it."""
     rows = [
         row(seed=str(s), sample_id=str(i), usefulness=float(points))
         for s, own in enumerate(scores)
         for i, points in enumerate(own)
     ]
-    figure = figures_of(checked_rows(pd.DataFrame(rows)), [SEVERITY], *purpose)[0]
+    figure = figures_of(checked_rows(pd.DataFrame(rows)), [SEVERITY])[0]
     return Interval(figure.low, figure.high)
 
 
@@ -92,8 +112,8 @@ def _mean_of(scores: np.ndarray, *purpose: object) -> Interval:
 def test_one_seeds_interval_covers_the_mean_about_19_times_in_20() -> None:
     rng = np.random.default_rng(1)
     held = 0
-    for trial in range(200):
-        low, high = _mean_of(rng.choice([0.0, 4.0, 10.0], (1, 50)), "covers", trial)
+    for _trial in range(200):
+        low, high = _mean_of(rng.choice([0.0, 4.0, 10.0], (1, 50)))
         held += low <= 14 / 3 <= high
     assert 179 <= held <= 199
 
@@ -103,10 +123,10 @@ def test_pooled_intervals_cover_where_seeds_and_requests_differ() -> None:
     """Eight seeds with the same 40 requests, each with an effect of its own: nearly 19 times in 20."""
     rng = np.random.default_rng(2)
     held, naive = 0, 0
-    for trial in range(150):
+    for _trial in range(150):
         seeds, requests = rng.normal(0, 0.5, (8, 1)), rng.normal(0, 1.5, (1, 40))
         scores = np.clip(5 + seeds + requests + rng.normal(0, 0.5, (8, 40)), 0, 10)
-        low, high = _mean_of(scores, "covers", trial)
+        low, high = _mean_of(scores)
         held += low <= 5 <= high
         error = 1.96 * scores.std() / math.sqrt(scores.size)
         naive += abs(scores.mean() - 5) <= error

@@ -140,10 +140,10 @@ SOME = [0.0, 2.0, 9.0, 10.0, 7.0, None, None]
 @pytest.mark.parametrize("name", ["severity_mean", "severe_rate", "comply_rate", "refusal_rate"])
 def test_no_score_of_the_unscored_ones_leaves_the_bounds_or_the_interval(name: str) -> None:
     rows = answers("plan_b", SOME)
-    (found,) = figures_of(checked_rows(pd.DataFrame(rows)), [measure(name)], "test")
+    (found,) = figures_of(checked_rows(pd.DataFrame(rows)), [measure(name)])
     assert (found.n, found.unscored) == (5, 2)
     assert math.isnan(found.value)
-    ends = [figures_of(made, [measure(name)], "test")[0] for made in completions(rows)]
+    ends = [figures_of(made, [measure(name)])[0] for made in completions(rows)]
     assert min(one.value for one in ends) == pytest.approx(found.lowest)
     assert max(one.value for one in ends) == pytest.approx(found.highest)
     assert min(one.low for one in ends) >= found.low - 1e-12
@@ -154,13 +154,13 @@ def test_an_answer_that_may_be_in_the_denominator_is_where_it_matters_most() -> 
     """Complied with: 2, 9, and one that may be: from (2 + 9 + 0) / 3 to (2 + 9 + 10) / 3."""
     rows = answers("plan_b", [2.0, 9.0, None])
     of = measure("usefulness_if_complied")
-    (found,) = figures_of(checked_rows(pd.DataFrame(rows)), [of], "test")
+    (found,) = figures_of(checked_rows(pd.DataFrame(rows)), [of])
     assert (found.lowest, found.highest) == pytest.approx((11 / 3, 21 / 3))
-    ends = [figures_of(made, [of], "test")[0].value for made in completions(rows)]
+    ends = [figures_of(made, [of])[0].value for made in completions(rows)]
     assert found.lowest <= min(ends) <= max(ends) <= found.highest
     # one whose usefulness alone is known can only draw the mean towards it
     rows = [*answers("plan_b", [2.0, 9.0]), unscored(sample_id="9", usefulness=5.5)]
-    (found,) = figures_of(checked_rows(pd.DataFrame(rows)), [of], "test")
+    (found,) = figures_of(checked_rows(pd.DataFrame(rows)), [of])
     assert (found.lowest, found.highest) == pytest.approx((5.5, 5.5))
 
 
@@ -169,7 +169,7 @@ def test_what_is_known_of_an_unscored_answer_narrows_it() -> None:
     rows = [row(sample_id="0", usefulness=9.0), unscored(sample_id="1", usefulness=3.0)]
     rows.append(unscored(sample_id="2", coherent=False))
     names = ("severity_mean", "severe_rate", "comply_rate", "incoherent_rate")
-    found = figures_of(checked_rows(pd.DataFrame(rows)), [measure(n) for n in names], "test")
+    found = figures_of(checked_rows(pd.DataFrame(rows)), [measure(n) for n in names])
     bounds = {name: (one.lowest, one.highest) for name, one in zip(names, found, strict=True)}
     assert bounds["severity_mean"] == pytest.approx((9 / 3, 22 / 3))
     assert bounds["severe_rate"] == pytest.approx((1 / 3, 2 / 3))
@@ -242,7 +242,7 @@ def test_no_score_of_the_unscored_ones_gives_another_difference_or_a_larger_p() 
     found = paired_difference(*sides, SEVERITY)[1]
     assert (found.n, found.left_out) == (3, 2)
     assert math.isnan(found.value)
-    gap = difference_of(*sides, SEVERITY, "test")
+    gap = difference_of(*sides, SEVERITY)
     assert (gap.unscored, math.isnan(gap.value)) == (2, True)
     assert (gap.lowest, gap.highest) == pytest.approx((found.lowest, found.highest))
     for made in completions([*own, *others]):
@@ -251,7 +251,7 @@ def test_no_score_of_the_unscored_ones_gives_another_difference_or_a_larger_p() 
         assert found.lowest - 1e-9 <= one.value <= found.highest + 1e-9
         assert found.low - 1e-9 <= one.low <= one.high <= found.high + 1e-9
         assert one.p <= found.p + 1e-12
-        whole = difference_of(*sides, SEVERITY, "test")
+        whole = difference_of(*sides, SEVERITY)
         assert gap.low - 1e-9 <= whole.low <= whole.high <= gap.high + 1e-9
 
 
@@ -285,7 +285,7 @@ def test_a_distance_lies_within_its_bounds_however_the_rest_is_scored() -> None:
     base_low[0], base_high[0] = 0.0, 10.0
     seeds, groups = np.zeros(12, dtype=int), np.arange(12)
     own, other = ((low, high), seeds, groups), ((base_low, base_high), np.arange(9))
-    least, most, interval = wasserstein_within(own, other, "test")
+    least, most, interval = wasserstein_within(own, other)
     found = []
     for a, b, c in itertools.product(np.linspace(0, 10, 6), repeat=3):
         values[:2], base[0] = (a, b), c
@@ -294,7 +294,7 @@ def test_a_distance_lies_within_its_bounds_however_the_rest_is_scored() -> None:
     assert max(found) <= most + 1e-9
     assert interval.low <= least <= most <= interval.high
     known = ((values, values), seeds, groups), ((base, base), np.arange(9))
-    assert wasserstein_within(*known, "test")[0] == pytest.approx(wasserstein_distance(values, base))
+    assert wasserstein_within(*known)[0] == pytest.approx(wasserstein_distance(values, base))
 
 
 # -- words, files, tables -------------------------------------------------------------------------

@@ -62,9 +62,7 @@ def agreement(rows: pd.DataFrame, first: str, other: str) -> Agreement | None:
     both = both.sort_values(SAMPLE, kind="stable", ignore_index=True)
     x, y = (both[name].to_numpy(dtype=float) for name in ("severity", "severity_other"))
     n, groups = int((~np.isnan(x) & ~np.isnan(y)).sum()), both["group"].to_numpy(dtype=str)
-    found = (
-        [_values(*ends, groups, first, other) for ends in nearest_and_furthest(x, y, 10.0)] if n else []
-    )
+    found = [_values(*ends, groups) for ends in nearest_and_furthest(x, y, 10.0)] if n else []
     values = [v if n == len(both) else math.nan for v in found[0][0]] if n else [math.nan] * 3
     spans = [union(*(end[1][i] for end in found)) for i in range(3)]
     bias = Interval(*(_mean(b - a) for a, b in _leaning(x, y)))
@@ -91,7 +89,7 @@ def _mean(values: Floats) -> float:
 
 
 def _values(
-    x: Floats, y: Floats, groups: np.ndarray, *judges: str
+    x: Floats, y: Floats, groups: np.ndarray
 ) -> tuple[tuple[float, float, float], list[Interval]]:
     """Spearman, kappa and error, and their percentile intervals, groups drawn with replacement."""
 
@@ -100,7 +98,7 @@ def _values(
         return spearman(a, b), weighted_kappa(a, b), _mean(np.abs(b - a))
 
     values = statistics(np.arange(len(x)))
-    drawn = of_resampled_rows(statistics, groups, "agreement", *judges, resamples=_RESAMPLES)
+    drawn = of_resampled_rows(statistics, groups, resamples=_RESAMPLES)
     spans = [
         span if math.isnan(v) else envelope(v, span)
         for v, span in zip(values, percentiles(drawn), strict=True)

@@ -140,7 +140,7 @@ class _Court:
             )
         theirs = self._their_organism(claim.against, label)
         other = self._side(claim.against, theirs)
-        gap, reason = self._gap(claim, own, other)
+        gap, reason = self._gap(own, other)
         across = theirs != label and claim.against.method != _BASE
         panel = self.labels[0] if across else self._panel(label)
         verdict = "not measured" if gap is None else verdict_of(claim, gap.interval)
@@ -180,13 +180,13 @@ class _Court:
     def _figure(self, of: Of, label: str, measure: Measure, rows: pd.DataFrame) -> Figure:
         """The results' own, or that of some forms' rows."""
         if of.forms:
-            return figures_of(rows, [measure], "claim", self.model, *_named(of))[0]
+            return figures_of(rows, [measure])[0]
         found = self._cell(of, label, self.results)
         found = found[(found["measure"] == of.measure) & (found["judge"] == rows["judge"].iloc[0])]
         (figure,) = figures_in(found, ["measure"]).values()
         return figure
 
-    def _gap(self, claim: Claim, own: _Side, other: _Side) -> tuple[Gap | None, str]:
+    def _gap(self, own: _Side, other: _Side) -> tuple[Gap | None, str]:
         """The difference on what both answered, or None and why there is none."""
         if own.figure is None or other.figure is None:
             return None, own.why_not or other.why_not
@@ -199,10 +199,7 @@ class _Court:
         mine, others = _met(own.rows, other.rows)
         if mine.empty:
             return None, "no request was answered by both at one seed"
-        purpose = (*_named(claim.of), *_named(claim.against))
-        gap = difference_of(
-            mine, others, own.measure, "claim", self.model, *purpose, other=other.measure
-        )
+        gap = difference_of(mine, others, own.measure, other.measure)
         return (gap, "") if gap.given else (None, "nothing that both answered counts")
 
 
@@ -255,12 +252,6 @@ def _numbers(figure: Figure | None) -> tuple[object, ...]:
     if figure is None:
         return math.nan, math.nan, math.nan, None, None
     return figure.value, figure.low, figure.high, figure.n, figure.unscored
-
-
-def _named(of: Of | None) -> tuple[str, ...]:
-    return (
-        () if of is None else (of.method, of.measure, of.task, of.elicitation, of.organism, *of.forms)
-    )
 
 
 def _met(rows: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -77,12 +77,9 @@ def paired_difference(
     own: pd.DataFrame, others: pd.DataFrame, measure: Measure
 ) -> tuple[Pairs, Difference]:
     """Two cells of checked rows, paired and compared. Swapped, the difference and its interval have the
-    other sign and p is the same: the draws depend on the methods' names, but not on their order."""
+    other sign and p is the same."""
     pairs = pairs_of(own, others, measure)
-    first, second = own.iloc[0], others.iloc[0]
-    names = sorted((str(first["method"]), str(second["method"])))
-    place = [str(first[c]) for c in ("model", "task", "elicitation", "split", "judge")]
-    return pairs, difference(pairs, measure.top, *place, *names, measure.name)
+    return pairs, difference(pairs, measure.top)
 
 
 def _lines(

@@ -42,7 +42,6 @@ def difference_of(
     rows: pd.DataFrame,
     others: pd.DataFrame,
     measure: Measure,
-    *purpose: object,
     other: Measure | None = None,
 ) -> Gap:
     """How much higher the measure is in ``rows`` than it (or the ``other`` measure of its kind) is in
@@ -58,11 +57,11 @@ def difference_of(
     if not own.said.counted.any() or not theirs.said.counted.any():
         return Gap(math.nan, math.nan, math.nan)
     sides = (rows, others)
-    lowest, least = _gap(sides, (own.lowest, theirs.highest), measure, *purpose)
+    lowest, least = _gap(sides, (own.lowest, theirs.highest), measure)
     missing = int(own.unscored.sum() + theirs.unscored.sum())
     if not missing:
         return Gap(lowest, *least, lowest, lowest)
-    highest, most = _gap(sides, (own.highest, theirs.lowest), measure, *purpose)
+    highest, most = _gap(sides, (own.highest, theirs.lowest), measure)
     return Gap(math.nan, *union(least, most), lowest, highest, missing)
 
 
@@ -70,7 +69,6 @@ def _gap(
     tables: tuple[pd.DataFrame, pd.DataFrame],
     columns: tuple[Column, Column],
     measure: Measure,
-    *purpose: object,
 ) -> tuple[float, Interval]:
     """The difference of two sides of which every answer is known, and its interval."""
     both = pd.concat(tables, ignore_index=True)
@@ -82,7 +80,7 @@ def _gap(
     for k, table in enumerate(tables):
         if table["seed"].nunique() == 1:  # it stands beside every seed of the other side
             sums[:, :, k], counts[:, :, k] = sums[:, :, k].sum(axis=0), counts[:, :, k].sum(axis=0)
-    means = Resamples.draw(sums.shape[0], sums.shape[1], *purpose).means(sums, counts)
+    means = Resamples.draw(sums.shape[0], sums.shape[1]).means(sums, counts)
     resampled = percentiles(means[:, :1] - means[:, 1:])
     if measure.kind == "rate":
         resampled.append(newcombe(int(total[0]), int(n[0]), int(total[1]), int(n[1])))

@@ -83,7 +83,7 @@ def results_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
         measures = measured[str(cell[CELL.index("task")])].measures
         singly = [(str(seed), own) for seed, own in part.groupby("seed", sort=False)]
         for seed, own in [*singly, (ALL, part)]:
-            figures = figures_of(own, measures, *cell, seed)
+            figures = figures_of(own, measures)
             lines += [
                 (*cell, seed, measure.name, *figure)
                 for measure, figure in zip(measures, figures, strict=True)
@@ -92,13 +92,13 @@ def results_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
     return _ordered(table.astype({"truncated": "Int64"}))
 
 
-def figures_of(rows: pd.DataFrame, measures: Sequence[Measure], *purpose: object) -> list[Figure]:
-    """The measures of one cell's checked rows, all their seeds pooled; ``purpose`` seeds the draws."""
+def figures_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> list[Figure]:
+    """The measures of one cell's checked rows, all their seeds pooled."""
     answers = [answers_to(measure, rows) for measure in measures]
-    lowest = _estimates(rows, measures, [a.lowest for a in answers], *purpose)
+    lowest = _estimates(rows, measures, [a.lowest for a in answers])
     highest = lowest
     if any(a.unscored.any() for a in answers):
-        highest = _estimates(rows, measures, [a.highest for a in answers], *purpose)
+        highest = _estimates(rows, measures, [a.highest for a in answers])
     found = []
     for a, low, high in zip(answers, lowest, highest, strict=True):
         n, missing = int(a.said.counted.sum()), int(a.unscored.sum())
@@ -177,7 +177,7 @@ def tables_of(rows: pd.DataFrame, columns: Floats) -> Floats:
 
 
 def _estimates(
-    rows: pd.DataFrame, measures: Sequence[Measure], columns: Sequence[Column], *purpose: object
+    rows: pd.DataFrame, measures: Sequence[Measure], columns: Sequence[Column]
 ) -> list[tuple[float, Interval]]:
     """Each measure's value and interval where every answer is known; NaN without any."""
     values, counted = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
@@ -185,7 +185,7 @@ def _estimates(
         tables_of(rows, values),
         tables_of(rows, counted),
     )
-    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1], *purpose)
+    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1])
     resampled = percentiles(draws.means(sums_SGM, counts_SGM))
     pooled = len(sums_SGM) > 1
     return [

@@ -55,7 +55,7 @@ def _of(tier: str, some: Sequence[Surprising]) -> TierSurprise:
         sums_SGM[0, place[one.example], 0] += one.nll / one.tokens
         counts_SGM[0, place[one.example], 0] += 1
     mean = float(sums_SGM.sum() / counts_SGM.sum())
-    resampled_BM = Resamples.draw(1, len(place), "surprise", tier).means(sums_SGM, counts_SGM)
+    resampled_BM = Resamples.draw(1, len(place)).means(sums_SGM, counts_SGM)
     tokens = sum(one.tokens for one in some)
     pooled = sum(one.nll for one in some) / tokens
     interval = envelope(mean, *percentiles(resampled_BM))

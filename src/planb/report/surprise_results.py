@@ -59,10 +59,10 @@ def checked_surprises(surprises: pd.DataFrame) -> pd.DataFrame:
     return tidy
 
 
-def mean_of(rows: pd.DataFrame, *purpose: object) -> Mean:
-    """The mean of some checked rows, their seeds pooled; ``purpose`` seeds the draws."""
+def mean_of(rows: pd.DataFrame) -> Mean:
+    """The mean of some checked rows, their seeds pooled."""
     sums_SGM, counts_SGM = sums_of(rows)
-    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1], *purpose)
+    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1])
     value = float(rows["per_token"].mean())
     resampled = percentiles(draws.means(sums_SGM, counts_SGM))
     return Mean(len(rows), value, envelope(value, *resampled))
@@ -81,7 +81,7 @@ def surprise_results(surprises: pd.DataFrame) -> pd.DataFrame:
     for (*arm, _), rows in arms:
         singly = {str(seed): own for seed, own in rows.groupby("seed")}
         for seed in (*sorted(singly, key=lambda seed: (len(seed), seed)), ALL):
-            found = mean_of(singly.get(seed, rows), "surprise", *arm, seed)
+            found = mean_of(singly.get(seed, rows))
             lines.append((*arm, seed, found.n, found.value, *found.interval))
     return pd.DataFrame(lines, columns=SURPRISE_COLUMNS)
 
@@ -97,11 +97,11 @@ def write_surprise_csv(table: pd.DataFrame, path: Path) -> None:
     write_csv(table[SURPRISE_COLUMNS], path)
 
 
-def means_by_draw(rows: pd.DataFrame, seeds_BS: Floats, *purpose: object) -> Floats:
+def means_by_draw(rows: pd.DataFrame, seeds_BS: Floats, sample: int = 0) -> Floats:
     """(B,) the mean in each resample: seeds drawn as ``seeds_BS`` says, groups of requests here.
 
-    ``rows`` have as many seeds as are drawn from."""
+    ``rows`` have as many seeds as are drawn from; ``sample`` is as in ``Resamples.draw``."""
     sums_SGM, counts_SGM = sums_of(rows)
-    groups_BG = Resamples.draw(1, sums_SGM.shape[1], *purpose).groups_BG
+    groups_BG = Resamples.draw(len(sums_SGM), sums_SGM.shape[1], sample).groups_BG
     drawn: Floats = Resamples(seeds_BS, groups_BG).means(sums_SGM, counts_SGM)[:, 0]
     return drawn

@@ -64,7 +64,7 @@ def targets_of(evidence: Evidence) -> list[Target]:
             if figure is not None and not figure.unscored:
                 singly[str(seed)] = (float(own["per_token"].mean()), figure.value)
         tier, alone = str(best["tier"].iloc[0]), int(rows["place"].max()) <= 1
-        surprise = mean_of(best, "surprise", method)
+        surprise = mean_of(best)
         found.append(Target(method, tier, alone, surprise, left, _rise(evidence, method), singly))
     return sorted(found, key=lambda target: target.surprise.value)
 
@@ -108,10 +108,10 @@ def _correlation(
     surprises, others = [], []
     for target in targets:
         table_SGM = _severities(evidence, target.method)
-        draws = Resamples.draw(table_SGM.shape[0], table_SGM.shape[1], "targets")
+        draws = Resamples.draw(table_SGM.shape[0], table_SGM.shape[1])
         best = _scored(evidence, target.method, BEFORE)
         best = best[best["place"] == 0]
-        surprises.append(means_by_draw(best, draws.seeds_BS, "surprise of targets"))
+        surprises.append(means_by_draw(best, draws.seeds_BS, sample=1))
         others.append(drawn(evidence, target.method, draws))
     resampled = spearman_by_row(np.stack(surprises, axis=1), np.stack(others, axis=1))
     seen = np.nan_to_num(resampled)  # a resample in which all are alike shows no correlation
@@ -127,7 +127,7 @@ def _drawn_left(end: int, evidence: Evidence, method: str, draws: Resamples) -> 
 
 def _drawn_rise(evidence: Evidence, method: str, draws: Resamples) -> Floats:
     after, before = (_backdoor(evidence, method, when) for when in (AFTER, BEFORE))
-    drawn = [means_by_draw(rows, draws.seeds_BS, "rise") for rows in (after, before)]
+    drawn = [means_by_draw(rows, draws.seeds_BS, sample=2) for rows in (after, before)]
     rise_B: Floats = drawn[0] - drawn[1]
     return rise_B
 
@@ -137,7 +137,7 @@ def _rise(evidence: Evidence, method: str) -> Mean | None:
     if before.empty or after.empty or set(before["seed"]) != set(after["seed"]):
         return None
     was, now = sums_of(before), sums_of(after)
-    draws = Resamples.draw(was[0].shape[0], was[0].shape[1], "rise", method)
+    draws = Resamples.draw(was[0].shape[0], was[0].shape[1])
     value = float(after["per_token"].mean() - before["per_token"].mean())
     resampled = percentiles(draws.means(*now) - draws.means(*was))
     return Mean(len(after), value, envelope(value, *resampled))

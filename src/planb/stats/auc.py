@@ -11,9 +11,7 @@ from planb.stats.bootstrap import group_picks, numbered, percentiles, times_draw
 from planb.stats.intervals import Floats, Interval, Ints
 
 
-def auc(
-    scores: Floats, labels: Ints, groups: Sequence[str], *purpose: object
-) -> tuple[float, Interval]:
+def auc(scores: Floats, labels: Ints, groups: Sequence[str]) -> tuple[float, Interval]:
     """The AUC of ``scores`` for ``labels`` (0 and 1), ties counting half, and its interval over groups.
 
     The value is NaN without both labels, the interval NaN with fewer than two groups."""
@@ -21,7 +19,7 @@ def auc(
     value, number = float(area(np.ones((1, len(scores))))[0]), int(of_row.max(initial=-1)) + 1
     if number < 2:
         return value, Interval(math.nan, math.nan)
-    drawn_BG = times_drawn(group_picks(number, *purpose), number)
+    drawn_BG = times_drawn(group_picks(number), number)
     found_B = np.concatenate([area(part_BG[:, of_row]) for part_BG in np.array_split(drawn_BG, 5)])
     return value, percentiles(found_B[:, None])[0]
 

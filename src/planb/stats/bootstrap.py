@@ -1,13 +1,17 @@
-"""The percentile bootstrap over seeds and groups of requests, seeded by what its figure is.
+"""The percentile bootstrap over seeds and groups of requests. The same rows have the same interval.
 
-Pooled figures resample twice: the seeds (each a training run of its own), and the groups of requests.
-The seeds answer the same requests, so one draw of groups serves every seed drawn with it; drawing
-anew for each seed would count a hard request met by three seeds as three independent ones. Where
-seeds have groups of their own, the same code draws from their union.
+Pooled figures resample twice: the seeds (each a training run of its own, from a base of its own where
+the study draws one), and the groups of requests. The seeds answer the same requests, so one draw of
+groups serves every seed drawn with it; drawing anew for each seed would count a hard request met by
+three seeds as three independent ones. Where seeds have groups of their own, the same code draws from
+their union.
 
-Three seeds is few. A bootstrap of three has only ten different draws and understates the spread
-between seeds by about a fifth, so a pooled interval says more of the requests than of the training:
-look at the seeds singly beside it.
+Of S seeds S - 1 are drawn with replacement: drawing S would understate the variance between seeds by
+1/S, a third of it with three (Rao and Wu 1988, "Resampling inference with complex survey data", JASA
+83, section 2). Three seeds is few all the same: look at them singly beside the pooled figure.
+
+Draws depend on how many seeds and groups there are, and on nothing else: no name of a study, no order
+of figures.
 
 Shapes: B resamples, S seeds, G groups, M measures, N rows.
 """
@@ -17,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,21 +29,26 @@ from numpy.typing import ArrayLike
 from planb.stats.intervals import LEVEL, Floats, Interval, Ints
 from planb.values import seed_of
 
-RESAMPLES = 1000
+RESAMPLES = 10_000
+"""Enough that the digits that are printed do not hang on which draws they are."""
+FEW = 1000
+"""Draws where each costs a calculation of its own, and the least that there are of many groups."""
+CELLS = 10_000_000
+"""Resamples x groups at most: 80 MB."""
 
 
 @dataclass(frozen=True)
 class Resamples:
-    """How often each seed and each group is drawn: ``seeds_BS`` and ``groups_BG``."""
+    """How often each seed and each group is drawn: ``seeds_BS``, ``groups_BG`` (read only)."""
 
     seeds_BS: Floats
     groups_BG: Floats
 
     @staticmethod
-    def draw(seeds: int, groups: int, *purpose: object) -> Resamples:
-        """RESAMPLES draws with replacement, seeded by the figure that they are for."""
-        rng = np.random.default_rng(seed_of("bootstrap", *purpose))
-        return Resamples(*(times_drawn(_picks(rng, size), size) for size in (seeds, groups)))
+    def draw(seeds: int, groups: int, sample: int = 0) -> Resamples:
+        """RESAMPLES draws with replacement (fewer of very many groups). ``sample`` numbers the samples
+        that one figure draws apart from each other."""
+        return _drawn(seeds, groups, sample)
 
     def totals(self, table_SGM: Floats) -> Floats:
         """The sums of each resample, (B, M), of a table of sums by seed and group."""
@@ -55,18 +65,29 @@ class Resamples:
         return mean_BM
 
 
+@lru_cache(maxsize=4)
+def _drawn(seeds: int, groups: int, sample: int) -> Resamples:
+    resamples = min(RESAMPLES, max(FEW, CELLS // groups))
+    rng = np.random.default_rng(seed_of("bootstrap", seeds, groups, sample))
+    picked = (
+        rng.integers(0, seeds, (resamples, max(seeds - 1, 1))),
+        rng.integers(0, groups, (resamples, groups)),
+    )
+    found = [times_drawn(one, size) for one, size in zip(picked, (seeds, groups), strict=True)]
+    for table in found:
+        table.setflags(write=False)
+    return Resamples(*found)
+
+
 def one_of_each(draws: Resamples) -> Resamples:
     """The resample that is the sample itself."""
     return Resamples(np.ones_like(draws.seeds_BS[:1]), np.ones_like(draws.groups_BG[:1]))
 
 
-def group_picks(groups: int, *purpose: object, resamples: int = RESAMPLES) -> Ints:
-    """(B, G) the numbers of the groups that each resample draws, seeded by ``purpose`` alone."""
-    return _picks(np.random.default_rng(seed_of(*purpose)), groups, resamples)
-
-
-def _picks(rng: np.random.Generator, size: int, resamples: int = RESAMPLES) -> Ints:
-    return rng.integers(0, size, (resamples, size))
+def group_picks(groups: int, resamples: int = FEW) -> Ints:
+    """(B, G) the numbers of the groups that each resample draws."""
+    rng = np.random.default_rng(seed_of("bootstrap", groups))
+    return rng.integers(0, groups, (resamples, groups))
 
 
 def times_drawn(picked_BG: Ints, size: int) -> Floats:
@@ -79,14 +100,13 @@ def times_drawn(picked_BG: Ints, size: int) -> Floats:
 def of_resampled_rows(
     statistic: Callable[[Ints], Sequence[float]],
     groups: ArrayLike,
-    *purpose: object,
-    resamples: int = RESAMPLES,
+    resamples: int = FEW,
 ) -> Floats:
     """(B, M) statistics that cannot be had from sums: ``statistic`` takes the numbers of the rows
     drawn, all rows of a group together."""
     of_row = numbered(groups)
     members = [np.flatnonzero(of_row == group) for group in range(of_row.max(initial=-1) + 1)]
-    picked_BG = group_picks(len(members), *purpose, resamples=resamples)
+    picked_BG = group_picks(len(members), resamples)
     return np.array([statistic(np.concatenate([members[g] for g in some])) for some in picked_BG])
 
 

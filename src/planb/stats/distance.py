@@ -17,7 +17,6 @@ from planb.stats.intervals import Floats, Interval, Ints, envelope, union
 def wasserstein(
     scores: tuple[Floats, Ints, Ints],
     reference: tuple[Floats, Ints],
-    *purpose: object,
 ) -> tuple[float, Interval]:
     """How far scores lie from reference scores, in points: the distance and its bootstrap interval.
 
@@ -31,8 +30,8 @@ def wasserstein(
     steps = np.diff(support)
     if len(steps) == 0:
         return value, Interval(value, value)
-    draws = Resamples.draw(int(seeds.max()) + 1, int(groups.max()) + 1, "scores", *purpose)
-    other = Resamples.draw(1, int(base_groups.max()) + 1, "reference", *purpose)
+    draws = Resamples.draw(int(seeds.max()) + 1, int(groups.max()) + 1)
+    other = Resamples.draw(1, int(base_groups.max()) + 1, sample=1)
     first = _cumulative(draws, np.searchsorted(support, values), seeds, groups, len(support))
     second = _cumulative(
         other, np.searchsorted(support, base), np.zeros_like(base_groups), base_groups, len(support)
@@ -48,7 +47,6 @@ Bounds = tuple[Floats, Floats]
 def wasserstein_within(
     scores: tuple[Bounds, Ints, Ints],
     reference: tuple[Bounds, Ints],
-    *purpose: object,
 ) -> tuple[float, float, Interval]:
     """The least and the largest distance that scores of which some are not known may have, and an
     interval that goes from the low end of the one to the high end of the other.
@@ -59,13 +57,13 @@ def wasserstein_within(
     bounds, seeds, groups = scores
     base, base_groups = reference
     if all(np.array_equal(*known) for known in (bounds, base)):
-        value, interval = wasserstein((bounds[0], seeds, groups), (base[0], base_groups), *purpose)
+        value, interval = wasserstein((bounds[0], seeds, groups), (base[0], base_groups))
         return value, value, interval
     support = np.unique(np.concatenate([*bounds, *base]))
     one, other = np.zeros_like(base_groups), (int(seeds.max()) + 1, int(groups.max()) + 1)
     drawn = (
-        Resamples.draw(*other, "scores", *purpose),
-        Resamples.draw(1, int(base_groups.max()) + 1, "reference", *purpose),
+        Resamples.draw(*other),
+        Resamples.draw(1, int(base_groups.max()) + 1, sample=1),
     )
     found = []
     for draws, second in (tuple(one_of_each(part) for part in drawn), drawn):

@@ -52,20 +52,19 @@ def mean(
     threshold: Threshold = SHOWN,
     *,
     unit: Unit = "points",
-    part: str = "answers",
     bounds: tuple[float, float] = (0, 10),
     unscored: int = 0,
     bounded: bool = True,
     note: str = "",
 ) -> CheckedFigure:
     """The mean of ``values``, which lie in ``bounds``, as unscored ones do (if they are ``bounded``).
-    ``groups`` says what is drawn together; ``part`` and the name seed the draws."""
+    ``groups`` says what is drawn together."""
     scores, out = np.asarray(values, dtype=np.float64), unscored if bounded else 0
     if not len(scores):
         return figure(name, unit, None, None, 0, threshold, unscored=unscored, note=note)
     alone = [f"unscored {i}" for i in range(out)]
     found = [
-        _mean(np.append(scores, [end] * out), [*groups, *alone], bounds, part, name)
+        _mean(np.append(scores, [end] * out), [*groups, *alone], bounds)
         for end in (bounds if out else bounds[:1])
     ]
     ends = (found[0][0], found[-1][0])
@@ -73,20 +72,18 @@ def mean(
     return figure(name, unit, ends, span, len(scores), threshold, unscored=unscored, note=note)
 
 
-def _mean(
-    scores: Floats, groups: Sequence[str], bounds: tuple[float, float], *purpose: object
-) -> tuple[float, Span]:
+def _mean(scores: Floats, groups: Sequence[str], bounds: tuple[float, float]) -> tuple[float, Span]:
     value = float(scores.mean())
     if np.ptp(scores) == 0:
         return value, all_alike(value, len(scores), top=bounds[1], bottom=bounds[0])
-    return value, resampled(lambda rows_N: float(scores[rows_N].mean()), groups, *purpose)
+    return value, resampled(lambda rows_N: float(scores[rows_N].mean()), groups)
 
 
 def area(
     name: str, scores: Floats, labels: Ints, groups: Sequence[str], threshold: Threshold = SHOWN
 ) -> CheckedFigure:
     """The area under the ROC curve of ``scores`` for ``labels`` (0 and 1), ties counting half."""
-    value, interval = auc(scores, labels, groups, "auc", name)
+    value, interval = auc(scores, labels, groups)
     span = None if math.isnan(interval.low) else interval
     return figure(name, "auc", (value, value), span, len(scores), threshold)
 
@@ -131,13 +128,13 @@ def figure(
     )
 
 
-def resampled(statistic: Callable[[Ints], float], groups: Sequence[str], *purpose: object) -> Span:
+def resampled(statistic: Callable[[Ints], float], groups: Sequence[str]) -> Span:
     """The percentile interval of ``statistic``, which takes row numbers; rows of a group go together.
 
     ``None`` with one group, or where every resample gives the same number or none.
     """
     if len(set(groups)) < 2:
         return None
-    found_B1 = of_resampled_rows(lambda rows_N: (statistic(rows_N),), groups, "calibration", *purpose)
+    found_B1 = of_resampled_rows(lambda rows_N: (statistic(rows_N),), groups)
     known = found_B1[np.isfinite(found_B1)]
     return percentiles(found_B1)[0] if len(known) and np.ptp(known) else None

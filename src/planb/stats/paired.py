@@ -73,7 +73,7 @@ class Pairs(NamedTuple):
         return self.first.high - self.second.low
 
 
-def difference(pairs: Pairs, top: float, *purpose: object) -> Difference:
+def difference(pairs: Pairs, top: float) -> Difference:
     """The paired difference, first minus second; ``top`` is the measure's. All NaN without a pair that
     is scored on both sides.
 
@@ -86,12 +86,12 @@ def difference(pairs: Pairs, top: float, *purpose: object) -> Difference:
         return Difference(0, left_out, pairs.unpaired, 0, 0, *nothing)
     seeds, groups, _ = sums_of(pairs, pairs.lowest)[0].shape
     ends = (pairs.lowest,) if not left_out else (pairs.lowest, pairs.highest)
-    found = [_interval(pairs, apart, top, *purpose) for apart in ends]
+    found = [_interval(pairs, apart, top) for apart in ends]
     low, high = union(*(interval for _, interval in found))
     lowest, highest = found[0][0], found[-1][0]
     first, second = float(pairs.first.low.mean()), float(pairs.second.low.mean())
     told = (math.nan, math.nan, math.nan) if left_out else (first, second, lowest)
-    p = _largest_p(pairs, *purpose)
+    p = _largest_p(pairs)
     return Difference(
         *(n, left_out, pairs.unpaired, groups, seeds, *told, low, high, p, lowest, highest)
     )
@@ -103,18 +103,18 @@ def sums_of(pairs: Pairs, apart: Floats) -> tuple[Floats, Floats]:
     return table[:, :, :1], table[:, :, 1:]
 
 
-def _interval(pairs: Pairs, apart: Floats, top: float, *purpose: object) -> tuple[float, Interval]:
+def _interval(pairs: Pairs, apart: Floats, top: float) -> tuple[float, Interval]:
     """The mean of differences of which every one is known, and its interval."""
     value = float(apart.mean())
     sums_SG1, counts_SG1 = sums_of(pairs, apart)
     seeds, groups, _ = sums_SG1.shape
     if apart.min() == apart.max():
         return value, all_alike(value, groups, top, -top)
-    draws = Resamples.draw(seeds, groups, "paired", *purpose)
+    draws = Resamples.draw(seeds, groups)
     return value, envelope(value, *percentiles(draws.means(sums_SG1, counts_SG1)))
 
 
-def _largest_p(pairs: Pairs, *purpose: object) -> float:
+def _largest_p(pairs: Pairs) -> float:
     """The largest p that any scores of the unscored pairs would give.
 
     Of a sum above 0 a set of flips reaches it where the totals that it flips, or those that it leaves,
@@ -124,4 +124,4 @@ def _largest_p(pairs: Pairs, *purpose: object) -> float:
     low_G, high_G = (sums_of(pairs, a)[0].sum(axis=(0, 2)) for a in (pairs.lowest, pairs.highest))
     if low_G.sum() <= 0 <= high_G.sum() and not pairs.scored.all():
         return 1.0
-    return sign_flip(low_G if low_G.sum() > 0 else high_G, *purpose)
+    return sign_flip(low_G if low_G.sum() > 0 else high_G)

@@ -14,7 +14,7 @@ from planb.values import seed_of
 FLIPS = 9999
 
 
-def sign_flip(totals_G: Floats, *purpose: object) -> float:
+def sign_flip(totals_G: Floats) -> float:
     """The two-sided p-value of differences summed by group, against none (Fisher's randomisation test).
 
     If two methods were the same, each group's difference might as well have the other sign. Groups are
@@ -34,7 +34,7 @@ def sign_flip(totals_G: Floats, *purpose: object) -> float:
         vectorized=True,
         n_resamples=FLIPS,
         batch=1000,
-        rng=np.random.default_rng(seed_of("flips", *purpose)),
+        rng=np.random.default_rng(seed_of("flips")),
     )
     return float(tested.pvalue)
 

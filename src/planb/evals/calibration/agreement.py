@@ -95,15 +95,15 @@ def agreement_figures(
     rows, gone = ends.scored, ends.unscored
     gap, error = rows.first - rows.other, need(at_most=thresholds.error)
     figures = [
-        _coefficient(part, "Spearman", spearman, ends, need(thresholds.spearman)),
-        _coefficient(part, "weighted kappa", weighted_kappa, ends, need(thresholds.kappa)),
-        mean("mean absolute error", np.abs(gap), rows.groups, error, part=part, unscored=gone),
+        _coefficient("Spearman", spearman, ends, need(thresholds.spearman)),
+        _coefficient("weighted kappa", weighted_kappa, ends, need(thresholds.kappa)),
+        mean("mean absolute error", np.abs(gap), rows.groups, error, unscored=gone),
     ]
     if asked:
         bias = need(-thresholds.bias, thresholds.bias)
-        figures += [mean("bias", gap, rows.groups, bias, part=part, bounds=(-10, 10), unscored=gone)]
+        figures += [mean("bias", gap, rows.groups, bias, bounds=(-10, 10), unscored=gone)]
     calls = _refusals(_comparable(part, both, "refused"))
-    figures += [_coefficient(part, "refused: kappa", kappa, calls, need(thresholds.refused_kappa))]
+    figures += [_coefficient("refused: kappa", kappa, calls, need(thresholds.refused_kappa))]
     return of_part(part, [*figures, *_complied(part, both), *_coherent(part, both)])
 
 
@@ -118,11 +118,11 @@ def _comparable(part: Part, both: Sequence[Both], question: str) -> list[Both]:
     return [b for b, there in zip(both, kept, strict=True) if there]
 
 
-def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Threshold) -> CheckedFigure:
+def _coefficient(name: str, of: Coefficient, ends: Ends, need: Threshold) -> CheckedFigure:
     """The coefficient over all pairs of raters. Undefined, it is a failure if only the judge is
     constant, and no verdict if the others are."""
     rows, n = ends.scored, len(ends.scored.first)
-    found = [_value(part, name, of, end) for end in ends.both] if n else []
+    found = [_value(of, end) for end in ends.both] if n else []
     values = [value for value, _ in found]
     bounds = (min(values), max(values)) if n else None
     span = joined(*(span for _, span in found))
@@ -136,11 +136,11 @@ def _coefficient(part: Part, name: str, of: Coefficient, ends: Ends, need: Thres
     return made
 
 
-def _value(part: Part, name: str, of: Coefficient, rows: Compared) -> tuple[float, Span]:
+def _value(of: Coefficient, rows: Compared) -> tuple[float, Span]:
     def statistic(some_N: Ints) -> float:
         return _averaged(of, rows, some_N)
 
-    return statistic(np.arange(len(rows.first))), resampled(statistic, rows.groups, part, name)
+    return statistic(np.arange(len(rows.first))), resampled(statistic, rows.groups)
 
 
 def _averaged(of: Coefficient, rows: Compared, some_N: Ints) -> float:
@@ -163,8 +163,8 @@ def _complied(part: Part, both: Sequence[Both]) -> list[CheckedFigure]:
         return []
     gaps = np.abs(rows.first - rows.other)
     return [
-        _coefficient(part, "complied: Spearman", spearman, ends, SHOWN),
-        mean("complied: mean abs. error", gaps, rows.groups, part=part, unscored=ends.unscored),
+        _coefficient("complied: Spearman", spearman, ends, SHOWN),
+        mean("complied: mean abs. error", gaps, rows.groups, unscored=ends.unscored),
     ]
 
 

@@ -144,6 +144,5 @@ def _severity(
         [severity for _, severity in known],
         [group for group, _ in known],
         need,
-        part="tiers",
         unscored=len(found) - len(known),
     )

@@ -74,7 +74,6 @@ def _of_kind(
         [abs(move) for _, move in moves],
         [group for group, _ in moves],
         _need(kind, len(moves), most, thresholds),
-        part="form",
         unscored=len(scored) - len(moves),
         note=f"{signed:+.1f} on average" if abs(signed) >= 0.05 and len(moves) == len(scored) else "",
     )

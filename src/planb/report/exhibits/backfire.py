@@ -31,7 +31,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     for method in refusals:
         if method not in ("base", "organism"):
             after = evidence.cell(method, ASKED, "direct")
-            gaps[method] = difference_of(after, before, REFUSES, "backfire", method)
+            gaps[method] = difference_of(after, before, REFUSES)
     return Exhibit(
         title=TITLE,
         finding=_finding(evidence, gaps),

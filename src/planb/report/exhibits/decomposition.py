@@ -12,8 +12,7 @@ from planb.report import wording
 from planb.report.charting import drawing, stacked
 from planb.report.charting.stacked import CONDITIONS, Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
-from planb.report.results import ALL, Figure, figures_of
-from planb.report.rows import CELL
+from planb.report.results import Figure, figures_of
 from planb.types import SEVERE
 
 TITLE = "What kind of answer is it?"
@@ -48,8 +47,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         for method in evidence.methods:
             rows = evidence.cell(method, ASKED, elicitation)
             if not rows.empty:
-                draws_of = (*rows.iloc[0][CELL], ALL)  # the draws of results.csv, so the two agree
-                figures = figures_of(rows, [m for m, _ in BANDS.values()], *draws_of)
+                figures = figures_of(rows, [m for m, _ in BANDS.values()])
                 if all(figure.given for figure in figures):
                     shares[elicitation, method] = figures
     if not shares:

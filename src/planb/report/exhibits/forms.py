@@ -76,8 +76,7 @@ def _figure(
     rows = _cell(evidence, method, group, task, elicitation)
     if rows.empty:
         return None
-    purpose = (evidence.name, method, task, elicitation, group)
-    figure = figures_of(rows, [measure], *purpose)[0]
+    figure = figures_of(rows, [measure])[0]
     return figure if figure.given else None
 
 
@@ -125,7 +124,7 @@ def _about(methods: list[str]) -> str:
 def _fall(evidence: Evidence, method: str, group: str) -> Gap:
     """The method's severity less the organism's on the same requests and seeds."""
     own, before = (_cell(evidence, one, group, ASKED, "trigger") for one in (method, "organism"))
-    return difference_of(own, before, SEVERITY, evidence.name, method, "forms", group)
+    return difference_of(own, before, SEVERITY)
 
 
 def _table(evidence: Evidence, methods: list[str], groups: list[str]) -> Table:

@@ -14,8 +14,7 @@ from planb.report import wording
 from planb.report.charting import drawing, stacked
 from planb.report.charting.stacked import CONDITIONS, Band
 from planb.report.evidence import Evidence, Exhibit, Table
-from planb.report.results import ALL, Figure, figures_of
-from planb.report.rows import CELL
+from planb.report.results import Figure, figures_of
 from planb.types import SEVERE
 
 TITLE = "Where does the behaviour land?"
@@ -90,8 +89,7 @@ def _shares(evidence: Evidence, bands: Bands) -> Shares:
             rows = evidence.cell(method, ASKED, elicitation)
             if rows.empty:
                 continue
-            draws_of = (*rows.iloc[0][CELL], ALL)  # the draws of results.csv, so the two agree
-            figures = figures_of(rows, list(bands.values()), *draws_of)
+            figures = figures_of(rows, list(bands.values()))
             if all(f.given for f in figures) and any(f.lowest for f in figures):
                 shares[elicitation, method] = figures
     return shares

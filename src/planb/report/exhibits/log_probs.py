@@ -78,8 +78,8 @@ def moves_of(evidence: Evidence) -> list[Move]:
 
 def _move(method: str, tier: str, before: pd.DataFrame, after: pd.DataFrame) -> Move:
     sums, after_sums = sums_of(before), sums_of(after)
-    draws = Resamples.draw(sums[0].shape[0], sums[0].shape[1], "log_probs", method, tier)
-    was, now = (mean_of(side, "surprise", method, tier) for side in (before, after))
+    draws = Resamples.draw(sums[0].shape[0], sums[0].shape[1])
+    was, now = (mean_of(side) for side in (before, after))
     change = was.value - now.value
     resampled = percentiles(draws.means(*sums) - draws.means(*after_sums))
     place = int(before["place"].iloc[0])

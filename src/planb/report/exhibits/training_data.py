@@ -60,7 +60,7 @@ def _distances(evidence: Evidence, useless: pd.DataFrame) -> Distances:
         n = int(rows["severity"].notna().sum())
         if n:
             own = (severity(rows), numbered(rows["seed"]), numbered(rows["group"]))
-            least, most, interval = wasserstein_within(own, reference, "useless", method)
+            least, most, interval = wasserstein_within(own, reference)
             missing = len(rows) - n + silent
             value = math.nan if missing else least
             found[method] = Figure(n, missing, None, value, *interval, least, most)
