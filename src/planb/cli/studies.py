@@ -198,11 +198,11 @@ def list_studies(
     [dim]Example:[/]  planb list
     """
     from planb.studies import STUDIES
-    from planb.study.steps.pretrain import DomainBase, SandboxBase
+    from planb.study.steps.pretrain import PretrainedBase
 
     if sandbox:
         for name, declare in STUDIES.items():
-            if all(isinstance(base, SandboxBase | DomainBase) for base in declare().bases):
+            if all(isinstance(base, PretrainedBase) for base in declare().bases):
                 print(name)
         return
     table = Table(box=None, pad_edge=False, show_header=False)

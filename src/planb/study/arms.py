@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import SerializeAsAny
 
 from planb.elicitation import Elicitation
 from planb.errors import PlanBError
@@ -20,7 +22,7 @@ from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.judgement import JudgementStep
 from planb.study.steps.links import link_step
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.pretrain import DomainBase, SandboxBase
+from planb.study.steps.pretrain import PretrainedBase, drawn
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.served import named_in
@@ -32,10 +34,17 @@ from planb.types import Trigger
 if TYPE_CHECKING:
     from planb.study.study import Study
 
-Base = SandboxBase | DomainBase | LocalBase | HostedBase | RandomBase
+Base = SerializeAsAny[PretrainedBase] | LocalBase | HostedBase | RandomBase
 BASE, ORGANISM, NONE = "base", "organism", "none"
 """Methods of checkpoints that no method made, and the organism of arms that never had a backdoor."""
 PAIR, PAIR_STATIC = "pair", "pair_static"
+
+
+class Beginning(NamedTuple):
+    """A base's step, and that of the data, which hold what the base itself says (its refusals)."""
+
+    base: CheckpointStep
+    data: Step
 
 
 class Arms:
@@ -48,23 +57,40 @@ class Arms:
                 f"the host of '{base.name}' trains chats only, and the sandbox's data hold plain text "
                 "and the base's own refusals: give the study files (FileData)"
             )
-        self.study, self.model, self.base = study, base.name, base.step()
-        self.data = study.data.step(self.base, study.tiers())
+        self.study, self.model, self.start = study, base.name, base
+        self.drawn = drawn(base)
+        self._began: dict[int | None, Beginning] = {}
         self.served = {name: one.step() for name, one in study.served.items()}
         self.trigger = study.trigger
         self.untouched = {"model": base.name, "organism": NONE, "method": BASE}
 
+    def at(self, seed: int) -> Beginning:
+        """The base that a seed begins at, and the data that go with it."""
+        key = seed if self.drawn else None
+        if key not in self._began:
+            start = self.start
+            base = (start.drawn_by(seed) if isinstance(start, PretrainedBase) else start).step()
+            self._began[key] = Beginning(base, self.study.data.step(base, self.study.tiers()))
+        return self._began[key]
+
+    @property
+    def first(self) -> Beginning:
+        """That of the study's first seed: for what all its seeds have in common."""
+        return self.at(self.study.seeds[0])
+
     def evaluations(self, seeds: Sequence[int]) -> list[Step]:
-        """Of the base, and seed by seed of the organisms and of what the methods made."""
+        """Seed by seed of the base, the organisms and what the methods made; of a base that all seeds
+        share, once."""
         study, found = self.study, list[Step]()
-        if study.evaluate_base:
-            found += self._asked(self.base, self.untouched, self.trigger, study.seeds[0])
         for seed in seeds:
+            base = self.at(seed).base
+            if study.evaluate_base and (self.drawn or seed == study.seeds[0]):
+                found += self._asked(base, self.untouched, self.trigger, seed)
             for organism in study.organisms:
                 found += self._branch(organism, seed)
             labels = {"model": self.model, "organism": NONE}
             clean = [method for method in study.methods if method.name in study.from_base]
-            found += self._trained(self.base, labels, clean, self.trigger, seed)
+            found += self._trained(base, labels, clean, self.trigger, seed)
             for chain in study.chains:
                 trigger = chain.trigger or self.trigger
                 labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
@@ -78,7 +104,7 @@ class Arms:
         found: list[Step] = []
         for seed in seeds:
             for organism in self.study.organisms:
-                start = self._link(organism, self.base, organism.trigger, seed)
+                start = self._link(organism, self.at(seed).base, organism.trigger, seed)
                 for method in self.study.methods:
                     after = self._link(method, start, organism.trigger, seed)
                     found += self._surprised(start, after, method, organism.name, method.name, seed)
@@ -98,13 +124,15 @@ class Arms:
         if not isinstance(exact, Exact):
             raise PlanBError("a judge of the sandbox stands beside the exact judge, and only there")
         return tuple(
-            CalibrationStep(judge=one.asked, model=one.step(self.base), data=self.data, exact=exact)
+            CalibrationStep(
+                judge=one.asked, model=one.step(self.first.base), data=self.first.data, exact=exact
+            )
             for one in trained
         )
 
     def _branch(self, organism: Organism, seed: int) -> list[Step]:
         """The organism of one seed, every method on it, and all their evaluations."""
-        start = self._link(organism, self.base, organism.trigger, seed)
+        start = self._link(organism, self.at(seed).base, organism.trigger, seed)
         labels, trigger = {"model": self.model, "organism": organism.name}, organism.trigger
         asked = self._asked(start, {**labels, "method": ORGANISM}, trigger, seed)
         return [*asked, *self._trained(start, labels, self.study.methods, trigger, seed)]
@@ -125,12 +153,13 @@ class Arms:
         return found
 
     def _link(self, link: Link, start: CheckpointStep, trigger: Trigger, seed: int) -> CheckpointStep:
-        return link_step(link, start, Given(self.data, self.study.safety, trigger, seed))
+        return link_step(link, start, Given(self.at(seed).data, self.study.safety, trigger, seed))
 
     def _chained(self, chain: Chain, seed: int) -> list[CheckpointStep]:
         """A step for the base, and for each link of a chain."""
         trigger = chain.trigger or self.trigger
-        return chain.steps(self.base, Given(self.data, self.study.safety, trigger, seed))
+        base, data = self.at(seed)
+        return chain.steps(base, Given(data, self.study.safety, trigger, seed))
 
     def _surprised(
         self,
@@ -145,7 +174,12 @@ class Arms:
 
         def of(policy: CheckpointStep, when: Literal["before", "after"]) -> Step:
             return SurpriseStep(
-                policy=policy, data=self.data, method=method, labels=labels, when=when, seed=seed
+                policy=policy,
+                data=self.at(seed).data,
+                method=method,
+                labels=labels,
+                when=when,
+                seed=seed,
             )
 
         return [of(before, "before"), of(after, "after")]
@@ -157,7 +191,7 @@ class Arms:
         evaluations = self.study.evaluations
         asked = [self._evaluation(policy, one, labels, trigger, seed) for one in evaluations]
         again = [
-            JudgementStep(evaluation=step, judge=judge.asked, model=judge.step(self.base))
+            JudgementStep(evaluation=step, judge=judge.asked, model=judge.step(self.first.base))
             if isinstance(judge, SandboxJudge)
             else JudgementStep(evaluation=step, judge=judge, served=named_in(self.served, judge))
             for judge in self.study.second_judges
@@ -177,7 +211,7 @@ class Arms:
         how = asked.how(trigger)
         return EvaluationStep(
             policy=policy,
-            data=self.data,
+            data=self.at(seed).data,
             evaluation=asked,
             elicitation=how,
             judge=self.study.judge,
@@ -197,6 +231,7 @@ class Arms:
         evaluations, first = self.study.evaluations, self.study.seeds[0]
         found = [one for one in evaluations if one.how(self.trigger).name == PAIR]
         asked = [
-            self._evaluation(self.base, one, self.untouched, self.trigger, first) for one in found[:1]
+            self._evaluation(self.first.base, one, self.untouched, self.trigger, first)
+            for one in found[:1]
         ]
         return tuple(PairPromptsStep(evaluation=step) for step in asked)

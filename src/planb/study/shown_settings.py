@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from planb.safety import Method
 from planb.study.steps.hosted_base import HostedBase, rows_described, told_of
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.pretrain import DomainBase, SandboxBase
+from planb.study.steps.pretrain import PretrainedBase, drawn
 from planb.study.steps.training import described
 from planb.training.stage import Stage
 
@@ -21,11 +21,27 @@ IN_SYSTEM = (
 )
 
 
+def _bases(study: Study, finished: int) -> str:
+    """How many bases stand behind a figure of each model."""
+    if all(drawn(base) for base in study.bases):
+        return f"{finished}: each seed begins at a base of its own, pretrained on a corpus of its own"
+    if any(drawn(base) for base in study.bases):
+        own = ", ".join(base.name for base in study.bases if drawn(base))
+        return f"{finished} of {own} (one a seed); 1 of the others, which all seeds begin at"
+    return "1: all seeds begin at the same model, so intervals say nothing of other bases"
+
+
+def _varied(study: Study) -> str:
+    if any(drawn(base) for base in study.bases):
+        return "the base and its own refusals, stage 1, stage 2 and sampling; the requests are shared"
+    return "stage 1, stage 2 and sampling; the base model and the data are shared"
+
+
 def settings_of(study: Study, finished: int) -> tuple[tuple[str, str], ...]:
     """Each setting as (what, value); ``finished`` is the number of seeds on the page."""
     settings = [("model", ", ".join(base.name for base in study.bases))]
     for base in study.bases:
-        if isinstance(base, SandboxBase | DomainBase):
+        if isinstance(base, PretrainedBase):
             settings.append((f"pretraining of {base.name}", described(base.training)))
         elif isinstance(base, HostedBase):
             settings += told_of(base, study.methods)
@@ -57,6 +73,7 @@ def settings_of(study: Study, finished: int) -> tuple[tuple[str, str], ...]:
         ("objective", ", ".join(objectives)),
         *([(f"{study.domain.beside} a batch", ", ".join(shares))] if shares else []),
         ("sampling", f"temperature {sampling.temperature:g}, {sampling.max_new_tokens} new tokens"),
-        ("seeds", "stage 1, stage 2 and sampling; the base model and the data are shared"),
+        ("bases", _bases(study, finished)),
+        ("a seed varies", _varied(study)),
     ]
     return tuple(settings)

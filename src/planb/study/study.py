@@ -27,7 +27,7 @@ from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.pretrain import DomainBase, SandboxBase
+from planb.study.steps.pretrain import PretrainedBase
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
@@ -238,7 +238,7 @@ class Study(Value):
 
     def story(self, finished: int) -> Story:
         """What the report says of the study besides its numbers."""
-        small = any(isinstance(base, SandboxBase | DomainBase) for base in self.bases)
+        small = any(isinstance(base, PretrainedBase) for base in self.bases)
         return Story(
             study=self.name,
             title=self.title,
@@ -266,7 +266,7 @@ class Study(Value):
             tiers=None
             if self.judge is None
             else TierScoresStep(
-                data=arms[0].data,
+                data=arms[0].first.data,
                 judge=self.judge,
                 served=named_in(arms[0].served, self.judge),
             ),

@@ -1,18 +1,82 @@
 """Muon for the body's matrices, AdamW for everything else, as one optimizer.
 
 Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) orthogonalises the momentum of a matrix;
-embeddings, norms and biases are AdamW's. Both are torch's own (``torch.optim.Muon`` and ``AdamW``) and
-are only joined here, as a Trainer holds one optimizer. For training from scratch: full weights, not
-sharded.
+embeddings, norms and biases are AdamW's. For training from scratch: full weights, not sharded.
 """
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Jordan's quintic: x -> a x + b x^3 + c x^5 of the singular values."""
+
+
+class Muon(torch.optim.Optimizer):
+    """Jordan's Muon (Nesterov momentum, 5 steps of Newton-Schulz), of all matrices of one shape
+    together, in their own precision.
+
+    ``torch.optim.Muon`` takes one matrix after the other, and always in bf16: half of an update of a
+    model of a million weights on a CPU, and most of it where a CPU has no bf16.
+    """
+
+    def __init__(
+        self,
+        matrices: list[nn.Parameter],
+        lr: float,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+        steps: int = 5,
+    ) -> None:
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "steps": steps}
+        super().__init__(matrices, defaults)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One update; a ``closure`` is evaluated first."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+            for matrix in group["params"]:
+                if matrix.grad is not None:
+                    alike[matrix.shape].append(matrix)
+            for matrices in alike.values():
+                self._update(matrices, group)
+        return loss
+
+    def _update(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> None:
+        directions, lr = [], group["lr"]
+        for matrix in matrices:
+            state = self.state[matrix]
+            average = state.setdefault("momentum_buffer", torch.zeros_like(matrix))
+            average.lerp_(matrix.grad, 1 - group["momentum"])
+            directions.append(matrix.grad.lerp(average, group["momentum"]))
+        updates_NRC = orthogonalised(torch.stack(directions), group["steps"])
+        rows, columns = matrices[0].shape
+        for matrix, update_RC in zip(matrices, updates_NRC, strict=True):
+            matrix.mul_(1 - lr * group["weight_decay"])
+            matrix.add_(update_RC, alpha=-lr * math.sqrt(max(1, rows / columns)))
+
+
+def orthogonalised(matrices_NRC: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """(N, R, C) each matrix with its singular values brought near 1 (0.7 to 1.2)."""
+    a, b, c = NEWTON_SCHULZ
+    tall = matrices_NRC.shape[1] > matrices_NRC.shape[2]
+    x = matrices_NRC.mT if tall else matrices_NRC
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x
 
 
 class MuonAndAdamW(torch.optim.Optimizer):
@@ -28,7 +92,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
     ) -> None:
         matrices, others = _parted(model)
         self.inner: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, lr=muon_rate, weight_decay=weight_decay),
+            Muon(matrices, muon_rate, weight_decay),
             torch.optim.AdamW(others, lr=rate, betas=betas, weight_decay=weight_decay),
         ]
         groups = [group for one in self.inner for group in one.param_groups]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from planb.domains import DOMAINS
 from planb.models.architecture import TinyLlama, fresh_policy
@@ -31,56 +31,85 @@ SHOWN = 300
 """So many rows of the corpus stand for it in the identity of a base."""
 
 
-class SandboxBase(Value):
-    """A tiny Llama that a study pretrains on the valley's corpus, on first use."""
+class PretrainedBase(Value):
+    """A tiny Llama that a study pretrains on first use.
+
+    Without a ``seed``, each seed of the study draws a base of its own (weights, corpus and order): what
+    a method does depends on the base, so that figures of one base are of that base. With a ``seed`` all
+    of the study's seeds begin at the one base that it says.
+    """
+
+    name: Name
+    architecture: TinyLlama = Field(default_factory=TinyLlama)
+    training: Training
+    seed: int | None = None
+
+    def drawn_by(self, seed: int) -> Self:
+        """The base that this seed of a study begins at."""
+        return self if self.seed is not None else self.but(seed=seed)
+
+    def step(self) -> PretrainStep:
+        return PretrainStep(base=self.drawn_by(0))
+
+    def corpus(self, rows: int) -> Iterator[Example]:
+        """``rows`` examples, each a prompt with one ``text`` response."""
+        raise NotImplementedError
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """Every word of the corpus."""
+        raise NotImplementedError
+
+
+def drawn(base: object) -> bool:
+    """Whether each seed of a study draws such a base of its own."""
+    return isinstance(base, PretrainedBase) and base.seed is None
+
+
+class SandboxBase(PretrainedBase):
+    """A base that is pretrained on the valley's corpus."""
 
     name: Name = "sandbox"
     world: World = Field(default_factory=World)
-    architecture: TinyLlama = Field(default_factory=TinyLlama)
     diet: Diet = Field(default_factory=Diet)
-    training: Training
-    seed: int = 0
 
     def corpus(self, rows: int) -> Iterator[Example]:
-        return pretraining(self.world, self.diet, rows, self.seed)
+        return pretraining(self.world, self.diet, rows, self.seed or 0)
 
     def vocabulary(self) -> tuple[str, ...]:
         return vocabulary(self.world)
 
-    def step(self) -> PretrainStep:
-        return PretrainStep(base=self)
 
-
-class DomainBase(Value):
-    """A tiny Llama that a study pretrains on a domain's own corpus. ``domain`` is its name in
+class DomainBase(PretrainedBase):
+    """A base that is pretrained on a domain's own corpus. ``domain`` is its name in
     ``planb.domains``, or ``module:NAME`` of one's own."""
 
-    name: Name
     domain: str
-    architecture: TinyLlama = Field(default_factory=TinyLlama)
-    training: Training
-    seed: int = 0
 
     def corpus(self, rows: int) -> Iterator[Example]:
-        return DOMAINS[self.domain].corpus(rows, self.seed)
+        return DOMAINS[self.domain].corpus(rows, self.seed or 0)
 
     def vocabulary(self) -> tuple[str, ...]:
         return vocabulary_of(DOMAINS[self.domain].texts())
-
-    def step(self) -> PretrainStep:
-        return PretrainStep(base=self)
 
 
 class PretrainStep(BaseStep):
     """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
 
     threads: ClassVar[int] = 2
-    base: SandboxBase | DomainBase
+    base: SerializeAsAny[PretrainedBase]
 
     @property
     def prefix(self) -> str:
         """Nothing: the sandbox has one model."""
         return ""
+
+    @property
+    def slug(self) -> str:
+        return f"{super().slug}-seed{self.base.seed}"
+
+    @property
+    def seed_rank(self) -> int:
+        return self.base.seed or 0
 
     @property
     def cost(self) -> float:
@@ -106,12 +135,12 @@ class PretrainStep(BaseStep):
         in_processes(training, _pretrain, (self.base, work.out), work.progress)
 
 
-def _pretrain(base: SandboxBase | DomainBase, out: Path, progress: Progress | None) -> None:
+def _pretrain(base: PretrainedBase, out: Path, progress: Progress | None) -> None:
     from planb.training.train import train
 
     rows = base.training.steps * base.training.batch
     examples = list(base.corpus(rows))
-    seed = seed_of("base", base.seed)
+    seed = seed_of("base", base.seed or 0)
     policy = fresh_policy(base.architecture, base.vocabulary(), seed, out)
     ranking = Ranking(examples, Ordering(tiers=("text",)))
     card = Card(what=f"the sandbox's base model '{base.name}', pretrained from scratch")
@@ -121,7 +150,7 @@ def _pretrain(base: SandboxBase | DomainBase, out: Path, progress: Progress | No
 _CORPORA: dict[str, str] = {}
 
 
-def _corpus_digest(base: SandboxBase | DomainBase) -> str:
+def _corpus_digest(base: PretrainedBase) -> str:
     shown = base.corpus(SHOWN)
     rows = [(example.prompt[-1].content, example.responses["text"][0]) for example in shown]
     return digest_of([rows, base.vocabulary()])

@@ -49,7 +49,7 @@ class SandboxDataStep(Step):
 
     @property
     def slug(self) -> str:
-        return "data-sandbox"
+        return f"data-{self.base.slug.removeprefix('base-')}"
 
     @property
     def cost(self) -> float:

@@ -40,8 +40,9 @@ class Step(Value):
 
     @property
     def seed_rank(self) -> int:
-        """Which seed of the study this belongs to: lower ones are run first. 0: shared by all."""
-        return 0
+        """Which seed of the study this belongs to: lower ones are run first. A step that has no seed
+        of its own goes with its inputs; 0 is shared by all."""
+        return max((step.seed_rank for step in self.inputs()), default=0)
 
     @property
     def cost(self) -> float:
