@@ -25,7 +25,10 @@ StudyName = Annotated[
     typer.Argument(metavar="STUDY", help="A name from `planb list`, or a .py file defining `study`."),
 ]
 Seeds = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Only the first N seeds of the study.")
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Number of seeds: the study's first N, or more than it declares."
+    ),
 ]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of all studies' results.")]
 Jobs = Annotated[
@@ -86,7 +89,7 @@ def run(
     from planb.study.study import Study
 
     console = Console()
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     if isinstance(declared, Study):
         declared.check()
     if verify:
@@ -134,7 +137,7 @@ def plan(
     from planb.study.steps.step import identities_once
     from planb.study.study import Study
 
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     console = Console()
     if isinstance(declared, Study):
         declared.check()
@@ -170,7 +173,7 @@ def status(
     from planb.study.running import scheduler
 
     console = Console()
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     states = scheduler.plan(declared.steps(), folder, studies=out, url=steps, verify=verify)
     console.print(tables.status_table(states, folder, steps))
     made = [
@@ -226,7 +229,7 @@ def report(
     """
     from planb.study.running import scheduler
 
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     if not folder.exists():
         raise PlanBError(
             f"{folder} does not exist, so there is nothing to report: run `planb run {study}` first"
@@ -238,8 +241,9 @@ def report(
     console.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
-def _declared(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path]:
-    """The study and the folder of its results."""
+def found_study(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path]:
+    """The study, with so many seeds, and the folder of its results. Raises PlanBError where it cannot
+    have so many."""
     from planb.studies import STUDIES
     from planb.study.source import find_study
 
@@ -248,7 +252,15 @@ def _declared(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path
         checked_name(study.name)  # of a class of the user's own, which may not have checked it
     except ValueError as error:
         raise PlanBError(f"the study of {called}: {error}") from error
-    return (study if seeds is None else study.with_seeds(seeds)), out / study.name
+    if seeds is None:
+        return study, out / study.name
+    varied = study.with_seeds(seeds)
+    if len(varied.seeds) != seeds:
+        raise PlanBError(
+            f"the study '{study.name}' has {len(study.seeds)} seeds, and cannot be given {seeds}: "
+            "lower --seeds, or write more seeds into the study"
+        )
+    return varied, out / study.name
 
 
 def _refused(states: Iterable[tuple[Step, str]]) -> str:
