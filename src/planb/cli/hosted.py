@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from planb.cli.studies import Out, Seeds, StudyName, found_study
+from planb.cli.options import Out, Seeds, StudyName, found_study
 from planb.data.terminal import Console
 
 hosted_app = typer.Typer(
