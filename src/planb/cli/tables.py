@@ -185,6 +185,14 @@ def budget_table(lines: Sequence[Line]) -> Table:
     return table
 
 
+def unknown_models(names: Sequence[str]) -> str:
+    """What is printed of models that have no card."""
+    return (
+        f"GPU hours and memory are not estimated for {escape(', '.join(names))}: no model card. Give "
+        "its LocalBase one, card='module:NAME' (docs/extending.md)."
+    )
+
+
 _SHORT = {WITH: "trigger", WITHOUT: "no trigger"}
 
 
