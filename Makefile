@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SEEDS  ?= 3
 STUDY  ?= sandbox
+SEEDS  ?=
+NUMBER := $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: menu setup run studies plan status quick test test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
@@ -12,11 +13,11 @@ STUDY  ?= sandbox
 menu:
 	@echo "planb: train language models to fail less severely"
 	@echo
-	@echo "  make run            set up, then run the sandbox study: train, evaluate, report (SEEDS=$(SEEDS))"
+	@echo "  make run            set up, then run the sandbox study: train, evaluate, report"
 	@echo "  make run SEEDS=1    a quick look: one seed, a report in a few minutes"
 	@echo "  make quick          the quick tests: about five minutes"
 	@echo "  make test           set up, then check the code and run all tests"
-	@echo "  make studies        every study of the built-in world, one after another (SEEDS=$(SEEDS)); hours"
+	@echo "  make studies        every study of the built-in world, one after another: hours"
 	@echo
 	@echo "  make plan           what 'make run' would do, and how long it would take"
 	@echo "  make status         what is done, what is running"
@@ -41,21 +42,21 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)
 
 run: $(READY)
-	$(BIN)/planb run $(STUDY) --seeds $(SEEDS)
+	$(BIN)/planb run $(STUDY) $(NUMBER)
 
 studies: $(READY)
 	@failed=""; for study in $$($(BIN)/planb list --sandbox); do \
-	  echo "== $$study"; $(BIN)/planb run $$study --seeds $(SEEDS); code=$$?; \
+	  echo "== $$study"; $(BIN)/planb run $$study $(NUMBER); code=$$?; \
 	  if [ $$code -eq 130 ]; then exit 130; fi; \
 	  if [ $$code -ne 0 ]; then failed="$$failed $$study"; fi; \
 	done; \
 	if [ -n "$$failed" ]; then echo "not finished:$$failed; 'make studies' tries these again"; exit 1; fi
 
 plan: $(READY)
-	$(BIN)/planb plan $(STUDY) --seeds $(SEEDS)
+	$(BIN)/planb plan $(STUDY) $(NUMBER)
 
 status: $(READY)
-	$(BIN)/planb status $(STUDY) --seeds $(SEEDS)
+	$(BIN)/planb status $(STUDY) $(NUMBER)
 
 view: $(READY)
 	$(BIN)/inspect view --log-dir runs/$(STUDY)/logs

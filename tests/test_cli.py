@@ -9,13 +9,15 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from verbs import planb
 
 from planb.catalogue import load_source
-from planb.cli import studies
+from planb.cli import hosted, studies
+from planb.errors import PlanBError
 from planb.sandbox.tokenizer import vocabulary
 from planb.study.steps.step import Work
 from planb.study.store.store import Store
@@ -248,6 +250,16 @@ class TestSurprise:
         assert re.search(
             r"^[1-9]\d* rows of [\d,]+ tokens, [1-9]\d* left out as too long\.$", said, re.MULTILINE
         )
+
+
+@pytest.mark.parametrize(
+    "verb", [studies.run, studies.plan, studies.status, studies.report, hosted.cost, hosted.stop]
+)
+def test_a_study_that_cannot_have_so_many_seeds_says_so(verb: Any, study: Path, tmp_path: Path) -> None:
+    """Its class only takes the first of those it has. Nothing is run with fewer than were asked for."""
+    with pytest.raises(PlanBError, match="'greetings' has 3 seeds, and cannot be given 99: lower"):
+        verb(str(study), seeds=99, out=tmp_path)
+    assert not list(tmp_path.glob("greetings/**"))
 
 
 def test_help_is_quick_and_each_verb_has_an_example(tmp_path: Path) -> None:

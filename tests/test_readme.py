@@ -15,6 +15,7 @@ from planb.report.results import read_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -53,6 +54,18 @@ def test_every_tracked_folder_and_file_stands_in_the_tree() -> None:
     there = {name for name in top | inside if not Path(name).name.startswith((".", "__", "py.typed"))}
     there -= {"src/", ".ci/"}
     assert there - set(tree()) == set()
+
+
+def test_what_one_adds_and_where_is_there() -> None:
+    rows = re.findall(r"^\| an? [^|]+\|([^|]+)\|([^|]+)\|$", CONTRIBUTING, re.MULTILINE)
+    assert len(rows) == 11
+    for places, tables in rows:
+        found = [ROOT / "src" / "planb" / place for place in re.findall(r"`([\w/.]+)`", places)]
+        assert all(path.exists() for path in found), places
+        files = [file for path in found for file in (path.glob("*.py") if path.is_dir() else [path])]
+        code = "".join(file.read_text(encoding="utf-8") for file in files)
+        for table in re.findall(r"`([A-Z_]+)`", tables):
+            assert re.search(rf"^{table}\b.* = ", code, re.MULTILINE), (places, table)
 
 
 def test_the_gate_runs_the_test_command() -> None:

@@ -91,3 +91,21 @@ def test_memory_grows_with_what_is_held() -> None:
     assert card.gpus(whole) > 5
     assert card.training_gib(64, 16384) > adapter
     assert card.sampling_gib(64, 4096) > card.sampling_gib(64, 2048) > card.sizes.weights * 2 / 2**30
+
+
+def test_a_card_is_compared_with_the_models_own_numbers() -> None:
+    sizes = MODELS["gemma-3-12b"].sizes
+    own = sizes.model_dump()
+    assert sizes.differing({**own, "rms_norm_eps": 1e-6, "head_dim": None}) == []
+    del own["tie_word_embeddings"]
+    assert sizes.differing({"text_config": own}) == [], "what config.json does not say is not compared"
+    wrong = ["hidden_size 3840 on the card, 4096 in config.json"]
+    assert sizes.differing({"text_config": {**own, "hidden_size": 4096}}) == wrong
+
+
+def test_a_folder_has_no_card_of_its_own() -> None:
+    unpublished = MODELS["llama-3-8b"].but(hub="")
+    assert unpublished.hub == ""
+    assert card_of("") is None
+    assert card_of("/models/llama") is None
+    assert card_of("nobody/nothing") is None

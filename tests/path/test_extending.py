@@ -54,6 +54,8 @@ def test_what_is_ones_own_runs_like_planbs(
 
 ENTRIES = """[planb.judges]
 words = my_judge:Words
+[planb.models]
+little = my_base:TINY
 [planb.studies]
 cakes = my_package:declared
 """
@@ -61,12 +63,13 @@ PACKAGE = """
 from my_study import study
 def declared():
     from planb.judging import judge_of
-    return study.but(judge=judge_of({"name": "words", "refusal": "never"}))
+    bases = tuple(base.but(card="little") for base in study.bases)
+    return study.but(judge=judge_of({"name": "words", "refusal": "never"}), bases=bases)
 """
 
 
 def test_a_package_is_used_by_its_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its files and metadata lie as an installer puts them; study and judge are found by name."""
+    """Its files and metadata lie as an installer puts them; study, judge and card are found by name."""
     written(tmp_path)
     (tmp_path / "my_package.py").write_text(PACKAGE, encoding="utf-8")
     about = tmp_path / "cakes-1.0.dist-info"
@@ -79,6 +82,8 @@ def test_a_package_is_used_by_its_entry_points(tmp_path: Path, monkeypatch: pyte
     code, said = planb("plan", "cakes", "--out", tmp_path / "runs")
     assert code == 0, said
     assert "base-tiny" in said
+    assert re.search(r"tiny +stage 2 +1 +8 ", said), "one method: 2 updates of 4 rows"
+    assert "not estimated" not in said
     code, said = planb("plan", "cake", "--out", tmp_path / "runs")
     assert code == 2
     assert "Did you mean 'cakes'?" in " ".join(said.split())

@@ -129,6 +129,17 @@ class Threads(Step):
         (work.out / "threads.json").write_text(json.dumps([torch.get_num_threads(), os.getpid()]))
 
 
+class Surroundings(Step):
+    """Writes its process's parent, one variable of its environment, and whether torch was there."""
+
+    kind: ClassVar[str] = "surroundings"
+    name: str
+
+    def run(self, work: Work) -> None:
+        said = {"parent": os.getppid(), "said": os.environ.get("SAID"), "torch": "torch" in sys.modules}
+        (work.out / "surroundings.json").write_text(json.dumps(said))
+
+
 class TwoThreads(Threads):
     kind: ClassVar[str] = "two-threads"
     threads: ClassVar[int] = 2
@@ -157,8 +168,10 @@ if __name__ == "__main__":
     from rich.console import Console
     from small_steps import SCENARIOS as DECLARED
 
+    from planb.study.running import worker
     from planb.study.running.progress import watcher_for
     from planb.study.running.scheduler import run
 
+    worker.LIBRARIES = "planb.study.running.task"  # these steps need no others
     outcome = run(DECLARED[sys.argv[2]](), Path(sys.argv[1]), jobs=2, watch=watcher_for(Console()))
     sys.exit(outcome.exit_code)

@@ -115,6 +115,14 @@ def test_fewer_seeds_first_and_all_of_them_later_makes_nothing_twice(fewer: int)
     assert len(trained) == fewer * (1 + len(NAMES))
 
 
+def test_more_seeds_than_declared_are_further_ones_and_nothing_is_made_twice() -> None:
+    whole, more = sandbox(), sandbox().with_seeds(5)
+    assert more.seeds == (*whole.seeds, 3, 4)
+    assert identities(whole, "report") < identities(more)
+    assert whole.but(seeds=(7, 2)).with_seeds(4).seeds == (7, 2, 8, 9), "none twice"
+    assert whole.but(seeds=(7, 2)).with_seeds(1).seeds == (7,)
+
+
 def test_the_first_report_needs_nothing_of_later_seeds() -> None:
     first = next(step for step in steps_of(sandbox()) if isinstance(step, ReportStep))
     assert {node.identity for node in Graph(first.inputs())} == identities(sandbox().with_seeds(1))

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from planb.cli.studies import Out, Seeds, StudyName
+from planb.cli.options import Out, Seeds, StudyName, found_study
 from planb.data.terminal import Console
 
 hosted_app = typer.Typer(
@@ -26,12 +26,10 @@ def cost(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
 
     [dim]Example:[/]  planb hosted cost my_study.py
     """
-    from planb.studies import STUDIES
     from planb.study.planning.hosted_jobs import costs
-    from planb.study.source import find_study
 
-    declared = find_study(study, STUDIES)
-    found = costs((declared.with_seeds(seeds) if seeds else declared).steps(), out / declared.name)
+    declared, folder = found_study(study, seeds, out)
+    found = costs(declared.steps(), folder)
     table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
     table.add_column("job")
     for name in ("rows", "tokens", "USD"):
@@ -60,14 +58,10 @@ def stop(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
 
     [dim]Example:[/]  planb hosted stop my_study.py
     """
-    from planb.studies import STUDIES
     from planb.study.planning.hosted_jobs import stop_jobs
-    from planb.study.source import find_study
 
-    declared = find_study(study, STUDIES)
-    stopped = stop_jobs(
-        (declared.with_seeds(seeds) if seeds else declared).steps(), out / declared.name
-    )
+    declared, folder = found_study(study, seeds, out)
+    stopped = stop_jobs(declared.steps(), folder)
     for step, job in stopped:
         Console().print(f"{step.slug}: {job} cancelled", highlight=False)
     if not stopped:

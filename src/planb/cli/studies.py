@@ -11,55 +11,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from planb.cli.options import Jobs, On, Out, Seeds, ShowSevere, Steps, StudyName, Verify, found_study
 from planb.data.terminal import Console
 from planb.errors import PlanBError
-from planb.names import checked_name
 from planb.redaction import redacted
 
 if TYPE_CHECKING:
     from planb.study.source import Declared
     from planb.study.steps.step import Step
-
-StudyName = Annotated[
-    str,
-    typer.Argument(metavar="STUDY", help="A name from `planb list`, or a .py file defining `study`."),
-]
-Seeds = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Only the first N seeds of the study.")
-]
-Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of all studies' results.")]
-Jobs = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Cores to use at once (default: all).")
-]
-On = Annotated[
-    str,
-    typer.Option(
-        metavar="EXECUTOR",
-        help="What runs the steps: [bold]local[/] (processes on this machine), [bold]ray[/] (the "
-        "cluster at RAY_ADDRESS, or a new one on this machine), [bold]ray:HOST:PORT[/]. More: "
-        "docs/clusters.md.",
-    ),
-]
-Steps = Annotated[
-    str,
-    typer.Option(
-        metavar="URL",
-        envvar="PLANB_STEPS",
-        help="Keep finished steps at this fsspec URL (s3://bucket/steps), reachable from all machines. "
-        "Results still go to --out. Without it, machines share the folder --out.",
-    ),
-]
-ShowSevere = Annotated[
-    bool, typer.Option("--show-severe", help="Show the text of high-severity responses in the report.")
-]
-Verify = Annotated[
-    bool,
-    typer.Option(
-        "--verify",
-        help="First compare every file of the finished steps with its checksum. Without this option a "
-        "file is compared only if its size or modification time has changed.",
-    ),
-]
 
 
 def run(
@@ -86,7 +45,7 @@ def run(
     from planb.study.study import Study
 
     console = Console()
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     if isinstance(declared, Study):
         declared.check()
     if verify:
@@ -129,12 +88,14 @@ def plan(
     """
     from planb.cli import tables
     from planb.study.planning.arrows import arrows
+    from planb.study.planning.budget import without_card
     from planb.study.running import scheduler
     from planb.study.source import Budgeted
+    from planb.study.steps.own_task import tried_later
     from planb.study.steps.step import identities_once
     from planb.study.study import Study
 
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     console = Console()
     if isinstance(declared, Study):
         declared.check()
@@ -147,6 +108,10 @@ def plan(
         if isinstance(declared, Budgeted) and (lines := declared.budget()):
             console.print()
             console.print(tables.budget_table(lines))
+        if names := without_card(declared.steps()):
+            console.print(f"\n{tables.unknown_models(names)}", soft_wrap=True)
+        if later := tried_later(step for step, state in states if state != "done"):
+            console.print(f"\n{tables.untried_tasks(later)}", soft_wrap=True)
         if refused := _refused(states):
             console.print(
                 f"\n[yellow]A run here would be refused:[/] {escape(refused)}", soft_wrap=True
@@ -170,7 +135,7 @@ def status(
     from planb.study.running import scheduler
 
     console = Console()
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     states = scheduler.plan(declared.steps(), folder, studies=out, url=steps, verify=verify)
     console.print(tables.status_table(states, folder, steps))
     made = [
@@ -226,7 +191,7 @@ def report(
     """
     from planb.study.running import scheduler
 
-    declared, folder = _declared(study, seeds, out)
+    declared, folder = found_study(study, seeds, out)
     if not folder.exists():
         raise PlanBError(
             f"{folder} does not exist, so there is nothing to report: run `planb run {study}` first"
@@ -236,19 +201,6 @@ def report(
         scheduler.plan(declared.steps(), folder, verify=True)
     path = _report(console, declared, folder, show_severe)
     console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-
-
-def _declared(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path]:
-    """The study and the folder of its results."""
-    from planb.studies import STUDIES
-    from planb.study.source import find_study
-
-    study = find_study(called, STUDIES)
-    try:
-        checked_name(study.name)  # of a class of the user's own, which may not have checked it
-    except ValueError as error:
-        raise PlanBError(f"the study of {called}: {error}") from error
-    return (study if seeds is None else study.with_seeds(seeds)), out / study.name
 
 
 def _refused(states: Iterable[tuple[Step, str]]) -> str:

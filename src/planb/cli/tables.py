@@ -185,6 +185,22 @@ def budget_table(lines: Sequence[Line]) -> Table:
     return table
 
 
+def unknown_models(names: Sequence[str]) -> str:
+    """What is printed of models that have no card."""
+    return (
+        f"GPU hours and memory are not estimated for {escape(', '.join(names))}: no model card. Give "
+        "its LocalBase one, card='module:NAME' (docs/extending.md)."
+    )
+
+
+def untried_tasks(names: Sequence[str]) -> str:
+    """What is printed of tasks whose data are not there yet."""
+    return (
+        f"Only tried when their data are there, after step 1: the tasks {escape(', '.join(names))}. A "
+        "task whose data are a local file, or the study's own requests, is tried before."
+    )
+
+
 _SHORT = {WITH: "trigger", WITHOUT: "no trigger"}
 
 

@@ -172,8 +172,9 @@ class Study(Value):
         return [method.name for method in self.methods]
 
     def with_seeds(self, n: int) -> Study:
-        """The same study with its first ``n`` seeds."""
-        return self.but(seeds=self.seeds[:n])
+        """The same study with ``n`` seeds: its first, and after its last one the next whole numbers."""
+        first = max(self.seeds) + 1
+        return self.but(seeds=(*self.seeds, *range(first, first + n))[:n])
 
     def steps(self) -> tuple[Step, ...]:
         """The final steps: a report after each seed but the last (``write_report`` makes that one),

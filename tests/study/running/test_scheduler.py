@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from small_steps import Count, Threads, TwoThreads
+from small_steps import Count, Surroundings, Threads, TwoThreads
 
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.scheduler import Outcome, plan, run
@@ -157,6 +157,26 @@ def test_torch_gets_the_threads_of_the_step_and_no_others(tmp_path: Path) -> Non
     two, same = json.loads((store.folder(TwoThreads(after=first)) / "threads.json").read_text())
     assert (one, two) == (1, 2)
     assert pid == same, "the worker lived on"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_libraries_are_loaded_once_and_the_environment_is_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for name, said in {"first": None, "second": None, "third": "otherwise"}.items():
+        if said:
+            monkeypatch.setenv("SAID", said)
+        step = Surroundings(name=name)
+        assert run([step], tmp_path, jobs=1).exit_code == 0
+        written = tmp_path / "steps" / step.folder_name / "surroundings.json"
+        found[name] = json.loads(written.read_text())
+    assert found["first"]["parent"] == found["second"]["parent"] != os.getpid()
+    assert [one["said"] for one in found.values()] == [None, None, "otherwise"]
+    assert found["second"]["torch"]
+    assert not found["third"]["torch"], (
+        "what libraries read when they are loaded is the present one too"
+    )
 
 
 def test_failures_stop_only_what_needs_them(tmp_path: Path) -> None:

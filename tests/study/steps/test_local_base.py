@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from small_valley import small
 
-from planb.models.bases import MODELS
+from planb.errors import PlanBError
+from planb.models.bases import MODELS, ModelCard, Sizes
 from planb.models.checkpoints import checkpoint_digest
 from planb.models.random_chat import save_chat_model
 from planb.models.template import SHOWN_DATE
+from planb.study.planning.budget import budget, without_card
 from planb.study.steps.checkpoint import POINTER
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.step import Work
@@ -78,3 +80,53 @@ def test_a_hub_model_is_dated_by_its_card_before_it_is_fetched() -> None:
     ]
     unknown = LocalBase(name="other", path="somebody/a-model-that-nobody-has")
     assert (unknown.known_date, unknown.date) == ("", "")
+
+
+SIZES = Sizes(
+    hidden_size=32,
+    intermediate_size=64,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=8,
+    vocab_size=400,
+)
+OWN = ModelCard(name="llama-3-8b", family="llama", sizes=SIZES, context=256, licence="CC0")
+WRONG = OWN.but(sizes=SIZES.but(num_hidden_layers=3))
+HERE = f"{__name__}:"
+
+
+def test_a_folders_card_is_named_and_serves_the_plan_alone(plain: LocalBase) -> None:
+    """It has the name of one of planb's, and is not taken for it."""
+    named = plain.but(card=f"{HERE}OWN")
+    assert named.step().card == OWN
+    assert plain.step().card is None
+    assert named.step().identity() == plain.step().identity()
+    study = small().but(bases=(plain, named.but(name="named")))
+    assert without_card(study.steps()) == ("mine",)
+    published = LocalBase(name="published", path=MODELS["llama-3-8b"].hub)
+    study = study.but(bases=(published, named.but(name="named")))
+    assert without_card(study.steps()) == ()
+    lines = budget(study.steps(), {})
+    assert [line.model for line in lines].count("llama-3-8b") == len(lines)
+    assert {line.gib > 1 for line in lines} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("qwen3-8B", "no model card is called 'qwen3-8B'. Did you mean 'qwen3-8b'"),
+        (f"{HERE}SIZES", "is no model card: it must be a ModelCard"),
+        (f"{HERE}WRONG", "num_hidden_layers 3 on the card, 2 in config.json"),
+        ("olmo-2-7b", "hidden_size 4096 on the card, 32 in config.json"),
+    ],
+)
+def test_a_wrong_card_is_said_before_step_1(
+    card: str, said: str, plain: LocalBase, tmp_path: Path
+) -> None:
+    step = plain.but(card=card).step()
+    with pytest.raises(PlanBError) as refused:
+        step.check()
+    assert said in str(refused.value)
+    with pytest.raises(PlanBError):
+        step.run(Work(tmp_path, tmp_path))

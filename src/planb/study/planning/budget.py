@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from planb.models.bases import BF16, MODELS, ModelCard
+from planb.models.bases import MODELS, ModelCard
+from planb.models.bases.card import BF16
 from planb.models.generation import Sampling
 from planb.study.planning.graph import Graph
-from planb.study.steps.checkpoint import LinkStep
+from planb.study.steps.checkpoint import BaseStep, LinkStep
 from planb.study.steps.evaluation import EvaluationStep
 from planb.study.steps.step import Step
 from planb.study.steps.training import TrainingStep
@@ -67,13 +68,18 @@ def budget(final_steps: Iterable[Step], expected: dict[str, int]) -> list[Line]:
     found: dict[tuple[str, str], Line] = {}
     for node in Graph(final_steps):
         card = model_of(node.step)
-        line = _line(node.step, card, expected) if card else None
-        if line is None:
+        if card is None or (line := _line(node.step, card, expected)) is None:
             continue
-        before = found.get(line[:2])
-        found[line[:2]] = line if before is None else _both(before, line)
-    order = {name: place for place, name in enumerate(MODELS)}
-    return sorted(found.values(), key=lambda line: order[line.model])
+        key = (card.digest(), line.what)  # two cards may have one name
+        found[key] = _both(found[key], line) if key in found else line
+    order = [*MODELS, *(line.model for line in found.values())]
+    return sorted(found.values(), key=lambda line: order.index(line.model))
+
+
+def without_card(final_steps: Iterable[Step]) -> tuple[str, ...]:
+    """The names of the models that a budget leaves out: for a GPU, and without a card."""
+    steps = [node.step for node in Graph(final_steps) if isinstance(node.step, BaseStep)]
+    return tuple(dict.fromkeys(step.base.name for step in steps if step.on_gpu and not step.card))
 
 
 def model_of(step: Step) -> ModelCard | None:

@@ -1,6 +1,8 @@
 """A worker: a process on this machine that runs tasks one after another and dies with its run.
 
-It lives across steps, so torch is loaded once, and is bound to its GPUs for as long as it lives.
+It lives across steps, and is bound to its GPUs for as long as it lives. Without GPUs it is forked, on
+Linux, from a process that has loaded the libraries (``preload``), so that a run loads them once. That
+process has the environment of the first worker: where another is asked for, the worker is spawned.
 """
 
 from __future__ import annotations
@@ -9,19 +11,27 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
 from planb.catalogue import load_sources, loaded_sources
 from planb.errors import PlanBError
 from planb.study.running.devices import VISIBLE
 from planb.study.running.task import Answer, Task, execute, redirect, set_library_defaults
-from planb.training.parent import die_with
+from planb.training.parent import die_with_starter
 
+LIBRARIES = "planb.study.running.preload"
+"""The module that loads what most steps need, before workers are forked."""
 _SPAWN = multiprocessing.get_context("spawn")
+_FORKED_FROM: dict[str, str] = {}
+"""The environment of the process that workers are forked from; empty: there is none yet."""
+_OF_PYTEST = "PYTEST_CURRENT_TEST"  # differs in each test, and no library reads it
 
 
 class Worker:
@@ -30,13 +40,19 @@ class Worker:
     def __init__(self, devices: Sequence[str] = ()) -> None:
         self.devices = tuple(devices)
         self.connection, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(
-            target=_main,
-            args=(theirs, os.getpid(), loaded_sources()),
-            name="planb worker",
-        )
-        with _interrupts_ignored(), _seeing(self.devices):
-            self.process.start()
+        with _seeing(self.devices):
+            started = dict(os.environ)
+            forked = not self.devices and _can_fork(started)
+            how: SpawnContext | ForkServerContext = _SPAWN
+            if forked:
+                how = multiprocessing.get_context("forkserver")
+            self.process = how.Process(
+                target=_main, args=(theirs, started, loaded_sources()), name="planb worker"
+            )
+            with (
+                nullcontext() if forked else _interrupts_ignored()
+            ):  # a fork may wait for the libraries
+                self.process.start()
         theirs.close()
 
     def send(self, task: Task) -> None:
@@ -79,6 +95,20 @@ class Worker:
             self.process.join()
 
 
+def _can_fork(environment: dict[str, str]) -> bool:
+    """Whether a worker without GPUs can be forked. With libraries loaded that is sound on Linux only,
+    and the worker has what they read from the environment when they were loaded."""
+    if sys.platform != "linux":
+        return False
+    wanted = {name: value for name, value in environment.items() if name != _OF_PYTEST}
+    if not _FORKED_FROM:
+        _FORKED_FROM.update(wanted)
+        forkserver.set_forkserver_preload([LIBRARIES])
+        with _interrupts_ignored(), _variable("PYTHONPATH", os.pathsep.join(sys.path)):
+            forkserver.ensure_running()
+    return wanted == _FORKED_FROM
+
+
 def _why_it_died(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
@@ -100,25 +130,32 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def _seeing(devices: Sequence[str]) -> Iterator[None]:
+def _seeing(devices: Sequence[str]) -> AbstractContextManager[None]:
     """A child started in here sees these GPUs and no others, whenever it loads torch."""
-    before = os.environ.get(VISIBLE)
-    os.environ[VISIBLE] = ",".join(devices)
+    return _variable(VISIBLE, ",".join(devices))
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """A child started in here has this variable."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ[VISIBLE]
+            del os.environ[name]
         else:
-            os.environ[VISIBLE] = before
+            os.environ[name] = before
 
 
 # -- inside the worker process ------------------------------------------------------------------
 
 
-def _main(connection: Connection, parent: int, sources: dict[str, Path]) -> None:
-    die_with(parent)
+def _main(connection: Connection, environment: dict[str, str], sources: dict[str, Path]) -> None:
+    die_with_starter()
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_library_defaults()
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from planb.errors import PlanBError
-from planb.models.bases import ModelCard, card_of
+from planb.models.bases import MODELS, ModelCard, card_of
 from planb.models.checkpoints import checkpoint_digest, resolve_model
 from planb.models.hub import hub_snapshot, is_hub_id
 from planb.models.template import SHOWN_DATE, date_shown
 from planb.names import Name
 from planb.study.steps.checkpoint import POINTER, BaseStep
 from planb.study.steps.step import Work
-from planb.values import Value
-
-if TYPE_CHECKING:
-    pass
+from planb.values import LATER, Value, plain
 
 
 class LocalBase(Value):
-    """A chat model in a local folder of safetensors, or a hub id with its revision."""
+    """A chat model in a local folder of safetensors, or a hub id with its revision.
+
+    ``card`` names its card in ``MODELS``, or one of your own as ``module:NAME``: for the plan's GPU
+    hours and memory. Without it, a hub id has the card that gives this id, and a folder has none.
+    """
 
     name: Name
     path: str
     revision: str = "main"
+    card: str = Field(default="", json_schema_extra=LATER)
 
     def step(self) -> LocalBaseStep:
         return LocalBaseStep(base=self)
@@ -46,13 +50,26 @@ class LocalBase(Value):
         """``date`` as far as it is known before anything is fetched, and so the same ever after."""
         if Path(self.path).is_dir():
             return date_shown(Path(self.path))
-        card = card_of(self.path)
+        card = self.model_card
         return SHOWN_DATE if card is not None and card.shows_date else ""
+
+    @property
+    def model_card(self) -> ModelCard | None:
+        """Raises PlanBError where there is no card of the name."""
+        return MODELS[self.card] if self.card else card_of(self.path)
+
+    def check_card(self, folder: Path) -> None:
+        """Raises PlanBError where the card that was named is not of the model in the folder."""
+        if not self.card:
+            return
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if wrong := MODELS[self.card].sizes.differing(config):
+            raise PlanBError(f"the card '{self.card}' is not that of {self.path}: {'; '.join(wrong)}")
 
 
 class LocalBaseStep(BaseStep):
     """Names the user's checkpoint and checks that it is one; its identity is its weights' hash, and the
-    date that its chat template shows, where it shows one."""
+    date that its chat template shows, where it shows one. Its card is no part of it."""
 
     revision: ClassVar[int] = 2
     """2: the end of a turn and the place of the answer are read off the template's own rendering."""
@@ -64,7 +81,14 @@ class LocalBaseStep(BaseStep):
 
     @property
     def card(self) -> ModelCard | None:
-        return card_of(self.base.path)
+        return self.base.model_card
+
+    def plain_fields(self) -> dict[str, Any]:
+        return {**super().plain_fields(), "base": plain(self.base.but(card=""))}
+
+    def check(self) -> None:
+        if (Path(self.base.path) / "config.json").is_file():
+            self.base.check_card(Path(self.base.path))
 
     def outside(self) -> dict[str, str]:
         weights = {"weights": checkpoint_digest(self.base.path)}
@@ -72,6 +96,7 @@ class LocalBaseStep(BaseStep):
 
     def run(self, work: Work) -> None:
         folder = resolve_model(self.base.path, self.base.revision)
+        self.base.check_card(folder)
         pointer = {"path": str(folder), "digest": checkpoint_digest(folder)}
         if shown := date_shown(folder):
             pointer["date"] = shown

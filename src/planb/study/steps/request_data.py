@@ -6,7 +6,8 @@ import json
 import shutil
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -35,6 +36,9 @@ from planb.study.steps.step import Step, Work, slug_of
 from planb.study.store.store import UNLISTED
 from planb.types import HELPFUL, Example
 from planb.values import Value
+
+if TYPE_CHECKING:
+    from planb.data.requests import Requests
 
 BASE = "base"
 """As a writer's ``model``: the study's own base model, for refusals in its own words."""
@@ -137,16 +141,27 @@ class RequestsStep(Step):
         for one in self.sets:
             request_card(one.card)
 
-    def run(self, work: Work) -> None:
+    def candidates(self, split: str) -> list[Example] | None:
+        """All requests that may get into the split, where every set is in a file of the user's."""
+        if self.made or not all(one.file for one in self.sets):
+            return None
+        read = [(one, example) for one in self.sets for example in self._read(one, one.file).examples]
+        found = [one.of(example) for one, example in read]
+        return [example.but(split=split) for example in found if example.split in ("", split)]
+
+    def _read(self, one: RequestSet, file: str | Path) -> Requests:
         from planb.data.requests import read_requests
+
+        return read_requests(one.card, file or None, one.limit, self.seed)
+
+    def run(self, work: Work) -> None:
         from planb.data.splitting import split_requests
 
         examples: list[Example] = []
         lines = []
         for number, one in enumerate(self.sets):
             work.progress(number, len(self.sets), f"reading {one.card}")
-            file = work.folder(self.made) / one.file if self.made else one.file or None
-            found = read_requests(one.card, file, one.limit, self.seed)
+            found = self._read(one, work.folder(self.made) / one.file if self.made else one.file)
             examples += [one.of(example) for example in found.examples]
             lines.append(_source(one.card, len(found.examples), found.terms, found.left_out))
         split = split_requests(examples, self.shares, self.seed, self.twins)
