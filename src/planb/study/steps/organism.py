@@ -21,7 +21,6 @@ class OrganismStep(TrainingStep):
 
     kind: ClassVar[str] = "organism"
     sort: ClassVar[str] = "stage 1"
-    threads: ClassVar[int] = 2
     split: ClassVar[str] = "organism"
     takes: ClassVar[tuple[str, str]] = ("organism", "base")
     base: SerializeAsAny[CheckpointStep]

@@ -95,7 +95,6 @@ class DomainBase(PretrainedBase):
 class PretrainStep(BaseStep):
     """Corpus -> checkpoint, with the one trainer: every row is a ranking of one response."""
 
-    threads: ClassVar[int] = 2
     base: SerializeAsAny[PretrainedBase]
 
     @property
