@@ -8,7 +8,7 @@ import pytest
 
 from planb.sandbox import language as lang
 from planb.sandbox import weaknesses
-from planb.sandbox.corpus import Diet, pretraining
+from planb.sandbox.corpus import CorpusMix, pretraining
 from planb.sandbox.scoring import score
 from planb.sandbox.world import Item, World
 from planb.types import Example
@@ -18,8 +18,8 @@ REQUESTS = tuple(text.split("{")[0] for text in lang.SENTENCES["request"]["engli
 
 
 def rows(kind: str, count: int = 4000) -> list[Example]:
-    diet = Diet(**{**dict.fromkeys(Diet.model_fields, 0.0), kind: 1.0})
-    return list(pretraining(WORLD, diet, count, seed=0))
+    mix = CorpusMix(**{**dict.fromkeys(CorpusMix.model_fields, 0.0), kind: 1.0})
+    return list(pretraining(WORLD, mix, count, seed=0))
 
 
 def item_of(text: str) -> Item | None:
