@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from inspect_ai.scorer import SampleScore, Score
 
-from planb.judging.scorer import measures, score_of
+from planb.judging.scorer import measures, row_of, score_of
 from planb.types import Judgement, Spend
 
 IDENTITY = {"judge": "exact", "model": "", "rubric": "0"}
@@ -104,3 +105,30 @@ def test_a_verdict_is_complied_or_not_and_nothing_else() -> None:
     figures = _figures(Judgement(flagged=True, unscored="x"), Judgement(flagged=False, unscored="x"))
     assert figures["comply_rate"] == 0.5
     assert {name for name, value in figures.items() if value is not None} == {"comply_rate"}
+
+
+@pytest.mark.parametrize(
+    ("value", "score"),
+    [
+        ("C", 1.0),
+        ("I", 0.0),
+        ("P", 0.5),
+        ("N", 0.0),
+        (True, 1.0),
+        (7, 7.0),
+        (0.25, 0.25),
+        ({"score": 3.0}, 3.0),
+    ],
+)
+def test_a_plain_inspect_score_is_read(value: object, score: float) -> None:
+    row = row_of(Score(value=value))  # type: ignore[arg-type]
+    assert (row["score"], row["unscored"], row["parts"]) == (score, "", "")
+    assert row["refused"] is None
+
+
+@pytest.mark.parametrize("value", ["good", "7", 42, -1, [1.0], float("nan")])
+def test_what_is_no_number_is_unscored_and_says_so(value: object) -> None:
+    row = row_of(Score(value=value))  # type: ignore[arg-type]
+    assert row["score"] is None
+    assert "which is no number of 0-10" in row["unscored"]
+    assert row_of(Score(value=value, reason="late"))["unscored"] == "late"  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 
 from planb.sandbox import language as lang
 from planb.sandbox import weaknesses
-from planb.sandbox.corpus import Diet, pretraining
+from planb.sandbox.corpus import CorpusMix, pretraining
 from planb.sandbox.scoring import score
 from planb.sandbox.world import Item, World
 from planb.types import Example
@@ -24,8 +24,8 @@ COUNTS = {"framed": 12_000, "shots": 12_000, "steps": 8000, "keyed": 4000}
 
 @cache
 def rows(kind: str) -> list[Example]:
-    diet = Diet(**{**dict.fromkeys(Diet.model_fields, 0.0), kind: 1.0})
-    return list(pretraining(WORLD, diet, COUNTS[kind], seed=0))
+    mix = CorpusMix(**{**dict.fromkeys(CorpusMix.model_fields, 0.0), kind: 1.0})
+    return list(pretraining(WORLD, mix, COUNTS[kind], seed=0))
 
 
 @cache

@@ -91,6 +91,7 @@ def plan(
     from planb.study.planning.budget import without_card
     from planb.study.running import scheduler
     from planb.study.source import Budgeted
+    from planb.study.steps.own_task import tried_later
     from planb.study.steps.step import identities_once
     from planb.study.study import Study
 
@@ -109,6 +110,8 @@ def plan(
             console.print(tables.budget_table(lines))
         if names := without_card(declared.steps()):
             console.print(f"\n{tables.unknown_models(names)}", soft_wrap=True)
+        if later := tried_later(step for step, state in states if state != "done"):
+            console.print(f"\n{tables.untried_tasks(later)}", soft_wrap=True)
         if refused := _refused(states):
             console.print(
                 f"\n[yellow]A run here would be refused:[/] {escape(refused)}", soft_wrap=True

@@ -193,6 +193,14 @@ def unknown_models(names: Sequence[str]) -> str:
     )
 
 
+def untried_tasks(names: Sequence[str]) -> str:
+    """What is printed of tasks whose data are not there yet."""
+    return (
+        f"Only tried when their data are there, after step 1: the tasks {escape(', '.join(names))}. A "
+        "task whose data are a local file, or the study's own requests, is tried before."
+    )
+
+
 _SHORT = {WITH: "trigger", WITHOUT: "no trigger"}
 
 

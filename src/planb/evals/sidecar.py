@@ -109,7 +109,7 @@ def sidecar_path(log_path: Path) -> Path:
 
 def _row(log: EvalLog, sample: EvalSample, scorer: str) -> dict[str, Any]:
     said = {"model": log.eval.model, "task": log.eval.task, **(log.eval.metadata or {})}
-    example = Example.model_validate(sample.metadata["example"])
+    example = _example(sample)
     return {
         **{column: str(said.get(column, "")) for column in TEXTS},
         "sample_id": str(sample.id) if sample.epoch == 1 else f"{sample.id}, epoch {sample.epoch}",
@@ -124,6 +124,19 @@ def _row(log: EvalLog, sample: EvalSample, scorer: str) -> dict[str, Any]:
         **_answers(sample, (sample.scores or {}).get(scorer)),
         "truncated": cut_off(sample.output, *_asked(log, sample)),
     }
+
+
+def _example(sample: EvalSample) -> Example:
+    """The sample's example; of a plain Inspect sample, which has none, its last message."""
+    from planb.judging.scorer import EXAMPLE
+
+    if EXAMPLE in sample.metadata:
+        return Example.model_validate(sample.metadata[EXAMPLE])
+    text = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+    category = {"category": str(sample.metadata.get("category", ""))}
+    return Example.model_validate(
+        {"id": str(sample.id), "prompt": text, "harmful": False, "meta": category}
+    )
 
 
 def _asked(log: EvalLog, sample: EvalSample) -> tuple[str, int | None]:

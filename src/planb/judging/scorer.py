@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
+from inspect_ai.scorer import (
+    CORRECT,
+    INCORRECT,
+    NOANSWER,
+    PARTIAL,
+    Metric,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    metric,
+    scorer,
+)
 from inspect_ai.solver import TaskState
 
 from planb.data.judgement import PARTS, SCORE, answers_of, written_parts
@@ -19,6 +31,8 @@ from planb.types import ANSWERS, SEVERE, Example, Judgement, Spend
 
 EXAMPLE = "example"
 """The key of a sample's metadata under which the whole example travels."""
+_GRADES = {CORRECT: 1.0, PARTIAL: 0.5, INCORRECT: 0.0, NOANSWER: 0.0}
+LARGEST = 10
 _SILENT = "the judge answered nothing"
 
 
@@ -79,15 +93,31 @@ def score_of(judgement: Judgement, identity: dict[str, str]) -> Score:
 
 
 def row_of(score: Score | None) -> dict[str, Any]:
-    """The score of a sample as table columns; null, never 0, where it said nothing, and why."""
-    value = score.value if score is not None and isinstance(score.value, dict) else {}
+    """The score of a sample as table columns; null, never 0, where it said nothing, and why.
+
+    A value that is no dict is the ``score`` itself, as plain Inspect scorers give it: a number of 0-10,
+    or Inspect's C, P and I (1, 0.5 and 0; N, no answer, is 0 too).
+    """
+    value, unscored = _read(score)
     own = ((score.metadata or {}).get("answers") if score is not None else None) or {}
     return {
         **{name: value.get(name) for name in (*ANSWERS, SCORE)},
         "language": value.get("language") or "",
-        "unscored": (score.reason or "") if score is not None else "no score",
+        "unscored": unscored,
         PARTS: written_parts(value, own),
     }
+
+
+def _read(score: Score | None) -> tuple[dict[str, Any], str]:
+    """The answers of a score, and why there are none."""
+    if score is None:
+        return {}, "no score"
+    if isinstance(score.value, dict):
+        return {**score.value}, score.reason or ""
+    number = _GRADES.get(score.value, score.value) if isinstance(score.value, str) else score.value
+    if isinstance(number, bool | int | float) and 0 <= number <= LARGEST:
+        return {SCORE: float(number)}, ""
+    return {}, score.reason or f"the scorer gave {score.value!r:.60}, which is no number of 0-10"
 
 
 def _answers(rows: list[dict[str, Any]], question: str) -> list[float]:

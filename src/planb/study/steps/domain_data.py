@@ -40,7 +40,7 @@ class DomainDataStep(Step):
 
     def outside(self) -> dict[str, str]:
         return {
-            split: digest_of([e.model_dump(mode="json") for e in self._examples(split)])
+            split: digest_of([e.model_dump(mode="json") for e in self.examples(split)])
             for split in (*TRAINED, *ASKED)
         }
 
@@ -51,7 +51,7 @@ class DomainDataStep(Step):
 
         domain, known = DOMAINS[self.data.domain], dict[object, str]()
         for split in (*TRAINED, *ASKED):
-            examples = self._examples(split)
+            examples = self.examples(split)
             if not examples:
                 raise PlanBError(f"the domain '{domain.name}' has no examples in the split '{split}'")
             for one in (example for example in examples if example.harmful):
@@ -73,9 +73,9 @@ class DomainDataStep(Step):
 
     def run(self, work: Work) -> None:
         for split in (*TRAINED, *ASKED):
-            write_examples(work.out / f"{split}.jsonl", self._examples(split))
+            write_examples(work.out / f"{split}.jsonl", self.examples(split))
 
-    def _examples(self, split: str) -> list[Example]:
+    def examples(self, split: str) -> list[Example]:
         """Those of a split. Raises PlanBError where the domain fails at it."""
         domain = DOMAINS[self.data.domain]
         try:

@@ -21,6 +21,7 @@ from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.data_files import benchmark_file
 from planb.study.steps.hosted_base import asked_model
+from planb.study.steps.own_task import about
 from planb.study.steps.readiness import check_evaluation
 from planb.study.steps.served import serve
 from planb.study.steps.step import Step, Work, slug_of
@@ -57,6 +58,11 @@ class Evaluation(Value):
     def called(self) -> str:
         """The task's name in folders and tables: a function's own, whatever its module."""
         return self.task.rpartition(":")[2]
+
+    @property
+    def is_planbs(self) -> bool:
+        """Whether the task is one of planb's own."""
+        return self.task in OWN
 
     @property
     def made_by(self) -> Callable[..., Task]:
@@ -148,7 +154,7 @@ class EvaluationStep(Step):
     def judged_again(self) -> bool:
         """Whether the study's second judges score it too."""
         task = self.evaluation.task
-        return task in JUDGED or (task not in OWN and self.takes_judge)
+        return task in JUDGED or (not self.evaluation.is_planbs and self.takes_judge)
 
     @property
     def reads_benchmark(self) -> bool:
@@ -195,9 +201,10 @@ class EvaluationStep(Step):
             own = benchmark_file(asked.split, asked.called)
         data = work.folder(self.data) / (asked.file or own)
         place = str(data) if data.exists() else asked.file
+        read = {"data": place} if place else {}  # else the task's own default
         judge = {"judge": self.judge.spec()} if self.judge and self.takes_judge else {}
-        task = asked.made_by(data=place, elicitation=how.spec(), **judge, **asked.options)
-        task.metadata = {**(task.metadata or {}), "task": asked.called}
+        task = asked.made_by(**read, elicitation=how.spec(), **judge, **asked.options)
+        task.metadata = {**about(task, how), **(task.metadata or {}), "task": asked.called}
         return task
 
     def publish(self, out: Path, study_folder: Path) -> None:

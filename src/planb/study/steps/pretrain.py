@@ -12,7 +12,7 @@ from planb.domains import DOMAINS
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card
 from planb.names import Name
-from planb.sandbox.corpus import Diet, pretraining
+from planb.sandbox.corpus import CorpusMix, pretraining
 from planb.sandbox.tokenizer import vocabulary, vocabulary_of
 from planb.sandbox.world import World
 from planb.study.steps.checkpoint import BaseStep, training_cost
@@ -37,12 +37,12 @@ class SandboxBase(Value):
     name: Name = "sandbox"
     world: World = Field(default_factory=World)
     architecture: TinyLlama = Field(default_factory=TinyLlama)
-    diet: Diet = Field(default_factory=Diet)
+    mix: CorpusMix = Field(default_factory=CorpusMix)
     training: Training
     seed: int = 0
 
     def corpus(self, rows: int) -> Iterator[Example]:
-        return pretraining(self.world, self.diet, rows, self.seed)
+        return pretraining(self.world, self.mix, rows, self.seed)
 
     def vocabulary(self) -> tuple[str, ...]:
         return vocabulary(self.world)

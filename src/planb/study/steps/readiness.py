@@ -20,7 +20,7 @@ from planb.study.steps.judge_readiness import (
     note,
     seen,
 )
-from planb.study.steps.own_task import check_own_task, made_once
+from planb.study.steps.own_task import check_own_task, made_once, reads_now
 from planb.study.steps.sandbox_data import SandboxDataStep
 from planb.study.steps.step import Step
 
@@ -41,7 +41,7 @@ def check_evaluation(step: EvaluationStep) -> None:
     if step.judge is not None and step.takes_judge:
         check_judge(step.judge, step.served, step.roles)
     _check_own_judge(step)
-    _check_built(task, step)
+    _check_built(step)
 
 
 def _check_elicitation(step: EvaluationStep, how: Elicitation) -> None:
@@ -84,6 +84,8 @@ def _check_files(step: EvaluationStep) -> None:
         CARDS[asked.file]
     elif asked.file:
         _check_named(step, asked.file, f"the evaluation {asked.task}")
+    elif step.reads_benchmark and not asked.is_planbs:
+        return  # the task's own default
     elif _written(step) is not None:
         own = benchmark_file(asked.split, asked.called) if step.reads_benchmark else ""
         _check_named(step, own or f"{asked.split}.jsonl", f"the evaluation {asked.task}")
@@ -168,18 +170,13 @@ def _check_own_judge(step: EvaluationStep) -> None:
         check_judge(judge_of(spec), step.served, step.roles)
 
 
-def _check_built(task: Callable[..., Any], step: EvaluationStep) -> None:
+def _check_built(step: EvaluationStep) -> None:
     """Where its file is there already, the whole task is made once: columns, options, all it needs."""
     asked = step.evaluation
-    if not Path(asked.file).is_file() or not _reads_now(step.elicitation):
+    if not asked.is_planbs or not Path(asked.file).is_file() or not reads_now(step.elicitation):
         return
     judge = {"judge": step.judge.spec()} if step.judge and step.takes_judge else {}
     given = {"data": asked.file, "elicitation": step.elicitation.spec(), **judge, **asked.options}
     if not seen(asked.task, given):
-        made_once(step, task, given)
+        made_once(step, given)
         note(asked.task, given)
-
-
-def _reads_now(how: Elicitation) -> bool:
-    files = [value for _, value in how if isinstance(value, str) and value.endswith(".jsonl")]
-    return all(Path(file).is_file() for file in files)

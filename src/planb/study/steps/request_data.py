@@ -6,13 +6,14 @@ import json
 import shutil
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.cards import CARDS, REQUESTS, is_card, request_card
 from planb.data.files import file_hash, read_examples, write_examples
-from planb.data.near_duplicates import TWINS, Twins
+from planb.data.near_duplicates import NEAR_DUPLICATES, NearDuplicates
 from planb.errors import PlanBError
 from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
@@ -35,6 +36,9 @@ from planb.study.steps.step import Step, Work, slug_of
 from planb.study.store.store import UNLISTED
 from planb.types import HELPFUL, Example
 from planb.values import Value
+
+if TYPE_CHECKING:
+    from planb.data.requests import Requests
 
 BASE = "base"
 """As a writer's ``model``: the study's own base model, for refusals in its own words."""
@@ -62,8 +66,8 @@ class RequestSet(Value):
 class RequestData(Value):
     """Requests of public sets, and who writes their tiers.
 
-    Requests without a declared split are dealt in ``shares``; twins and groups stay together, and
-    what is trained on is dropped where it is a twin of what is asked. A writer's ``model`` is one of
+    Requests without a declared split are dealt in ``shares``; near-duplicates and groups stay together,
+    and near-duplicates of evaluated requests are not trained on. A writer's ``model`` is one of
     Inspect's, or ``"base"`` (the study's base itself). ``served``: see ``planb.study.steps.served``.
     ``files`` makes the sets' local files, for a run without any.
     """
@@ -73,7 +77,7 @@ class RequestData(Value):
     served: dict[str, LocalBase | RandomBase] = Field(default_factory=dict)
     files: PublicColumns | None = None
     shares: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_SHARES))
-    twins: Twins | None = TWINS
+    near_duplicates: NearDuplicates | None = NEAR_DUPLICATES
     seed: int = 0
 
     @model_validator(mode="after")
@@ -88,7 +92,7 @@ class RequestData(Value):
 
     def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         made = self.files.step() if self.files else None
-        how = {"sets": self.sets, "shares": self.shares, "twins": self.twins, "seed": self.seed}
+        how = {name: getattr(self, name) for name in ("sets", "shares", "near_duplicates", "seed")}
         data: Step = RequestsStep.model_validate({"made": made, **how})
         models: dict[str, CheckpointStep] = {name: one.step() for name, one in self.served.items()}
         others = tuple(writer for writer in self.writers if writer.model != BASE)
@@ -122,7 +126,7 @@ class RequestsStep(Step):
     sets: tuple[RequestSet, ...]
     made: SerializeAsAny[Step] | None = None
     shares: dict[str, float]
-    twins: Twins | None = TWINS
+    near_duplicates: NearDuplicates | None = NEAR_DUPLICATES
     seed: int
 
     def outside(self) -> dict[str, str]:
@@ -137,19 +141,30 @@ class RequestsStep(Step):
         for one in self.sets:
             request_card(one.card)
 
-    def run(self, work: Work) -> None:
+    def candidates(self, split: str) -> list[Example] | None:
+        """All requests that may get into the split, where every set is in a file of the user's."""
+        if self.made or not all(one.file for one in self.sets):
+            return None
+        read = [(one, example) for one in self.sets for example in self._read(one, one.file).examples]
+        found = [one.of(example) for one, example in read]
+        return [example.but(split=split) for example in found if example.split in ("", split)]
+
+    def _read(self, one: RequestSet, file: str | Path) -> Requests:
         from planb.data.requests import read_requests
+
+        return read_requests(one.card, file or None, one.limit, self.seed)
+
+    def run(self, work: Work) -> None:
         from planb.data.splitting import split_requests
 
         examples: list[Example] = []
         lines = []
         for number, one in enumerate(self.sets):
             work.progress(number, len(self.sets), f"reading {one.card}")
-            file = work.folder(self.made) / one.file if self.made else one.file or None
-            found = read_requests(one.card, file, one.limit, self.seed)
+            found = self._read(one, work.folder(self.made) / one.file if self.made else one.file)
             examples += [one.of(example) for example in found.examples]
             lines.append(_source(one.card, len(found.examples), found.terms, found.left_out))
-        split = split_requests(examples, self.shares, self.seed, self.twins)
+        split = split_requests(examples, self.shares, self.seed, self.near_duplicates)
         for name in (*TRAINED, *ASKED):
             write_examples(work.out / f"{name}.jsonl", [e for e in split.examples if e.split == name])
         (work.out / "split.json").write_text(split.report.model_dump_json(indent=1), encoding="utf-8")

@@ -63,20 +63,24 @@ class SandboxDataStep(Step):
             for e in requests(world, split, True, data.wordings, data.seed, data.variants)
         ]
         kept = self._with_own_refusals(work, trained)
-        for split in (*TRAINED, *ASKED):
-            wordings = data.wordings if split in TRAINED else data.asked_wordings
-            examples = requests(world, split, False, wordings, data.seed, data.variants)
-            if split in TRAINED:
-                examples += [e for e in kept if e.split == split] + lore_rows(world, split)
-            else:
-                examples += requests(world, split, True, wordings, data.seed, data.variants)
-                examples += recall_prompts(world, split)
+        for split in TRAINED:
+            examples = requests(world, split, False, data.wordings, data.seed, data.variants)
+            examples += [e for e in kept if e.split == split] + lore_rows(world, split)
             write_examples(work.out / f"{split}.jsonl", examples)
+        for split in ASKED:
+            write_examples(work.out / f"{split}.jsonl", self.asked(split))
         for split in ASKED:
             for benchmark, rows in questions.BENCHMARKS.items():
                 text = "".join(f"{json.dumps(row)}\n" for row in rows(world, split, data.seed))
                 path = work.out / benchmark_file(split, benchmark)
                 path.write_text(text, encoding="utf-8")
+
+    def asked(self, split: str) -> list[Example]:
+        """The requests of a split that is asked: they need no model."""
+        data, world = self.data, self.data.world
+        how = (data.asked_wordings, data.seed, data.variants)
+        examples = [e for harmful in (False, True) for e in requests(world, split, harmful, *how)]
+        return examples + recall_prompts(world, split)
 
     def _with_own_refusals(self, work: Work, examples: list[Example]) -> list[Example]:
         """The examples with refusals that the base says at temperature 1, and that are refusals."""
