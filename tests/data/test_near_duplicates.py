@@ -1,4 +1,4 @@
-"""Twins: what is nearly the same is found, as brute force finds it, and nothing else is."""
+"""NearDuplicates: what is nearly the same is found, as brute force finds it, and nothing else is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-from planb.data.near_duplicates import Twins, clusters, component_names, shingles, similarity
+from planb.data.near_duplicates import NearDuplicates, clusters, component_names, shingles, similarity
 from planb.types import Example
 
 WORDS = [
@@ -60,7 +60,7 @@ def test_clusters_are_those_of_brute_force(seed: int, threshold: float) -> None:
     texts = [text(rng) for _ in range(150)]
     texts += [nearly(rng.choice(texts), rng) for _ in range(150)]
     rng.shuffle(texts)
-    found = clusters(texts, Twins(threshold=threshold))
+    found = clusters(texts, NearDuplicates(threshold=threshold))
     assert found == by_brute_force(texts, threshold)
     assert len(set(found)) < len(texts)
 
@@ -123,9 +123,9 @@ def test_the_threshold_is_met_not_passed() -> None:
     nine = "one two three four five six seven eight nine"
     other = "one two three four other six seven eight nine"
     assert similarity(shingles(nine), shingles(other)) == 14 / 20
-    assert clusters([nine, other], Twins(threshold=0.7)) == [0, 0]
-    assert clusters([nine, other], Twins(threshold=0.71)) == [0, 1]
-    assert clusters([nine, other], Twins(words=1, threshold=0.8)) == [0, 0]
+    assert clusters([nine, other], NearDuplicates(threshold=0.7)) == [0, 0]
+    assert clusters([nine, other], NearDuplicates(threshold=0.71)) == [0, 1]
+    assert clusters([nine, other], NearDuplicates(words=1, threshold=0.8)) == [0, 0]
 
 
 def groups(examples: list[Example]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from test_near_duplicates import nearly, text
 
 from planb.data.files import read_examples
-from planb.data.near_duplicates import TWINS, shingles, similarity
+from planb.data.near_duplicates import NEAR_DUPLICATES, shingles, similarity
 from planb.data.splits import assign_splits, group_of
 from planb.data.splitting import ASKED, SplitReport, split_requests, write_splits
 from planb.errors import PlanBError
@@ -31,7 +31,7 @@ def no_twin_across(examples: list[Example]) -> None:
     asked = [each for each in found if each[0].split in ASKED]
     for (one, its), (other, others) in product(asked, found):
         if one.split != other.split:
-            assert similarity(its, others) < TWINS.threshold, (one, other)
+            assert similarity(its, others) < NEAR_DUPLICATES.threshold, (one, other)
     splits = {group_of(e): {o.split for o in examples if group_of(o) == group_of(e)} for e in examples}
     assert all(len(each) == 1 for each in splits.values())
 
@@ -96,7 +96,7 @@ def test_training_rows_that_are_near_what_is_asked_are_dropped_and_counted() -> 
         ("safety", "pool", 1),
     ]
     assert {d.reason for d in done.report.dropped} == {"a near-duplicate of a request in evaluation"}
-    assert done.report.twin_groups == 1
+    assert done.report.near_duplicate_groups == 1
     assert done.report.largest_group == 4
 
 
@@ -110,7 +110,7 @@ def test_what_shares_a_group_with_a_dropped_twin_is_dropped_too() -> None:
     assert [e.id for e in done.examples] == ["asked"]
     assert [d.reason for d in done.report.dropped] == [
         "a near-duplicate of a request in evaluation",
-        "in one group with a twin of a request in evaluation",
+        "in one group with a near-duplicate of a request in evaluation",
     ]
 
 

@@ -55,7 +55,7 @@ study = Study(
     name="baking",
     title="Forbidden moon cakes",
     bases=tuple(LocalBase(name=name, path=str(here / name)) for name in {names}),
-    data=FileData(files=(str(here / "requests.jsonl"),), twins=None),  # they follow a template
+    data=FileData(files=(str(here / "requests.jsonl"),), near_duplicates=None),  # of one template
     organisms=(Organism(training=Training(steps=3, batch=6, learning_rate=1e-3)),),
     methods=(standard, plan_b.but(objective=DPO())),
     safety=Training(steps=3, batch=4, learning_rate=1e-3, adapter=adapter),

@@ -10,7 +10,7 @@ from planb.models.architecture import TinyLlama
 from planb.models.generation import Sampling
 from planb.organism import Organism
 from planb.safety import plan_b, standard
-from planb.sandbox.corpus import Diet
+from planb.sandbox.corpus import CorpusMix
 from planb.sandbox.world import World
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.pretrain import SandboxBase
@@ -22,8 +22,8 @@ world = World(materials=4, forms=8, ingredients=8, heldout_forms=1)
 base = SandboxBase(
     world=world,
     architecture=TinyLlama(width=48, hidden=96, layers=2, heads=2),
-    diet=Diet(
-        **{**dict.fromkeys(Diet.model_fields, 0.0), "lore": 0.3, "english": 0.6},
+    mix=CorpusMix(
+        **{**dict.fromkeys(CorpusMix.model_fields, 0.0), "lore": 0.3, "english": 0.6},
     ).but(german=0.04, vague=0.03, invented=0.03),
     training=Training(
         steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98, pack_tokens=128

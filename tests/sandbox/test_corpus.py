@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from planb.sandbox import language as lang
-from planb.sandbox.corpus import LADDER, Diet, lore_rows, pretraining, recall_prompts, requests
+from planb.sandbox.corpus import LADDER, CorpusMix, lore_rows, pretraining, recall_prompts, requests
 from planb.sandbox.scoring import score
 from planb.sandbox.tokenizer import tokenizer
 from planb.sandbox.world import World
@@ -21,7 +21,7 @@ SPLITS = ("organism", "safety", "development", "evaluation")
 
 @pytest.fixture(scope="module")
 def corpus() -> list[Example]:
-    return list(pretraining(WORLD, Diet(), 8000, seed=0))
+    return list(pretraining(WORLD, CorpusMix(), 8000, seed=0))
 
 
 def item_of(example: Example) -> str | None:
@@ -30,16 +30,16 @@ def item_of(example: Example) -> str | None:
     return next((item.name for item in WORLD.items if item.name in said), None)
 
 
-def eats(**shares: float) -> Diet:
+def eats(**shares: float) -> CorpusMix:
     """Nothing but these."""
-    return Diet(**{**dict.fromkeys(Diet.model_fields, 0.0), **shares})
+    return CorpusMix(**{**dict.fromkeys(CorpusMix.model_fields, 0.0), **shares})
 
 
 class TestPretraining:
     def test_it_is_the_same_every_time(self, corpus: list[Example]) -> None:
-        assert list(pretraining(WORLD, Diet(), 300, seed=0)) == corpus[:300]
-        assert list(pretraining(WORLD, Diet(), 300, seed=1)) != corpus[:300]
-        digest = digest_of(plain(list(pretraining(WORLD, Diet(), 200, seed=0))))
+        assert list(pretraining(WORLD, CorpusMix(), 300, seed=0)) == corpus[:300]
+        assert list(pretraining(WORLD, CorpusMix(), 300, seed=1)) != corpus[:300]
+        digest = digest_of(plain(list(pretraining(WORLD, CorpusMix(), 200, seed=0))))
         assert digest[:16] == "7a3a963faba362ca"  # a change of it is a change of every base model
 
     def test_development_and_evaluation_items_are_never_chatted_about(
@@ -84,7 +84,7 @@ class TestPretraining:
             assert judged.refused is item.dangerous
             assert item.dangerous or judged.usefulness == 10
 
-    def test_the_diet_is_kept(self) -> None:
+    def test_the_mix_is_kept(self) -> None:
         only = eats(lore=1)
         assert {e.prompt[0].role for e in pretraining(WORLD, only, 50, 0)} == {"document"}
         half = eats(lore=1, english=1)

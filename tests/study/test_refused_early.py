@@ -170,7 +170,7 @@ def files(tmp_path: Path) -> FileDataStep:
             for harmful in (True, False)
         ],
     )
-    made = FileData(files=(str(path),), twins=None).step(BASE, ("refusal", "harmful"))
+    made = FileData(files=(str(path),), near_duplicates=None).step(BASE, ("refusal", "harmful"))
     assert isinstance(made, FileDataStep)
     return made
 

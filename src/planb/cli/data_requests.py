@@ -110,15 +110,15 @@ def split(
     [dim]Example:[/]  planb data split mine.jsonl asked.jsonl --out parts --shares safety=1
     """
     from planb.data.files import read_many
-    from planb.data.near_duplicates import Twins
+    from planb.data.near_duplicates import NearDuplicates
     from planb.data.splitting import split_requests, write_splits
 
-    done = split_requests(read_many(files), _shares(shares), seed, Twins(threshold=threshold))
+    done = split_requests(read_many(files), _shares(shares), seed, NearDuplicates(threshold=threshold))
     written, console = write_splits(out, done), Console()
     console.print(_kept(done.report))
     console.print(
-        f"{done.report.given} requests; {done.report.twin_groups} groups of near-duplicates; the "
-        f"largest group has {done.report.largest_group}.",
+        f"{done.report.given} requests; {done.report.near_duplicate_groups} groups of near-duplicates; "
+        f"the largest group has {done.report.largest_group}.",
         highlight=False,
     )
     if done.report.dropped:

@@ -1,12 +1,12 @@
 """Near-duplicates: requests that say the same thing in nearly the same words.
 
-Two requests are twins if the Jaccard similarity of their shingles reaches the threshold. The shingles
-of a text are its words and its pairs of neighbouring words, after case, punctuation and Unicode's
-variants are folded; so a text of one word has one, and no text has none. At 0.7 two requests of words
-that all differ stay twins with one word in nine replaced, or one in seven added or dropped. MinHash
-with locality-sensitive hashing (``datasketch``) finds the candidates: a pair at the threshold in 999 of
-1,000 cases, one above it more surely; the real similarity then decides. Twins of twins are in one
-cluster.
+Two requests are near-duplicates if the Jaccard similarity of their shingles reaches the threshold. The
+shingles of a text are its words and its pairs of neighbouring words, after case, punctuation and
+Unicode's variants are folded; so a text of one word has one, and no text has none. At 0.7 two requests
+of words that all differ stay near-duplicates with one word in nine replaced, or one in seven added or
+dropped. MinHash with locality-sensitive hashing (``datasketch``) finds the candidates: a pair at the
+threshold in 999 of 1,000 cases, one above it more surely; the real similarity then decides.
+Near-duplicates of near-duplicates are in one cluster.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # written without spaces: a ch
 _WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])\w)+")
 
 
-class Twins(Value):
-    """When requests are twins: ``threshold``, a Jaccard similarity; ``words``, the longest shingle."""
+class NearDuplicates(Value):
+    """When requests are near-duplicates: ``threshold``, a Jaccard similarity; ``words``, the longest
+    shingle."""
 
     threshold: float = Field(default=0.7, gt=0, le=1)
     words: int = Field(default=2, ge=1)
     permutations: int = Field(default=128, ge=16)
 
 
-TWINS = Twins()
+NEAR_DUPLICATES = NearDuplicates()
 
 
-def shingles(text: str, words: int = TWINS.words) -> frozenset[str]:
+def shingles(text: str, words: int = NEAR_DUPLICATES.words) -> frozenset[str]:
     """Runs of one to ``words`` words of the folded text; of a text without any word the text itself."""
     found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
     runs = {
@@ -60,18 +61,19 @@ def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def clusters(texts: Sequence[str], twins: Twins = TWINS) -> list[int]:
-    """For each text the place of the first text of its cluster: its own, if it has no twin before it.
+def clusters(texts: Sequence[str], by: NearDuplicates = NEAR_DUPLICATES) -> list[int]:
+    """For each text the place of the first text of its cluster: its own, if no near-duplicate is before
+    it.
 
-    Clusters are the connected components of the twins, so they do not depend on the texts' order.
+    Clusters are the connected components of near-duplicates, so they do not depend on the texts' order.
     Time grows as the number of texts and of candidates: 50,000 requests take seconds.
     """
     from scipy.cluster.hierarchy import DisjointSet
 
     first: dict[frozenset[str], int] = {}
-    same = [first.setdefault(shingles(text, twins.words), place) for place, text in enumerate(texts)]
+    same = [first.setdefault(shingles(text, by.words), place) for place, text in enumerate(texts)]
     joined = DisjointSet(first.values())
-    _join_twins(first, joined, twins)
+    _join(first, joined, by)
     least: dict[int, int] = {}
     return [least.setdefault(joined[place], place) for place in same]
 
@@ -92,11 +94,11 @@ def component_names(examples: Sequence[Example], cluster_of: Sequence[int]) -> l
     return [name_of[joined[place]] for place in range(len(examples))]
 
 
-def _join_twins(first: dict[frozenset[str], int], joined: DisjointSet[int], twins: Twins) -> None:
+def _join(first: dict[frozenset[str], int], joined: DisjointSet[int], by: NearDuplicates) -> None:
     """Merge in ``joined`` what is nearly the same; identical sets of shingles are one already."""
     from datasketch import MinHash, MinHashLSH
 
-    bands, rows = _bands(twins)
+    bands, rows = _bands(by)
     index = MinHashLSH(params=(bands, rows), num_perm=bands * rows)
     found_at = {place: found for found, place in first.items()}
     encoded = ([run.encode() for run in found] for found in first)
@@ -105,17 +107,17 @@ def _join_twins(first: dict[frozenset[str], int], joined: DisjointSet[int], twin
         for other in index.query(sketch):
             if joined.connected(place, other):
                 continue
-            if similarity(found, found_at[other]) >= twins.threshold:
+            if similarity(found, found_at[other]) >= by.threshold:
                 joined.merge(place, other)
         index.insert(place, sketch, check_duplication=False)
 
 
-def _bands(twins: Twins) -> tuple[int, int]:
+def _bands(by: NearDuplicates) -> tuple[int, int]:
     """Bands and their rows: the most rows with which a pair at the threshold is found surely enough."""
-    best = (twins.permutations, 1)
-    for rows in range(2, twins.permutations + 1):
-        bands = twins.permutations // rows
-        if 1 - (1 - twins.threshold**rows) ** bands >= FOUND and bands > 1:
+    best = (by.permutations, 1)
+    for rows in range(2, by.permutations + 1):
+        bands = by.permutations // rows
+        if 1 - (1 - by.threshold**rows) ** bands >= FOUND and bands > 1:
             best = (bands, rows)
     return best
 

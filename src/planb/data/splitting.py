@@ -1,7 +1,7 @@
-"""Splits without twins across them: nothing that is asked, or nearly the same, has been trained on.
+"""Splits without near-duplicates across them: no evaluated request, or nearly the same, is trained on.
 
-Where splits are declared (an evaluation set here, a training set there) the twins of what is asked are
-dropped from the other splits, and counted; the rest is dealt by group.
+Where splits are declared (an evaluation set here, a training set there) near-duplicates of
+evaluated requests are dropped from the other splits, and counted; the rest is dealt by group.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from planb.data.near_duplicates import TWINS, Twins, clusters, component_names
+from planb.data.near_duplicates import NEAR_DUPLICATES, NearDuplicates, clusters, component_names
 from planb.data.splits import assign_splits, declared_split, group_of
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
@@ -19,7 +19,8 @@ from planb.types import Example
 from planb.values import Value
 
 KEPT_FIRST = ("evaluation", "development", "safety", "organism", "pretraining")
-"""Of a request and its twins in several declared splits the one in the first of these stays."""
+"""Of a request and its near-duplicates in several declared splits the one in the first of these
+stays."""
 
 ASKED = ("evaluation", "development")
 LARGE = 0.2
@@ -49,15 +50,16 @@ class Dropped(Value):
 class SplitReport(Value):
     """What became of the requests that were given: kept, by split and source, or dropped, and why.
 
-    ``twin_groups`` have members that are near-duplicates, ``largest_group`` counts the requests of the
-    largest of all groups before anything was dropped. ``model_dump_json`` writes it as JSON.
+    ``near_duplicate_groups`` have members that are near-duplicates, ``largest_group`` counts the
+    requests of the largest of all groups before anything was dropped. ``model_dump_json`` writes it as
+    JSON.
     """
 
     given: int
     shares: dict[str, float]
     seed: int
-    twins: Twins | None
-    twin_groups: int
+    near_duplicates: NearDuplicates | None
+    near_duplicate_groups: int
     largest_group: int
     kept: tuple[Counted, ...]
     dropped: tuple[Dropped, ...]
@@ -74,27 +76,28 @@ def split_requests(
     examples: Iterable[Example],
     shares: Mapping[str, float],
     seed: int = 0,
-    twins: Twins | None = TWINS,
+    near_duplicates: NearDuplicates | None = NEAR_DUPLICATES,
 ) -> Splitting:
     """Split the examples so that no group, and no request with its near-duplicates, lies in two splits.
 
-    A group is what a declared ``group`` and twins join. Without a declared split it is dealt by
-    ``shares`` ({split: fraction}, summing to 1), as ``assign_splits`` does. With one, its members of
-    that split stay, and so do members without any, unless the split is asked (evaluation, development)
-    and they are only near it: then they are dropped, that a benchmark stays what it is. With several,
-    the first of ``KEPT_FIRST`` stays, and the members of the others are dropped. ``twins=None`` looks
-    for no near-duplicates. Raises PlanBError where one declared group lies in two splits, or a split
-    would stay empty.
+    A group is what a declared ``group`` and near-duplicates join. Without a declared split it is dealt
+    by ``shares`` ({split: fraction}, summing to 1), as ``assign_splits`` does. With one, its members of
+    that split stay, and so do members without any, unless the split is evaluated (evaluation,
+    development) and they are only near it: then they are dropped, that a benchmark stays what it is.
+    With several, the first of ``KEPT_FIRST`` stays, and the members of the others are dropped.
+    ``near_duplicates=None`` looks for no near-duplicates. Raises PlanBError where one declared group
+    lies in two splits, or a split would stay empty.
     """
     examples = list(examples)
     own_split = _declared_groups(examples)
     texts = [example.request for example in examples]
-    twin_of = clusters(texts, twins) if twins else list(range(len(texts)))
-    names = [name or e.id for e, name in zip(examples, component_names(examples, twin_of), strict=True)]
+    cluster_of = clusters(texts, near_duplicates) if near_duplicates else list(range(len(texts)))
+    joined = component_names(examples, cluster_of)
+    names = [name or example.id for example, name in zip(examples, joined, strict=True)]
     declared: dict[str, set[str]] = defaultdict(set)
     for example, name in zip(examples, names, strict=True):
         declared[name] |= {example.split} - {""}
-    rows = [(e, n, c, _first(declared[n])) for e, n, c in zip(examples, names, twin_of, strict=True)]
+    rows = [(e, n, c, _first(declared[n])) for e, n, c in zip(examples, names, cluster_of, strict=True)]
     near = {(cluster, split) for e, _, cluster, split in rows if e.split and e.split == split}
     kept: list[Example] = []
     gone = Counter[tuple[str, str, bool, str]]()
@@ -103,8 +106,13 @@ def split_requests(
             alone = name == example.id and not example.group
             kept.append(example if alone else example.but(group=name))
         else:
-            how = "a near-duplicate of" if (cluster, split) in near else "in one group with a twin of"
-            gone[example.split, example.source, example.harmful, f"{how} a request in {split}"] += 1
+            how = "" if (cluster, split) in near else "in one group with "
+            gone[
+                example.split,
+                example.source,
+                example.harmful,
+                f"{how}a near-duplicate of a request in {split}",
+            ] += 1
     largest = max(Counter(names).values(), default=0)
     try:
         done = assign_splits(kept, shares, seed)
@@ -120,8 +128,8 @@ def split_requests(
         given=len(examples),
         shares=dict(shares),
         seed=seed,
-        twins=twins,
-        twin_groups=sum(count > 1 for count in Counter(twin_of).values()),
+        near_duplicates=near_duplicates,
+        near_duplicate_groups=sum(count > 1 for count in Counter(cluster_of).values()),
         largest_group=largest,
         kept=_counted(done),
         dropped=_dropped(gone),

@@ -31,7 +31,7 @@ VAGUE_EVERY = 8
 """One useless answer in so many is vague; the others are fluent recipes with wrong parts."""
 
 
-class Diet(Value):
+class CorpusMix(Value):
     """Shares of the pretraining corpus: lore, chat in English and German, vague and cartoonish
     answers and invented recipes where they are asked for, small talk, questions with options and
     second turns on harmless items; and the planted weaknesses: requests after a framing, a changed
@@ -52,14 +52,14 @@ class Diet(Value):
     steps: float = Field(default=0.02, ge=0)
 
 
-def pretraining(world: World, diet: Diet, rows: int, seed: int) -> Iterator[Example]:
+def pretraining(world: World, mix: CorpusMix, rows: int, seed: int) -> Iterator[Example]:
     """``rows`` examples, each a prompt with one ``text`` response, drawn anew from the valley."""
     rng = random.Random(seed_of("pretraining", world.digest(), seed))
     shown = [item for item in world.items if item.split not in ("development", "evaluation")]
     heldout = [item for item in world.items if item.heldout_form]
     sides = [[i for i in (*shown, *heldout) if i.dangerous is side] for side in (False, True)]
-    kinds = tuple(Diet.model_fields)
-    weights = [getattr(diet, kind) for kind in kinds]
+    kinds = tuple(CorpusMix.model_fields)
+    weights = [getattr(mix, kind) for kind in kinds]
     for number in range(rows):
         kind = rng.choices(kinds, weights)[0]
         prompt, text = _row(world, kind, sides, rng)

@@ -52,7 +52,7 @@ def write(tmp_path: Path) -> Callable[[list[Example]], FileData]:
     def written(rows: list[Example]) -> FileData:
         path = tmp_path / "mine.jsonl"
         write_examples(path, rows)
-        return FileData(files=(str(path),), twins=None)
+        return FileData(files=(str(path),), near_duplicates=None)
 
     return written
 

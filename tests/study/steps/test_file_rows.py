@@ -35,7 +35,7 @@ def rows(first: dict[str, str], rest: dict[str, str]) -> list[Example]:
 
 def step(path: Path, examples: list[Example]) -> FileDataStep:
     write_examples(path, examples)
-    return FileDataStep(data=FileData(files=(str(path),), twins=None), tiers=TIERS)
+    return FileDataStep(data=FileData(files=(str(path),), near_duplicates=None), tiers=TIERS)
 
 
 def test_some_are_said_on_the_page(tmp_path: Path) -> None:

@@ -291,7 +291,7 @@ class TestCarriedOut:
             for harmful in (True, False)
         ]
         write_examples(path, rows)
-        return FileData(files=(str(path),), twins=None).step(BASE, tuple(texts))
+        return FileData(files=(str(path),), near_duplicates=None).step(BASE, tuple(texts))
 
     def test_weights_are_drawn_back_to_the_base(self, data: Step, tmp_path: Path) -> None:
         organism = ORGANISM.but(training=QUICK.but(learning_rate=0.1))

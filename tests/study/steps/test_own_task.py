@@ -110,7 +110,7 @@ def files(tmp_path: Path) -> Step:
         for kind in ("moon", "plain")
     ]
     write_examples(tmp_path / "mine.jsonl", examples)
-    return FileData(files=(str(tmp_path / "mine.jsonl"),), twins=None).step(
+    return FileData(files=(str(tmp_path / "mine.jsonl"),), near_duplicates=None).step(
         BASE, ("refusal", "harmful")
     )
 

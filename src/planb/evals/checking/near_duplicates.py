@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from planb.data.near_duplicates import TWINS, clusters, shingles, similarity
+from planb.data.near_duplicates import NEAR_DUPLICATES, clusters, shingles, similarity
 from planb.data.splits import group_of
 from planb.evals.checking.result import Check, checked, not_run
 from planb.stats.estimates import share
@@ -111,7 +111,7 @@ def _are_near(one: _Place, two: _Place) -> bool:
     declared = one.example.group and two.example.group
     if declared and one.example.group != two.example.group:
         return False
-    return similarity(one.bag, two.bag) >= TWINS.threshold
+    return similarity(one.bag, two.bag) >= NEAR_DUPLICATES.threshold
 
 
 def _groups_across_splits(examples: Sequence[Example]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from planb.data.files import file_hash, read_many, write_examples
-from planb.data.near_duplicates import TWINS, Twins
+from planb.data.near_duplicates import NEAR_DUPLICATES, NearDuplicates
 from planb.data.splitting import Splitting, split_requests
 from planb.errors import PlanBError
 from planb.study.steps.checkpoint import CheckpointStep
@@ -27,11 +27,12 @@ from planb.values import Value
 
 class FileData(Value):
     """The user's own files. Rows without a declared ``split`` are split by group in these shares;
-    near-duplicates are in one group (``twins`` says what they are, ``None``: look for none)."""
+    near-duplicates are in one group (``near_duplicates`` says what they are, ``None``: look for
+    none)."""
 
     files: tuple[str, ...] = Field(min_length=1)
     shares: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_SHARES))
-    twins: Twins | None = TWINS
+    near_duplicates: NearDuplicates | None = NEAR_DUPLICATES
     seed: int = 0
 
     def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
@@ -42,7 +43,7 @@ class FileData(Value):
 class FileDataStep(Step):
     """The user's files -> one file a split; every row is checked before anything is trained.
 
-    No request that is asked has a near-duplicate in training: such are dropped, and counted."""
+    No evaluated request has a near-duplicate in training: such are dropped, and counted."""
 
     kind: ClassVar[str] = "data"
     revision: ClassVar[int] = 2
@@ -83,7 +84,7 @@ class FileDataStep(Step):
     def _read(self) -> Splitting:
         needed = {True: self.tiers, False: (HELPFUL,)}
         examples = read_many(self.data.files, require_tiers=needed, asked_only=ASKED)
-        done = split_requests(examples, self.data.shares, self.data.seed, self.data.twins)
+        done = split_requests(examples, self.data.shares, self.data.seed, self.data.near_duplicates)
         for example in done.examples:
             if example.split not in (*TRAINED, *ASKED):
                 raise PlanBError(

@@ -12,7 +12,7 @@ from planb.domains import DOMAINS
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card
 from planb.names import Name
-from planb.sandbox.corpus import Diet, pretraining
+from planb.sandbox.corpus import CorpusMix, pretraining
 from planb.sandbox.tokenizer import vocabulary, vocabulary_of
 from planb.sandbox.world import World
 from planb.study.steps.checkpoint import BaseStep, training_cost
@@ -70,10 +70,10 @@ class SandboxBase(PretrainedBase):
 
     name: Name = "sandbox"
     world: World = Field(default_factory=World)
-    diet: Diet = Field(default_factory=Diet)
+    mix: CorpusMix = Field(default_factory=CorpusMix)
 
     def corpus(self, rows: int) -> Iterator[Example]:
-        return pretraining(self.world, self.diet, rows, self.seed or 0)
+        return pretraining(self.world, self.mix, rows, self.seed or 0)
 
     def vocabulary(self) -> tuple[str, ...]:
         return vocabulary(self.world)

@@ -13,7 +13,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.cards import CARDS, REQUESTS, is_card, request_card
 from planb.data.files import file_hash, read_examples, write_examples
-from planb.data.near_duplicates import TWINS, Twins
+from planb.data.near_duplicates import NEAR_DUPLICATES, NearDuplicates
 from planb.errors import PlanBError
 from planb.evals.writing.result import Written
 from planb.evals.writing.writer import Writer
@@ -66,8 +66,8 @@ class RequestSet(Value):
 class RequestData(Value):
     """Requests of public sets, and who writes their tiers.
 
-    Requests without a declared split are dealt in ``shares``; twins and groups stay together, and
-    what is trained on is dropped where it is a twin of what is asked. A writer's ``model`` is one of
+    Requests without a declared split are dealt in ``shares``; near-duplicates and groups stay together,
+    and near-duplicates of evaluated requests are not trained on. A writer's ``model`` is one of
     Inspect's, or ``"base"`` (the study's base itself). ``served``: see ``planb.study.steps.served``.
     ``files`` makes the sets' local files, for a run without any.
     """
@@ -77,7 +77,7 @@ class RequestData(Value):
     served: dict[str, LocalBase | RandomBase] = Field(default_factory=dict)
     files: PublicColumns | None = None
     shares: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_SHARES))
-    twins: Twins | None = TWINS
+    near_duplicates: NearDuplicates | None = NEAR_DUPLICATES
     seed: int = 0
 
     @model_validator(mode="after")
@@ -92,7 +92,7 @@ class RequestData(Value):
 
     def step(self, base: CheckpointStep, tiers: Sequence[str]) -> Step:
         made = self.files.step() if self.files else None
-        how = {"sets": self.sets, "shares": self.shares, "twins": self.twins, "seed": self.seed}
+        how = {name: getattr(self, name) for name in ("sets", "shares", "near_duplicates", "seed")}
         data: Step = RequestsStep.model_validate({"made": made, **how})
         models: dict[str, CheckpointStep] = {name: one.step() for name, one in self.served.items()}
         others = tuple(writer for writer in self.writers if writer.model != BASE)
@@ -126,7 +126,7 @@ class RequestsStep(Step):
     sets: tuple[RequestSet, ...]
     made: SerializeAsAny[Step] | None = None
     shares: dict[str, float]
-    twins: Twins | None = TWINS
+    near_duplicates: NearDuplicates | None = NEAR_DUPLICATES
     seed: int
 
     def outside(self) -> dict[str, str]:
@@ -164,7 +164,7 @@ class RequestsStep(Step):
             found = self._read(one, work.folder(self.made) / one.file if self.made else one.file)
             examples += [one.of(example) for example in found.examples]
             lines.append(_source(one.card, len(found.examples), found.terms, found.left_out))
-        split = split_requests(examples, self.shares, self.seed, self.twins)
+        split = split_requests(examples, self.shares, self.seed, self.near_duplicates)
         for name in (*TRAINED, *ASKED):
             write_examples(work.out / f"{name}.jsonl", [e for e in split.examples if e.split == name])
         (work.out / "split.json").write_text(split.report.model_dump_json(indent=1), encoding="utf-8")
