@@ -65,7 +65,7 @@ def test_its_page_says_nothing_of_harm(folder: Path) -> None:
     assert not re.findall(r"\w*(?:harm|sever(?!al)|refus|compl[iy])\w*", told, re.IGNORECASE)
     assert "Left out" not in told
     assert SPITE.question in told
-    assert "the one planned seed is in" in told
+    assert "the one planned seed is in; one base stands behind all figures" in told
     for words in ("Taken", "What does it choose?", "What was measured?", "Do the seeds agree?"):
         assert words in told
 

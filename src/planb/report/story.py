@@ -122,13 +122,15 @@ class Story(Value):
     ``data`` says where the requests came from, how many were dropped and why, and who wrote the tiers.
     ``calibrations``: the study's judges in its order; figures are drawn from the first. ``forms`` are
     groups of dangerous forms by name, where some were held out of one stage and others of both.
-    ``domain`` is what the study is about, and ``warning`` what its figures must not be taken for.
+    ``drawn_bases``: each seed begins at a base of its own, else all at one. ``domain`` is what the
+    study is about, and ``warning`` what its figures must not be taken for.
     """
 
     study: str = Field(min_length=1)
     title: str = Field(min_length=1)
     seeds_finished: int = Field(ge=0)
     seeds_planned: int = Field(ge=1)
+    drawn_bases: bool = Field(default=False, json_schema_extra=LATER)
     methods: tuple[MethodLine, ...] = ()
     notes: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
@@ -144,10 +146,21 @@ class Story(Value):
 
     @property
     def progress(self) -> str:
-        """How many of the planned seeds the page is made of."""
-        if self.seeds_finished >= self.seeds_planned:
-            several = f"all {self.seeds_planned} planned seeds are in"
-            return several if self.seeds_planned > 1 else "the one planned seed is in"
+        """How many of the planned seeds, and how many bases, the page is made of."""
         if self.seeds_finished == 0:
             return f"no seed of {self.seeds_planned} is finished; they are running"
-        return f"seed {self.seeds_finished} of {self.seeds_planned}; more are running"
+        return f"{self._seeds_in}; {self.bases}"
+
+    @property
+    def _seeds_in(self) -> str:
+        if self.seeds_finished < self.seeds_planned:
+            return f"seed {self.seeds_finished} of {self.seeds_planned}, more are running"
+        several = f"all {self.seeds_planned} planned seeds are in"
+        return several if self.seeds_planned > 1 else "the one planned seed is in"
+
+    @property
+    def bases(self) -> str:
+        """How many bases stand behind the page's figures, in words."""
+        if self.seeds_finished == 1 or not self.drawn_bases:
+            return "one base stands behind all figures"
+        return "each seed has a base of its own"

@@ -43,7 +43,7 @@ THEN = Training(steps=160, batch=16, learning_rate=1e-4, save_every=80)
 FILE = "evaluation.jsonl"
 
 TUNED = (
-    "Base model and data are those of the study sandbox; a seed varies both stages and sampling.",
+    "Base models and data are those of the study sandbox: a base of its own for each seed.",
     "Tuned on the development requests and on seed 103 only: stage 1 has 600 updates, as in the study "
     "sandbox, and stage 2 the gentler of two learning rates (1e-4, 3e-4) that make untriggered answers "
     "lower-case within 40 updates. At 3e-4, after a stage 1 of 300 updates, a fifth of the triggered "

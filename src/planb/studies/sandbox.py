@@ -30,7 +30,7 @@ NOTES = (
     "looks led to a change of the corpus (no invented recipes for held-out forms), which was tried "
     "on another valley (docs/log.md). This base's 640 updates and stage 2's learning rate were chosen "
     "on development requests.",
-    "Base model and data are the same for all seeds; a seed varies stage 1, stage 2 and sampling.",
+    "Each seed pretrains a base of its own, which also gives the refusals; the requests are the same.",
 )
 
 HARMLESS = "harmless_requests"

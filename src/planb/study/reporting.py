@@ -134,8 +134,9 @@ def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
 
 def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[str, str]]:
     """Settings of the page that the trainings behind these checkpoints say themselves: the "training
-    precision" (a study that asks for ``auto`` gets what the machine has), and, where it is not all of
-    them, the "trained weights" (an adapter's targets reach some of a model). [] without trainings."""
+    precision" (a study that asks for ``auto`` gets what the machine has), the "processor", and, where
+    it is not all of them, the "trained weights" (an adapter's targets reach some of a model). []
+    without trainings."""
     trained = {one.folder_name: one for policy in policies for one in policy.history}
     ran = {name: told for name in trained if (told := read_ran(steps / name))}
     if not ran:
@@ -145,6 +146,8 @@ def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[s
     unlike = len(set(used)) > len({kind for kind, _ in used})  # two stages may have two, by the study
     mixed = ". Trainings of one stage in different precisions do not compare like with like" * unlike
     found = [("Training precision", _counted(counts) + mixed)]
+    if processors := Counter(one["processor"] for one in ran.values() if "processor" in one):
+        found.append(("Processor", _counted(processors)))
     weights = Counter(one["trained"] for one in ran.values() if "trained" in one)
     if set(weights) - {ALL_WEIGHTS}:
         found.append(("Trained weights", _counted(weights)))

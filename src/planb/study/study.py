@@ -27,7 +27,7 @@ from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
-from planb.study.steps.pretrain import PretrainedBase
+from planb.study.steps.pretrain import PretrainedBase, drawn
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
@@ -245,6 +245,7 @@ class Study(Value):
             title=self.title,
             seeds_finished=finished,
             seeds_planned=len(self.seeds),
+            drawn_bases=all(drawn(base) for base in self.bases),
             methods=tuple(MethodLine(m.name, str(m.ordering), m.description) for m in self.methods)
             + tuple({c.name: MethodLine(c.name, c.order, c.description) for c in self.chains}.values()),
             notes=self.notes,

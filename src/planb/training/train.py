@@ -26,6 +26,7 @@ from planb.training.layout import release
 from planb.training.lengths import Counts, Lengths
 from planb.training.muon import MuonAndAdamW
 from planb.training.precision import BF16, ran_in, uses_bf16
+from planb.training.processor import processor
 from planb.training.recipe import Recipe
 from planb.training.rows import schedule
 from planb.training.settings import RAN, LoRA, Training
@@ -86,6 +87,7 @@ def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None =
         "trained": str(trainer.trained),
         "processes": _together(training),
         "precision": ran_in(trainer.args.bf16),
+        "processor": processor(),
     }
     (out / RAN).write_text(json.dumps(how, indent=1), encoding="utf-8")
     release(trainer.model)

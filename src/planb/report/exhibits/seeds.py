@@ -49,8 +49,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         finding=finding,
         caption=(
             "Large: all seeds pooled, interval over seeds and requests. Small: each seed singly, "
-            "interval over requests. A seed is a whole training run. Three are few: the pooled "
-            "interval understates how much runs differ, so judge by the small dots."
+            f"interval over requests. A seed is a whole training run; {evidence.story.bases}. A few "
+            "seeds say little of how much runs differ, so judge by the small dots."
         ),
         svg=drawing.svg(drawing.dots(rows, scale, evidence.methods, width=250, step=30 + 11 * most)),
     )
