@@ -4,10 +4,10 @@
 
 Both builds run ``planb run sandbox`` from nothing, one after the other, in the same environment, on a
 machine that does nothing else. Written to ``results/builds-SEEDS.csv``, a line a build, round and
-figure: seconds of the base's pretraining, to the first report and to the end; the peak memory of all of the
-run's processes together (MiB; PSS, so that what they share counts once); the held-out loss of the base
-(nats a response token, 1,024 rows that no base is trained on). ``--beside``: the new build once more,
-beside a process that keeps one core busy.
+figure: seconds of the base's pretraining, to the first report and to the end; the peak memory of all of
+the run's processes together (MiB; PSS, so that what they share counts once); the held-out loss of the
+base (nats a response token, 1,024 rows that no base is trained on). ``--beside``: the new build once
+more, beside a process that keeps one core busy.
 """
 
 from __future__ import annotations
