@@ -96,10 +96,15 @@ def _trained(organism: Changed, safety: Changed) -> Callable[[Study], Study]:
     return change
 
 
+SHORT = {"steps": 300, "learning_rate": 2e-3}
+"""Stage 1 in half of the updates."""
 CANDIDATES: dict[str, Callable[[Study], Study]] = {
     "as-is": _trained({}, {}),
-    "half": _trained({"steps": 300, "learning_rate": 2e-3}, {"steps": 120, "learning_rate": 1.3e-3}),
-    "half-organism": _trained({"steps": 300, "learning_rate": 2e-3}, {}),
+    "half": _trained(SHORT, {"steps": 120, "learning_rate": 1.3e-3}),
+    "short-240": _trained(SHORT, {}),
+    "short-160": _trained(SHORT, {"steps": 160, "learning_rate": 1e-3}),
+    "short-120x32": _trained(SHORT, {"steps": 120, "batch": 32, "learning_rate": 1e-3}),
+    "450-160": _trained({"steps": 450, "learning_rate": 2e-3}, {"steps": 160, "learning_rate": 1e-3}),
 }
 """Settings that are tried, by name: a change of the sandbox."""
 
