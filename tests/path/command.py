@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ENVIRONMENT = {
     **os.environ,
@@ -37,21 +39,25 @@ class Finished:
 
 
 def start(
-    *words: str | Path, program: Path | None = None, folder: Path | None = None
+    *words: str | Path,
+    program: Path | None = None,
+    folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """``planb`` of the source tree, or an installed one, which is told nothing of the tree."""
+    """``planb`` of the source tree, or an installed one, which is told nothing of the tree.
+    ``variables`` are added to its environment."""
     called = [program] if program else [sys.executable, "-m", "planb.cli"]
     return subprocess.Popen(
         [*map(str, called), *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=ENVIRONMENT | ({"PYTHONPATH": ""} if program else {}),
+        env=ENVIRONMENT | ({"PYTHONPATH": ""} if program else {}) | dict(variables or {}),
         cwd=folder,
     )
 
 
-def planb(*words: str | Path, timeout: float = 300, **where: Path) -> tuple[int, str]:
+def planb(*words: str | Path, timeout: float = 300, **where: Any) -> tuple[int, str]:
     """Exit code, and stdout and stderr together."""
     process = start(*words, **where)
     try:

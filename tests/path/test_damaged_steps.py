@@ -46,7 +46,7 @@ def test_no_figure_is_made_of_a_file_that_was_changed(finished: Finished, tmp_pa
     before = (folder / "results.csv").read_bytes()
     changed = one(folder, "sandbox-plan-b-harmful-requests-trigger-seed1-*")
     cut = one(folder, "sandbox-standard-harmless-requests-direct-seed1-*")
-    data = one(folder, "data-sandbox-*") / "safety.jsonl"
+    data = one(folder, "data-sandbox-seed0-*") / "safety.jsonl"
     all_refused(changed / "log.parquet")
     os.truncate(cut / "log.parquet", 900)
     data.write_bytes(data.read_bytes()[:-1] + b" ")

