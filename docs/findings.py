@@ -2,24 +2,29 @@
 
 What a study's run has is copied to docs/results, and the tables are made of the copies, so that it can
 be checked where nothing was run; a study that was not run here keeps the copies that it has.
+``made_by.csv`` says of each study how many seeds and bases stand behind it, and which processor.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 
+from planb.data import tables
 from planb.report.claims import read_claims
 from planb.report.findings import counted as tally
 from planb.report.findings import findings_markdown
 from planb.report.readme_table import put_between
 from planb.report.results import read_csv, write_csv
+from planb.stats.numbers import plural
 from planb.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, RESULTS, PAGE = ROOT / "runs", ROOT / "docs" / "results", ROOT / "docs" / "findings.md"
+MADE_BY = "made_by.csv"
 BEGIN, END = (
     "<!-- findings: written by `make readme` from the runs' claims.csv -->",
     "<!-- /findings -->",
@@ -30,7 +35,7 @@ def main() -> None:
     """Copy what was found, and replace what stands between the marks."""
     for study in STUDIES:
         keep(study)
-    put_between(PAGE, BEGIN, END, shown(tables()))
+    put_between(PAGE, BEGIN, END, shown(claimed()))
 
 
 def keep(study: str) -> None:
@@ -44,9 +49,31 @@ def keep(study: str) -> None:
     results = read_csv(run / "results.csv")
     counted = (results["n"] > 0) | (results["unscored"] > 0)
     write_csv(results[counted], RESULTS / f"{study}.csv")
+    lines = {**known(), study: made_by(study, run, results)}
+    ordered = [lines[name] for name in STUDIES if name in lines]
+    tables.write_csv(pd.DataFrame(ordered), RESULTS / MADE_BY)
 
 
-def tables() -> list[pd.DataFrame]:
+def known() -> dict[str, dict[str, object]]:
+    """The lines of ``made_by.csv``, by study."""
+    path = RESULTS / MADE_BY
+    lines = pd.read_csv(path, keep_default_na=False).to_dict("records") if path.exists() else []
+    return {str(line["study"]): {str(k): v for k, v in line.items()} for line in lines}
+
+
+def made_by(study: str, run: Path, results: pd.DataFrame) -> dict[str, object]:
+    """How many seeds and bases stand behind a run's results, and which processors trained."""
+    manifests = [json.loads(path.read_text()) for path in run.glob("steps/*/manifest.json")]
+    used = {one["ran"]["processor"] for one in manifests if "processor" in one.get("ran", {})}
+    return {
+        "study": study,
+        "seeds": results.loc[results["seed"] != "all", "seed"].nunique(),
+        "bases": sum(one["kind"] == "base" for one in manifests),
+        "processor": "; ".join(sorted(used)) or "not recorded",
+    }
+
+
+def claimed() -> list[pd.DataFrame]:
     """The claims that are kept, in the order of the studies."""
     paths = [RESULTS / f"{study}-claims.csv" for study in STUDIES]
     return [read_claims(path) for path in paths if path.exists()]
@@ -64,8 +91,17 @@ def heads() -> dict[str, str]:
     found = {}
     for name, declare in STUDIES.items():
         page = f", [page]({name}.md)" if (PAGE.parent / f"{name}.md").exists() else ""
-        found[name] = f"## {declare().title}\n\n`planb run {name}`{page}"
+        found[name] = f"## {declare().title}\n\n`planb run {name}`{page}{_behind(name)}"
     return found
+
+
+def _behind(study: str) -> str:
+    """``. 3 seeds, 3 bases; made on ...``"""
+    line = known().get(study)
+    if line is None:
+        return ""
+    counts = f"{plural(int(str(line['seeds'])), 'seed')}, {plural(int(str(line['bases'])), 'base')}"
+    return f". {counts}; trained on: {line['processor']}"
 
 
 if __name__ == "__main__":
