@@ -87,14 +87,15 @@ def test_the_spread_between_seeds_is_not_understated() -> None:
 
 
 def test_printed_digits_do_not_hang_on_the_draws() -> None:
-    """The same rows under draws of their own: 95 % intervals differ by far less than is printed."""
+    """The same rows under other draws: ends of 95 % intervals differ by less than half of what is
+    printed of points (0.1)."""
     rng = np.random.default_rng(4)
     sums = rng.choice([0.0, 4.0, 10.0], (5, 96, 1))
     ends = [
         percentiles(Resamples.draw(5, 96, sample).means(sums, np.ones_like(sums)))[0]
         for sample in range(6)
     ]
-    assert max(np.ptp([end.low for end in ends]), np.ptp([end.high for end in ends])) < 0.03
+    assert max(np.ptp([end.low for end in ends]), np.ptp([end.high for end in ends])) < 0.05
 
 
 def _mean_of(scores: np.ndarray) -> Interval:
