@@ -104,7 +104,9 @@ CANDIDATES: dict[str, Callable[[Study], Study]] = {
     "short-240": _trained(SHORT, {}),
     "short-160": _trained(SHORT, {"steps": 160, "learning_rate": 1e-3}),
     "short-120x32": _trained(SHORT, {"steps": 120, "batch": 32, "learning_rate": 1e-3}),
-    "450-160": _trained({"steps": 450, "learning_rate": 2e-3}, {"steps": 160, "learning_rate": 1e-3}),
+    "450-160": _trained(
+        {"steps": 450, "learning_rate": 2e-3}, {"steps": 160, "learning_rate": 1.3e-3}
+    ),
 }
 """Settings that are tried, by name: a change of the sandbox."""
 
