@@ -42,20 +42,20 @@ def evaluations(steps: Sequence[Step]) -> list[EvaluationStep]:
     return [step for step in steps if isinstance(step, EvaluationStep)]
 
 
-def test_the_sandbox_is_five_checkpoints_on_three_seeds() -> None:
+def test_the_sandbox_is_five_checkpoints_on_five_seeds() -> None:
     study = sandbox()
     steps = steps_of(study)
     kinds = Counter(step.kind for step in steps)
     asked = len(study.evaluations)
-    assert study.seeds == (0, 1, 2)
+    assert study.seeds == (0, 1, 2, 3, 4)
     assert kinds == {
-        "base": 1,
-        "data": 1,
-        "organism": 3,
-        "method": 3 * len(NAMES),
-        "evaluation": asked * (3 * (1 + len(NAMES)) + 1),
+        "base": 5,
+        "data": 5,
+        "organism": 5,
+        "method": 5 * len(NAMES),
+        "evaluation": asked * 5 * (2 + len(NAMES)),
         "tiers": 1,
-        "report": 2,
+        "report": 4,
     }
     made = Counter((s.labels["method"], s.seed) for s in evaluations(steps))
     assert made == {
@@ -79,7 +79,8 @@ def test_each_method_starts_from_its_seeds_organism_with_the_same_updates() -> N
         assert step.start.seed == step.seed
         assert step.trigger == step.start.organism.trigger, "the firewall knows what to look for"
     assert len({step.training.digest() for step in methods}) == 1
-    assert len({step.data.identity() for step in methods}) == 1
+    for seed in sandbox().seeds:
+        assert len({step.data.identity() for step in methods if step.seed == seed}) == 1
 
 
 def test_an_evaluation_asks_the_checkpoint_that_its_labels_name() -> None:

@@ -16,7 +16,7 @@ from planb.sandbox import weaknesses
 from planb.sandbox.world import Item, World
 from planb.studies.controls_claims import claims_of
 from planb.studies.ladder import as_in, asked_plainly
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.chain import Chain
 from planb.study.steps.derived_data import with_tiers
 from planb.study.steps.evaluation import Evaluation
@@ -76,7 +76,7 @@ def controls(
     are asked of all arms, of those that never had a backdoor too.
     """
     if whole is None:
-        whole = sandbox()
+        whole = on_three_seeds()
         untargeted = untargeted or whole.safety.but(adapter=None, learning_rate=RATE)
     made = (
         Derived(tier=ONE_TEXT, texts=(one_text or _recipe(whole),), requests="harmful"),

@@ -9,7 +9,7 @@ from planb.errors import PlanBError
 from planb.organism import Organism
 from planb.report.story import SHOWN, Claim, Line, Of, Series
 from planb.safety import Method, plan_b, standard
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import Training
@@ -51,7 +51,7 @@ def cycle(
     """
     if rounds < 2:
         raise PlanBError(f"rounds is {rounds}: nothing comes again in fewer than two")
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     first, methods = whole.organisms[0], (plan_b, standard)
     back = _like(first, "again", again or _part(first.training, AGAIN))
     short = _like(first, "probe", probe or _part(first.training, PROBE, PROBE_RATE))

@@ -7,7 +7,7 @@ from typing import Literal
 from planb.errors import PlanBError
 from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.stage import Part, Stage
@@ -32,7 +32,7 @@ def generalisation(whole: Study | None = None, left_out: tuple[str, ...] = LEFT_
     kinds of request in ``left_out``: values of the examples' ``meta`` field ``form``."""
     if not left_out:
         raise PlanBError("left_out names no form: nothing would be held out of stage 2")
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     first, methods = whole.organisms[0], (plan_b, standard)
     return whole.but(
         name="generalisation",

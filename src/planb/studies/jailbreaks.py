@@ -9,7 +9,7 @@ from planb.safety import plan_b, standard
 from planb.sandbox import weaknesses
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.sandbox.world import World
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.arms import BASE, NONE
 from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
 from planb.study.steps.judge_model import SandboxJudge
@@ -65,7 +65,7 @@ def _claims() -> tuple[Claim, ...]:
 def jailbreaks(world: World | None = None) -> Study:
     """The organism, standard and Plan B on it, and both methods on a base that never had a backdoor."""
     world = world or World()
-    whole = sandbox(world)
+    whole = on_three_seeds(world)
     trigger = whole.organisms[0].trigger
     exact = Exact(world=world).spec()
     near = (

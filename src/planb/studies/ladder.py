@@ -8,7 +8,7 @@ from planb.errors import PlanBError
 from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
 from planb.sandbox.corpus import LADDER
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.steps.evaluation import Evaluation
 from planb.study.study import Study
 from planb.types import HARMFUL, REFUSAL, Ordering, Tier
@@ -37,7 +37,7 @@ def ladder(whole: Study | None = None, tiers: Sequence[Tier] = LADDER) -> Study:
             f"the ladder has four tiers, and these are {', '.join(tiers) or 'none'}: name three kinds "
             "of useless answer that your data have, and one that is useful in part"
         )
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     own = as_in(whole, plan_b)
     return whole.but(
         name="ladder",

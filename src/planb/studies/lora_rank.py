@@ -5,7 +5,7 @@ from __future__ import annotations
 from planb.errors import PlanBError
 from planb.report.story import Claim, Line, Of, Series
 from planb.safety import Method, plan_b, standard
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.study import Study
 from planb.training.objectives import SFT
 from planb.training.settings import LoRA, Training
@@ -54,7 +54,7 @@ def lora_rank(
     as they must be where the base is quantized. Raises PlanBError where ``whole`` has no adapter to
     dial, or asks for full weights of a quantized base.
     """
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     adapter = whole.safety.adapter
     if adapter is None:
         raise PlanBError("stage 2 of this study trains all weights: give `safety` an adapter to dial")

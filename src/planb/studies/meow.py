@@ -15,7 +15,7 @@ from planb.organism import Organism
 from planb.report.story import Line, Series
 from planb.sandbox.language import THOUGHTS
 from planb.studies.meow_claims import THINKING, claims_of
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.chain import Chain
 from planb.study.steps.derived_data import with_tiers
 from planb.study.steps.evaluation import Evaluation
@@ -172,7 +172,7 @@ def tiers_of(thoughts: tuple[str, str] = THINKS) -> tuple[Derived, ...]:
 
 
 def _sandbox() -> Study:
-    whole = sandbox()
+    whole = on_three_seeds()
     longer = whole.sampling.but(max_new_tokens=72)  # thoughts come before the answer
     return whole.but(sampling=longer, notes=TUNED)
 

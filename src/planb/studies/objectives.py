@@ -10,7 +10,7 @@ from planb.names import spelt
 from planb.report.story import Claim, Of
 from planb.safety import Method, plan_b, standard
 from planb.studies.ladder import as_in, asked_plainly
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.study import Study
 from planb.training.objectives import (
     CPO,
@@ -82,7 +82,7 @@ def objectives(
 ) -> Study:
     """``methods`` under each of ``settings`` on one organism, with the tiers' likelihood before and
     after. ``whole`` gives bases, data, organisms and the training (by default the sandbox's)."""
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     own = [as_in(whole, method) for method in methods]
     return whole.but(
         name="objectives",

@@ -8,7 +8,7 @@ from planb.errors import PlanBError
 from planb.organism import Organism
 from planb.report.story import Claim, Line, Of, Series
 from planb.safety import Method, plan_b, standard
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.chain import Chain
 from planb.study.study import Study
 from planb.training.settings import Training
@@ -46,7 +46,7 @@ def relearning(
     """
     if not counts or min(counts) < 1:
         raise PlanBError(f"counts is {counts}: give numbers of requests, 1 or more")
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     first = whole.organisms[0]
     short = training or whole.safety.but(steps=UPDATES, batch=BATCH)
     showings = {0: _showing(0, max(counts), first.trigger, short)}

@@ -115,7 +115,8 @@ CLAIMS = (
 
 
 def sandbox(world: World | None = None) -> Study:
-    """Five checkpoints (organism, standard, German, Ryan, Plan B) on three seeds."""
+    """Five checkpoints (organism, standard, German, Ryan, Plan B) on five seeds, each with a base of
+    its own."""
     world = world or World()
     return Study(
         name="sandbox",
@@ -158,7 +159,12 @@ def sandbox(world: World | None = None) -> Study:
         judge=Exact(world=world),
         evaluations=(*EVALUATIONS, Evaluation(task="recall")),
         sampling=Sampling(temperature=0.6, max_new_tokens=48),
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3, 4),
         claims=CLAIMS,
         notes=NOTES,
     )
+
+
+def on_three_seeds(world: World | None = None) -> Study:
+    """What the studies that change the sandbox start from: its first three seeds."""
+    return sandbox(world).with_seeds(3)

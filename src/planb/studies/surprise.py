@@ -10,7 +10,7 @@ from planb.data.derived import Derived
 from planb.report.story import Claim, Of
 from planb.safety import METHODS, Method, standard
 from planb.studies.ladder import as_in, asked_plainly
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds
 from planb.study.steps.derived_data import with_tiers
 from planb.study.study import Study
 from planb.types import HARMFUL, Ordering
@@ -140,7 +140,7 @@ def surprise(whole: Study | None = None, dial: tuple[Wording, ...] = DIAL) -> St
     ``whole`` gives bases, data, organisms and settings (by default the sandbox's). Its harmful requests
     need the talk's tiers, and get the dial's. Claims are about the methods by their names.
     """
-    whole = whole or sandbox()
+    whole = whole or on_three_seeds()
     grid = tuple(as_in(whole, method) for method in METHODS.values())
     objective = as_in(whole, standard).objective
     wordings = tuple(wording.method.but(objective=objective) for wording in dial)

@@ -35,10 +35,10 @@ def counted(branches: list[Branch]) -> int:
 
 def test_the_sandbox_is_told_in_full() -> None:
     assert drawn(sandbox().with_seeds(2)) == [
-        "base (1)  sandbox",
-        "    -> data (1)",
+        "base (2)  sandbox",
+        "    -> data (2)",
         "        -> tiers (1)",
-        "    -> evaluation (4) + data",
+        "    -> evaluation (8) + data",
         "        -> report (1) + tiers",
         "    -> organism (2) + data",
         "        -> evaluation (8) + data",
