@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from planb.studies.jailbreaks import jailbreaks
-from planb.studies.sandbox import sandbox
+from planb.studies.sandbox import on_three_seeds as sandbox
 from planb.study.planning.graph import Graph
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import EvaluationStep
