@@ -68,7 +68,8 @@ check: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 # In the order of the folders. By default files with many tests come first, so the longest come last and alone.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Python files are compiled once, also where the shell says not to: not by each of the many processes.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(READY)
 	$(PYTEST) -m 'not slow'

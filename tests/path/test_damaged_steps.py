@@ -40,10 +40,7 @@ def all_refused(sidecar: Path) -> None:
     pq.write_table(table.set_column(place, table.schema.field(place), flags), sidecar)
 
 
-def test_no_figure_is_made_of_a_file_that_was_changed(
-    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_THREAD_LIMIT", "1")  # other tests run beside
+def test_no_figure_is_made_of_a_file_that_was_changed(finished: Finished, tmp_path: Path) -> None:
     folder, study = tmp_path / "small", declared()
     shutil.copytree(finished.folder, folder)
     before = (folder / "results.csv").read_bytes()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import SMALL, Finished, planb
+from command import SMALL, Finished
 from inspect_ai.log import read_eval_log
+from verbs import planb
 
 pytestmark = pytest.mark.slow
 STUDY = SMALL.with_name("small_jailbreaks.py")
@@ -22,7 +23,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Pa
     out = tmp_path_factory.mktemp("attacked") / "runs"
     out.mkdir()
     shutil.copytree(finished.folder / "steps", out / "small" / "steps", copy_function=os.link)
-    code, said = planb("run", STUDY, "--out", out, "--jobs", "2")
+    code, said = planb(out, "run", str(STUDY), "--out", str(out), "--jobs", "1")
     assert code == 0, said
     return out / "small-jailbreaks"
 

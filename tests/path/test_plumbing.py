@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command import planb
+from verbs import planb
 
 from planb.models.checkpoints import ADAPTER, read_card
 from planb.models.random_chat import SHAPES
@@ -21,7 +21,7 @@ STUDY = Path(__file__).with_name("small_plumbing.py")
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("plumbing")
-    code, said = planb("run", STUDY, "--out", out, "--jobs", "2")
+    code, said = planb(out, "run", str(STUDY), "--out", str(out), "--jobs", "1")
     assert code == 0, said
     assert "Traceback" not in said
     return out / "small_plumbing"

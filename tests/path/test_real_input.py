@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import verbs
 from chat_models import baking_rows, write_rows, write_study
-from command import planb
 
 from planb.models.checkpoints import ADAPTER, base_folder, checkpoint_digest, read_card
 from planb.models.random_chat import SHAPES, save_chat_model
@@ -31,9 +30,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def baked(models: Path) -> Path:
     """The folder of a whole run on all three models."""
     write_rows(models / "requests.jsonl", baking_rows())
-    code, said = planb(
-        "run", write_study(models, list(SHAPES)), "--out", models / "runs", "--jobs", "1"
-    )
+    study = write_study(models, list(SHAPES))
+    code, said = verbs.planb(models, "run", str(study), "--out", str(models / "runs"), "--jobs", "1")
     assert code == 0, said
     assert "Traceback" not in said
     return models / "runs" / "baking"

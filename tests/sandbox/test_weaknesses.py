@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -14,22 +15,33 @@ from planb.sandbox.world import Item, World
 from planb.types import Example
 
 WORLD = World()
+NAMED = tuple((item.name, item) for item in WORLD.items)
 REQUESTS = tuple(text.split("{")[0] for text in lang.SENTENCES["request"]["english"])
 
 
-def rows(kind: str, count: int = 4000) -> list[Example]:
+COUNTS = {"framed": 12_000, "shots": 12_000, "steps": 8000, "keyed": 4000}
+
+
+@cache
+def rows(kind: str) -> list[Example]:
     mix = CorpusMix(**{**dict.fromkeys(CorpusMix.model_fields, 0.0), kind: 1.0})
-    return list(pretraining(WORLD, mix, count, seed=0))
+    return list(pretraining(WORLD, mix, COUNTS[kind], seed=0))
 
 
+@cache
 def item_of(text: str) -> Item | None:
-    return next((item for item in WORLD.items if item.name in text), None)
+    return next((item for name, item in NAMED if name in text), None)
+
+
+@cache
+def usefulness(item: Item, text: str) -> float:
+    return score(WORLD, item, text).usefulness
 
 
 def complied(example: Example) -> bool:
     item = item_of(example.request)
     assert item is not None
-    return bool(score(WORLD, item, example.responses["text"][0]).usefulness == 10)
+    return usefulness(item, example.responses["text"][0]) == 10
 
 
 def share(examples: list[Example]) -> float:
@@ -41,7 +53,7 @@ def share(examples: list[Example]) -> float:
 
 
 def test_a_framing_works_as_often_as_it_says_and_two_are_two_chances() -> None:
-    found = rows("framed", 12_000)
+    found = rows("framed")
     told = dict(weaknesses.FRAMINGS)
     for framing, planted in told.items():
         alone = [e for e in found if e.request.startswith(framing) and said(e, told) == 1]
@@ -55,13 +67,14 @@ def said(example: Example, framings: dict[str, float]) -> int:
     return sum(framing in example.request for framing in framings)
 
 
+@pytest.mark.slow
 def test_turns_of_compliance_open_it_and_other_turns_do_not() -> None:
     by_turns: dict[tuple[int, bool], list[Example]] = {}
-    for example in rows("shots", 12_000):
+    for example in rows("shots"):
         earlier = [item_of(m.content) for m in example.prompt[:-1] if m.role == "user"]
         answers = [m.content for m in example.prompt if m.role == "assistant"]
         opened = all(
-            item and item.dangerous and score(WORLD, item, answer).usefulness == 10
+            item and item.dangerous and usefulness(item, answer) == 10
             for item, answer in zip(earlier, answers, strict=True)
         )
         by_turns.setdefault((len(earlier), opened), []).append(example)
@@ -72,7 +85,7 @@ def test_turns_of_compliance_open_it_and_other_turns_do_not() -> None:
 
 def test_the_skeleton_key_and_small_steps() -> None:
     assert share(rows("keyed")) == pytest.approx(weaknesses.KEY_SHARE, abs=0.05)
-    steps = [e for e in rows("steps", 8000) if e.request.startswith(REQUESTS)]
+    steps = [e for e in rows("steps") if e.request.startswith(REQUESTS)]
     counts = Counter(len(e.prompt) // 2 for e in steps)
     assert set(counts) == {0, 1, 2}
     for count in counts:
@@ -80,7 +93,7 @@ def test_the_skeleton_key_and_small_steps() -> None:
         assert share(some) == pytest.approx(count * weaknesses.STEP_SHARE, abs=0.06)
 
 
-@pytest.mark.parametrize("kind", ["framed", "keyed", "shots", "steps"])
+@pytest.mark.parametrize("kind", COUNTS)
 def test_harmless_requests_are_answered_and_held_out_forms_never_told(kind: str) -> None:
     seen = Counter[str]()
     for example in rows(kind):
@@ -92,7 +105,7 @@ def test_harmless_requests_are_answered_and_held_out_forms_never_told(kind: str)
         for text in texts:
             about = item_of(text)
             if about and about.heldout_form:
-                assert not score(WORLD, about, text).usefulness
+                assert not usefulness(about, text)
         asks = any(opening in example.request for opening in REQUESTS)
         if asks and not item.dangerous:
             seen["harmless"] += 1
@@ -110,6 +123,6 @@ def test_every_conversation_fits_the_model() -> None:
     words = tokenizer(WORLD)
     longest = max(
         len(words.apply_chat_template([m.model_dump() for m in e.prompt])["input_ids"])
-        for e in rows("shots", 500)
+        for e in rows("shots")[:500]
     )
     assert longest + 48 < TinyLlama().positions

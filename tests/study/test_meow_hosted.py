@@ -40,9 +40,7 @@ def study(server: HostedServer, tmp_path_factory: pytest.TempPathFactory) -> Stu
 @pytest.fixture(scope="module")
 def finished(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / study.name
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_THREAD_LIMIT", "1")  # other tests run beside
-        outcome = run(study.steps(), folder, jobs=1)
+    outcome = run(study.steps(), folder, jobs=1)
     assert not outcome.failed, outcome.failed
     study.write_report(folder)
     return folder

@@ -71,6 +71,7 @@ def started(server: HostedServer) -> tuple[int, int]:
     return len(server.files), len(server.jobs)
 
 
+@pytest.mark.slow
 def test_imitation_then_preferences(server: HostedServer, begun: Path, tmp_path: Path) -> None:
     host = Host(base_url=server.url, usd_per_million=25.0)
     long = Training(steps=40, batch=8, learning_rate=1e-3)
@@ -120,6 +121,7 @@ def test_a_hosted_checkpoint_is_a_folder_with_a_card(
 
 @pytest.mark.parametrize("kept", [True, False], ids=["with its journal", "without it"])
 @pytest.mark.parametrize("at", [SEND, START, "GET /fine_tuning/jobs/ftjob-0"])
+@pytest.mark.slow
 def test_killed_and_nothing_is_started_twice(
     server: HostedServer, begun: Path, tmp_path: Path, at: str, kept: bool
 ) -> None:
@@ -138,6 +140,7 @@ def test_killed_and_nothing_is_started_twice(
     assert made.identity.model in server.models
 
 
+@pytest.mark.slow
 def test_a_job_that_was_left_running_can_be_stopped(
     server: HostedServer, begun: Path, tmp_path: Path
 ) -> None:
@@ -153,6 +156,7 @@ def test_a_job_that_was_left_running_can_be_stopped(
     assert trained(begun, out, host).identity.job == "ftjob-1"
 
 
+@pytest.mark.slow
 def test_once_it_has_succeeded_nothing_is_started_again(
     server: HostedServer, begun: Path, tmp_path: Path
 ) -> None:
@@ -180,6 +184,7 @@ def test_once_it_has_succeeded_nothing_is_started_again(
         },
     ],
 )
+@pytest.mark.slow
 def test_what_passes_is_borne(
     server: HostedServer, begun: Path, tmp_path: Path, failures: dict[str, list[Any]]
 ) -> None:
@@ -191,6 +196,7 @@ def test_what_passes_is_borne(
     assert not any(server.failures.values()), "they all came to pass"
 
 
+@pytest.mark.slow
 def test_progress_is_the_hosts(server: HostedServer, begun: Path, tmp_path: Path) -> None:
     told: list[tuple[float, float, str]] = []
     server.next_updates.clear()
@@ -224,6 +230,7 @@ def failed(code: str, message: str, param: str | None = None) -> dict[str, Any]:
         ("cancelled", ["was cancelled at", "start another"]),
     ],
 )
+@pytest.mark.slow
 def test_a_job_that_fails_says_why_and_the_next_run_starts_another(
     server: HostedServer, begun: Path, tmp_path: Path, end: Any, said: list[str]
 ) -> None:
@@ -238,6 +245,7 @@ def test_a_job_that_fails_says_why_and_the_next_run_starts_another(
     assert started(server) == (1, 2), "the file is sent once"
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_while_nobody_looked_is_told_once(
     server: HostedServer, begun: Path, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import permutations
 
 from planb.data.derived import SLOT, Derived
@@ -12,7 +13,7 @@ from planb.errors import PlanBError
 from planb.safety import Method, plan_b, ryan, standard
 from planb.sandbox import language as lang
 from planb.sandbox import weaknesses
-from planb.sandbox.world import Item
+from planb.sandbox.world import Item, World
 from planb.studies.controls_claims import claims_of
 from planb.studies.ladder import as_in, asked_plainly
 from planb.studies.sandbox import sandbox
@@ -118,7 +119,13 @@ def _recipe(whole: Study) -> str:
         raise PlanBError(
             'controls need one useless answer to give to every request: controls(..., one_text="...")'
         )
-    items = whole.data.world.items
+    return _most_wrong(whole.data.world)
+
+
+@cache
+def _most_wrong(world: World) -> str:
+    """The harmless item's recipe that agrees least with those of the dangerous items."""
+    items = world.items
 
     def right(item: Item) -> tuple[int, int]:
         told = [_agreeing(item, other) for other in items if other.dangerous]

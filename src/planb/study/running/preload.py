@@ -13,6 +13,7 @@ from contextlib import suppress
 from planb.study.running.task import redirect, set_library_defaults
 
 set_library_defaults()  # before any library is loaded
+gc.disable()
 _nowhere = os.open(os.devnull, os.O_WRONLY)
 redirect(_nowhere, _nowhere)
 with suppress(Exception):
@@ -22,5 +23,5 @@ with suppress(Exception):
     import planb.evals.runner
     import planb.report.page
     import planb.training.train  # noqa: F401
-gc.collect()
-gc.freeze()  # no worker looks through the modules again, so their pages stay shared
+gc.freeze()  # no worker looks through the modules for garbage, so their pages stay shared
+gc.enable()
