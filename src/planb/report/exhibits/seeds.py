@@ -48,8 +48,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         title=TITLE,
         finding=finding,
         caption=(
-            "Large: all seeds pooled, interval over seeds and requests. Small: each seed singly, "
-            "interval over requests. A seed is a whole training run. Three are few: the pooled "
+            "Large: all seeds pooled, interval over seeds and requests. Small: each seed "
+            "alone, interval over requests. A seed is a whole training run. Three are few: the pooled "
             "interval understates how much runs differ, so judge by the small dots."
         ),
         svg=drawing.svg(drawing.dots(rows, scale, evidence.methods, width=250, step=30 + 11 * most)),
