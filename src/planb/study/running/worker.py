@@ -105,10 +105,13 @@ def _can_fork(environment: dict[str, str]) -> bool:
         return False
     wanted = {name: value for name, value in environment.items() if name not in _SET_BY_LIBRARIES}
     if not _FORKED_FROM:
-        _FORKED_FROM.update(wanted)
         forkserver.set_forkserver_preload([LIBRARIES])
-        with _interrupts_ignored(), _variable("PYTHONPATH", os.pathsep.join(sys.path)):
-            forkserver.ensure_running()
+        try:
+            with _interrupts_ignored(), _variable("PYTHONPATH", os.pathsep.join(sys.path)):
+                forkserver.ensure_running()
+        except OSError:  # no socket can be had, as where the temporary folder's path is too long
+            return False
+        _FORKED_FROM.update(wanted)
     return wanted == _FORKED_FROM
 
 
