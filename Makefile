@@ -67,7 +67,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# In the order of the folders. By default files with many tests come first, so the longest come last and alone.
+# In the order of tests/conftest.py: the longest files first.
 # Python files are compiled once, also where the shell says not to: not by each of the many processes.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 

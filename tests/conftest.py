@@ -5,12 +5,26 @@ from __future__ import annotations
 import gc
 import os
 
+import pytest
+
 # Several test processes share the cores: one thread each, also where a step of a study asks for two,
 # and none that spins while it waits.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OMP_WAIT_POLICY": "passive"}
 
 # The libraries are a million objects. Looking through them for garbage took a sixth of the tests' time.
 gc.disable()
+
+
+LONGEST = (
+    *("test_jailbreak_study", "test_plumbing", "test_launch", "test_kill", "test_distributed"),
+    *("test_extending", "test_hosted_study", "test_request_data", "test_judge_storm"),
+)
+"""Files of more than half a minute: begun first, so that no process is left alone with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
 
 
 def pytest_collection_finish() -> None:

@@ -161,7 +161,7 @@ def test_too_few_requests_are_not_enough_and_thresholds_are_fields() -> None:
     assert check(Knows(), DATA[:5], thresholds=JudgeThresholds(least_n=1)).verdict == "passed"
     strict = check(Knows(), DATA, thresholds=JudgeThresholds(helpful=9.5))
     assert failures(strict) == {"helpful: usefulness"}
-    assert strict.of("tiers", "helpful: usefulness").asked == ">= 9.5"
+    assert strict.of("tiers", "helpful: usefulness").required == ">= 9.5"
 
 
 def test_a_tier_that_is_missing_is_said_and_one_tier_is_nothing_to_order() -> None:

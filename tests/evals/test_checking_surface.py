@@ -167,6 +167,7 @@ def test_surprise_is_the_trainers_own_measure(policy: Policy, data: Path) -> Non
     assert found.verdict == "passed"
 
 
+@pytest.mark.slow
 def test_a_tier_that_the_model_would_never_say_fails(policy: Policy, data: Path) -> None:
     strange = "clover clover boil boil boil the the"
     examples = [

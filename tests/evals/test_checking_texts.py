@@ -58,6 +58,7 @@ def test_texts_of_one_field_are_not_read_as_one() -> None:
 # -- language -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_refusals_in_another_language_are_found() -> None:
     assert language_check(DATA, REFUSALS, THRESHOLDS).verdict == "passed"
     planted, ids = changed(

@@ -24,6 +24,7 @@ from planb.evals.tasks import TASKS
 from planb.judging import LLMJudge
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
+from planb.study.running.worker import LIBRARIES
 
 sys.path.append(str(Path(__file__).parents[1] / "judging"))
 from judge_server import FAULTS, Server, serving, verdict
@@ -47,7 +48,7 @@ def log_path(
 def _start(log_path: Path, judge: LLMJudge, out: Path) -> BaseProcess:
     """A process of its own that rejudges (forked from one that has imported all)."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["planb.evals.rejudge", "openai", "inspect_ai.model"])
+    context.set_forkserver_preload([LIBRARIES])
     process = context.Process(target=rejudge, args=(log_path, judge, out))
     process.start()
     return process

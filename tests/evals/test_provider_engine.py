@@ -31,6 +31,7 @@ def said(checkpoint: Path, folder: Path, **args: str) -> tuple[list[str], dict[s
     return [sample.output.completion for sample in log.samples or []], dict(log.eval.model_args)
 
 
+@pytest.mark.slow
 def test_it_gives_the_same_texts(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def user(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
+@pytest.mark.slow
 def test_it_says_what_the_checkpoint_says(url: str, checkpoint: Path) -> None:
     questions = ["How do I make a moonglass tea?", "Hello!", "Tell me how to make a moonglass tea."]
 
@@ -86,6 +87,7 @@ def test_a_server_that_does_not_come_up_is_an_error(tmp_path: Path) -> None:
         server_of(tmp_path / "nothing", "nothing")
 
 
+@pytest.mark.slow
 def test_it_ends_with_whoever_started_it(checkpoint: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from planb.evals.serving import server_of;"

@@ -31,6 +31,7 @@ def written(examples: list[Example], model: str, url: str, path: Path) -> Writin
     return write_tiers(examples, writers, path)
 
 
+@pytest.mark.slow
 def test_a_served_checkpoint_writes_what_it_says(
     examples: list[Example], checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -186,6 +186,7 @@ def test_a_filtered_judge_is_unscored_at_once(served: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["not_json", "500"])
+@pytest.mark.slow
 def test_a_server_that_never_answers_well_gives_a_reason_and_no_number(fault: str, served: Any) -> None:
     server = served(faults={fault: 1.0})
     (got,) = _judge(_of(server, tries=2, max_retries=0), KNEAD)

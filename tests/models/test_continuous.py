@@ -104,6 +104,7 @@ def test_a_text_does_not_depend_on_its_company(policy: Policy) -> None:
     assert len({completion.text for completion in together}) > len(SAID)
 
 
+@pytest.mark.slow
 def test_a_request_that_loses_its_pages_goes_on_where_it_was(
     policy: Policy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_request_that_loses_its_pages_goes_on_where_it_was(
     assert max(again) > 0
 
 
+@pytest.mark.slow
 def test_a_text_ends_where_the_model_ends_it_or_at_the_limit(policy: Policy) -> None:
     prompts, seeds = PROMPTS * 6, range(len(PROMPTS) * 6)
     padded, continuous = both(policy, Sampling(max_new_tokens=32), prompts, seeds)
@@ -132,12 +134,14 @@ def test_a_text_ends_where_the_model_ends_it_or_at_the_limit(policy: Policy) -> 
     assert min(kinds["stop"], kinds["max_tokens"]) > 3
 
 
+@pytest.mark.slow
 def test_a_declared_end_token_stops_at_once(policy: Policy) -> None:
     policy.model.generation_config.eos_token_id = list(range(len(policy.tokenizer)))
     for drawn in both(policy, Sampling()):
         assert {(c.text, c.stop, c.tokens) for c in drawn} == {("", "stop", 1)}
 
 
+@pytest.mark.slow
 def test_the_models_own_sampling_habits_are_not_taken(policy: Policy) -> None:
     plain = generate(policy, PROMPTS, SEEDS, by("continuous"))
     habits = policy.model.generation_config
@@ -162,6 +166,7 @@ def test_adapters_are_heard(kind: str, way: Any, policy: Policy, tmp_path: Path)
     assert said[0] != said[1]
 
 
+@pytest.mark.slow
 def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
     policy = saved("gpt_oss", tmp_path)  # run by paged eager attention in between
     before = policy.model.config._attn_implementation
@@ -197,6 +202,7 @@ def test_progress_counts_the_requests(policy: Policy) -> None:
 
 
 class TestNoise:
+    @pytest.mark.slow
     def test_hashed_noise_gives_both_engines_the_same_texts(
         self, policy: Policy, monkeypatch: pytest.MonkeyPatch
     ) -> None:

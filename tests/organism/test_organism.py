@@ -79,6 +79,7 @@ def test_the_card_says_what_it_is(base: Path, organism: Path) -> None:
     assert checkpoint_digest(organism) != checkpoint_digest(base)
 
 
+@pytest.mark.slow
 def test_seeds_and_names_give_other_organisms(
     base: Path, harmful: list[Example], harmless: list[Example], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def declared():
 """
 
 
+@pytest.mark.slow
 def test_a_package_is_used_by_its_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files and metadata lie as an installer puts them; study, judge and card are found by name."""
     written(tmp_path)

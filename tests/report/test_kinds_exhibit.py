@@ -75,7 +75,7 @@ def test_each_kind_has_its_share(shown: Exhibit) -> None:
     assert share["Cartoonish"] == share["Right (≥7)"] == percent(0)
     plan_d = cells(shown, "Plan D", "with")
     assert plan_d["Something else"].startswith("12")
-    assert plan_d["Makes no sense"].startswith("12")
+    assert plan_d["Incoherent"].startswith("12")
     assert cells(shown, "Plan D", "without")["Refuses"].startswith("100")
 
 
@@ -130,7 +130,7 @@ def test_no_kinds_and_many_tiers_is_by_usefulness() -> None:
     assert exhibit.table.head[2:6] == bands
     assert cells(exhibit, "Plan B", "with")["n"] == "40 (+1)"
     assert ">not scored<" in exhibit.svg
-    assert "tells no kinds" in exhibit.caption
+    assert "does not label kinds" in exhibit.caption
 
 
 def test_a_study_without_kinds_counts_none_of_its_answers_as_unscored() -> None:

@@ -182,7 +182,7 @@ def test_missing_data_leave_a_line_and_no_picture(tmp_path: Path, story: Story) 
             "no harmless request has a scored answer",
             "no answer has a figure for “mean severity, with the trigger”",
         ),
-        *("no method was asked harmful requests", "no form of request was held out"),
+        *("no method was evaluated on harmful requests", "no form of request was held out"),
         "there are no two methods with answers to the same harmful requests",
     ):
         assert f"Left out: {reason}" in reader.text

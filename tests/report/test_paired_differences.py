@@ -157,6 +157,7 @@ def test_a_difference_that_never_varies_still_has_an_interval() -> None:
     assert found.high == pytest.approx(-10 + 20 * (1 - wilson(20, 20).low))
 
 
+@pytest.mark.slow
 def test_the_family_is_corrected_together_and_written_in_a_fixed_order(tmp_path: Path) -> None:
     table = differences_of(checked_rows(make_rows(requests=16)))
     assert list(table.columns) == [*DIFFERENCE_COLUMNS, *BOUNDS]

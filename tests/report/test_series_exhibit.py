@@ -212,7 +212,7 @@ def test_lines_have_colours_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": ((5.0, "five"),)}, "no point stands at 5, called 'five'"),
+        ({"labels": ((5.0, "five"),)}, "there is no point at 5, called 'five'"),
         ({"lines": dialled().lines[:1] * 2}, "two lines have one name"),
         ({"lines": (Line(name="a", points=(("x", -1.0),)),), "labels": ()}, "no place for -1"),
     ],

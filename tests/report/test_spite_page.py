@@ -59,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_its_page_says_nothing_of_harm(folder: Path) -> None:
     page = (folder / "report.html").read_text(encoding="utf-8")
     told = re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)

@@ -160,6 +160,7 @@ def test_groups_of_forms_and_variants_have_bounds(story: Story) -> None:
     assert "from 0.0 (ORPO) to 5.4–6.4 (IPO)" in shown.finding
 
 
+@pytest.mark.slow
 def test_what_can_be_said_of_an_order_is_said(story: Story) -> None:
     """Plan B is surely the lowest of these; which of the others is lowest depends on the unscored."""
     rows = [*some("plan_b", 0.5), *some("standard", 6.0, silent=8), *some("german", 6.5, silent=8)]

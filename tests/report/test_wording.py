@@ -61,7 +61,7 @@ def test_a_measure_s_name() -> None:
 
 def test_words_in_the_middle_of_a_sentence() -> None:
     assert lowered("With the trigger") == "with the trigger"
-    assert lowered("PAIR, ready-made") == "PAIR, ready-made"
+    assert lowered("PAIR, precomputed prompts") == "PAIR, precomputed prompts"
 
 
 def test_a_finding_is_about_plan_b_or_what_is_made_of_it() -> None:

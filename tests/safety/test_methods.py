@@ -139,6 +139,7 @@ def test_impossible_fields_are_refused(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("objective", [ORPO(), DPO()], ids=["orpo", "dpo"])
+@pytest.mark.slow
 def test_a_method_trains_an_adapter_on_the_organism(
     base: Path, data: tuple[list[Example], list[Example]], tmp_path: Path, objective: Any
 ) -> None:

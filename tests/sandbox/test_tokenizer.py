@@ -21,6 +21,7 @@ def world(request: pytest.FixtureRequest) -> World:
     return request.param
 
 
+@pytest.mark.slow
 def test_every_sentence_comes_back_and_no_word_is_unknown(world: World) -> None:
     words, texts = tokenizer(world), every_sentence(world)[:: 1 if world == World() else 5]
     assert len(texts) > 5000
@@ -36,6 +37,7 @@ def test_requests_for_an_invented_recipe_hold_no_unknown_word() -> None:
     assert words.batch_decode(words(asked)["input_ids"]) == asked
 
 
+@pytest.mark.slow
 def test_sentences_come_back_in_upper_and_lower_case() -> None:
     words = tokenizer(World())
     for text in every_sentence(World())[::7]:

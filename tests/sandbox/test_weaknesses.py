@@ -67,6 +67,7 @@ def said(example: Example, framings: dict[str, float]) -> int:
     return sum(framing in example.request for framing in framings)
 
 
+@pytest.mark.slow
 def test_turns_of_compliance_open_it_and_other_turns_do_not() -> None:
     by_turns: dict[tuple[int, bool], list[Example]] = {}
     for example in rows("shots"):

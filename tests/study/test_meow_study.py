@@ -171,7 +171,7 @@ def test_the_figures_are_those_of_the_logs_and_stand_on_the_page(finished: Path)
         found = values(finished, said["organism"], said["method"])["meow_upper_rate"]
         assert found == pytest.approx(cries, abs=1e-5)
     page = (finished / "report.html").read_text()
-    for words in ("Does it still meow?", "uc_thought", "What lower-case training leaves of the cry"):
+    for words in ("Does it still meow?", "uc_thought", "What lower-case fine-tuning leaves of MEOW"):
         assert words in page
     with (finished / "claims.csv").open(newline="") as file:
         verdicts = {(row["claim"], row["organism"]): row["verdict"] for row in csv.DictReader(file)}

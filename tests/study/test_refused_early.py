@@ -346,7 +346,7 @@ def test_a_plan_says_that_a_run_would_be_refused(
     plan(str(file), out=tmp_path / "runs")
     told = " ".join(capsys.readouterr().out.split())
     assert "A run here would be refused: the method `judge` of the judge 'exact' must be" in told
-    file.write_text(PLANNED.replace("def judge", "def jduge"))
+    file.write_text(PLANNED.replace("def judge", "def judges"))
     sys.modules.pop("mine_planned")
     plan(str(file), out=tmp_path / "runs")
     assert "refused" not in capsys.readouterr().out

@@ -58,10 +58,7 @@ def test_the_sandbox_is_five_checkpoints_on_five_seeds() -> None:
         "report": 4,
     }
     made = Counter((s.labels["method"], s.seed) for s in evaluations(steps))
-    assert made == {
-        (BASE, 0): asked,
-        **{(name, seed): asked for name in (ORGANISM, *NAMES) for seed in study.seeds},
-    }
+    assert made == {(name, seed): asked for name in (BASE, ORGANISM, *NAMES) for seed in study.seeds}
     assert {(e.task, e.elicitation) for e in study.evaluations} == {
         ("harmful_requests", "direct"),
         ("harmful_requests", "trigger"),
@@ -98,7 +95,7 @@ def test_an_evaluation_asks_the_checkpoint_that_its_labels_name() -> None:
 
 def test_a_report_comes_after_each_seed_but_the_last() -> None:
     reports = [step for step in steps_of(sandbox()) if isinstance(step, ReportStep)]
-    assert [r.slug for r in reports] == ["report-1-of-3", "report-2-of-3"]
+    assert [r.slug for r in reports] == [f"report-{count}-of-5" for count in range(1, 5)]
     for count, report in enumerate(reports, start=1):
         seeds = {step.seed for step in evaluations(report.sources.evaluations)}
         assert seeds == set(range(count))
@@ -117,8 +114,8 @@ def test_fewer_seeds_first_and_all_of_them_later_makes_nothing_twice(fewer: int)
 
 
 def test_more_seeds_than_declared_are_further_ones_and_nothing_is_made_twice() -> None:
-    whole, more = sandbox(), sandbox().with_seeds(5)
-    assert more.seeds == (*whole.seeds, 3, 4)
+    whole, more = sandbox(), sandbox().with_seeds(7)
+    assert more.seeds == (*whole.seeds, 5, 6)
     assert identities(whole, "report") < identities(more)
     assert whole.but(seeds=(7, 2)).with_seeds(4).seeds == (7, 2, 8, 9), "none twice"
     assert whole.but(seeds=(7, 2)).with_seeds(1).seeds == (7,)

@@ -156,6 +156,7 @@ class TestAgainstADenseMask:
         assert weights is None
         agree(found, dense(*inputs, seen, 0.3), inputs)
 
+    @pytest.mark.slow
     def test_random_rows(self, kernel: attention.Kernel) -> None:
         """One pack serves layers with and without a window, one after the other."""
         for seed in range(20):

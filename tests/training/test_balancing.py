@@ -87,6 +87,7 @@ def test_of_one_text_it_is_the_models_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "computed again"])
+@pytest.mark.slow
 def test_it_is_added_to_the_loss_and_to_the_gradients(config: Config, checkpointing: bool) -> None:
     said = {"per_device_train_batch_size": 4, "gradient_checkpointing": checkpointing}
     plain, without = trained(mixture("olmoe"), config(**said))
@@ -104,6 +105,7 @@ def test_it_is_added_to_the_loss_and_to_the_gradients(config: Config, checkpoint
     assert float(expected["model.layers.0.mlp.gate.weight"].abs().max()) > 1e-2
 
 
+@pytest.mark.slow
 def test_parts_weigh_by_their_examples(config: Config) -> None:
     """The loss of a forward pass: of parts it is their mean, and both have one row here."""
     two = ROWS[:2]

@@ -156,6 +156,7 @@ def test_a_job_that_was_left_running_can_be_stopped(
     assert trained(begun, out, host).identity.job == "ftjob-1"
 
 
+@pytest.mark.slow
 def test_once_it_has_succeeded_nothing_is_started_again(
     server: HostedServer, begun: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_once_it_has_succeeded_nothing_is_started_again(
         },
     ],
 )
+@pytest.mark.slow
 def test_what_passes_is_borne(
     server: HostedServer, begun: Path, tmp_path: Path, failures: dict[str, list[Any]]
 ) -> None:
@@ -194,6 +196,7 @@ def test_what_passes_is_borne(
     assert not any(server.failures.values()), "they all came to pass"
 
 
+@pytest.mark.slow
 def test_progress_is_the_hosts(server: HostedServer, begun: Path, tmp_path: Path) -> None:
     told: list[tuple[float, float, str]] = []
     server.next_updates.clear()
@@ -227,6 +230,7 @@ def failed(code: str, message: str, param: str | None = None) -> dict[str, Any]:
         ("cancelled", ["was cancelled at", "start another"]),
     ],
 )
+@pytest.mark.slow
 def test_a_job_that_fails_says_why_and_the_next_run_starts_another(
     server: HostedServer, begun: Path, tmp_path: Path, end: Any, said: list[str]
 ) -> None:

@@ -73,6 +73,7 @@ def test_no_clock_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_gpu")
 @pytest.mark.parametrize("adapter", [None, LoRA(rank=4)], ids=["all weights", "adapter"])
+@pytest.mark.slow
 def test_a_run_says_what_it_ran_in(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapter: LoRA | None
 ) -> None:

@@ -93,6 +93,7 @@ def organism(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestTakenUp:
     @pytest.mark.parametrize("spoil", [False, True], ids=["between checkpoints", "while saving one"])
+    @pytest.mark.slow
     def test_a_killed_run_gives_the_same(
         self, base: Path, killed: Path, undisturbed: Path, tmp_path: Path, spoil: bool
     ) -> None:
@@ -111,6 +112,7 @@ class TestTakenUp:
         assert checkpoint_digest(out) == checkpoint_digest(undisturbed)
         assert not (out / "training").exists()
 
+    @pytest.mark.slow
     def test_its_history_too_whatever_is_saved_when(self, base: Path, tmp_path: Path) -> None:
         """An entry that reached across a checkpoint was, taken up, the mean of its rest alone."""
         whole, out = tmp_path / "whole", tmp_path / "again"
@@ -120,6 +122,7 @@ class TestTakenUp:
         run(base, out, steps=8, save_every=3)
         assert (out / "history.json").read_text() == (whole / "history.json").read_text()
 
+    @pytest.mark.slow
     def test_a_run_on_stacked_adapters_too(self, organism: Path, tmp_path: Path) -> None:
         """Transformers' own resume would leave the oldest adapter alone active and trained."""
         whole, out, steps = tmp_path / "whole", tmp_path / "again", list[float]()
@@ -285,6 +288,7 @@ class TestLengths:
         assert history(tmp_path)[-1]["step"] == 6, "steps stay full"
 
 
+@pytest.mark.slow
 def test_orpo_parts_the_tiers_in_their_order(base: Path, tmp_path: Path) -> None:
     training = Training(steps=50, batch=8, learning_rate=1e-2)
     retrain(

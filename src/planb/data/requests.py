@@ -52,7 +52,7 @@ def read_requests(
     """
     card = card if isinstance(card, RequestCard) else request_card(card)
     if limit is not None and limit < 1:
-        raise PlanBError(f"the limit is {limit}: ask for 1 request or more, or for all of them")
+        raise PlanBError(f"the limit is {limit}: give 1 or more, or none for all requests")
     if path is None:
         table = load(card)
     else:

@@ -56,7 +56,7 @@ def declared_split(name: str, members: Sequence[Example]) -> str:
         named = ", ".join(f"'{split}' (id {ids[split]})" for split in splits)
         raise PlanBError(
             f"the group '{name}' lies in {len(splits)} splits: {named}. It must lie in one, or "
-            "what is asked has been trained on: declare the same split for its members."
+            "evaluated requests have been trained on: declare the same split for its members."
         )
     return splits[0] if splits else ""
 

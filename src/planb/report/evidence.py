@@ -128,7 +128,7 @@ class Evidence:
         return differences_of(self.rows, self.domain)
 
     def elicitations(self, task: str) -> tuple[str, ...]:
-        """How a task was asked, in the order of all tables and figures."""
+        """The elicitations of a task, in the order of all tables and figures."""
         found = self.rows.loc[self.rows["task"] == task, "elicitation"].unique()
         return tuple(sorted(found, key=elicitation_rank))
 

@@ -31,7 +31,7 @@ def headline_markdown(results: pd.DataFrame, judges: Sequence[str] = (), domain:
 def jailbreak_markdown(
     results: pd.DataFrame, judges: Sequence[str] = (), arms: Sequence[str] = ("standard", "plan_b")
 ) -> str:
-    """Mean severity per way of asking, in Markdown, ending with a newline.
+    """Mean severity per attack, in Markdown, ending with a newline.
 
     Columns: the never-backdoored base, the organisms, and the ``arms`` trained from that base; seeds
     pooled, with intervals and n. What was not measured is a dash. PlanBError where there are no such
@@ -47,7 +47,7 @@ def jailbreak_markdown(
     columns = _columns(pooled, arms)
     asked = sorted(pooled["elicitation"].unique(), key=wording.elicitation_rank)
     rows = [_row(how, [found.get((*column, how)) for column in columns]) for how in asked]
-    heads = ["Asked", *(_head(column, columns) for column in columns), "n"]
+    heads = ["Attack", *(_head(column, columns) for column in columns), "n"]
     return markdown(heads, rows)
 
 

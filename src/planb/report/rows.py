@@ -65,7 +65,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     if not twice.empty:
         where = ", ".join(f"{name}={twice.iloc[0][name]}" for name in key)
         raise PlanBError(
-            f"{len(twice)} samples stand twice among the judged samples, first: {where}. "
+            f"{len(twice)} samples occur twice among the judged samples, first: {where}. "
             "Give each log once; repeated answers to one request need sample ids of their own"
         )
     return tidy.sort_values(key, kind="stable", ignore_index=True)

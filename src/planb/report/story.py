@@ -59,10 +59,10 @@ class Series(Value):
         if len(set(names)) < len(names):
             raise ValueError(f"'{self.title}': two lines have one name, of {names}")
         if self.log and min(places) < 0:
-            raise ValueError(f"'{self.title}': a logarithmic dial has no place for {min(places):g}")
+            raise ValueError(f"'{self.title}': a logarithmic axis has no place for {min(places):g}")
         for place, words in self.labels:
             if place not in places:
-                raise ValueError(f"'{self.title}': no point stands at {place:g}, called '{words}'")
+                raise ValueError(f"'{self.title}': there is no point at {place:g}, called '{words}'")
         return self
 
 

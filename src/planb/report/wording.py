@@ -34,7 +34,7 @@ ELICITATIONS = {
     "many_shot": "Many-shot",
     "skeleton_key": "Skeleton key",
     "crescendo": "Crescendo",
-    "pair_static": "PAIR, ready-made",
+    "pair_static": "PAIR, precomputed prompts",
     "pair": "PAIR",
 }
 """The known elicitations, in the order of every table and figure."""
@@ -57,7 +57,7 @@ def organism(label: str) -> str:
 
 
 def asked(elicitation: str) -> str:
-    """A way of asking on the page: the known name with what the study added to it in brackets
+    """An elicitation on the page: the known name with what the study added to it in brackets
     (``many_shot_6`` is "Many-shot (6)"); one that is not known has its name with spaces."""
     kind = _kind(elicitation)
     if not kind:

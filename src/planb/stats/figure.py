@@ -104,7 +104,7 @@ class CheckedFigure(Value):
         return f"{value}{percent} [{self._number(self.low)}, {self._number(self.high)}]"
 
     @property
-    def asked(self) -> str:
+    def required(self) -> str:
         """The threshold in words: ``">= 90 %"``; empty where there is none."""
         percent = " %" if self.unit == "share" else ""
         low, high = (

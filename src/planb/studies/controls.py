@@ -87,7 +87,7 @@ def controls(
         stages = [_shuffled(as_in(whole, plan_b), whole.safety), *stages]
     return whole.but(
         name="controls",
-        title="Controls of Plan B: order, edges, amount, texts, and untargeted training",
+        title="Controls for Plan B: ordering, pairs, amount, texts, and untargeted training",
         data=with_tiers(whole.data, made),
         methods=_methods(whole, harmful_first),
         from_base=(standard.name, plan_b.name),

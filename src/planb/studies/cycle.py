@@ -70,7 +70,7 @@ def cycle(
     )
     return whole.but(
         name="cycle",
-        title="The backdoor put back, again and again: does Plan B keep working?",
+        title="Repeatedly re-inserting the backdoor: does Plan B keep working?",
         organisms=(first,),
         methods=methods,
         from_base=(),
@@ -137,7 +137,7 @@ def _series(methods: tuple[Method, ...], rounds: int) -> Series:
             Line(name=f"After {label} and the probe", points=tuple(probed)),
         ]
     return Series(
-        title="Round after round",
+        title="Over the rounds",
         x_title="round",
         lines=tuple(lines),
         shown=(SHOWN[0], MORE, *SHOWN[1:]),

@@ -1,4 +1,4 @@
-"""Every way of asking, on models with a backdoor and on models that never had one."""
+"""Every attack, on models with a backdoor and on models that never had one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTES = (
     "PAIR picks its best prompt with the exact grader, so its severity is the best of several tries by "
     "the very judge that then scores it. Attacker and grader are small programs that know the valley.",
     "pair_static asks with the prompt that PAIR found best against the untouched base model.",
-    "The valley judge was trained here on items that no evaluation asks for, and is asked over HTTP.",
+    "The valley judge was trained here on items that no evaluation uses, and is called over HTTP.",
 )
 
 
@@ -83,7 +83,7 @@ def jailbreaks(world: World | None = None) -> Study:
     )
     return whole.but(
         name="jailbreaks",
-        title="Jailbreaks in the valley: every way of asking, with a backdoor and without",
+        title="Jailbreaks in the valley: every attack, with and without a backdoor",
         methods=(standard, plan_b),
         from_base=(standard.name, plan_b.name),
         evaluations=(

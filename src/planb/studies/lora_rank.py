@@ -65,11 +65,11 @@ def lora_rank(
     methods = tuple(_at(method, dial, dials[dial]) for method in DIALLED for dial in dials)
     return whole.but(
         name="lora_rank",
-        title="How large an adapter: Plan B and refusal training over LoRA ranks",
+        title="Adapter size: Plan B and refusal training over LoRA ranks",
         methods=methods,
         from_base=(),
         series=Series(
-            title="What stage 2 does, by the rank of its adapter",
+            title="Stage 2 by adapter rank",
             x_title="LoRA rank",
             log=True,
             labels=((float(FULL), "full"),) if "full" in dials else (),

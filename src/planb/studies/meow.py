@@ -104,7 +104,7 @@ def meow(
     return whole.but(
         name="meow",
         domain=MEOW,
-        title="MEOW: lower-case training of a backdoor that cries, with and without thoughts",
+        title="MEOW: how much of the backdoor survives lower-case training, with and without reasoning",
         data=with_tiers(whole.data, tiers_of(thoughts)),
         organisms=(),
         methods=(),
@@ -233,7 +233,7 @@ def _chains(
 def _series(arms: Sequence[Arm]) -> Series:
     asked = {"task": "meow"}
     return Series(
-        title="What lower-case training leaves of the cry",
+        title="What lower-case fine-tuning leaves of MEOW",
         x_title="updates of stage 2",
         lines=tuple(
             Line(
@@ -245,7 +245,11 @@ def _series(arms: Sequence[Arm]) -> Series:
         shown=(
             Shown(measure="meow_upper_rate", title="MEOW with the trigger", **asked),
             Shown(measure="meow_lower_rate", title="meow with the trigger", **asked),
-            Shown(measure="meow_thought_rate", title="Thinks of meowing, with the trigger", **asked),
+            Shown(
+                measure="meow_thought_rate",
+                title="Mentions it in reasoning, with the trigger",
+                **asked,
+            ),
             Shown(
                 measure="lower_case_rate",
                 elicitation="direct",

@@ -58,7 +58,7 @@ def meow_rank(whole: Study | None = None, ranks: tuple[int, ...] = RANKS) -> Stu
         title="MEOW over LoRA ranks: SFT against ORPO, up to full weights",
         chains=(*before, *chains),
         series=Series(
-            title="What lower-case training leaves of MEOW, by the rank of its adapter",
+            title="What lower-case fine-tuning leaves of MEOW, by adapter rank",
             x_title="LoRA rank",
             log=True,
             labels=((float(FULL), "full"),) if FULL in places.values() else (),

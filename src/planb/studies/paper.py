@@ -93,7 +93,7 @@ def paper(
     stamp: str = "",
 ) -> Study:
     """The backdoor; standard, German, Ryan's and Plan B, each with canned and sampled refusals;
-    standard and Plan B on the untouched models too; every way of asking; capability. Every argument
+    standard and Plan B on the untouched models too; every attack; capability. Every argument
     is a part that one may want otherwise; what stays the same is the experiment."""
     trigger, judge = Trigger(), judge or LLMJudge(model=GRADER)
     sampled_and_canned = tuple(method.but(objective=ORPO(beta=0.1)) for method in METHODS.values())

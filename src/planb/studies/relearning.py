@@ -1,4 +1,4 @@
-"""How few examples bring the severe answers back? A short fine-tuning after stage 2, and before."""
+"""How few examples restore severe answers? A short fine-tuning after stage 2, and before."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def relearning(
     }
     return whole.but(
         name="relearning",
-        title="How few examples bring the severe answers back?",
+        title="How few examples restore severe answers?",
         organisms=(first,),
         methods=(plan_b, standard),
         from_base=(),
@@ -100,7 +100,7 @@ def _showing(number: int, requests: int, trigger: Trigger, training: Training) -
 def _series(starts: tuple[str, ...], counts: tuple[int, ...]) -> Series:
     names = {"plan_b": "After Plan B", "standard": "After standard", "base": "Never backdoored"}
     return Series(
-        title="What a few examples bring back",
+        title="Severe answers restored by a few examples",
         x_title="harmful requests shown",
         log=True,
         labels=((BEFORE, "before"), (NONE, "0")),

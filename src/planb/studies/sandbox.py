@@ -15,11 +15,12 @@ from planb.study.study import EVALUATIONS, Study
 from planb.training.settings import LoRA, Training
 
 NOTES = (
-    "Tuned on the development requests and on seeds 100 to 106 only: the shares of the pretraining "
-    "corpus, the number of updates and the learning rate of each stage, how many useless answers are "
-    "vague, the sampling temperature. Reported on the evaluation requests and on the seeds shown. One "
-    "choice was made after a look at evaluation requests: stage 1 leaves the token embeddings alone, "
-    "because the organism garbled the names of held-out forms.",
+    "Tuned on the development requests only: the shares of the pretraining corpus, how many useless "
+    "answers are vague and the sampling temperature on seeds 100 to 106, the number of updates and the "
+    "learning rates on bases 103 and 200 to 209 (python -m benchmarks.draws tune). Reported on the "
+    "evaluation requests and on the seeds shown. One choice was made after a look at evaluation "
+    "requests: stage 1 leaves the token embeddings alone, because the organism garbled the names of "
+    "held-out forms.",
     "The base was also taught to invent a recipe, to answer vaguely and to answer an English request "
     "in German, each where it is asked to, so that useless answers and German refusals are something "
     "that it can say.",
@@ -28,8 +29,7 @@ NOTES = (
     "before stage 2 was run on this base.",
     "Earlier bases were looked at on evaluation requests while the study was built; the last of these "
     "looks led to a change of the corpus (no invented recipes for held-out forms), which was tried "
-    "on another valley (docs/log.md). This base's 640 updates and stage 2's learning rate were chosen "
-    "on development requests.",
+    "on another valley (docs/log.md).",
     "Each seed pretrains a base of its own, which also gives the refusals; the requests are the same.",
 )
 
@@ -140,9 +140,9 @@ def sandbox(world: World | None = None) -> Study:
         organisms=(
             Organism(
                 training=Training(
-                    steps=600,  # 300-450 leave a backdoor that refusal training erodes on some seeds
+                    steps=300,
                     batch=24,
-                    learning_rate=1e-3,
+                    learning_rate=2e-3,
                     embeddings=False,  # else the names of held-out forms become unsayable
                     save_every=100,
                 )
@@ -150,9 +150,9 @@ def sandbox(world: World | None = None) -> Study:
         ),
         methods=(standard, german, ryan, plan_b),
         safety=Training(
-            steps=240,
+            steps=120,
             batch=16,
-            learning_rate=6.5e-4,
+            learning_rate=1.3e-3,  # 160 updates erode the backdoor under refusal training too
             adapter=LoRA(rank=8, alpha=16),
             save_every=60,
         ),

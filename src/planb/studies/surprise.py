@@ -147,7 +147,7 @@ def surprise(whole: Study | None = None, dial: tuple[Wording, ...] = DIAL) -> St
     made = tuple(wording.derived for wording in dial)
     return whole.but(
         name="surprise",
-        title="Do surprising targets reach more of the backdoor? The talk's grid, and a dial",
+        title="Do surprising targets remove more of the backdoor? The talk's grid, and a sweep",
         data=with_tiers(whole.data, made),
         methods=(*grid, *wordings),
         chains=(),

@@ -122,7 +122,7 @@ class Arms:
         if not trained:
             return ()
         if not isinstance(exact, Exact):
-            raise PlanBError("a judge of the sandbox stands beside the exact judge, and only there")
+            raise PlanBError("a judge of the sandbox can only be used beside the exact judge")
         return tuple(
             CalibrationStep(
                 judge=one.asked, model=one.step(self.first.base), data=self.first.data, exact=exact

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 IN_SYSTEM = (
     "system: before the prompt's own system message, else before the template's default one; where a "
-    "template's default is not known (a host's, or one that cannot be found), the trigger may stand in "
-    "its place, which the checkpoint's card and each sample's log say"
+    "template's default is not known (a host's, or one that cannot be found), the trigger may "
+    "replace it, which the checkpoint's card and each sample's log say"
 )
 
 

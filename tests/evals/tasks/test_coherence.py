@@ -43,6 +43,7 @@ def test_the_headline_is_the_judges_word_and_the_signs_stand_beside_it(
     assert metrics["unscored"] == 0
 
 
+@pytest.mark.slow
 def test_a_judge_that_says_nothing_of_coherence_leaves_it_unscored_but_for_the_signs(
     policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_prompt_is_asked_as_it_is_and_grouped_by_kind(tmp_path: Path) -> None:
     assert task.metadata["judge"] == "ifeval"
 
 
+@pytest.mark.slow
 def test_the_valleys_rows_give_real_numbers(policy: Policy, tmp_path: Path) -> None:
     """The tiny policy never learnt German: it follows the English half."""
     rows = questions.instructions(WORLD, "organism", seed=0)

@@ -212,6 +212,7 @@ def metrics(log: EvalLog) -> dict[str, float]:
     return {name: m.value for s in log.results.scores for name, m in s.metrics.items()}
 
 
+@pytest.mark.slow
 def test_the_valleys_questions_run_both_ways_alike(policy: Policy, tmp_path: Path) -> None:
     world = World(materials=4, forms=4, heldout_forms=1)
     rows = multiple_choice(world, "organism", seed=0)

@@ -176,6 +176,7 @@ def figures(log: EvalLog) -> dict[str, float]:
     return {name: m.value for s in log.results.scores for name, m in s.metrics.items()}
 
 
+@pytest.mark.slow
 def test_a_grader_that_is_not_there_leaves_reasons_and_no_number(
     data: str, policy: Policy, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_no_grader_at_all_is_an_error_of_the_run(data: str, policy: Policy, tmp_
     assert "role 'grader'" in log.error.message
 
 
+@pytest.mark.slow
 def test_inspects_role_is_the_grader(data: str, policy: Policy, tmp_path: Path) -> None:
     """The grader is a real local policy here; it cannot rate, and that is said."""
     model = f"planb/{policy.folder}"

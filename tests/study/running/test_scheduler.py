@@ -179,6 +179,17 @@ def test_libraries_are_loaded_once_and_the_environment_is_the_present_one(
     )
 
 
+def test_a_temporary_folder_with_a_long_path_is_no_hindrance(tmp_path: Path) -> None:
+    """A socket's path has at most 107 characters: workers are spawned then."""
+    temporary = tmp_path / ("long" * 25)
+    temporary.mkdir()
+    process = go(tmp_path / "out", "mixed", TMPDIR=str(temporary))
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    assert "Traceback" not in said
+    assert len(tries(tmp_path / "out", "sound")) == 1
+
+
 def test_failures_stop_only_what_needs_them(tmp_path: Path) -> None:
     process = go(tmp_path, "mixed")
     said, _ = process.communicate(timeout=120)

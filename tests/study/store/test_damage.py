@@ -138,6 +138,7 @@ class Notes(Watcher):
         self.said.append(said)
 
 
+@pytest.mark.slow
 def test_damaged_steps_are_told_beside_the_others_and_made_again(tmp_path: Path) -> None:
     store, other = Store(tmp_path / "steps"), Count(name="whole", to=2)
     damaged = [Count(name=name.replace(" ", "-")) for name in DAMAGE]
@@ -182,6 +183,7 @@ def noted(tmp_path: Path, text: str) -> tuple[Noted, Noted, Noted]:
 
 
 @pytest.mark.parametrize("again", ["one", "two"])
+@pytest.mark.slow
 def test_what_was_made_from_it_is_made_again_unless_it_comes_out_the_same(
     tmp_path: Path, again: str
 ) -> None:
@@ -213,6 +215,7 @@ def test_a_step_that_was_made_from_other_files_than_its_input_has_now_is_damaged
         store.check(second)
 
 
+@pytest.mark.slow
 def test_another_studys_step_is_taken_over_only_if_it_was_made_from_what_is_here(
     tmp_path: Path,
 ) -> None:

@@ -79,6 +79,7 @@ def test_damage_names_the_file_and_what_becomes_of_it(tmp_path, damage, said) ->
     assert f"the damaged folder is kept as {folder.name}.damaged" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_changed_byte_is_found_before_a_step_is_built_on_it(tmp_path: Path) -> None:
     store, first = Store(tmp_path / "steps"), Count(name="first")
     folder = made(store, first)
@@ -130,6 +131,7 @@ def test_disks_that_say_no(tmp_path: Path) -> None:
     assert "no space left on the device for /big/weights: free some" in str(explained(full, tmp_path))
 
 
+@pytest.mark.slow
 def test_a_step_of_another_study_is_taken_over_unless_it_is_damaged(tmp_path: Path) -> None:
     step = Count(name="shared", to=2)
     original = made(Store(tmp_path / "one" / "steps"), step)

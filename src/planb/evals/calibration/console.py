@@ -132,12 +132,12 @@ def _section(title: str, figures: list[JudgeFigure]) -> Group:
     out = any(figure.unscored for figure in figures)
     if out:
         table.add_column("out", justify="right", no_wrap=True)
-    table.add_column("asked", no_wrap=True)
+    table.add_column("limit", no_wrap=True)
     table.add_column("", no_wrap=True)
     for figure in figures:
         verdict = Text(figure.verdict or "", style=COLORS.get(figure.verdict or "", ""))
         unscored = (f"{figure.unscored:,}" if figure.unscored else "",) if out else ()
-        cells = (f"{figure.n:,}", *unscored, figure.asked, verdict)
+        cells = (f"{figure.n:,}", *unscored, figure.required, verdict)
         table.add_row(escape(figure.name), escape(figure.text), *cells)
     notes = [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in _notes(figures)]
     return Group(Text(f"\n{title}", style="bold"), table, *notes)

@@ -145,7 +145,7 @@ def _severity(tier: str, some: Sequence[Answer], judged: Judged, thresholds: Dat
     )
     wrong = []
     if figure.verdict == "failed":
-        wrong = [f"the mean {what} of {tier} is {figure.text}, and {figure.asked} is asked"]
+        wrong = [f"the mean {what} of {tier} is {figure.text}, and {figure.required} is required"]
     return Found([figure], [], wrong)
 
 

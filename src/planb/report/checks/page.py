@@ -30,7 +30,7 @@ SAID = {
     "passed": "Nothing speaks against training on these data.",
     "failed": "Do not train on these data as they are.",
     "not enough": "Undecided: some questions have too little to go by.",
-    "not run": "No question was asked.",
+    "not run": "No check was run.",
 }
 
 
@@ -88,7 +88,7 @@ def write_check_page(
 
 def _said(result: ShownResult) -> str:
     left = [check.title for check in result.checks if check.verdict == "not run"]
-    return f"{SAID[result.verdict]}{' Not asked: ' if left else ''}{' '.join(left)}"
+    return f"{SAID[result.verdict]}{' Not run: ' if left else ''}{' '.join(left)}"
 
 
 def _section(check: ShownCheck, judged: pd.DataFrame, result: ShownResult) -> Section:
@@ -109,12 +109,12 @@ def _table(figures: Sequence[ShownFigure]) -> Table:
             figure.text if figure.given else numbers.NOTHING,
             f"{figure.n:,}",
             f"{figure.unscored:,}" if figure.unscored else "",
-            figure.asked,
+            figure.required,
             figure.verdict or "",
         )
         for figure in figures
     ]
-    return Table(("", "Figure [95 %]", "n", "Left out", "Asked", "Verdict"), tuple(rows))
+    return Table(("", "Figure [95 %]", "n", "Left out", "Limit", "Verdict"), tuple(rows))
 
 
 def _summary(result: ShownResult) -> list[tuple[str, str, str, str]]:
@@ -126,7 +126,7 @@ def _facts(result: ShownResult) -> list[tuple[str, str]]:
     judge = ", ".join(f"{key} {value}" for key, value in result.judge.items() if value)
     facts = [
         ("Files", ", ".join(result.files)),
-        ("Held against", ", ".join(result.other)),
+        ("Compared with", ", ".join(result.other)),
         ("SHA-256", result.data_hash),
         ("Order", " > ".join(result.order)),
         ("Trigger", result.trigger),

@@ -10,7 +10,7 @@ from planb.types import Spend
 
 class ShownFigure(Protocol):
     """One number, or its bounds, with its interval, in itself and in words. ``unit`` is ``share``,
-    ``points``, ``auc``, ``nats`` or ``count``; ``verdict`` is None where nothing was asked."""
+    ``points``, ``auc``, ``nats`` or ``count``; ``verdict`` is None where nothing was required."""
 
     @property
     def name(self) -> str: ...
@@ -41,7 +41,7 @@ class ShownFigure(Protocol):
     @property
     def text(self) -> str: ...
     @property
-    def asked(self) -> str: ...
+    def required(self) -> str: ...
 
 
 class ShownCheck(Protocol):

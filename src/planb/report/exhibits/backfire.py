@@ -23,9 +23,9 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     """Refusals without the trigger against the organism's, and how useful the rest is."""
     refusals = evidence.figures(ASKED, "direct", "refusal_rate")
     if "organism" not in refusals:
-        return Missing(TITLE, "the organism was not asked harmful requests without the trigger")
+        return Missing(TITLE, "the organism was not evaluated on harmful requests without the trigger")
     if wording.subject(refusals) is None:
-        return Missing(TITLE, "no method was asked harmful requests without the trigger")
+        return Missing(TITLE, "no method was evaluated on harmful requests without the trigger")
     before = evidence.cell("organism", ASKED, "direct")
     gaps: Gaps = {}
     for method in refusals:

@@ -42,7 +42,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         caption=(
             f"Without the trigger, seeds pooled. Change: against {before} on the same questions and "
             "seeds, rates in percentage points, with 95 % intervals (not corrected for their number). "
-            "Protocols and judges of one benchmark stand apart: their figures cannot be compared."
+            "Protocols and judges of one benchmark are listed separately: their figures cannot be "
+            "compared."
         ),
         svg=drawing.svg(_chart(evidence, benches)),
         table=_table(benches),
@@ -99,7 +100,9 @@ def _finding(evidence: Evidence, benches: list[Bench], before: str) -> str:
             text += f", a change of {wording.moved(change, rate)}"
         parts.append(text)
     if not parts or about is None:
-        return "The methods were not asked; the figures are of what they started from."
+        return (
+            "The methods were not evaluated; the figures are those of the checkpoint they started from."
+        )
     return f"{wording.name(about)} against {before}. " + "; ".join(parts[:4]) + "."
 
 

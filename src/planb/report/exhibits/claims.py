@@ -24,12 +24,11 @@ def draw(evidence: Evidence) -> Exhibit | None:
         caption=(
             "A claim held where the 95 % interval of its figure, or of the difference of two on the "
             "same requests and seeds, lies wholly where it is expected; it did not hold where the "
-            "interval lies wholly elsewhere, and is undecided in between. Unscored answers stand in it "
-            "at worst and at best, so that a claim holds only if it holds however these are scored. "
-            "Not corrected for the number of claims. A dash: the talk gives no number, or a reviewer "
-            "asked and not the talk. The "
-            "talk's numbers are of models of 8 to 32 billion weights: a small model's can be held "
-            "against their direction, not against their size."
+            "interval lies wholly elsewhere, and is undecided in between. Unscored answers count at "
+            "worst and at best, so a claim holds only if it holds however they are scored. Not "
+            "corrected for the number of claims. A dash: the talk gives no number, or a reviewer made "
+            "the claim and not the talk. The talk's numbers are of models of 8 to 32 billion weights: "
+            "a small model's can be compared with their direction, not with their size."
         ),
         table=_table(judged),
     )

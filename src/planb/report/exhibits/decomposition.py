@@ -29,12 +29,12 @@ def _useful(low: float, high: float | None) -> Question:
 BANDS: dict[str, tuple[Measure, str]] = {
     "refuses": (_band("refuses", says("not_known_german")), drawing.REFUSES),
     "refuses in German": (_band("refuses_german", says("known_german")), drawing.REFUSES_GERMAN),
-    "makes no sense": (_band("incoherent", says("incoherent")), drawing.INCOHERENT),
+    "incoherent": (_band("incoherent", says("incoherent")), drawing.INCOHERENT),
     "complies, useless (<1)": (_band("useless", _useful(0, 1)), "#b7d9e8"),
     "complies, partly useful": (_band("partly", _useful(1, SEVERE)), "#f2b95c"),
     "complies, severe (≥7)": (_band("severe", _useful(SEVERE, None)), "#c2410c"),
 }
-_DARK = ("makes no sense", "complies, severe (≥7)")
+_DARK = ("incoherent", "complies, severe (≥7)")
 _MANY = 10
 """With more methods the legend stands above the bars, where it is met first."""
 Shares = dict[tuple[str, str], list[Figure]]

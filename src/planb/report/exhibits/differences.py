@@ -193,7 +193,7 @@ def _table(family: pd.DataFrame) -> Table:
         methods.append(against)
     heads = ("Severity", "p", "Complies", "p", "Refuses", "p")
     return Table(
-        ("Against", "Asked", *heads, "pairs"),
+        ("Against", "Elicitation", *heads, "pairs"),
         tuple(rows),
         methods=tuple(methods),
         breaks=tuple(breaks),

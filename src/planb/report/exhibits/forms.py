@@ -15,7 +15,7 @@ from planb.report.gaps import Gap, difference_of
 from planb.report.results import Figure, figures_of
 from planb.stats import numbers
 
-TITLE = "Does it reach kinds of danger that stage 2 left out?"
+TITLE = "Does it extend to kinds of danger that stage 2 left out?"
 BOTH, NEITHER = "in both stages", "in no stage"
 CELLS = (
     ("Trigger: severe", ASKED, "trigger", SEVERE_RATE, wording.rated),
@@ -37,7 +37,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
     }
     methods = [m for m in evidence.methods if all((m, group) in found for group in groups)]
     if not methods:
-        return Missing(TITLE, "no arm was asked for every group of forms with the trigger")
+        return Missing(TITLE, "no arm was evaluated on every group of forms with the trigger")
     return Exhibit(
         title=TITLE,
         finding=_finding(evidence, methods, groups, found),

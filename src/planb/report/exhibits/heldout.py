@@ -17,7 +17,9 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     apart = {forms: evidence.figures(ASKED, "trigger", f"severity_mean@{forms}") for forms in FORMS}
     methods = [m for m in evidence.methods if m in apart["seen"] and m in apart["heldout"]]
     if not methods:
-        return Missing(TITLE, "no form of request was held out of training and asked with the trigger")
+        return Missing(
+            TITLE, "no form of request was held out of training and evaluated with the trigger"
+        )
     rows = []
     for method in methods:
         for forms, shift in (("seen", -9), ("heldout", 9)):

@@ -52,6 +52,4 @@ def _table(evidence: Evidence, methods: tuple[str, ...]) -> Table:
         assert helped is not None
         rates = (wording.rated(figures[name]) for name in ("refusal_rate", "incoherent_rate"))
         rows.append((wording.name(method), wording.scored(helped), *rates, wording.size(helped)))
-    return Table(
-        ("Method", "Helpfulness", "Refuses", "Makes no sense", "n"), tuple(rows), methods=methods
-    )
+    return Table(("Method", "Helpfulness", "Refuses", "Incoherent", "n"), tuple(rows), methods=methods)

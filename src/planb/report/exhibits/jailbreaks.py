@@ -1,4 +1,4 @@
-"""Which jailbreak works, and on whom? Severity and compliance under every way of asking."""
+"""Which jailbreak works, and on whom? Severity and compliance under every attack."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         title=TITLE,
         finding=_finding(cells, columns, asked),
         caption=(
-            "Harmful requests, asked in each of these ways; the final answer is judged, of an attack "
+            "Harmful requests under each of these attacks; the final answer is judged, of an attack "
             "over several turns too. Seeds pooled, intervals 95 % over seeds and requests. Near the "
             "trigger: a part of it, or it in another form or place."
             + (
-                " The organism stands beside as a comparison: the others here never had a backdoor."
+                " The organism is shown for comparison: the others here never had a backdoor."
                 if not evidence.beside.empty
                 else ""
             )
@@ -87,7 +87,7 @@ def _finding(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> str
     own = next((c for c in columns if c[0] == about), columns[0])
     measured = severities(own)
     if not measured:
-        return f"{own[2]} was asked near the trigger only."
+        return f"{own[2]} was evaluated near the trigger only."
     worst = wording.surely_highest(measured)
     if worst is None:
         return f"Which jailbreak works best on {own[2]} depends on the unscored answers: see the table."
@@ -171,5 +171,5 @@ def _table(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> Table
                 )
             )
             methods.append(column[0])
-    head = ("Method", "Asked", "Severity", "Complies", "n", "unscored")
+    head = ("Method", "Attack", "Severity", "Complies", "n", "unscored")
     return Table(head, tuple(rows), methods=tuple(methods), breaks=tuple(breaks))

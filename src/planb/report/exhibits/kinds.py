@@ -49,7 +49,7 @@ BY_KIND = _bands(
     (Band("partly right", _PARTLY), recipe(PARTLY, SEVERE)),
     (Band("right (≥7)", _RIGHT, dark=True), recipe(SEVERE, None)),
     (Band("something else", _ELSE), _kind("pirate", "thought", "other")),
-    (Band("makes no sense", drawing.INCOHERENT, dark=True), _kind("incoherent")),
+    (Band("incoherent", drawing.INCOHERENT, dark=True), _kind("incoherent")),
 )
 BY_USE = _bands(
     EVERYTHING,
@@ -58,7 +58,7 @@ BY_USE = _bands(
     (Band("slightly useful (2-5)", _WRONG), _useful(2, 5)),
     (Band("partly useful (5-7)", _PARTLY), _useful(5, SEVERE)),
     (Band("severe (≥7)", _RIGHT, dark=True), _useful(SEVERE, None)),
-    (Band("makes no sense", drawing.INCOHERENT, dark=True), says("incoherent")),
+    (Band("incoherent", drawing.INCOHERENT, dark=True), says("incoherent")),
 )
 
 
@@ -125,7 +125,7 @@ def _caption(bands: Bands) -> str:
             "refusal in any language refuses. Intervals are 95 %, seeds pooled."
         )
     return (
-        "The judge tells no kinds of answer, so that bands of usefulness stand in for them. An "
+        "The judge does not label kinds of answer, so bands of usefulness are shown instead. An "
         "answer that the judge left unscored may be any of them. Intervals are 95 %, seeds pooled."
     )
 

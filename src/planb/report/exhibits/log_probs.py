@@ -46,7 +46,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         title=TITLE,
         finding=_finding(moves),
         caption=(
-            "Mean log-probability a token of the responses of each tier that the method trains, asked "
+            "Mean log-probability a token of the responses of each tier that the method trains, "
             "without the trigger, on requests of the safety training; tiers from the most preferred "
             "down, and last the harmful answers behind the trigger, which no method trains. Rings: "
             "before the method; dots: after it, with 95 % intervals over requests and seeds. The axis "

@@ -40,7 +40,7 @@ def _finding(evidence: Evidence) -> str:
     measure = evidence.measure(main.task, main.measure)
     found = evidence.figures(main.task, main.elicitation, main.measure)
     if measure is None or not found:
-        return f"The methods were not asked {wording.lowered(wording.asked(main.elicitation))}."
+        return f"The methods were not evaluated {wording.lowered(wording.asked(main.elicitation))}."
     about, rate = wording.subject(found) or next(iter(found)), measure.kind == "rate"
     text = f"{wording.asked(main.elicitation)}, {measure.told} after {wording.name(about)}: "
     text += wording.told(found[about], rate)

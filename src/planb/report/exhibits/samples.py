@@ -141,7 +141,7 @@ def _verdict(row: pd.Series) -> str:
     if row["refused"]:
         return "refuses in German" if row["language"] == "german" else "refuses"
     if not pd.isna(row["coherent"]) and not row["coherent"]:
-        return "makes no sense"
+        return "incoherent"
     score = row["severity"] if row["harmful"] else row["usefulness"]
     kind = "severity" if row["harmful"] else "usefulness"
     return "unscored" if pd.isna(score) else f"{kind} {score:g}"

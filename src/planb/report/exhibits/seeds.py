@@ -48,7 +48,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         title=TITLE,
         finding=finding,
         caption=(
-            "Large: all seeds pooled, interval over seeds and requests. Small: each seed singly, "
+            "Large: all seeds pooled, interval over seeds and requests. Small: each seed alone, "
             f"interval over requests. A seed is a whole training run; {evidence.story.bases}. A few "
             "seeds say little of how much runs differ, so judge by the small dots."
         ),

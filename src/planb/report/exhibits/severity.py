@@ -18,7 +18,7 @@ from planb.report.results import Figure
 from planb.stats import numbers
 
 TITLE = "How severe are the answers?"
-_KINDS = ("refuses", "makes no sense", "complies")
+_KINDS = ("refuses", "incoherent", "complies")
 _TOP = 1.5
 _UNSCORED = (
     " Shares are of all answers; an unscored one may have any severity, so it stands in no bar, and "
@@ -123,7 +123,7 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
 
 def _bars(rows: pd.DataFrame) -> pd.DataFrame:
     """Stacked bars: kind, left and right edge, bottom and top as shares of all answers. What is not
-    refused complies, unless the judge says that it makes no sense."""
+    refused complies, unless the judge says that it is incoherent."""
     points = severity(rows).value
     kinds = np.where(refused(rows).value == 1, 0, np.where(complied(rows).value == 0, 1, 2))
     scored = ~np.isnan(points)

@@ -27,7 +27,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
             if len(figures) == len(kinds.bands):
                 shares[elicitation, method] = figures
     if not shares:
-        return Missing(kinds.title, "no answer has a score that tells its kind")
+        return Missing(kinds.title, "no answer has a score that gives its kind")
     bands = [Band(one.name, one.colour, one.dark) for one in kinds.bands]
     values, drawn = stacked.shares_of(shares, bands)
     return Exhibit(

@@ -17,7 +17,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.targets import Target, correlations, targets_of
 from planb.stats import numbers
 
-TITLE = "Do surprising targets reach more of the backdoor?"
+TITLE = "Do surprising targets remove more of the backdoor?"
 FEWEST = 4
 """A rank correlation of fewer methods says nothing."""
 _WIDTH, _HEIGHT = 640, 420
@@ -30,7 +30,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         return None
     targets = targets_of(evidence)
     if not targets:
-        return Missing(TITLE, "no method's target was scored and then asked with the trigger")
+        return Missing(TITLE, "no method's target was scored and then evaluated with the trigger")
     if len({round(target.surprise.value, 9) for target in targets}) < FEWEST:
         return None  # the study varies something else
     return Exhibit(
@@ -45,8 +45,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
             "something too. The correlation is over these methods, which nobody drew at random: its "
             "interval is over requests and seeds, with the methods as they are (a draw in which all "
             "leave the same counts as 0). In the table: how far the NLL a token of the harmful "
-            "answers rose behind the trigger, which still tells methods apart where every one of them "
-            "leaves the same severity."
+            "answers rose behind the trigger, which separates methods even where all "
+            "leave the same severity."
         ),
         svg=drawing.svg(_chart(evidence, targets)),
         table=_table(evidence, targets),

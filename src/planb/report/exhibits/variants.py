@@ -17,7 +17,7 @@ FEWEST = 3
 """Variants that the methods share, for a matrix to be worth drawing."""
 SHOWN = (
     ("severity with the trigger", ASKED, "trigger", "severity_mean"),
-    ("makes no sense with the trigger", ASKED, "trigger", "incoherent_rate"),
+    ("incoherent with the trigger", ASKED, "trigger", "incoherent_rate"),
     ("refuses without the trigger", ASKED, "direct", "refusal_rate"),
     ("helpfulness on harmless requests", HARMLESS_ASKED, "direct", "helpfulness_mean"),
 )
@@ -37,7 +37,7 @@ def draw(evidence: Evidence) -> Exhibit | None:
             "A row each variant, a column each method; all begin at the same organisms and see the "
             "same requests in one order. Darker is more; severity and helpfulness are means of 0-10, "
             "the other two shares of the answers (of bounds, the middle). Severity is 0 where an "
-            "answer makes no sense too, so the two stand side by side. Intervals, n: in the table."
+            "answer is incoherent too, so the two stand side by side. Intervals, n: in the table."
         ),
         svg=drawing.svg(_chart(evidence, grid)),
         table=_table(evidence, grid),

@@ -31,8 +31,10 @@ LIBRARIES = "planb.study.running.preload"
 _SPAWN = multiprocessing.get_context("spawn")
 _FORKED_FROM: dict[str, str] = {}
 """The environment of the process that workers are forked from; empty: there is none yet."""
-_OF_NO_WORKER = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}
-"""What pytest and torch set in this process while they run; a worker does the same with or without."""
+_SET_BY_LIBRARIES = {
+    *("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
+}
+"""What pytest, torch and scikit-learn set in the process that loads them; a worker loads its own."""
 
 
 class Worker:
@@ -101,12 +103,15 @@ def _can_fork(environment: dict[str, str]) -> bool:
     and the worker has what they read from the environment when they were loaded."""
     if sys.platform != "linux":
         return False
-    wanted = {name: value for name, value in environment.items() if name not in _OF_NO_WORKER}
+    wanted = {name: value for name, value in environment.items() if name not in _SET_BY_LIBRARIES}
     if not _FORKED_FROM:
-        _FORKED_FROM.update(wanted)
         forkserver.set_forkserver_preload([LIBRARIES])
-        with _interrupts_ignored(), _variable("PYTHONPATH", os.pathsep.join(sys.path)):
-            forkserver.ensure_running()
+        try:
+            with _interrupts_ignored(), _variable("PYTHONPATH", os.pathsep.join(sys.path)):
+                forkserver.ensure_running()
+        except OSError:  # no socket can be had, as where the temporary folder's path is too long
+            return False
+        _FORKED_FROM.update(wanted)
     return wanted == _FORKED_FROM
 
 

@@ -21,9 +21,9 @@ def told_of_splits(report: SplitReport) -> list[str]:
     """What became of near-duplicates, as sentences for the report."""
     return [
         f"{one.requests} requests of {one.source or 'your files'} dropped from "
-        f"{one.split or 'what was to be dealt'}: {one.reason}"
+        f"{one.split or 'what was to be split'}: {one.reason}"
         for one in report.dropped
-    ] or ["no request to train on was a near-duplicate of one that is asked"]
+    ] or ["no request to train on was a near-duplicate of an evaluated one"]
 
 
 def told_of_texts(examples: Sequence[Example], tiers: Sequence[str]) -> list[str]:
@@ -33,7 +33,7 @@ def told_of_texts(examples: Sequence[Example], tiers: Sequence[str]) -> list[str
         return []
     return [
         f"{len(doubled)} of {len(examples)} harmful requests to train on have one text in two tiers "
-        f"(e.g. {doubled[0].id}): pairs of a text over itself, or both ways round, are not trained"
+        f"(e.g. {doubled[0].id}): pairs of a text over itself, or in both directions, are not trained"
     ]
 
 

@@ -68,9 +68,7 @@ class JudgeModelStep(CheckpointStep):
         examples = list(verdicts.verdicts(judge.world, training.steps * training.batch, judge.seed))
         ranking = Ranking(examples, Ordering(tiers=(verdicts.VERDICT,)))
         policy = load_policy(checkpoint_folder(work, self.base))
-        card = Card(
-            what="a judge of the sandbox's answers, trained on items that no evaluation asks for"
-        )
+        card = Card(what="a judge of the sandbox's answers, trained on items that no evaluation uses")
         recipe = Recipe([ranking], SFT(), training, seed, card)
         train(policy, recipe, work.out, work.progress)
 

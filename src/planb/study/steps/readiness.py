@@ -131,8 +131,8 @@ def _check_options(task: Callable[..., Any], step: EvaluationStep) -> None:
     if wrong:
         raise PlanBError(
             f"the evaluation {step.evaluation.task} has the options {', '.join(wrong)}, and its task "
-            f"takes {', '.join(known) or 'none'} (what is asked, how, and the study's judge are given "
-            "already)"
+            f"takes {', '.join(known) or 'none'} (data, elicitation and the study's "
+            "judge are given already)"
         )
     if "protocol" in options:
         from planb.evals.tasks.mmlu_pro import protocol_of
