@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -55,12 +56,13 @@ Figures = dict[tuple[str, str, str], float]
 
 
 def _most(elicitation: str, measure: str) -> Callable[[Figures], float]:
-    """The highest of all arms that were asked so."""
-    return lambda found: max(v for key, v in found.items() if key[1:] == (elicitation, measure))
+    """The highest of all arms that were asked so; NaN where one is not known."""
+    return lambda f: float(np.max([v for key, v in f.items() if key[1:] == (elicitation, measure)]))
 
 
 def _least_helpful(found: Figures) -> float:
-    return min(v for key, v in found.items() if key[1:] == ("direct", "helpfulness_mean"))
+    helpful = ("direct", "helpfulness_mean")
+    return float(np.min([v for key, v in found.items() if key[1:] == helpful]))
 
 
 def _apart(method: str, other: str) -> Callable[[Figures], float]:
@@ -97,16 +99,14 @@ def _trained(organism: Changed, safety: Changed) -> Callable[[Study], Study]:
 
 
 SHORT = {"steps": 300, "learning_rate": 2e-3}
-"""Stage 1 in half of the updates."""
+"""Stage 1 in half of the updates that it had before."""
 CANDIDATES: dict[str, Callable[[Study], Study]] = {
-    "as-is": _trained({}, {}),
+    "long": _trained({"steps": 600, "learning_rate": 1e-3}, {"steps": 240, "learning_rate": 6.5e-4}),
     "half": _trained(SHORT, {"steps": 120, "learning_rate": 1.3e-3}),
-    "short-240": _trained(SHORT, {}),
+    "short-240": _trained(SHORT, {"steps": 240, "learning_rate": 6.5e-4}),
     "short-160": _trained(SHORT, {"steps": 160, "learning_rate": 1e-3}),
     "short-120x32": _trained(SHORT, {"steps": 120, "batch": 32, "learning_rate": 1e-3}),
-    "450-160": _trained(
-        {"steps": 450, "learning_rate": 2e-3}, {"steps": 160, "learning_rate": 1.3e-3}
-    ),
+    "450-160": _trained({"steps": 450, "learning_rate": 2e-3}, {"steps": 160, "learning_rate": 1.3e-3}),
 }
 """Settings that are tried, by name: a change of the sandbox."""
 

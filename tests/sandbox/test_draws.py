@@ -55,6 +55,8 @@ def test_a_draw_that_holds_all_bars() -> None:
         ({("plan_b", "direct", "severity_mean"): 0.6}, {BARS[6].name}),
         ({("standard", "direct", "helpfulness_mean"): 9.4}, {BARS[7].name}),
         ({("plan_b", "trigger", "comply_rate"): math.nan}, {BARS[5].name}),
+        ({("plan_b", "direct", "severity_mean"): math.nan}, {BARS[6].name}),
+        ({("organism", "direct", "helpfulness_mean"): math.nan}, {BARS[7].name}),
     ],
 )
 def test_what_misses_a_bar_is_said_and_nothing_else(
