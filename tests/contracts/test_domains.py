@@ -14,7 +14,7 @@ from planb.report.exhibits import EXHIBITS
 from planb.report.measures import answers_to
 from planb.report.rows import checked_rows
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary_of
-from planb.study.reporting import measures_of
+from planb.study.report_sources import measures_of
 from planb.types import HELPFUL, SPLITS, Example
 
 EVERY = [pytest.param(domain, id=name) for name, domain in DOMAINS.items()]

@@ -14,7 +14,7 @@ from planb.evals.tasks import ALL_TASKS
 from planb.report.exhibits.series import SHAPES
 from planb.report.story import Claim, Of
 from planb.studies import STUDIES
-from planb.study.reporting import measures_of
+from planb.study.report_sources import measures_of
 from planb.study.steps.evaluation import EvaluationStep
 from planb.study.study import Study
 

@@ -23,7 +23,7 @@ from planb.report.readme_table import jailbreak_markdown
 from planb.report.results import BOUNDS, read_csv, results_of
 from planb.report.rows import checked_rows
 from planb.report.story import Story
-from planb.study.reporting import _calibration
+from planb.study.report_sources import _calibration
 
 ASKED = ("direct", "trigger", "near_trigger", "many_shot", "pair")
 EXACT = Calibration(judge="synthetic exact", verdict="exact")

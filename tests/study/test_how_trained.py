@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from planb.models.adapted import ALL_WEIGHTS, Trained
-from planb.study.reporting import how_trained
+from planb.study.report_sources import how_trained
 from planb.study.steps.training import described
 from planb.training.settings import RAN, Training
 

@@ -19,7 +19,8 @@ from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
 from planb.study.planning.budget import Line, budget
-from planb.study.reporting import ReportStep, TableSources, measures_of, written_report
+from planb.study.report_sources import TableSources, measures_of
+from planb.study.reporting import ReportStep, written_report
 from planb.study.shown_settings import settings_of
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.domain_data import DomainData

@@ -1,0 +1,178 @@
+"""The finished steps that a report is made of: their rows, and what they say for the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SerializeAsAny
+
+from planb.data.tables import read_table
+from planb.domains import Domain
+from planb.domains.measure import Measure
+from planb.errors import PlanBError
+from planb.judging import Exact, Judge
+from planb.models.adapted import ALL_WEIGHTS
+from planb.report.calibration import Calibration
+from planb.report.story import Story
+from planb.study.steps.calibration import CALIBRATION
+from planb.study.steps.checkpoint import CheckpointStep
+from planb.study.steps.data_files import TOLD, told
+from planb.study.steps.evaluation import LOG, EvaluationStep
+from planb.study.steps.step import Step
+from planb.study.steps.surprise import read_surprises
+from planb.study.steps.tier_scores import TIERS
+from planb.training.settings import read_ran
+from planb.values import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from planb.evals.calibration.result import CalibrationResult
+
+
+class TableSources(Value):
+    """The steps that tables are made from, and the judges whose calibration the page tells:
+    ``calibrations`` are steps of the study itself; ``surprises`` score what methods train on."""
+
+    study: str
+    evaluations: tuple[SerializeAsAny[Step], ...]
+    tiers: SerializeAsAny[Step] | None
+    judges: tuple[SerializeAsAny[Judge], ...] = ()
+    calibrations: tuple[SerializeAsAny[Step], ...] = ()
+    surprises: tuple[SerializeAsAny[Step], ...] = ()
+
+    def rows(self, steps: Path) -> pd.DataFrame:
+        """The judged samples of all evaluations; each sidecar is checked against its log."""
+        from planb.evals.sidecar import read_sidecars, sidecar_path
+
+        missing = [s.slug for s in self.evaluations if not (steps / s.folder_name).is_dir()]
+        if missing:
+            raise PlanBError(
+                f"{len(missing)} of {len(self.evaluations)} evaluations are not finished "
+                f"({', '.join(missing[:3])}, ...): planb run {self.study}"
+            )
+        logs = [steps / step.folder_name / LOG for step in self.evaluations]
+        rows = read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
+        return with_declared(rows)
+
+    def tier_scores(self, steps: Path) -> pd.DataFrame | None:
+        """The judge's scores of what is trained on; None where the study has no judge."""
+        if self.tiers is None:
+            return None
+        frame: pd.DataFrame = read_table(steps / self.tiers.folder_name / TIERS).to_pandas()
+        return frame
+
+    def surprising(self, steps: Path) -> pd.DataFrame | None:
+        """How far the methods' tiers surprise the checkpoints; None where the study does not ask."""
+        return read_surprises([steps / step.folder_name for step in self.surprises])
+
+    def finals(self) -> tuple[Step, ...]:
+        """The steps whose files the tables are read from."""
+        tiers = [self.tiers] if self.tiers else []
+        return (*self.evaluations, *tiers, *self.calibrations, *self.surprises)
+
+    def whole(self, damaged: Mapping[str, str]) -> TableSources:
+        """Without the steps of these identities, except for the tiers."""
+
+        def kept(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+            return tuple(step for step in steps if step.identity() not in damaged)
+
+        return self.but(
+            evaluations=kept(self.evaluations),
+            calibrations=kept(self.calibrations),
+            surprises=kept(self.surprises),
+        )
+
+    def told(self, story: Story, steps: Path) -> Story:
+        """The story with what is known of its judges: stored checks lie beside the studies."""
+        from planb.evals.calibration.result import find_calibration, read_calibration
+
+        stored = steps.parents[1] / "judges"
+        asked = [step for step in self.evaluations if isinstance(step, EvaluationStep)]
+        judges = (*self.judges, *filter(None, (step.evaluation.judge for step in asked)))
+        each = {judge.title: judge for judge in reversed(judges)}
+        known = [
+            _calibration(each[title], find_calibration(stored, each[title]))
+            for title in dict.fromkeys(judge.title for judge in judges)
+        ]
+        for step in self.calibrations:
+            known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
+        data = _data_told(steps, self.tiers) if self.tiers else ()
+        settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
+        return story.but(calibrations=tuple(known), data=data, settings=settings)
+
+
+def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:
+    """What a task is measured by in a domain, known before anything is run: what the
+    domain says of it, else what the task declares."""
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import measured_by
+
+    found = domain.of_task(task.rpartition(":")[2]).measures
+    return found or measured_by(ALL_TASKS[task]).measures
+
+
+def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, with what their tasks declare to be measured by where their log does not say it yet."""
+    from planb.evals.tasks import ALL_TASKS
+    from planb.evals.tasks.measuring import KEY, measured_by
+
+    silent = rows.loc[rows[KEY] == "", "task"].unique()
+    known = {name: measured_by(ALL_TASKS[name]).model_dump_json() for name in silent}
+    return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
+
+
+def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[str, str]]:
+    """Settings of the page that the trainings behind these checkpoints say themselves: the "training
+    precision" (a study that asks for ``auto`` gets what the machine has), and, where it is not all of
+    them, the "trained weights" (an adapter's targets reach some of a model). [] without trainings."""
+    trained = {one.folder_name: one for policy in policies for one in policy.history}
+    ran = {name: told for name in trained if (told := read_ran(steps / name))}
+    if not ran:
+        return []
+    used = [(trained[name].kind, told.get("precision", "not recorded")) for name, told in ran.items()]
+    counts = Counter(precision for _, precision in used)
+    unlike = len(set(used)) > len({kind for kind, _ in used})  # two stages may have two, by the study
+    mixed = ". Trainings of one stage in different precisions do not compare like with like" * unlike
+    found = [("Training precision", _counted(counts) + mixed)]
+    weights = Counter(one["trained"] for one in ran.values() if "trained" in one)
+    if set(weights) - {ALL_WEIGHTS}:
+        found.append(("Trained weights", _counted(weights)))
+    return found
+
+
+def _counted(counts: Counter[str]) -> str:
+    from planb.stats.numbers import plural
+
+    return "; ".join(f"{what}: {plural(n, 'training')}" for what, n in sorted(counts.items()))
+
+
+def _data_told(steps: Path, tiers: Step) -> tuple[str, ...]:
+    """What the data step says of how the data came about, if it says anything."""
+    for step in tiers.inputs():
+        folder = steps / step.folder_name
+        if (folder / TOLD).is_file():
+            return tuple(told(folder))
+    return ()
+
+
+def _calibration(judge: Judge, result: CalibrationResult | None) -> Calibration:
+    if isinstance(judge, Exact):
+        return Calibration(judge=judge.title, verdict="exact", rubric=judge.identity()["rubric"])
+    found = _checked(result) if result else Calibration(judge=judge.title)
+    return found.but(error=judge.error)
+
+
+def _checked(result: CalibrationResult) -> Calibration:
+    return Calibration(
+        judge=result.title,
+        model=result.model,
+        rubric=result.rubric,
+        verdict=result.verdict,
+        against_people=result.against_people,
+        synthetic=result.synthetic,
+        figures=result.told,
+    )
