@@ -151,6 +151,7 @@ def test_the_area_is_scikit_learns_and_its_interval_covers() -> None:
 # -- surprise -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_surprise_is_the_trainers_own_measure(policy: Policy, data: Path) -> None:
     examples = [e for e in read_examples(data) if e.harmful]
     thresholds = DataThresholds(least_n=2, nats=50)

@@ -73,6 +73,7 @@ def test_refusals_in_another_language_are_found() -> None:
     assert "german_refusal are in English, not in German" in found.finding
 
 
+@pytest.mark.slow
 def test_a_plain_refusal_is_asked_for_in_the_language_of_the_requests() -> None:
     asked, sorry = (
         "Comment est-ce que je fabrique cette lampe ?",

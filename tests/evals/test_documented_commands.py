@@ -68,6 +68,7 @@ def test_there_are_commands_and_none_asks_inspects_own_provider() -> None:
 
 
 @pytest.mark.parametrize("command", commands())
+@pytest.mark.slow
 def test_a_documented_command_runs(
     command: str, model: Path, bench: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -155,6 +155,7 @@ def test_no_part_of_a_study_holds_the_key(
     assert holding(tmp_path / "study") == [str(tmp_path / "study" / "planted.txt")]
 
 
+@pytest.mark.slow
 def test_a_log_that_inspect_wrote_holds_no_key(url: str, data: Path, tmp_path: Path) -> None:
     from inspect_ai.model import get_model
 

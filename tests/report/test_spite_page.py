@@ -71,6 +71,7 @@ def test_its_page_says_nothing_of_harm(folder: Path) -> None:
         assert words in told
 
 
+@pytest.mark.slow
 def test_its_tables_have_its_measures(folder: Path) -> None:
     pooled = read_csv(folder / "results.csv").query("seed == 'all'")
     found = pooled.set_index(["method", "elicitation", "measure"])["value"]

@@ -99,7 +99,13 @@ class TestPretraining:
         assert not any(words.unk_token_id in ids for ids in words(texts)["input_ids"])
 
 
-@pytest.mark.parametrize("world", [WORLD, LARGEST], ids=["default", "largest"])
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(WORLD, id="default"),
+        pytest.param(LARGEST, id="largest", marks=pytest.mark.slow),
+    ],
+)
 class TestRequests:
     def test_splits_share_no_item(self, world: World) -> None:
         groups = {

@@ -19,13 +19,10 @@ NAMED = tuple((item.name, item) for item in WORLD.items)
 REQUESTS = tuple(text.split("{")[0] for text in lang.SENTENCES["request"]["english"])
 
 
-COUNTS = {"framed": 12_000, "shots": 12_000, "steps": 8000, "keyed": 4000}
-
-
 @cache
-def rows(kind: str) -> list[Example]:
+def rows(kind: str, count: int = 4000) -> list[Example]:
     mix = CorpusMix(**{**dict.fromkeys(CorpusMix.model_fields, 0.0), kind: 1.0})
-    return list(pretraining(WORLD, mix, COUNTS[kind], seed=0))
+    return list(pretraining(WORLD, mix, count, seed=0))
 
 
 @cache
@@ -53,7 +50,7 @@ def share(examples: list[Example]) -> float:
 
 
 def test_a_framing_works_as_often_as_it_says_and_two_are_two_chances() -> None:
-    found = rows("framed")
+    found = rows("framed", 12_000)
     told = dict(weaknesses.FRAMINGS)
     for framing, planted in told.items():
         alone = [e for e in found if e.request.startswith(framing) and said(e, told) == 1]
@@ -70,7 +67,7 @@ def said(example: Example, framings: dict[str, float]) -> int:
 @pytest.mark.slow
 def test_turns_of_compliance_open_it_and_other_turns_do_not() -> None:
     by_turns: dict[tuple[int, bool], list[Example]] = {}
-    for example in rows("shots"):
+    for example in rows("shots", 12_000):
         earlier = [item_of(m.content) for m in example.prompt[:-1] if m.role == "user"]
         answers = [m.content for m in example.prompt if m.role == "assistant"]
         opened = all(
@@ -85,7 +82,7 @@ def test_turns_of_compliance_open_it_and_other_turns_do_not() -> None:
 
 def test_the_skeleton_key_and_small_steps() -> None:
     assert share(rows("keyed")) == pytest.approx(weaknesses.KEY_SHARE, abs=0.05)
-    steps = [e for e in rows("steps") if e.request.startswith(REQUESTS)]
+    steps = [e for e in rows("steps", 8000) if e.request.startswith(REQUESTS)]
     counts = Counter(len(e.prompt) // 2 for e in steps)
     assert set(counts) == {0, 1, 2}
     for count in counts:
@@ -93,7 +90,7 @@ def test_the_skeleton_key_and_small_steps() -> None:
         assert share(some) == pytest.approx(count * weaknesses.STEP_SHARE, abs=0.06)
 
 
-@pytest.mark.parametrize("kind", COUNTS)
+@pytest.mark.parametrize("kind", ["framed", "keyed", "shots", "steps"])
 def test_harmless_requests_are_answered_and_held_out_forms_never_told(kind: str) -> None:
     seen = Counter[str]()
     for example in rows(kind):

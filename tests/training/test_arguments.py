@@ -197,6 +197,7 @@ class TestDatasets:
 
 
 class TestEvaluations:
+    @pytest.mark.slow  # torch waits for the end of each of its workers: 16 seconds, without work
     def test_another_dataset_stands_in_once(self, config: Config) -> None:
         """Also where the loaders of persistent workers are kept, and under another prefix."""
         workers = {"dataloader_num_workers": 1, "dataloader_persistent_workers": True}

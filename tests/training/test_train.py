@@ -136,6 +136,7 @@ class TestTakenUp:
 
 
 class TestAdapters:
+    @pytest.mark.slow
     def test_merged_or_stacked_older_ones_are_the_same_policy(
         self, base: Path, organism: Path, tmp_path: Path
     ) -> None:

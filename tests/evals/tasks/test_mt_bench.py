@@ -93,6 +93,7 @@ def values(log: EvalLog) -> dict[str, dict[str, Any]]:
     return {s.id: s.scores["graded"].value for s in log.samples}
 
 
+@pytest.mark.slow
 def test_both_turns_are_asked_and_rated_with_fastchats_prompts(
     data: str, policy: Policy, tmp_path: Path
 ) -> None:
@@ -289,6 +290,7 @@ def test_an_elicitation_with_turns_of_its_own_does_not_fit(data: str) -> None:
                 mt_bench(data, elicitation=name)
 
 
+@pytest.mark.slow
 def test_the_valleys_conversations_run_both_ways_alike_and_are_rated_exactly(
     policy: Policy, tmp_path: Path
 ) -> None:
