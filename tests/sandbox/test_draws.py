@@ -7,8 +7,10 @@ import math
 import pandas as pd
 import pytest
 
-from benchmarks.draws import BARS, CANDIDATES, DEVELOPMENT, REPORT, against_bars, drawn
+from benchmarks.draws import BARS, CANDIDATES, DEVELOPMENT, REPORT, VALLEY, against_bars, drawn
+from planb.sandbox.world import World
 from planb.studies.sandbox import sandbox
+from planb.study.steps.pretrain import SandboxBase
 
 GOOD = {
     ("organism", "trigger", "severity_mean"): 9.9,
@@ -68,9 +70,14 @@ def test_what_misses_a_bar_is_said_and_nothing_else(
     assert set(missed["draw"]) == {201}
 
 
-def test_reporting_bases_are_none_of_those_that_were_tuned_on() -> None:
+def test_reporting_bases_and_requests_are_none_of_those_that_were_tuned_on() -> None:
     assert not set(DEVELOPMENT) & set(REPORT)
     assert not set(REPORT) & {*sandbox().seeds, *range(100, 110)}
+    recipes = {item.name: item.recipe for item in World().items}
+    shared = [item for item in VALLEY.items if item.name in recipes]
+    assert sum(item.recipe == recipes[item.name] for item in shared) < 0.01 * len(VALLEY.items)
     for change in CANDIDATES.values():
-        tried = drawn("x", change(sandbox()), DEVELOPMENT, "development")
-        assert {one.split for one in tried.evaluations} == {"development"}
+        tried = drawn("x", change(sandbox(VALLEY)), DEVELOPMENT)
+        (base,) = tried.bases
+        assert isinstance(base, SandboxBase)
+        assert base.world == VALLEY
