@@ -110,7 +110,7 @@ CANDIDATES: dict[str, Callable[[Study], Study]] = {
     "short-240": _trained(SHORT, {"steps": 240, "learning_rate": 6.5e-4}),
     "450-160": _trained({"steps": 450, "learning_rate": 2e-3}, {"steps": 160, "learning_rate": 1.3e-3}),
     "slow-120": _trained(SLOW, {"steps": 120, "learning_rate": 1.3e-3}),
-    "slow-240": _trained(SLOW, {"steps": 240, "learning_rate": 6.5e-4}),
+    "slow-120-gentle": _trained(SLOW, {"steps": 120, "learning_rate": 1.1e-3}),
 }
 """Settings that are tried, by name: a change of the sandbox."""
 

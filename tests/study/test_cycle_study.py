@@ -71,7 +71,7 @@ def test_putting_back_and_probing_are_stage_1_with_fewer_updates() -> None:
     for name, share, rate in (("plan_b_backdoor_2", 2, 1.0), ("base_probe", 40, 0.1)):
         stage = chains(study)[name].stages[-1]
         assert isinstance(stage, Organism)
-        assert stage.training.steps * share == first.training.steps
+        assert stage.training.steps == round(first.training.steps / share)
         assert stage.training.learning_rate == pytest.approx(rate * first.training.learning_rate)
         its = {"steps": first.training.steps, "learning_rate": first.training.learning_rate}
         same = stage.training.but(**its)
@@ -95,7 +95,7 @@ def test_any_study_can_be_gone_round_with() -> None:
     assert study.safety == whole.safety
     with pytest.raises(PlanBError, match="fewer than two"):
         cycle(rounds=1)
-    assert cycle().seeds == sandbox().seeds
+    assert cycle().seeds == sandbox().with_seeds(3).seeds
 
 
 @pytest.mark.slow
