@@ -100,8 +100,8 @@ def test_how_figures_are_written() -> None:
     assert share("x", 0, 0).text == "-"
     moved = JudgeFigure(part="form", name="x", unit="points", value=-0.01, low=-0.3, high=0.2, n=3)
     assert moved.text == "-0.01 [-0.30, 0.20]"
-    assert moved.but(at_least=-1.0, at_most=1.0).asked == "-1.0 to 1.0"
-    assert some.but(at_most=0.05).asked == "<= 5 %"
+    assert moved.but(at_least=-1.0, at_most=1.0).required == "-1.0 to 1.0"
+    assert some.but(at_most=0.05).required == "<= 5 %"
 
 
 def test_the_bootstrap_of_a_mean_is_near_the_normal_interval() -> None:
