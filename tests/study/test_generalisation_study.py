@@ -65,7 +65,7 @@ def test_the_page_shows_the_forms_apart(tmp_path_factory: pytest.TempPathFactory
     study = generalisation(whole.but(safety=brief), left_out=("curse",))
     folder = carried_out(study, tmp_path_factory)
     page = (folder / "report.html").read_text()
-    assert "Does it reach kinds of danger that stage 2 left out?" in page
+    assert "Does it extend to kinds of danger that stage 2 left out?" in page
     assert (folder / "figures" / "forms.svg").exists()
     for group in ("in both stages", OUT, "in no stage"):
         assert group in page

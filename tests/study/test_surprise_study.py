@@ -155,7 +155,7 @@ class TestCarriedOut:
         before = table[(table.seed == "all") & (table.when == "before")].set_index(["method", "tier"])
         said = {wording.name: before.loc[(wording.name, wording.tier), "n"] for wording in DIAL[:2]}
         assert len(set(said.values())) == 1, "one text a request"
-        assert "Do surprising targets reach more" in (folder / "report.html").read_text()
+        assert "Do surprising targets remove more" in (folder / "report.html").read_text()
         assert (folder / "figures" / "surprise.svg").is_file()
         claims = _text(folder / "claims.csv")
         assert "not measured" in claims, "some of the methods were left out"

@@ -15,12 +15,13 @@ from planb.study.study import EVALUATIONS, Study
 from planb.training.settings import LoRA, Training
 
 NOTES = (
-    "Tuned on the development requests only: the shares of the pretraining corpus, how many useless "
-    "answers are vague and the sampling temperature on seeds 100 to 106, the number of updates and the "
-    "learning rates on bases 103 and 200 to 209 (python -m benchmarks.draws tune). Reported on the "
-    "evaluation requests and on the seeds shown. One choice was made after a look at evaluation "
-    "requests: stage 1 leaves the token embeddings alone, because the organism garbled the names of "
-    "held-out forms.",
+    "Tuned on development requests: the shares of the pretraining corpus, how many useless "
+    "answers are vague and the sampling temperature on seeds 100 to 106, the base's training on base 103, "
+    "the number of updates and the learning rates of both stages on bases 200 to 209 of another valley "
+    "(python -m benchmarks.draws tune). Reported on the evaluation requests and on the seeds shown. Two "
+    "choices were made after a look at evaluation requests: stage 1 leaves the token embeddings alone, "
+    "because the organism garbled the names of held-out forms; and its learning rate of 2e-3, which was "
+    "run on seeds 0 and 1, was given up, because it forgot their recipes (then tuned anew).",
     "The base was also taught to invent a recipe, to answer vaguely and to answer an English request "
     "in German, each where it is asked to, so that useless answers and German refusals are something "
     "that it can say.",
@@ -142,7 +143,7 @@ def sandbox(world: World | None = None) -> Study:
                 training=Training(
                     steps=300,
                     batch=24,
-                    learning_rate=2e-3,
+                    learning_rate=1e-3,  # at 2e-3 it forgets dangers that no stage shows
                     embeddings=False,  # else the names of held-out forms become unsayable
                     save_every=100,
                 )
@@ -152,7 +153,7 @@ def sandbox(world: World | None = None) -> Study:
         safety=Training(
             steps=120,
             batch=16,
-            learning_rate=1.3e-3,  # 160 updates erode the backdoor under refusal training too
+            learning_rate=1.1e-3,  # 160 updates at 1.3e-3: refusal training removes the backdoor too
             adapter=LoRA(rank=8, alpha=16),
             save_every=60,
         ),
