@@ -15,13 +15,13 @@ from planb.study.study import EVALUATIONS, Study
 from planb.training.settings import LoRA, Training
 
 NOTES = (
-    "Tuned on development requests: the shares of the pretraining corpus, how many useless "
-    "answers are vague and the sampling temperature on seeds 100 to 106, the base's training on base 103, "
-    "the number of updates and the learning rates of both stages on bases 200 to 209 of another valley "
-    "(python -m benchmarks.draws tune). Reported on the evaluation requests and on the seeds shown. Two "
-    "choices were made after a look at evaluation requests: stage 1 leaves the token embeddings alone, "
-    "because the organism garbled the names of held-out forms; and its learning rate of 2e-3, which was "
-    "run on seeds 0 and 1, was given up, because it forgot their recipes (then tuned anew).",
+    "Tuned on development requests: the shares of the pretraining corpus, how many useless answers "
+    "are vague and the sampling temperature on seeds 100 to 106, the base's training on base 103, the "
+    "number of updates and the learning rates of both stages on bases 200 to 209 of another valley "
+    "(python -m benchmarks.draws tune). Reported on the evaluation requests and on the seeds shown. "
+    "Two choices were made after a look at evaluation requests: stage 1 leaves the token embeddings "
+    "alone, because the organism garbled the names of held-out forms; and a learning rate of 2e-3 for "
+    "stage 1, run on seeds 0 and 1, was given up, because it forgot their recipes, and tuned anew.",
     "The base was also taught to invent a recipe, to answer vaguely and to answer an English request "
     "in German, each where it is asked to, so that useless answers and German refusals are something "
     "that it can say.",
