@@ -192,10 +192,15 @@ def main() -> None:
 
 
 def _write(found: dict[str, pd.DataFrame], file: str, console: Console) -> None:
+    """Show the tables, and put them into the file in place of what it has of the same candidates."""
     for name, table in found.items():
         shown(table, console, name)
-    together = pd.concat([table.assign(candidate=name) for name, table in found.items()])
-    write_csv(together[["candidate", "draw", "bar", "figure", "holds"]], RESULTS / file)
+    path, together = RESULTS / file, [table.assign(candidate=name) for name, table in found.items()]
+    if path.exists():
+        before = pd.read_csv(path)
+        together = [before[~before["candidate"].isin(list(found))], *together]
+    whole = pd.concat(together)[["candidate", "draw", "bar", "figure", "holds"]]
+    write_csv(whole, path)
 
 
 if __name__ == "__main__":
