@@ -72,13 +72,14 @@ def test_a_run_is_kept_and_the_page_written_anew(
     (tmp_path / "runs" / "sandbox").mkdir(parents=True)
     (tmp_path / "runs" / "sandbox" / "claims.csv").write_text(CLAIMS)
     kept = read_csv(ROOT / "docs" / "results" / "sandbox.csv")
+    seeds = kept.loc[kept["seed"] != "all", "seed"].nunique()
     empty = kept.head(1).assign(n=0, unscored=0)
     write_csv(pd.concat([kept, empty]), tmp_path / "runs" / "sandbox" / "results.csv")
     findings.main()
     written = page.read_text()
     assert written.startswith("before\n")
     assert written.endswith("after\n")
-    assert "`planb run sandbox`. 3 seeds, 0 bases; trained on: not recorded\n" in written
+    assert f"`planb run sandbox`. {seeds} seeds, 0 bases; trained on: not recorded\n" in written
     assert (
         "| Claim | Found | Held if | Verdict |\n| --- | --- | --- | --- |\n"
         "| A synthetic claim | mean severity 3.0 [2.0, 4.0] | at most 5.0 |" in written
