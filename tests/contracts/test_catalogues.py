@@ -209,7 +209,8 @@ def with_other_data(study: Study) -> Study:
 
 def on_another_base(study: Study) -> Study:
     (first, *others) = study.bases
-    return study.but(bases=(changed(first, seed=99), *others))
+    longer = changed(first.training, steps=first.training.steps + 1)  # type: ignore[union-attr]
+    return study.but(bases=(changed(first, training=longer), *others))
 
 
 def with_another_note(study: Study) -> Study:

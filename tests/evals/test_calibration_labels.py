@@ -142,7 +142,7 @@ def test_raters_beside_the_judge(tmp_path: Path) -> None:
     kappas = [by_hand_kappa(marks[p], marks[q], 2) for p, q in combinations("abc", 2)]
     among = result.of("raters", "weighted kappa")
     assert among.value == pytest.approx(sum(kappas) / 3)
-    assert (among.n, among.verdict, among.asked) == (3 * len(DATA), None, "")
+    assert (among.n, among.verdict, among.required) == (3 * len(DATA), None, "")
     assert result.of("raters", "refused: kappa").value == pytest.approx(1.0)
     mean = [sum(three) / 3 for three in zip(*marks.values(), strict=True)]
     mine = [float(tuple(MARKS.values())[n % 4]) for n in range(len(DATA))]
