@@ -114,7 +114,7 @@ def test_every_exhibit_stands_on_the_page_and_its_picture_in_a_file(written: Pat
 def test_the_page_says_what_it_must(written: Path) -> None:
     _, reader = read(written)
     for said in (
-        *("synthetic rows", "seed 1 of 3; more are running", "not robustness", "Tuned on nothing."),
+        *("synthetic rows", "seed 1 of 3, more are running", "not robustness", "Tuned on nothing."),
         *("refusal > useless > harmful", "0 unscored", "0 cut off at the length limit"),
     ):
         assert said in reader.text

@@ -33,7 +33,7 @@ def _bases(study: Study, finished: int) -> str:
 
 def _varied(study: Study) -> str:
     if any(drawn(base) for base in study.bases):
-        return "the base and its own refusals, stage 1, stage 2 and sampling; the requests are shared"
+        return "the base and its part in the data, stages 1 and 2, sampling; the requests are shared"
     return "stage 1, stage 2 and sampling; the base model and the data are shared"
 
 

@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 from small_steps import Count, Surroundings, Threads, TwoThreads
 
+from planb.study.running import worker
 from planb.study.running.progress import Snapshot, Watcher
 from planb.study.running.scheduler import Outcome, plan, run
 from planb.study.steps.step import Step
@@ -163,6 +164,7 @@ def test_torch_gets_the_threads_of_the_step_and_no_others(tmp_path: Path) -> Non
 def test_libraries_are_loaded_once_and_the_environment_is_the_present_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "_FORKED_FROM", {})  # as if this process had run nothing before
     found = {}
     for name, said in {"first": None, "second": None, "third": "otherwise"}.items():
         if said:
