@@ -164,7 +164,8 @@ def test_torch_gets_the_threads_of_the_step_and_no_others(tmp_path: Path) -> Non
 def test_libraries_are_loaded_once_and_the_environment_is_the_present_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_FORKED_FROM", {})  # as if this process had run nothing before
+    monkeypatch.setattr(worker, "_FORKED_FROM", {})  # as if this process had run nothing before,
+    monkeypatch.setattr(worker, "loaded_sources", dict)  # and loaded no file of a study
     found = {}
     for name, said in {"first": None, "second": None, "third": "otherwise"}.items():
         if said:
