@@ -31,7 +31,7 @@ app = typer.Typer(
         "\n\nA [bold]study[/] is a Python value: base models, model organisms, safety training, "
         "attacks, judges, seeds. `planb run` runs it step by step; rerunning resumes from the last "
         "checkpoint. A study is a name from `planb list`, or a .py file that defines `study`."
-        "\n\n[bold]Start:[/]  planb run sandbox --seeds 1    [dim]two minutes on two cores[/]"
+        "\n\n[bold]Start:[/]  planb run sandbox --seeds 1    [dim]three minutes on two cores[/]"
         "\n\n[bold]Then:[/]  planb plan my_study.py    [dim]what would run, how long it takes[/]"
     ),
 )
