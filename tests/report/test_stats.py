@@ -14,7 +14,7 @@ from planb.domains.harm import SEVERITY
 from planb.report.results import figures_of
 from planb.report.rows import checked_rows
 from planb.stats.bootstrap import Resamples, percentiles
-from planb.stats.distance import _cumulative, wasserstein
+from planb.stats.distance import _cumulative, wasserstein, wasserstein_within
 from planb.stats.intervals import Interval, all_alike, newcombe, wilson
 
 
@@ -67,6 +67,18 @@ def test_a_resampled_wasserstein_is_that_of_the_resampled_scores() -> None:
     for b in range(20):
         weights = draws.groups_BG[b]
         assert got[b] == pytest.approx(wasserstein_distance(values, base, weights, None))
+
+
+def test_samples_of_few_and_of_very_many_groups_are_compared() -> None:
+    """Of very many groups there are fewer resamples."""
+    rng = np.random.default_rng(5)
+    values, base = rng.integers(0, 11, 3000) * 1.0, rng.integers(0, 4, 40) * 1.0
+    one, many = np.zeros(3000, dtype=np.int64), np.arange(3000)
+    distance, interval = wasserstein((values, one, many), (base, np.arange(40)))
+    assert interval.low < distance < interval.high
+    bounds = (values, np.minimum(values + 1, 10))
+    least, most, span = wasserstein_within((bounds, one, many), ((base, base), np.arange(40)))
+    assert span.low < least < most < span.high
 
 
 def test_draws_depend_on_the_number_of_seeds_and_groups_alone() -> None:

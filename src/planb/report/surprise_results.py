@@ -18,7 +18,7 @@ import pandas as pd
 from planb.data.tables import write_csv
 from planb.errors import PlanBError
 from planb.report.results import ALL, method_rank, tables_of
-from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.bootstrap import Resamples, as_many, percentiles
 from planb.stats.intervals import Floats, Interval, envelope
 
 BEFORE, AFTER = "before", "after"
@@ -103,5 +103,5 @@ def means_by_draw(rows: pd.DataFrame, seeds_BS: Floats, sample: int = 0) -> Floa
     ``rows`` have as many seeds as are drawn from; ``sample`` is as in ``Resamples.draw``."""
     sums_SGM, counts_SGM = sums_of(rows)
     groups_BG = Resamples.draw(len(sums_SGM), sums_SGM.shape[1], sample).groups_BG
-    drawn: Floats = Resamples(seeds_BS, groups_BG).means(sums_SGM, counts_SGM)[:, 0]
+    drawn: Floats = Resamples(*as_many(seeds_BS, groups_BG)).means(sums_SGM, counts_SGM)[:, 0]
     return drawn

@@ -17,7 +17,7 @@ from planb.report.questions import severity
 from planb.report.results import Figure, tables_of
 from planb.report.surprise_results import AFTER, BACKDOOR, BEFORE, Mean, mean_of, means_by_draw, sums_of
 from planb.stats.agreement import spearman_by_row
-from planb.stats.bootstrap import Resamples, percentiles
+from planb.stats.bootstrap import Resamples, as_many, percentiles
 from planb.stats.intervals import Floats, Interval, envelope, union
 
 Drawn = Callable[[Evidence, str, Resamples], Floats]
@@ -113,7 +113,9 @@ def _correlation(
         best = best[best["place"] == 0]
         surprises.append(means_by_draw(best, draws.seeds_BS, sample=1))
         others.append(drawn(evidence, target.method, draws))
-    resampled = spearman_by_row(np.stack(surprises, axis=1), np.stack(others, axis=1))
+    known = as_many(*surprises, *others)
+    first, second = known[: len(surprises)], known[len(surprises) :]
+    resampled = spearman_by_row(np.stack(first, axis=1), np.stack(second, axis=1))
     seen = np.nan_to_num(resampled)  # a resample in which all are alike shows no correlation
     return Correlation(len(targets), value, envelope(value, *percentiles(seen[:, None])))
 
@@ -128,7 +130,8 @@ def _drawn_left(end: int, evidence: Evidence, method: str, draws: Resamples) -> 
 def _drawn_rise(evidence: Evidence, method: str, draws: Resamples) -> Floats:
     after, before = (_backdoor(evidence, method, when) for when in (AFTER, BEFORE))
     drawn = [means_by_draw(rows, draws.seeds_BS, sample=2) for rows in (after, before)]
-    rise_B: Floats = drawn[0] - drawn[1]
+    after_B, before_B = as_many(*drawn)
+    rise_B: Floats = after_B - before_B
     return rise_B
 
 

@@ -79,6 +79,13 @@ def _drawn(seeds: int, groups: int, sample: int) -> Resamples:
     return Resamples(*found)
 
 
+def as_many(*drawn_B: Floats) -> tuple[Floats, ...]:
+    """What was computed of several draws, over as many resamples as the fewest of them have: of very
+    many groups there are fewer."""
+    least = min(map(len, drawn_B))
+    return tuple(one[:least] for one in drawn_B)
+
+
 def one_of_each(draws: Resamples) -> Resamples:
     """The resample that is the sample itself."""
     return Resamples(np.ones_like(draws.seeds_BS[:1]), np.ones_like(draws.groups_BG[:1]))

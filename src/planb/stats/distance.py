@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy.stats import wasserstein_distance
 
-from planb.stats.bootstrap import Resamples, one_of_each, percentiles
+from planb.stats.bootstrap import Resamples, as_many, one_of_each, percentiles
 from planb.stats.intervals import Floats, Interval, Ints, envelope, union
 
 
@@ -36,6 +36,7 @@ def wasserstein(
     second = _cumulative(
         other, np.searchsorted(support, base), np.zeros_like(base_groups), base_groups, len(support)
     )
+    first, second = as_many(first, second)
     distances = np.abs(first - second)[:, :-1] @ steps
     return value, envelope(value, *percentiles(distances[:, None]))
 
@@ -75,6 +76,7 @@ def wasserstein_within(
             _cumulative(second, np.searchsorted(support, end), one, base_groups, len(support))
             for end in base
         )
+        up, down, high, low = as_many(up, down, high, low)
         steps = np.diff(support)
         least = np.maximum(0, np.maximum(down - high, low - up))[:, :-1] @ steps
         most = np.maximum(up - low, high - down)[:, :-1] @ steps
