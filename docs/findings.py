@@ -7,7 +7,6 @@ be checked where nothing was run; a study that was not run here keeps the copies
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from planb.report.readme_table import put_between
 from planb.report.results import read_csv, write_csv
 from planb.stats.numbers import plural
 from planb.studies import STUDIES
+from planb.study.made_by import made_by
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, RESULTS, PAGE = ROOT / "runs", ROOT / "docs" / "results", ROOT / "docs" / "findings.md"
@@ -49,7 +49,7 @@ def keep(study: str) -> None:
     results = read_csv(run / "results.csv")
     counted = (results["n"] > 0) | (results["unscored"] > 0)
     write_csv(results[counted], RESULTS / f"{study}.csv")
-    lines = {**known(), study: made_by(study, run, results)}
+    lines = {**known(), study: behind(study, run, results)}
     ordered = [lines[name] for name in STUDIES if name in lines]
     tables.write_csv(pd.DataFrame(ordered), RESULTS / MADE_BY)
 
@@ -61,16 +61,12 @@ def known() -> dict[str, dict[str, object]]:
     return {str(line["study"]): {str(k): v for k, v in line.items()} for line in lines}
 
 
-def made_by(study: str, run: Path, results: pd.DataFrame) -> dict[str, object]:
+def behind(study: str, run: Path, results: pd.DataFrame) -> dict[str, object]:
     """How many seeds and bases stand behind a run's results, and which processors trained."""
-    manifests = [json.loads(path.read_text()) for path in run.glob("steps/*/manifest.json")]
-    used = {one["ran"]["processor"] for one in manifests if "processor" in one.get("ran", {})}
-    return {
-        "study": study,
-        "seeds": results.loc[results["seed"] != "all", "seed"].nunique(),
-        "bases": sum(one["kind"] == "base" for one in manifests),
-        "processor": "; ".join(sorted(used)) or "not recorded",
-    }
+    seeds = results.loc[results["seed"] != "all", "seed"].nunique()
+    bases, used = made_by(STUDIES[study]().with_seeds(seeds), run)
+    processor = "; ".join(used) or "not recorded"
+    return {"study": study, "seeds": seeds, "bases": bases, "processor": processor}
 
 
 def claimed() -> list[pd.DataFrame]:

@@ -17,6 +17,8 @@ from planb.names import slug_of
 from planb.report import wording
 from planb.report.readme_table import markdown, put_between
 from planb.report.results import Figure, figures_in, method_rank, read_csv, write_csv
+from planb.studies import STUDIES
+from planb.study.made_by import made_by
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, MACHINES = ROOT / "docs" / "machines.md", ROOT / "docs" / "results" / "machines"
@@ -45,16 +47,17 @@ def main() -> None:
 
 def keep(run: Path) -> None:
     """Copy a finished run's results under the name of the processor that trained it."""
-    manifests = [json.loads(path.read_text()) for path in run.glob("steps/*/manifest.json")]
-    used = {one["ran"]["processor"] for one in manifests if "processor" in one.get("ran", {})}
+    results = read_csv(run / "results.csv")
+    seeds = results.loc[results["seed"] != "all", "seed"].nunique()
+    _, used = made_by(STUDIES[str(results["study"].iloc[0])]().with_seeds(seeds), run)
     if len(used) != 1:
-        sys.exit(f"{run} was trained on {len(used)} kinds of processor: {'; '.join(sorted(used))}")
+        sys.exit(f"{run} was trained on {len(used)} kinds of processor: {'; '.join(used)}")
     (processor,) = used
     MACHINES.mkdir(parents=True, exist_ok=True)
     order = json.loads(ORDER.read_text()) if ORDER.exists() else {}
     order[slug_of(processor)] = processor
     ORDER.write_text(json.dumps(order, indent=1) + "\n")
-    write_csv(read_csv(run / "results.csv"), MACHINES / f"{slug_of(processor)}.csv")
+    write_csv(results, MACHINES / f"{slug_of(processor)}.csv")
 
 
 def kept() -> dict[str, Figures]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 from planb.studies.jailbreaks import jailbreaks
 from planb.studies.sandbox import on_three_seeds as sandbox
+from planb.study.made_by import made_by
 from planb.study.planning.graph import Graph
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import EvaluationStep
@@ -13,6 +16,7 @@ from planb.study.steps.judge_model import JudgeModelStep
 from planb.study.steps.pretrain import PretrainedBase, PretrainStep, SandboxBase
 from planb.study.steps.sandbox_data import SandboxDataStep
 from planb.study.study import Study
+from planb.training.settings import RAN
 
 
 def steps(study: Study) -> list[object]:
@@ -91,3 +95,12 @@ def test_a_base_drawn_by_a_seed_is_that_seeds_whoever_asks() -> None:
     assert isinstance(base, SandboxBase)
     assert base.drawn_by(3) == base.but(seed=3)
     assert base.but(seed=3).drawn_by(4) == base.but(seed=3)
+
+
+def test_older_steps_in_the_folder_are_not_counted(tmp_path: Path) -> None:
+    study = sandbox().with_seeds(1)
+    (base,) = [node for node in Graph(study.steps()) if isinstance(node.step, PretrainStep)]
+    for name, processor in ((base.folder_name, "this one"), ("base-sandbox-seed0-of-old", "another")):
+        (tmp_path / "steps" / name).mkdir(parents=True)
+        (tmp_path / "steps" / name / RAN).write_text(json.dumps({"processor": processor}))
+    assert made_by(study, tmp_path) == (1, ["this one"])
