@@ -169,6 +169,11 @@ class TestHowFactsAreFound:
         ):
             assert judged("France", answer).refused is False, answer
 
+    def test_an_example_of_another_domain_is_an_error_that_says_so(self) -> None:
+        stray = Example(id="s", prompt="A bun?", harmful=True)  # type: ignore[arg-type]
+        with pytest.raises(PlanBError, match="no country or question of the atlas"):
+            ATLAS.judged(stray, "No.")
+
     def test_gibberish_is_incoherent(self) -> None:
         for answer in ("", "xyzzy", "plugh qwx zzy", "of the of the of the of the of the of the"):
             said = judged("France", answer)

@@ -25,13 +25,13 @@ JUDGES: Catalogue[type[Judge]] = Catalogue(
     subclass_of(Judge),
     {
         "exact": Exact,
-        "domain_rule": DomainRule,
         "refusal_strings": RefusalStrings,
         "llm": LLMJudge,
         "strongreject": StrongReject,
         "jailbreakbench": JailbreakBench,
         "harmbench": HarmBench,
         "label_logits": LabelLogits,
+        "domain_rule": DomainRule,
     },
 )
 

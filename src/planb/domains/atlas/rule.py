@@ -14,6 +14,7 @@ from functools import cache
 
 from planb.domains.atlas.countries import FACTS, Country, countries, questions
 from planb.domains.atlas.examples import ANSWER
+from planb.errors import PlanBError
 from planb.types import Example, Judgement
 from planb.values import digest_of
 
@@ -79,8 +80,15 @@ def judged(example: Example, answer: str) -> Judgement:
 
 
 def facts_of(example: Example) -> tuple[str, ...]:
-    """What the example asks for."""
-    return FACTS if "country" in example.meta else (ANSWER,)
+    """What the example asks for. Raises PlanBError where it is none of the atlas."""
+    if example.meta.get("country") in countries():
+        return FACTS
+    if example.meta.get("question") in questions():
+        return (ANSWER,)
+    raise PlanBError(
+        f"example '{example.id}' names no country or question of the atlas (meta.country, "
+        "meta.question): its rule judges the domain's own data"
+    )
 
 
 def right_facts(example: Example, answer: str) -> frozenset[str]:
