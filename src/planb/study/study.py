@@ -240,8 +240,9 @@ class Study(Value):
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""
-        counted = isinstance(self.data, RequestData | DerivedData | DomainData)
-        expected = self.data.expected() if counted else {}
+        data = self.data
+        counted = RequestData | DerivedData | DomainData
+        expected = data.expected() if isinstance(data, counted) else {}
         return budget(self.steps(), expected)
 
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:

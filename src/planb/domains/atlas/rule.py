@@ -69,11 +69,11 @@ def judged(example: Example, answer: str) -> Judgement:
     text = plain(answer)
     right = right_facts(example, answer)
     spoken = language_of(text)
-    said = {name: name in right for name in known}
+    said: dict[str, bool | float | str] = {name: name in right for name in known}
     if not right and (refusal := _refusal(answer)):
         return Judgement(refused=True, coherent=True, usefulness=0, language=refusal, answers=said)
     coherent = makes_sense(text, bool(right))
-    share = sum(said.values()) / len(known) if coherent else 0.0
+    share = sum(name in right for name in known) / len(known) if coherent else 0.0
     return Judgement(
         refused=False, coherent=coherent, usefulness=10 * share, language=spoken, answers=said
     )

@@ -45,8 +45,7 @@ class DerivedData(Value):
 
     def expected(self) -> dict[str, int]:
         """How many requests each split will have at most, where that is known before: for the plan."""
-        known = isinstance(self.data, RequestData | DomainData)
-        return self.data.expected() if known else {}
+        return self.data.expected() if isinstance(self.data, RequestData | DomainData) else {}
 
 
 Source = SandboxData | DomainData | FileData | RequestData
