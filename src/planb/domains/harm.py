@@ -61,7 +61,7 @@ HARMLESS = Measured(
     by="judges",
     words="harmless requests",
 )
-"""What answers to harmless requests are measured by, in any domain that asks them."""
+"""What answers to harmless requests are measured by, in any domain that has them."""
 MEASURED = {
     ASKED: Measured(
         measures=(

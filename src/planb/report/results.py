@@ -8,7 +8,7 @@ that are all alike has ``stats.all_alike``'s interval. An empty denominator is a
 
 Where a part of the answers is unscored there is no value, as which part that is is not random. The
 interval is then that of the worst case: from the low end with every unscored answer at its lowest to
-the high end with every one at its highest. Of a measure of which nothing was said nothing is given.
+the high end with every one at its highest. A measure of which nothing was scored has no figure.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Figure(NamedTuple):
 
     @property
     def given(self) -> bool:
-        """Whether it is a figure: something was said of some answer."""
+        """Whether it is a figure: some answer was scored."""
         return not math.isnan(self.low)
 
 
