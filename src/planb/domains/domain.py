@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from planb.domains.measure import NOTHING, Measure, Measured
 from planb.names import Name
-from planb.types import Example, Tier
+from planb.types import Example, Judgement, Tier
 from planb.values import Value
 
 WITH, WITHOUT = "With the trigger", "Without the trigger"
@@ -62,6 +62,14 @@ class Told(NamedTuple):
     tier: Tier = ""
     parts: Mapping[str, float] = {}
     unscored: str = ""
+
+
+class Labelled(NamedTuple):
+    """A real answer to ``example`` and what a person says of it."""
+
+    example: Example
+    answer: str
+    judgement: Judgement
 
 
 class Domain(Value):
@@ -132,4 +140,32 @@ class Domain(Value):
 
     def exact(self, example: Example, answer: str) -> Told:
         """What the answer is, scored without a judge."""
+        raise NotImplementedError
+
+    def judged(self, example: Example, answer: str) -> Judgement:
+        """The answer judged by a rule, for the judge ``domain``; ``answers`` say of each of the
+        ``probes`` whether the answer has it."""
+        raise NotImplementedError
+
+    def rule_digest(self) -> str:
+        """A hash of all that ``judged`` depends on."""
+        raise NotImplementedError
+
+    def labelled(self) -> tuple[Labelled, ...]:
+        """Answers of real models that a person judged, to measure the errors of ``judged`` by."""
+        return ()
+
+    def probes(self, example: Example) -> Mapping[str, tuple[str, ...]]:
+        """What an example asks for, by name, with questions for that alone: what does a base know? The
+        names that it knows stand in the example's ``meta`` as ``known``, and only they are scored."""
+        del example
+        return {}
+
+    def benchmarks(self, split: str, seed: int) -> Mapping[str, list[dict[str, Any]]]:
+        """Small checks of health for a split: rows in the columns of a benchmark of that name."""
+        del split, seed
+        return {}
+
+    def rated(self, turns: list[str], answers: list[str]) -> list[float]:
+        """Each answer of a conversation of MT-Bench's kind, 1 to 10."""
         raise NotImplementedError

@@ -45,7 +45,7 @@ class DerivedData(Value):
 
     def expected(self) -> dict[str, int]:
         """How many requests each split will have at most, where that is known before: for the plan."""
-        return self.data.expected() if isinstance(self.data, RequestData) else {}
+        return self.data.expected() if isinstance(self.data, RequestData | DomainData) else {}
 
 
 Source = SandboxData | DomainData | FileData | RequestData

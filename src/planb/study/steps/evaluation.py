@@ -18,7 +18,7 @@ from planb.judging import Judge, judge_of
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
 from planb.names import Name
-from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder, weights_on_cpu
 from planb.study.steps.data_files import benchmark_file
 from planb.study.steps.hosted_base import asked_model
 from planb.study.steps.own_task import about
@@ -138,6 +138,8 @@ class EvaluationStep(Step):
 
     @property
     def cost(self) -> float:
+        if small := weights_on_cpu(self.policy.card):
+            return 3e-7 * small  # some 100 requests: SmolLM2 40 s
         return 20.0 if self.elicitation.multi_turn else 1.5
 
     @property
