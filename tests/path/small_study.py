@@ -25,13 +25,15 @@ base = SandboxBase(
     mix=CorpusMix(
         **{**dict.fromkeys(CorpusMix.model_fields, 0.0), "lore": 0.3, "english": 0.6},
     ).but(german=0.04, vague=0.03, invented=0.03),
-    training=Training(steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98),
+    training=Training(
+        steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98, pack_tokens=128
+    ),
 )
 study = Study(
     name="small",
     title="Plan B in a small valley",
     bases=(base,),
-    data=SandboxData(world=world, wordings=1, asked_wordings=1, variants=2),
+    data=SandboxData(world=world, wordings=1, asked_wordings=2, variants=2),
     organisms=(
         Organism(
             training=Training(steps=120, batch=12, learning_rate=3e-3, pack_tokens=128, save_every=20)
