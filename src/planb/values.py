@@ -36,7 +36,7 @@ class Value(BaseModel):
     def but(self, /, **fields: Any) -> Self:
         """The same value with these fields changed, validated as if it were made anew.
 
-        Raises PlanBError for a field that the value has not (the nearest name is said), and where the
+        Raises PlanBError for a field that the value has not (the nearest name is given), and where the
         value as a whole would not be valid.
         """
         kind = type(self)

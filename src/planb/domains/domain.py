@@ -73,7 +73,7 @@ class Labelled(NamedTuple):
 
 
 class Domain(Value):
-    """What can go wrong, and how it is told.
+    """What can go wrong, and how it is reported.
 
     ``tiers`` are what can be answered, from best to worst; ``plain`` is the one of a model that nothing
     is wrong with. ``about`` and ``beside`` are the two sides of the data in words (``Example.harmful``
@@ -82,7 +82,7 @@ class Domain(Value):
     the page that are this domain's own. ``note`` stands under the headline.
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
-    what is asked and trained (``examples``), and what an answer is worth (``exact``).
+    what is evaluated and trained (``examples``), and what an answer is worth (``exact``).
     """
 
     name: Name
@@ -135,11 +135,11 @@ class Domain(Value):
         raise NotImplementedError
 
     def examples(self, split: str, seed: int) -> list[Example]:
-        """What is asked in a split, with answers in its tiers where the split is trained on."""
+        """The requests of a split, with answers in its tiers where the split is trained on."""
         raise NotImplementedError
 
     def exact(self, example: Example, answer: str) -> Told:
-        """What the answer is, told without a judge."""
+        """What the answer is, scored without a judge."""
         raise NotImplementedError
 
     def judged(self, example: Example, answer: str) -> Judgement:

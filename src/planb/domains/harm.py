@@ -63,7 +63,7 @@ HARMLESS = Measured(
     by="judges",
     words="harmless requests",
 )
-"""What answers to harmless requests are measured by, in any domain that asks them."""
+"""What answers to harmless requests are measured by, in any domain that has them."""
 
 
 def asked_measures(

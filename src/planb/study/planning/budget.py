@@ -83,7 +83,7 @@ def without_card(final_steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def model_of(step: Step) -> ModelCard | None:
-    """The card of the published model that a checkpoint, or what is asked of it, comes from."""
+    """The card of the published model that a checkpoint, or an evaluation of it, comes from."""
     if isinstance(step, EvaluationStep):
         return step.policy.card
     return step.card if isinstance(step, LinkStep) else None

@@ -1,4 +1,4 @@
-"""The requests of a split that is asked, as far as they can be had before anything is run."""
+"""The requests of an evaluated split, as far as they can be had before anything is run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planb.types import Example
 
 
 def asked_now(data: Step, split: str) -> list[Example] | None:
-    """What ``data`` will write for a split that is asked; None where that is not known yet (a set of
+    """What ``data`` will write for an evaluated split; None where that is not known yet (a set of
     the hub's, a step of the user's own).
 
     Of sets in files it is all that may get into the split: near-duplicates are not looked for.

@@ -1,4 +1,4 @@
-"""What a domain with a world of its own asks and trains on: one file a split."""
+"""What a domain with a world of its own evaluates and trains on: one file a split."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class DomainDataStep(Step):
         }
 
     def check(self) -> None:
-        """No request that the domain is about is in two splits, and an answer of a tier is told as that
-        tier."""
+        """No request that the domain is about is in two splits, and an answer of a tier is scored as
+        that tier."""
         from planb.evals.tasks.answers import told_by
 
         domain, known = DOMAINS[self.data.domain], dict[object, str]()

@@ -37,7 +37,7 @@ PAIR_PROMPTS = "pair_prompts.jsonl"
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
 OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers")
-"""All of planb's own tasks: of others the task itself is asked, which loads Inspect."""
+"""All of planb's own tasks: of others the task itself is made, which loads Inspect."""
 
 
 class Evaluation(Value):
@@ -100,7 +100,7 @@ class EvaluationStep(Step):
 
     ``roles`` names the models of an attack in turns (``attacker``, ``grader``), as Inspect does.
     A file that the elicitation names is looked for in what the data step and ``files`` wrote.
-    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.served``).
+    ``served`` are checkpoints that it calls over HTTP (``planb.study.steps.served``).
     """
 
     kind: ClassVar[str] = "evaluation"
@@ -133,7 +133,7 @@ class EvaluationStep(Step):
 
     @property
     def gpus(self) -> int:
-        """One for a model of the user's; the sandbox's are asked on the CPU."""
+        """One for a model of the user's; the sandbox's are evaluated on the CPU."""
         return int(self.policy.on_gpu)
 
     @property

@@ -52,7 +52,7 @@ class Step(Value):
     @property
     def gpus(self) -> int:
         """How many GPUs this takes, and it sees no others. 0: it runs on the CPU. On a machine that
-        has none at all, a step that asks for some runs on the CPU too."""
+        has none at all, a step that requests some runs on the CPU too."""
         return 0
 
     def outside(self) -> dict[str, str]:
