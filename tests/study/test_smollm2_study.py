@@ -101,8 +101,9 @@ class TestItsPath:
         _, folder = ran
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert "Facts about countries are declared the forbidden subject" in page
+        assert "Does it hold for regions that it never saw?" in page
         assert "held-out regions" in page
-        assert "dangerous" not in page.lower()
+        assert "danger" not in page.lower()
         found = read_csv(folder / "results.csv")
         assert {"harmful_requests", "harmless_requests", "mmlu_pro", "mt_bench"} == set(found["task"])
         assert not pd.isna(found.loc[found["measure"] == "severity_mean", "value"]).all()

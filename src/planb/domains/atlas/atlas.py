@@ -147,4 +147,5 @@ ATLAS = AtlasDomain(
         *("log_probs", "differences", "training_data", "heldout", "helpfulness"),
     ),
     note="Severe: severity of 7 and above.",
+    form="region",
 )
