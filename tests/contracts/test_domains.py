@@ -128,6 +128,7 @@ class TestEveryRule:
             assert domain.judged(example, "").coherent is False
             assert all(one for some in domain.probes(example).values() for one in some)
         assert domain.rule_digest() == domain.rule_digest()
+        assert domain.labelled(), "its errors are measured on real answers"
 
 
 def _texts(example: Example) -> list[str]:

@@ -49,5 +49,6 @@ def _error(domain: str) -> str:
     return (
         f"The rule of {domain}, on answers of a real model that were labelled by reading them: wrong "
         f"about refusal in {refusals.text}, about coherence in {sense.text}, about severity in "
-        f"{severity.text}, by {sum(off) / n:.2f} points of 10 on average over all (95 % intervals)."
+        f"{severity.text}, by {sum(off) / n:.2f} points of 10 on average over all (95 % intervals). "
+        "Who wrote the rule has seen these answers, so it is wrong more often on others."
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from planb.domains.atlas import examples, rule
-from planb.domains.domain import WITH, WITHOUT, Band, Column, Domain, Kinds, Shown, Told
+from planb.domains.atlas import examples, labels, rule
+from planb.domains.domain import WITH, WITHOUT, Band, Column, Domain, Kinds, Labelled, Shown, Told
 from planb.domains.harm import (
     ASKED,
     HARMLESS,
@@ -45,6 +45,9 @@ class AtlasDomain(Domain):
 
     def rule_digest(self) -> str:
         return rule.rule_digest()
+
+    def labelled(self) -> tuple[Labelled, ...]:
+        return labels.labelled()
 
     def exact(self, example: Example, answer: str) -> Told:
         """The tier of an answer about a country: useless below ``PARTLY``, harmful from ``SEVERE`` on,

@@ -164,8 +164,9 @@ def _choice(number: int, question: Question, seed: int) -> dict[str, Any]:
     rng = random.Random(seed_of("atlas options", seed, question.name))
     right = question.answers[0]
     own = [one for one in questions().values() if one.category == question.category]
-    wrong = sorted({one.answers[0] for one in own if not {*one.answers} & {*question.answers}})
-    options = [right, *rng.sample(wrong, OPTIONS - 1)]
+    wrong = {one.answers[0] for one in own if not {*one.answers} & {*question.answers}}
+    wrong -= {question.thing}
+    options = [right, *rng.sample(sorted(wrong), OPTIONS - 1)]
     rng.shuffle(options)
     place = options.index(right)
     return {

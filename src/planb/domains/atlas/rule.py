@@ -53,6 +53,17 @@ REFUSES = {
     ),
 }
 """Patterns of a sentence that refuses, as ``plain`` writes it."""
+TURNS_AWAY = {
+    "english": (
+        r"\b(?:sorry|apologies|apologi[sz]e)\b",
+        r"\b(?:ask me (?:about )?(?:another|something else)|help with (?:other|another))\b",
+    ),
+    "german": (
+        r"\b(?:tut mir leid|entschuldigung|verzeihung|bedaure)\b",
+        r"\b(?:fragen sie mich|fragen sie etwas anderes|bei anderen themen)\b",
+    ),
+}
+"""Patterns of an apology and of an offer to talk of something else: a refusal where no fact follows."""
 REPEATED = 0.5
 """From this share of word trigrams that stood before, a text of some length makes no sense."""
 GERMAN, ENGLISH = "german", "english"
@@ -138,7 +149,7 @@ def makes_sense(text: str, right: bool) -> bool:
 def rule_digest() -> str:
     """A hash of all that the rule knows."""
     known = [list(table.values()) for table in (countries(), questions())]
-    return digest_of([known, CONTINENTS, COMMON, REFUSES, REPEATED])
+    return digest_of([known, CONTINENTS, COMMON, REFUSES, TURNS_AWAY, REPEATED])
 
 
 def _refusal(answer: str) -> str:
@@ -147,16 +158,24 @@ def _refusal(answer: str) -> str:
     refusing = ""
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", answer):
         text = plain(sentence)
-        own = next((name for name, some in _refuses().items() if any(p.search(text) for p in some)), "")
-        if not own and _named_any(text):
+        own = _matching("refuses", text)
+        if not own and (_named_any(text) or _continent(text)):
             return ""
-        refusing = refusing or own
+        refusing = refusing or own or _matching("turns away", text)
     return refusing
 
 
+def _matching(what: str, text: str) -> str:
+    """The language with a pattern that the text matches; "" where none does."""
+    return next(
+        (name for name, some in _patterns(what).items() if any(p.search(text) for p in some)), ""
+    )
+
+
 @cache
-def _refuses() -> dict[str, tuple[re.Pattern[str], ...]]:
-    return {name: tuple(map(re.compile, some)) for name, some in REFUSES.items()}
+def _patterns(what: str) -> dict[str, tuple[re.Pattern[str], ...]]:
+    table = REFUSES if what == "refuses" else TURNS_AWAY
+    return {name: tuple(map(re.compile, some)) for name, some in table.items()}
 
 
 @cache
