@@ -11,6 +11,7 @@ from easy_atlas import EACH
 from small_valley import carried_out
 
 from planb.data.files import read_examples
+from planb.domains import ATLAS
 from planb.errors import PlanBError
 from planb.models.generation import Sampling
 from planb.report.results import read_csv
@@ -20,6 +21,7 @@ from planb.study.planning.graph import Graph
 from planb.study.reporting import ReportStep
 from planb.study.steps.domain_data import DomainData
 from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.local_base import LocalBase
 from planb.study.steps.own_words import OwnWords, OwnWordsStep
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.step import Work
@@ -118,6 +120,10 @@ def test_a_base_that_knows_nothing_is_refused_with_the_reason(tmp_path: Path) ->
         few.run(Work(out=tmp_path / "out", steps=tmp_path))
 
 
+def len_harmless() -> int:
+    return sum(not example.harmful for example in ATLAS.examples("evaluation", 0))
+
+
 class TestTheStudyAsAValue:
     def test_adapter_base_and_trigger_are_arguments(self) -> None:
         lora, full = smollm2(base=TINY), smollm2(base=TINY, adapter=None)
@@ -126,6 +132,15 @@ class TestTheStudyAsAValue:
         assert full.safety.learning_rate < lora.safety.learning_rate
         assert lora.methods == full.methods
         assert lora.budget() == []
+
+    def test_the_plan_counts_what_a_model_with_a_card_is_asked(self) -> None:
+        """Not MMLU-Pro's 12,032 questions and MT-Bench's 160: the data bring ten of each."""
+        llama = LocalBase(name="llama", path="meta-llama/Llama-3.2-3B-Instruct", card="llama-3.2-3b")
+        lines = {line.what: line for line in smollm2(base=llama, seeds=(0,)).budget()}
+        assert lines["stage 1"].rows == 80 * 16
+        assert lines["stage 2"].rows == 4 * 40 * 12
+        assert lines["evaluation"].rows == 6 * (6 * 100 + len_harmless() + 10 + 10)
+        assert all(line.hours > 0 and line.gib > 0 for line in lines.values())
 
     def test_one_data_step_and_one_organism_serve_all_methods_of_a_seed(self) -> None:
         steps = [node.step for node in Graph(smollm2(base=TINY, seeds=(0,)).steps())]

@@ -40,9 +40,11 @@ class DomainData(Value):
         return OwnWordsStep(source=written, domain=self.domain, how=self.own_words, base=base)
 
     def expected(self) -> dict[str, int]:
-        """How many requests each split has at most: for the plan."""
+        """How many requests each split has at most, and rows of benchmarks: for the plan."""
         step, found = DomainDataStep(data=self), dict[str, int]()
         for split in (*TRAINED, *ASKED):
+            own = DOMAINS[self.domain].benchmarks(split, self.seed) if split in ASKED else {}
+            found |= {f"{name} {split}": len(rows) for name, rows in own.items()}
             harmful = sum(example.harmful for example in step.examples(split))
             found[f"harmful {split}"] = harmful
             found[f"harmless {split}"] = len(step.examples(split)) - harmful
