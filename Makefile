@@ -7,7 +7,7 @@ STUDY  ?= sandbox
 SEEDS  ?=
 NUMBER := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: menu setup run studies plan status quick test test-fresh check bench view readme docs docs-serve clean
+.PHONY: menu setup run real studies plan status quick test test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -15,6 +15,7 @@ menu:
 	@echo
 	@echo "  make run            set up, then run the sandbox study: train, evaluate, report"
 	@echo "  make run SEEDS=1    a quick look: one seed, a report in a few minutes"
+	@echo "  make real           the same on a real chat model, which comes by pip: an hour a seed"
 	@echo "  make quick          the quick tests: about three minutes"
 	@echo "  make test           set up, then check the code and run all tests"
 	@echo "  make studies        every study of the built-in world, one after another: hours"
@@ -43,6 +44,10 @@ setup: $(READY)
 
 run: $(READY)
 	$(BIN)/planb run $(STUDY) $(NUMBER)
+
+real: $(READY)
+	$(BIN)/planb models fetch smollm2
+	$(BIN)/planb run smollm2 $(NUMBER)
 
 studies: $(READY)
 	@failed=""; for study in $$($(BIN)/planb list --sandbox); do \

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS, IMAGES = ROOT / "runs", ROOT / "docs" / "images"
 BEGIN = "<!-- {name}: written by `make readme` from runs/{study}/results.csv -->"
 END = "<!-- /{name} -->"
-JUDGES = ("exact", "valley judge")
+JUDGES = ("exact", "valley judge", "domain_rule")
 
 
 SHORT = (
@@ -50,6 +50,7 @@ PICTURES = {
     "generalisation": ("forms",),
     "relearning": ("series",),
     "spite": ("shares",),
+    "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
 
