@@ -94,18 +94,22 @@ def plain(value: Any) -> Any:
     """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
     with the same fields stay apart. Fields that came ``LATER`` are there where they are set."""
     if isinstance(value, BaseModel):
-        there = type(value).model_fields.items()
-        fields = {
-            name: plain(getattr(value, name))
-            for name, field in there
-            if field.json_schema_extra != LATER or getattr(value, name) != field.default
-        }
+        fields = {name: plain(part) for name, part in fields_that_count(value).items()}
         return {"class": type(value).__name__, **fields}
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
     return value
+
+
+def fields_that_count(value: BaseModel) -> dict[str, Any]:
+    """The fields of a value that its hash is made of: those that came ``LATER`` where they are set."""
+    return {
+        name: getattr(value, name)
+        for name, field in type(value).model_fields.items()
+        if field.json_schema_extra != LATER or getattr(value, name) != field.default
+    }
 
 
 def digest_of(content: Any) -> str:

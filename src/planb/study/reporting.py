@@ -10,7 +10,7 @@ from typing import ClassVar
 from planb.errors import PlanBError
 from planb.report.story import Story
 from planb.study.planning.graph import Graph
-from planb.study.report_sources import TableSources
+from planb.study.report_sources import TableSources, together
 from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.store import DamagedError, Store
 
@@ -20,11 +20,14 @@ PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "re
 
 
 class ReportStep(Step):
-    """The report as it stands after some of the seeds."""
+    """The report as it stands after some of the seeds: ``sources`` are one seed's, and ``earlier`` is
+    the report of those before it. (With all seeds' sources in each, a plan would grow with the square
+    of the seeds.)"""
 
     kind: ClassVar[str] = "report"
     sources: TableSources
     story: Story
+    earlier: ReportStep | None = None
 
     @property
     def slug(self) -> str:
@@ -39,12 +42,21 @@ class ReportStep(Step):
         return 6.0
 
     def inputs(self) -> tuple[Step, ...]:
-        return self.sources.finals()
+        earlier = (self.earlier,) if self.earlier else ()
+        return (*earlier, *self.sources.finals())
+
+    def whole(self) -> TableSources:
+        """The sources of all seeds so far."""
+        parts, step = [self.sources], self.earlier
+        while step is not None:
+            parts.append(step.sources)
+            step = step.earlier
+        return together(parts[::-1])
 
     def run(self, work: Work) -> None:
         from planb.report.page import write_report
 
-        own, steps = self.sources, work.steps
+        own, steps = self.whole(), work.steps
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
         write_report(rows, tiers, own.told(self.story, steps), work.out, surprises=surprises)
 

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import BaseModel
+
 from planb.errors import PlanBError
 from planb.names import slug_of
-from planb.values import Value, digest_of, plain
+from planb.values import Value, digest_of, fields_that_count, plain
 
 __all__ = ["Step", "Work", "folder_of", "identities_once", "slug_of"]
 
@@ -166,9 +168,12 @@ def _steps_in(value: Any) -> Iterator[Step]:
 
 
 def _identified(value: Any) -> Any:
-    """``plain``, with each step (a field, or inside a tuple or dict) as its identity."""
+    """``plain``, with each step (a field, or inside a value, tuple or dict) as its identity."""
     if isinstance(value, Step):
         return {"step": value.identity()}
+    if isinstance(value, BaseModel):
+        fields = {name: _identified(part) for name, part in fields_that_count(value).items()}
+        return {"class": type(value).__name__, **fields}
     if isinstance(value, dict):
         return {str(key): _identified(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
