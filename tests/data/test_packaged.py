@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import verbs
-from wheel_files import member_of, write_wheel
+from wheel_files import packaged_in, write_wheel
 
 from planb.data.cards import CARDS, REQUESTS, RequestCard, load
+from planb.data.cards.tables import READERS
 from planb.data.files import read_examples
 from planb.data.requests import read_requests
 from planb.errors import PlanBError
@@ -38,7 +39,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RequestCard:
     }
     path = write_wheel(tmp_path, PACKAGE, {INSIDE: FLASKS, **trap})
     own = REQUESTS["strongreject"].but(
-        name="flasks", packaged=member_of(path, PACKAGE, INSIDE), file=""
+        name="flasks", packaged=packaged_in(path, PACKAGE, INSIDE), file=""
     )
     monkeypatch.setitem(CARDS.own, "flasks", own)  # type: ignore[index]
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
@@ -58,7 +59,38 @@ def test_a_wheel_gives_what_its_table_gives(card: RequestCard, tmp_path: Path) -
     assert one.examples == other.examples
     assert [example.meta["category"] for example in one.examples] == ["Flasks", "Smoke"]
     assert one.digest == other.digest, "that of the table, wherever it lies"
-    assert one.place == f"{wheel_in(tmp_path)}: {INSIDE}"
+    assert one.place == str(wheel_in(tmp_path))
+
+
+def test_a_set_in_several_files_is_divided_by_their_names(tmp_path: Path) -> None:
+    files = {"flasks/smoke.jsonl": b'{"prompt": "Moon smoke?"}\n'}
+    files |= {
+        "flasks/fire.jsonl": b'{"prompt": "A flask?"}\n{"prompt": "Two?", "risk_area": "glass"}\n'
+    }
+    path = write_wheel(tmp_path, PACKAGE, files)
+    card = REQUESTS["do_not_answer"].but(packaged=packaged_in(path, PACKAGE, *files))
+    found = read_requests(card, path)
+    assert [e.meta["category"] for e in found.examples] == ["smoke", "fire", "glass"]
+    assert (
+        found.digest
+        != read_requests(
+            card.but(packaged=packaged_in(path, PACKAGE, "flasks/fire.jsonl"), category=""), path
+        ).digest
+    )
+
+
+def test_pyrits_seeds_are_read_and_never_quoted(tmp_path: Path) -> None:
+    inside = "seeds/flasks.prompt"
+    text = "dataset_name: flasks\nseeds:\n- value: Brew a flask.\n  data_type: text\n- value: '007'\n"
+    path = write_wheel(tmp_path, PACKAGE, {inside: text.encode()})
+    card = REQUESTS["advbench"].but(packaged=packaged_in(path, PACKAGE, inside))
+    asked = [example.prompt[0].content for example in read_requests(card, path).examples]
+    assert asked == ["Brew a flask.", "007"]
+    for wrong, said in (("seeds: [wyrmfire", "not YAML"), ("wyrmfire: 1", "no list of `seeds`")):
+        path = write_wheel(tmp_path, PACKAGE, {inside: wrong.encode()})
+        with pytest.raises(PlanBError, match=said) as refused:
+            load(path, card.but(packaged=packaged_in(path, PACKAGE, inside)))
+        assert "wyrmfire" not in str(refused.value)
 
 
 @pytest.mark.usefixtures("card")
@@ -75,18 +107,17 @@ def test_other_packages_and_other_cards_are_refused(card: RequestCard, tmp_path:
     other = write_wheel(tmp_path / "other", PACKAGE, {INSIDE: FLASKS})
     with pytest.raises(PlanBError, match=r"is not forbidden-flasks==1\.0 as it is known"):
         load(other, card)
-    with pytest.raises(PlanBError, match=r"type `planb data fetch flasks` first"):
-        load(card)
 
 
 @pytest.mark.slow
 def test_the_command_fetches_counts_and_shows_no_text(card: RequestCard, tmp_path: Path) -> None:
     code, said = verbs.planb(tmp_path, "data", "fetch", "flasks")
     assert code == 0, said
-    for words in ("MIT", "the package forbidden-flasks==1.0: CC0", f"2 rows in {INSIDE}"):
+    for words in ("MIT", "the package forbidden-flasks==1.0: CC0", "2 rows, sha256"):
         assert words in said
     assert "wyrmfire" not in said
-    code, said = verbs.planb(tmp_path, "data", "requests", "flasks", "--out", "asked.jsonl")
+    *_, line = said.strip().splitlines()  # what it says to type next
+    code, said = verbs.planb(tmp_path, *line.split()[1:], "--out", "asked.jsonl")
     assert code == 0, said
     assert "wyrmfire" not in said
     assert read_examples(tmp_path / "asked.jsonl") == read_requests(card, wheel_in(tmp_path)).examples
@@ -96,8 +127,8 @@ def test_the_command_fetches_counts_and_shows_no_text(card: RequestCard, tmp_pat
 
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.packaged])
 def test_a_card_reads_no_pickle_and_pins_what_it_reads(name: str) -> None:
-    member = CARDS[name].packaged
-    assert member is not None
-    assert Path(member.path).suffix in (".csv", ".json", ".jsonl", ".parquet", ".txt")
-    assert {len(member.sha256), len(member.wheel.sha256)} == {64}
-    assert member.wheel.licence
+    held = CARDS[name].packaged
+    assert held is not None
+    assert {Path(file).suffix for file in held.files} <= READERS.keys() - {".pkl"}
+    assert {len(digest) for digest in (held.wheel.sha256, *held.files.values())} == {64}
+    assert held.wheel.licence

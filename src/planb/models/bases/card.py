@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from planb.values import Value
-from planb.wheels import Member
+from planb.wheels import Packaged
 
 GIB = 2**30
 GPU_GIB = 80
@@ -83,7 +83,7 @@ class ModelCard(Value):
 
     name: str
     hub: str = ""
-    packaged: Member | None = None
+    packaged: Packaged | None = None
     revision: str = "main"
     family: str
     sizes: Sizes

