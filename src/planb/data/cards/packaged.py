@@ -45,4 +45,4 @@ def _in_category(rows: Rows, card: DataCard, stem: str) -> Rows:
     if not ours:
         return rows
     theirs = card.renamed.get(ours, ours)
-    return [row if theirs in row else {ours: stem, **row} for row in rows]
+    return [{**row, ours: row.get(ours) or row.get(theirs) or stem} for row in rows]
