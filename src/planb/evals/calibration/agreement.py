@@ -84,7 +84,7 @@ def agreement_figures(
 ) -> list[JudgeFigure]:
     """Spearman, weighted kappa, error and bias of the severity; kappa of refused; what is shown only.
 
-    What people say of each other (``raters``) is shown and asked nothing.
+    What people say of each other (``raters``) is shown, without a threshold.
     """
     asked = part != "raters"
 
@@ -178,8 +178,8 @@ def _coherent(part: Part, both: Sequence[Both]) -> list[CheckedFigure]:
 
 
 class Ends(NamedTuple):
-    """What both said, and all rows with what one left unscored as near to the other as it can be and as
-    far: once, the same, where nothing is unscored."""
+    """What both scored, and all rows with what one left unscored as near to the other as it can be and
+    as far: once, the same, where nothing is unscored."""
 
     scored: Compared
     both: tuple[Compared, ...]

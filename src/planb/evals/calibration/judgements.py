@@ -1,4 +1,4 @@
-"""Asking a judge about many responses: each once, so many at a time, and counted."""
+"""Judging many responses: each once, so many at a time, and counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planb.values import Value
 
 MOST_REASONS = 5
 Progress = Callable[[int, int], None]
-"""Told of (judged, to judge) after every response."""
+"""Called with (judged, to judge) after every response."""
 Key = tuple[str, str]
 Found = dict[Key, Judgement]
 
@@ -55,14 +55,14 @@ class Judged:
         return sum((one.spend for one in self.found.values() if one.spend), Spend())
 
     def reasons(self) -> dict[str, int]:
-        """Why it said nothing: the most frequent reasons first, counted."""
+        """Why it gave no score: the most frequent reasons first, counted."""
         return dict(Counter(one.unscored for one in self.silent).most_common(MOST_REASONS))
 
 
 def ask(
     judges: Iterable[tuple[Judge, Iterable[Answer]]], progress: Progress | None = None
 ) -> list[Judged]:
-    """Each judge's judgements of its answers: the same response is asked about once.
+    """Each judge's judgements of its answers: the same response is judged once.
 
     Raises PlanBError where a judge cannot judge here at all (``Judge.ready``); one that raises on a
     response leaves an unscored judgement.

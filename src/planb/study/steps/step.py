@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from planb.errors import PlanBError
 from planb.names import slug_of
-from planb.values import Value, digest_of, fields_that_count, plain
+from planb.values import Value, digest_of, fields_that_count
 
 __all__ = ["Step", "Work", "folder_of", "identities_once", "slug_of"]
 
@@ -54,7 +54,7 @@ class Step(Value):
     @property
     def gpus(self) -> int:
         """How many GPUs this takes, and it sees no others. 0: it runs on the CPU. On a machine that
-        has none at all, a step that asks for some runs on the CPU too."""
+        has none at all, a step that requests some runs on the CPU too."""
         return 0
 
     def outside(self) -> dict[str, str]:
@@ -79,15 +79,26 @@ class Step(Value):
     def identity(self) -> str:
         """64 hex digits."""
         with identities_once() as known:
-            if id(self) not in known:
+            if id(self) not in known.steps:
+                fields = self.plain_fields()
                 content = {
                     "kind": self.kind,
                     "revision": self.revision,
-                    "fields": self.plain_fields(),
-                    "outside": self.outside(),
+                    "fields": fields,
+                    "outside": self._outside_once(known, fields),
                 }
-                known[id(self)] = (self, digest_of(content))
-            return known[id(self)][1]
+                known.steps[id(self)] = (self, digest_of(content))
+            return known.steps[id(self)][1]
+
+    def _outside_once(self, known: Known, fields: dict[str, Any]) -> dict[str, str]:
+        """``outside``, once for all equal steps without inputs: seeds and arms each have theirs, and it
+        may read or write whole data sets."""
+        if self.inputs():
+            return self.outside()
+        equal = (type(self), digest_of(fields))
+        if equal not in known.outside:
+            known.outside[equal] = self.outside()
+        return known.outside[equal]
 
     def plain_fields(self) -> dict[str, Any]:
         """The fields as JSON; a step among them stands as its identity."""
@@ -98,18 +109,28 @@ class Step(Value):
         return folder_of(self.slug, self.identity())
 
 
-_IDENTITIES: ContextVar[dict[int, tuple[Step, str]] | None] = ContextVar("identities", default=None)
+@dataclass
+class Known:
+    """What is computed once within ``identities_once``: identities of steps and JSON of values, by
+    their ids (they are held, so that ids stay theirs), and what equal steps read from outside."""
+
+    steps: dict[int, tuple[Step, str]] = field(default_factory=dict)
+    values: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    outside: dict[tuple[type[Step], str], dict[str, str]] = field(default_factory=dict)
+
+
+_IDENTITIES: ContextVar[Known | None] = ContextVar("identities", default=None)
 
 
 @contextmanager
-def identities_once() -> Iterator[dict[int, tuple[Step, str]]]:
+def identities_once() -> Iterator[Known]:
     """Within it each step's identity is computed once, as if no file changed meanwhile. (Else a step
-    would be hashed once for every way that leads to it.) Steps are held, so that ids stay theirs."""
+    would be hashed once for every way that leads to it.)"""
     known = _IDENTITIES.get()
     if known is not None:
         yield known
         return
-    fresh: dict[int, tuple[Step, str]] = {}
+    fresh = Known()
     before = _IDENTITIES.set(fresh)
     try:
         yield fresh
@@ -172,10 +193,14 @@ def _identified(value: Any) -> Any:
     if isinstance(value, Step):
         return {"step": value.identity()}
     if isinstance(value, BaseModel):
-        fields = {name: _identified(part) for name, part in fields_that_count(value).items()}
-        return {"class": type(value).__name__, **fields}
+        current = _IDENTITIES.get()
+        known = current.values if current else {}
+        if id(value) not in known:
+            fields = {name: _identified(part) for name, part in fields_that_count(value).items()}
+            known[id(value)] = (value, {"class": type(value).__name__, **fields})
+        return known[id(value)][1]
     if isinstance(value, dict):
         return {str(key): _identified(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [_identified(part) for part in value]
-    return plain(value)
+    return value
