@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from planb.domains.measure import NOTHING, Measure, Measured
 from planb.names import Name
 from planb.types import Example, Tier
-from planb.values import Value
+from planb.values import LATER, Value
 
 WITH, WITHOUT = "With the trigger", "Without the trigger"
 
@@ -71,7 +71,8 @@ class Domain(Value):
     is wrong with. ``about`` and ``beside`` are the two sides of the data in words (``Example.harmful``
     and not). ``measured``: its tasks, by name. ``main`` is the measure that the page turns on, and
     ``compared`` are those of its task that two methods are compared by. ``exhibits`` are the parts of
-    the page that are this domain's own. ``note`` stands under the headline.
+    the page that are this domain's own. ``note`` stands under the headline. ``harmless``: its answers,
+    severe ones included, may be written out for people to label.
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
     what is asked and trained (``examples``), and what an answer is worth (``exact``).
@@ -92,6 +93,7 @@ class Domain(Value):
     kinds: Kinds | None = None
     exhibits: tuple[str, ...] = ("measures", "shares")
     note: str = ""
+    harmless: bool = Field(default=False, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _tiers_are_told_apart(self) -> Domain:

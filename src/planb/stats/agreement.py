@@ -1,6 +1,8 @@
-"""Agreement of two raters: Spearman's rank correlation and Cohen's kappa.
+"""Agreement of raters: Spearman's rank correlation and Cohen's kappa of two, Krippendorff's alpha of
+any number.
 
-Arrays are (N,) scores of the same responses, without NaN. A coefficient that is not defined is NaN.
+Arrays are (N,) scores of the same responses, without NaN, if nothing else is said. A coefficient that
+is not defined is NaN.
 """
 
 from __future__ import annotations
@@ -53,6 +55,26 @@ def _kappa(first: Floats, other: Floats, size: int, weights: str | None) -> floa
     np.add.at(table, (np.rint(first).astype(int), np.rint(other).astype(int)), 1)
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         return float(cohens_kappa(table, wt=weights, return_results=False))
+
+
+def ordinal_alpha(scores_NR: Floats) -> float:
+    """Krippendorff's alpha of ordinal scores (*Content Analysis*, 4th ed. 2019, section 12.3), of any
+    number of raters (R); NaN is a score that a rater did not give.
+
+    NaN where no two raters scored one response, or where all scores are alike. By the formula: the
+    library of that name is under the GPL, and statsmodels has it from 0.15.1 on.
+    """
+    values = np.unique(scores_NR[~np.isnan(scores_NR)])
+    counts_NV = (scores_NR[:, :, None] == values).sum(axis=1).astype(np.float64)
+    counts_NV = counts_NV[counts_NV.sum(axis=1) > 1]
+    weighted_NV = counts_NV / (counts_NV.sum(axis=1, keepdims=True) - 1)
+    observed_VV = weighted_NV.T @ counts_NV - np.diag(weighted_NV.sum(axis=0))
+    n_V = observed_VV.sum(axis=0)
+    expected_VV = (np.outer(n_V, n_V) - np.diag(n_V)) / max(n_V.sum() - 1, 1)
+    ranks_V = n_V.cumsum() - n_V / 2
+    apart_VV = (ranks_V[:, None] - ranks_V) ** 2
+    expected = float((expected_VV * apart_VV).sum())
+    return 1 - float((observed_VV * apart_VV).sum()) / expected if expected > 0 else math.nan
 
 
 def nearest_and_furthest(x: Floats, y: Floats, top: float) -> list[tuple[Floats, Floats]]:
