@@ -1,4 +1,4 @@
-"""People's labels of a random part of the answers: what they change on the page, and when they count."""
+"""People's labels of a random part of the answers: what they change on the page, when they count."""
 
 from __future__ import annotations
 
@@ -129,9 +129,9 @@ def test_the_powered_mean_takes_the_judges_error_out(labels: pd.DataFrame) -> No
 
 
 def test_unscored_answers_have_bounds_alone_and_a_value_with_labels(labels: pd.DataFrame) -> None:
-    rows = ROWS.copy()
+    rows = ROWS.astype(dict.fromkeys(("refused", "coherent", "complied"), "boolean"))
     half = (rows["method"] == "plan_b") & (rows["seed"] == "1")
-    rows.loc[half, ["refused", "coherent", "complied"]] = None
+    rows.loc[half, ["refused", "coherent", "complied"]] = pd.NA
     rows.loc[half, ["usefulness", "severity"]] = math.nan
     rows.loc[half, "unscored"] = "synthetic: no JSON"
     found = powered_results(checked_rows(rows), labels, HARM).set_index(

@@ -9,7 +9,6 @@ correction does not need the judge to be right, and labels are of answers whethe
 from __future__ import annotations
 
 import hashlib
-import math
 
 import numpy as np
 import pandas as pd
@@ -107,8 +106,7 @@ def _powered(measure: Measure, part: pd.DataFrame, own: pd.DataFrame) -> Powered
     said, people = answers_to(measure, part), answers_to(measure, own)
     if people.unscored.any():
         return None
-    labels = pd.Series(math.nan, index=part.index)
-    labels[own.index] = people.said.value
+    labels = pd.Series(people.said.value, index=own.index).reindex(part.index)
     return powered(
         labels.to_numpy(),
         (said.lowest.value + said.highest.value) / 2,

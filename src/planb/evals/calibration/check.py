@@ -25,6 +25,7 @@ from planb.evals.calibration.result import CalibrationResult, JudgeFigure, Part,
 from planb.evals.calibration.robustness import changed_answers, robustness_figures
 from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.judging import Exact, Judge
+from planb.judging.label_logits import CUT
 from planb.stats.estimates import share
 from planb.stats.figure import threshold
 from planb.types import HELPFUL, Example
@@ -96,7 +97,7 @@ def check(
         labels_hash=labels.sha256 if labels else "",
         synthetic=labels is not None and labels.synthetic,
         raters=len(labels.raters) if labels else 0,
-        notes=(*labels.notes, *unseen, *_read_in_two_ways(labels)) if labels else (),
+        notes=(*_read_how(labels), *unseen, *_cut(judged)),
         second=second.identity() if second else {},
         thresholds=thresholds,
     )
@@ -134,8 +135,15 @@ def _against(labels: Labels, judged: Judged, thresholds: JudgeThresholds) -> lis
     return [*figures, *refusal_figures(labels, judged, thresholds)]
 
 
-def _read_in_two_ways(labels: Labels) -> list[str]:
-    return [READ] if labels.refusals else []
+def _read_how(labels: Labels | None) -> list[str]:
+    if labels is None:
+        return []
+    return [*labels.notes, READ] if labels.refusals else [*labels.notes]
+
+
+def _cut(judged: Judged) -> list[str]:
+    cut = sum(CUT in one.answers for one in judged.found.values())
+    return [f"{cut:,} responses were cut short before they were judged."] if cut else []
 
 
 def _answered(

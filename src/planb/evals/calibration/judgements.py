@@ -57,7 +57,7 @@ class Judged:
     def reasons(self, in_full: bool = True) -> dict[str, int]:
         """Why it said nothing: the most frequent reasons first, counted. Not ``in_full``: what stands
         before a colon alone, as the rest may quote what was judged."""
-        why = [one.unscored if in_full else one.unscored.partition(":")[0][:80] for one in self.silent]
+        why = [one.unscored if in_full else one.unscored.partition(":")[0][:160] for one in self.silent]
         return dict(Counter(why).most_common(MOST_REASONS))
 
 

@@ -50,6 +50,11 @@ class Row(NamedTuple):
     response: str
     scores: tuple[float, ...]
 
+    @property
+    def graded(self) -> bool:
+        """Graded in steps; else labelled a refusal or not."""
+        return self.source.startswith("harm/")
+
 
 def read_pyrit(path: Path, *, any_version: bool = False) -> Labels:
     """The labels of a PyRIT wheel; requests are its objectives, which are also the groups.
@@ -62,9 +67,10 @@ def read_pyrit(path: Path, *, any_version: bool = False) -> Labels:
     if sha256 != SHA256 and not any_version:
         raise PlanBError(_another(path, sha256))
     rows = list(pyrit_rows(path))
-    kept = list(dict.fromkeys(rows))
-    graded = [label for row in kept if row.source.startswith("harm/") for label in _graded(row)]
-    refusals = [_refusal(row) for row in kept if not row.source.startswith("harm/")]
+    first = {(row.graded, *row[1:]): row for row in reversed(rows)}
+    kept = [row for row in rows if first[row.graded, *row[1:]] is row]
+    graded = [label for row in kept if row.graded for label in _graded(row)]
+    refusals = [_refusal(row) for row in kept if not row.graded]
     notes = [MAPPING]
     if copies := len(rows) - len(kept):
         notes.append(f"{copies} rows are copies of others (the same answer and scores): counted once.")
