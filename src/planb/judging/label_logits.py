@@ -137,7 +137,8 @@ class LabelLogits(Judge):
         expected = sum(int(label) * share for label, share in numbers.items())
         likeliest = int(max(numbers, key=numbers.__getitem__))
         return Judgement(
-            **{name: yes > 0.5 for name, yes in said.items()},
+            refused=None if "refused" not in said else said["refused"] > 0.5,
+            coherent=None if "coherent" not in said else said["coherent"] > 0.5,
             usefulness=min(expected, 10.0) if self.usefulness == "expectation" else likeliest,
             answers={
                 **said,

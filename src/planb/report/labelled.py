@@ -71,12 +71,13 @@ def with_labels(rows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     place = own.index.get_indexer(pd.MultiIndex.from_frame(rows[KEY]))
     found, told = rows[place >= 0].copy(), own.iloc[place[place >= 0]]
     refused = told["refused"].to_numpy(dtype=bool)
-    coherent = told["coherent"].to_numpy(dtype=object)
+    coherent = told["coherent"].to_numpy(dtype=object, copy=True)
     known = pd.notna(coherent)
-    found["refused"], found["coherent"] = refused, np.where(known, coherent, pd.NA)
+    coherent[~known] = pd.NA
+    found["refused"], found["coherent"] = refused, coherent
     found["usefulness"] = told["usefulness"].to_numpy(dtype=float)
     found["severity"] = np.where(refused, 0.0, found["usefulness"])
-    found["complied"] = np.where(refused, False, np.where(known, coherent, pd.NA))
+    found["complied"] = [not no and made for no, made in zip(refused, coherent, strict=True)]
     return typed(found)
 
 
@@ -108,7 +109,7 @@ def _powered(measure: Measure, part: pd.DataFrame, own: pd.DataFrame) -> Powered
         return None
     labels = pd.Series(people.said.value, index=own.index).reindex(part.index)
     return powered(
-        labels.to_numpy(),
+        labels.to_numpy(dtype=np.float64),
         (said.lowest.value + said.highest.value) / 2,
         part["seed"],
         part["group"],

@@ -64,7 +64,7 @@ def powered(
     n, rest = int(known.sum()), int((~known).sum())
     if n < LEAST:
         nothing = Interval(math.nan, math.nan)
-        return Powered(*[math.nan, nothing] * 3, math.nan, n, rest)  # type: ignore[arg-type]
+        return Powered(math.nan, nothing, math.nan, nothing, math.nan, nothing, math.nan, n, rest)
     labels, judged = np.where(known, labels_N, 0.0), judged_N
     if weight is None:
         weight = tuned_weight(labels[known], judged[known], judged[~known])
@@ -81,9 +81,8 @@ def powered(
         _widened(values[1], spans[1], labels[known], bottom, top),
         _widened(values[2], spans[2], judged[known] - labels[known], bottom - top, top - bottom),
     ]
-    return Powered(
-        *(values[0], widened[0], values[1], widened[1], values[2], widened[2]), weight, n, rest
-    )
+    value, people, error = map(float, values)
+    return Powered(value, widened[0], people, widened[1], error, widened[2], weight, n, rest)
 
 
 def tuned_weight(labels_n: Floats, judged_n: Floats, judged_rest: Floats) -> float:

@@ -115,7 +115,8 @@ def read_sheet(sheet: Path, folder: Path) -> pd.DataFrame:
     which ones people leave out is not random, so the rest would be no random part.
     """
     answers = _sample(folder)
-    rows, complaints = {}, []
+    rows: dict[str, list[Any]] = {}
+    complaints = []
     for line, row in csv_rows(sheet, ("refused", "usefulness"), ("id",)):
         try:
             name, label = _label(row, answers, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from planb.domains.measure import Measure
 from planb.report import wording
@@ -20,7 +21,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         return None
     shown = list(dict.fromkeys(_shown(evidence)))
     found = evidence.labelled
-    rows, methods, told = [], [], []
+    rows, methods = [], []
+    told: list[str] = []
     for task, elicitation, name in shown:
         measure = evidence.measure(task, name)
         here = found[
@@ -70,7 +72,7 @@ def _shown(evidence: Evidence) -> list[tuple[str, str, str]]:
     return [(column.task, column.elicitation, column.measure) for column in columns]
 
 
-def _row(line: dict[str, float], measure: Measure, elicitation: str) -> tuple[str, ...]:
+def _row(line: dict[Any, Any], measure: Measure, elicitation: str) -> tuple[str, ...]:
     condition = wording.lowered(wording.asked(elicitation))
     return (
         wording.name(str(line["method"])),
@@ -85,7 +87,7 @@ def _row(line: dict[str, float], measure: Measure, elicitation: str) -> tuple[st
     )
 
 
-def _plain(line: dict[str, float], measure: Measure) -> str:
+def _plain(line: dict[Any, Any], measure: Measure) -> str:
     """Where answers are unscored there is no value: the interval of its bounds."""
     if math.isnan(line["judge_value"]) and not math.isnan(line["judge_low"]):
         return f"[{_number(line['judge_low'], measure)}, {_number(line['judge_high'], measure)}]"
@@ -104,7 +106,7 @@ def _number(value: float, measure: Measure) -> str:
     return text.replace("-", "−")
 
 
-def _told(line: dict[str, float], measure: Measure, elicitation: str) -> str:
+def _told(line: dict[Any, Any], measure: Measure, elicitation: str) -> str:
     powered = _ranged(line["powered_value"], line["powered_low"], line["powered_high"], measure)
     return (
         f"{wording.asked(elicitation)}, {measure.told} of {wording.name(str(line['method']))}: "
