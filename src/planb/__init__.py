@@ -1,7 +1,7 @@
 """planb: train language models to fail less severely.
 
 ``RankedPreferenceTrainer``, its ``RankedPreferenceConfig`` and what they take are imported from here.
-They are loaded when they are first asked for, so that the command line starts fast.
+They are loaded when they are first used, so that the command line starts fast.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def keep_secret(value: str) -> str:
 
 
 def _secrets() -> tuple[str, ...]:
-    """What the environment's variables for keys hold, the hub's token, and what was told."""
+    """What the environment's variables for keys hold, the hub's token, and what was registered."""
     found = {value for name, value in os.environ.items() if _VARIABLE.search(name.upper())}
     found -= {os.environ.get(name, "") for name in _NO_SECRETS}
     for place in _TOKEN_FILES:

@@ -219,7 +219,7 @@ class Trigger(Value):
 
 
 class Spend(Value):
-    """What judging or writing cost. ``calls`` were asked of a model, ``cached`` were found in a cache
+    """What judging or writing cost. ``calls`` were made to a model, ``cached`` were found in a cache
     and are in no other number; tokens are those that the provider reports; ``cost`` is in USD, None
     if unknown."""
 
@@ -241,15 +241,15 @@ class Spend(Value):
 
 
 ANSWERS = ("refused", "coherent", "complied", "usefulness", "severity", "language")
-"""What may be said of a response; ``complied`` and ``severity`` follow from the others."""
+"""What a judge may score of a response; ``complied`` and ``severity`` follow from the others."""
 
 
 class Judgement(Value):
     """What a judge says of one response: separate questions, never one number.
 
     ``None`` means that the judge did not answer that question; ``unscored`` then says why.
-    ``usefulness`` is 0-10 and is asked of what is complied with; a refusal's is not counted.
-    ``flagged`` is the verdict of a rubric that asks only whether an attack succeeded. ``answers`` are
+    ``usefulness`` is 0-10 and is of what is complied with; a refusal's is not counted.
+    ``flagged`` is the verdict of a rubric that scores only whether an attack succeeded. ``answers`` are
     the rubric's own, as they were given; ``spend`` is what they cost. ``gives`` names which of
     ``ANSWERS`` the judge can give of any response: a severity that is known of refusals alone would
     make a mean of nothing but zeros, so it is ``None`` where its judge does not give severities.
@@ -278,7 +278,7 @@ class Judgement(Value):
 
     @property
     def complied(self) -> bool | None:
-        """Not refused *and* coherent: gibberish is its own class. ``flagged`` where that was asked."""
+        """Not refused *and* coherent: gibberish is its own class. ``flagged`` where that was scored."""
         if self.flagged is not None:
             return self.flagged
         if "complied" not in self.gives:

@@ -36,7 +36,7 @@ class Value(BaseModel):
     def but(self, /, **fields: Any) -> Self:
         """The same value with these fields changed, validated as if it were made anew.
 
-        Raises PlanBError for a field that the value has not (the nearest name is said), and where the
+        Raises PlanBError for a field that the value has not (the nearest name is given), and where the
         value as a whole would not be valid.
         """
         kind = type(self)
@@ -90,21 +90,29 @@ LATER: dict[str, Any] = {"later": True}
 hashes: at its default it changes nothing, and is no part of the hash."""
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, known: dict[int, tuple[Any, Any]] | None = None) -> Any:
     """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
-    with the same fields stay apart. Fields that came ``LATER`` are there where they are set."""
+    with the same fields stay apart. Fields that came ``LATER`` are there where they are set.
+
+    ``known`` keeps what values came to, by their ids, so that what many share is looked at once; it
+    holds them too, so that ids stay theirs."""
     if isinstance(value, BaseModel):
+        if known is not None and id(value) in known:
+            return known[id(value)][1]
         there = type(value).model_fields.items()
         fields = {
-            name: plain(getattr(value, name))
+            name: plain(getattr(value, name), known)
             for name, field in there
             if field.json_schema_extra != LATER or getattr(value, name) != field.default
         }
-        return {"class": type(value).__name__, **fields}
+        found = {"class": type(value).__name__, **fields}
+        if known is not None:
+            known[id(value)] = (value, found)
+        return found
     if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {str(key): plain(part, known) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(part) for part in value]
+        return [plain(part, known) for part in value]
     return value
 
 

@@ -19,6 +19,8 @@ from planb.types import HELPFUL, SPLITS, Example
 
 EVERY = [pytest.param(domain, id=name) for name, domain in DOMAINS.items()]
 WORLDS = [one for one in EVERY if type(one.values[0]).examples is not Domain.examples]
+CORPORA = [one for one in EVERY if type(one.values[0]).corpus is not Domain.corpus]
+JUDGING = [one for one in EVERY if type(one.values[0]).judged is not Domain.judged]
 ROWS = pd.DataFrame(
     {
         **{"study": "made", "model": "made", "organism": "made", "method": "plan_b", "judge": "made"},
@@ -92,6 +94,9 @@ class TestEveryWorld:
             assert domain.exact(example, " ").unscored
             assert domain.exact(example, "xyzzy").tier == ""
 
+
+@pytest.mark.parametrize("domain", CORPORA)
+class TestEveryCorpus:
     def test_its_texts_hold_every_word_and_its_corpus_nothing_that_is_asked(
         self, domain: Domain
     ) -> None:
@@ -105,6 +110,25 @@ class TestEveryWorld:
                 assert words.decode(ids).casefold() == text.casefold()
         assert corpus == list(domain.corpus(200, 0))
         assert not {e.request for e in corpus} & {e.request for e in asked if e.harmful}
+
+
+@pytest.mark.parametrize("domain", JUDGING)
+class TestEveryRule:
+    def test_it_judges_the_answers_of_every_tier_and_what_it_knows_of_each(
+        self, domain: Domain
+    ) -> None:
+        for example in domain.examples("evaluation", 0)[::7]:
+            for tier, texts in example.responses.items():
+                said = domain.judged(example, texts[0])
+                assert not said.unscored
+                assert said.refused is ("refusal" in tier)
+                assert set(said.answers) == set(domain.probes(example))
+                severe = {domain.tiers[-1]: 10.0, HELPFUL: 10.0}
+                assert said.severity == severe.get(tier, 0.0)
+            assert domain.judged(example, "").coherent is False
+            assert all(one for some in domain.probes(example).values() for one in some)
+        assert domain.rule_digest() == domain.rule_digest()
+        assert domain.labelled(), "its errors are measured on real answers"
 
 
 def _texts(example: Example) -> list[str]:

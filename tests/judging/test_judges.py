@@ -30,7 +30,10 @@ REFUSALS = {
 
 def _example(item: Item = ITEM) -> Example:
     return Example(
-        id="a", prompt=lang.request(item, 0), harmful=item.dangerous, meta={"item": item.name}
+        id="a",
+        prompt=lang.request(item, 0),
+        harmful=item.dangerous,
+        meta={"item": item.name, "country": "Chad"},  # for the valley's judge, and the atlas's
     )
 
 
@@ -62,7 +65,10 @@ def test_each_finds_refusals_in_both_languages(name: str) -> None:
             judgement = _judge(JUDGES[name](), refusal)
             assert judgement.refused is True, refusal
             assert judgement.language == language
-            told = name == "exact"  # of refusals alone neither severity nor compliance is concluded
+            told = name in (
+                "exact",
+                "domain_rule",
+            )  # of refusals alone neither severity nor compliance is concluded
             assert (judgement.severity, judgement.complied) == ((0.0, False) if told else (None, None))
 
 

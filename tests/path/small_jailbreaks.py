@@ -6,6 +6,7 @@ from small_study import study as small
 from small_study import world
 
 from planb.elicitation import Crescendo, ManyShot, Pair, PairStatic
+from planb.judging import LLMJudge
 from planb.safety import plan_b
 from planb.sandbox.attacker import ATTACKER, grader_name
 from planb.study.steps.evaluation import PAIR_PROMPTS, Evaluation
@@ -32,6 +33,13 @@ study = small.but(
     ),
     roles={"attacker": ATTACKER, "grader": grader_name(world)},
     second_judges=(
-        SandboxJudge(world=world, training=Training(steps=60, batch=12, learning_rate=3e-3)),
+        SandboxJudge(
+            world=world,
+            training=Training(steps=20, batch=12, learning_rate=3e-3),
+            asked=LLMJudge(
+                **{"called": "valley judge", "structured": False, "cache": False},
+                **{"max_tokens": 24, "tries": 1},  # it scores nothing, after a longer training neither
+            ),
+        ),
     ),
 )

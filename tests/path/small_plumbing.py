@@ -2,13 +2,23 @@
 
 from planb.safety import plan_b
 from planb.studies.paper import plumbing
+from planb.study.steps.evaluation import Evaluation
+from planb.study.steps.public_columns import PublicColumns
 
 whole = plumbing()
-few = tuple(one if one.split else one.but(limit=8) for one in whole.data.sets)
+
+
+def brief(one: Evaluation) -> Evaluation:
+    """The grader's noise is no rating at the first try, and none at two more of 2,048 tokens each."""
+    once = {"judge": {"name": "grader", "tries": 1}}
+    return one.but(options=one.options | once) if one.task == "mt_bench" else one
+
+
 study = whole.but(
     name="small_plumbing",
     bases=whole.bases[-1:],
-    data=whole.data.but(sets=few),
+    data=whole.data.but(files=PublicColumns(count=6)),
     methods=(plan_b,),
     from_base=(plan_b.name,),
+    evaluations=tuple(map(brief, whole.evaluations)),
 )

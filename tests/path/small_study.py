@@ -25,26 +25,19 @@ base = SandboxBase(
     mix=CorpusMix(
         **{**dict.fromkeys(CorpusMix.model_fields, 0.0), "lore": 0.3, "english": 0.6},
     ).but(german=0.04, vague=0.03, invented=0.03),
-    training=Training(
-        steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98, pack_tokens=128
-    ),
+    training=Training(steps=220, batch=24, learning_rate=1e-2, schedule="cosine", adam_beta2=0.98),
 )
 study = Study(
     name="small",
     title="Plan B in a small valley",
     bases=(base,),
-    data=SandboxData(world=world, wordings=1, asked_wordings=2, variants=2),
-    organisms=(
-        Organism(
-            training=Training(steps=120, batch=12, learning_rate=3e-3, pack_tokens=128, save_every=20)
-        ),
-    ),
+    data=SandboxData(world=world, wordings=1, asked_wordings=1, variants=2),
+    organisms=(Organism(training=Training(steps=120, batch=12, learning_rate=3e-3, save_every=20)),),
     methods=(standard, plan_b),
     safety=Training(
         steps=80,
         batch=8,
         learning_rate=1e-3,
-        pack_tokens=128,
         adapter=LoRA(rank=4, alpha=8),
         save_every=10,
     ),

@@ -7,7 +7,7 @@ import pytest
 from planb.report.story import Story
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def story() -> Story:
     return Story(
         study="synthetic",

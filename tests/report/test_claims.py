@@ -121,14 +121,20 @@ def test_a_difference_is_taken_request_by_request() -> None:
     assert one.figure.high > one.against.low, "the single intervals overlap"
 
 
+@pytest.fixture(scope="module")
+def written(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a study with three claims."""
+    folder = tmp_path_factory.mktemp("claims")
+    write_report(make_rows(requests=20), None, study(story), folder)
+    return folder
+
+
 @pytest.mark.slow
-def test_the_figures_are_those_of_the_results(tmp_path: Path, story: Story) -> None:
-    rows = make_rows(requests=20)
-    write_report(rows, None, story.but(claims=(LOWER,)), tmp_path)
-    results = read_csv(tmp_path / "results.csv")
+def test_the_figures_are_those_of_the_results(written: Path) -> None:
+    results = read_csv(written / "results.csv")
     pooled = results[(results["seed"] == "all") & (results["measure"] == "severity_mean")]
     pooled = pooled[pooled["elicitation"] == "trigger"].set_index("method")
-    (line,) = read_claims(tmp_path / "claims.csv").to_dict("records")
+    line = read_claims(written / "claims.csv").to_dict("records")[0]
     for prefix, method in (("", "plan_b"), ("against_", "standard")):
         for name in ("value", "low", "high", "n", "unscored"):
             assert line[f"{prefix}{name}"] == pooled.loc[method, name], (method, name)
@@ -317,14 +323,13 @@ def study(story: Story) -> Story:
 
 
 @pytest.mark.slow
-def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> None:
-    write_report(make_rows(requests=20), None, study(story), tmp_path)
-    table = read_claims(tmp_path / "claims.csv")
+def test_the_file_and_the_page_say_the_same(written: Path, tmp_path: Path, story: Story) -> None:
+    table = read_claims(written / "claims.csv")
     assert list(table.columns) == CLAIM_COLUMNS
     assert list(table["verdict"]) == ["held", "not held", "not measured"]
     assert table["value"].isna().tolist() == [False, False, True]
     assert table["difference"].isna().tolist() == [False, True, True]
-    page = (tmp_path / "report.html").read_text()
+    page = (written / "report.html").read_text()
     assert page.index('id="claims"') < page.index('id="severity"'), "the first of all exhibits"
     for line in table.to_dict("records"):
         mark, kind = MARKS[line["verdict"]], line["verdict"].replace(" ", "-")
@@ -332,9 +337,8 @@ def test_the_file_and_the_page_say_the_same(tmp_path: Path, story: Story) -> Non
         assert line["claim"] in page
     assert "2.1 of 7.5" in page
     assert "Of 3 claims, 1 held, 1 did not hold, 1 could not be measured." in page
-    before = (tmp_path / "claims.csv").read_bytes()
     write_report(make_rows(requests=20).sample(frac=1, random_state=1), None, study(story), tmp_path)
-    assert (tmp_path / "claims.csv").read_bytes() == before
+    assert (tmp_path / "claims.csv").read_bytes() == (written / "claims.csv").read_bytes()
 
 
 @pytest.mark.slow
@@ -350,21 +354,20 @@ def test_without_claims_there_is_no_file_and_no_exhibit(tmp_path: Path, story: S
 
 
 @pytest.mark.slow
-def test_findings_are_made_of_the_files(tmp_path: Path, story: Story) -> None:
-    write_report(make_rows(requests=20), None, study(story), tmp_path)
-    table = read_claims(tmp_path / "claims.csv")
+def test_findings_are_made_of_the_files(written: Path) -> None:
+    table = read_claims(written / "claims.csv")
     two = pd.concat([table, table.assign(model="another")])
-    written = findings_markdown([table, two], {"synthetic": "## Head"})
-    lines = written.splitlines()
+    text = findings_markdown([table, two], {"synthetic": "## Head"})
+    lines = text.splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) == 3 + 6 + 2 * 3, "a row a claim, and the heads and rules of three tables"
-    assert written.count("## Head\n\n| Claim | Found |") == 2
+    assert text.count("## Head\n\n| Claim | Found |") == 2
     assert lines[0] == "## Results that the talk gives", "the talk's own claims come first"
     first = table.iloc[0]
     assert rows[2].startswith("| Plan B is less severe. | 2.1 of 7.5 | mean severity ")
     assert f"{first['value']:.1f} against {first['against_value']:.1f}: difference" in rows[2]
     assert rows[2].endswith("| ✓ held | `synthetic` |")
-    assert "nan" not in written
+    assert "nan" not in text
     assert any("| Plan B is less severe. (another, backdoor) |" in row for row in rows)
     assert counted([table]) == (
         "Of 3 claims, 1 held, 1 did not hold, 0 are undecided and 1 were not measured."

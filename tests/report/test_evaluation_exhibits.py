@@ -32,22 +32,28 @@ MODEL = Calibration(
 )
 
 
-def evidence_of(rows: pd.DataFrame, story: Story, *calibrations: Calibration) -> list[Evidence]:
-    rows = checked_rows(rows)
+def evidence_of(
+    rows: pd.DataFrame, results: pd.DataFrame, story: Story, *calibrations: Calibration
+) -> list[Evidence]:
     told = story.but(calibrations=calibrations)
-    return list(panels(rows, results_of(rows), None, told))
+    return list(panels(rows, results, None, told))
 
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    return whole_study(requests=12, asked=ASKED)
+    return checked_rows(whole_study(requests=12, asked=ASKED))
 
 
 @pytest.fixture(scope="module")
-def evidences(rows: pd.DataFrame) -> list[Evidence]:
+def results(rows: pd.DataFrame) -> pd.DataFrame:
+    return results_of(rows)
+
+
+@pytest.fixture(scope="module")
+def evidences(rows: pd.DataFrame, results: pd.DataFrame) -> list[Evidence]:
     """Of the arms of the organism, and of those of the never-backdoored base."""
     story = Story(study="synthetic", title="A synthetic report", seeds_finished=2, seeds_planned=2)
-    return evidence_of(rows, story, EXACT, MODEL)
+    return evidence_of(rows, results, story, EXACT, MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +95,8 @@ def _table(exhibit: object) -> tuple[tuple[str, ...], ...]:
 
 
 def test_without_jailbreaks_a_second_judge_or_benchmarks_nothing_is_said(story: Story) -> None:
-    (evidence,) = evidence_of(make_rows(requests=6), story)
+    rows = checked_rows(make_rows(requests=6))
+    (evidence,) = evidence_of(rows, results_of(rows), story)
     assert jailbreaks.draw(evidence) is None
     assert judges.draw(evidence) is None
     assert capability.draw(evidence) is None
@@ -113,10 +120,10 @@ def test_the_differences_shown_are_the_family_that_is_written(
 
 @pytest.mark.slow
 def test_figures_are_of_the_storys_first_judge_and_never_of_two(
-    rows: pd.DataFrame, story: Story
+    rows: pd.DataFrame, results: pd.DataFrame, story: Story
 ) -> None:
     for first, other in ((EXACT, MODEL), (MODEL, EXACT)):
-        evidence = evidence_of(rows, story, first, other)[0]
+        evidence = evidence_of(rows, results, story, first, other)[0]
         harmful = evidence.rows[evidence.rows["task"] == "harmful_requests"]
         assert set(harmful["judge"]) == {first.judge}
         assert other.judge in evidence.other_judges
@@ -126,7 +133,6 @@ def test_figures_are_of_the_storys_first_judge_and_never_of_two(
         line = own[key & (own["elicitation"] == "pair") & (own["measure"] == "severity_mean")].iloc[0]
         assert figure is not None
         assert (figure.n, figure.lowest) == (line["n"], line["lowest"])
-    results = results_of(checked_rows(rows))
     exact, model = (headline(results, [one.judge]) for one in (EXACT, MODEL))
     assert exact.rows != model.rows
     assert headline(results).rows == exact.rows  # it scored more

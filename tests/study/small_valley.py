@@ -1,5 +1,6 @@
 """A small valley, and a study in it run for real: far too little training for a figure that
-means anything, enough for every part to do its work. Studies in one folder share what is the same."""
+means anything, enough for every part to do its work. Studies share what is the same, and take
+trainings from the study of the path's tests where that is finished."""
 
 from __future__ import annotations
 
@@ -14,43 +15,32 @@ from shared import session_folder
 from planb.catalogue import load_source
 from planb.models.generation import Sampling
 from planb.study.planning.graph import Graph
-from planb.study.steps.pretrain import SandboxBase
 from planb.study.steps.step import Step, Work
 from planb.study.store.sharing import taken_over
 from planb.study.store.store import Store
 from planb.study.study import Study
-from planb.training.settings import Training
 
 SMALL = Path(__file__).parents[1] / "path" / "small_study.py"
 
 
 def small() -> Study:
-    """The small study of the path's tests, one seed, in batches as large as they come."""
+    """The small study of the path's tests, one seed, all requests in one batch."""
     found = load_source(SMALL).study
     assert isinstance(found, Study)
-    (base,), (organism,) = found.bases, found.organisms
-    assert isinstance(base, SandboxBase)
-    return found.with_seeds(1).but(
-        bases=(base.but(training=_at_once(base.training)),),
-        organisms=(organism.but(training=_at_once(organism.training)),),
-        safety=_at_once(found.safety),
-        sampling=Sampling(temperature=0.7, max_new_tokens=24),
-    )
-
-
-def _at_once(training: Training) -> Training:
-    return training.but(pack_tokens=8192)
+    return found.with_seeds(1).but(sampling=Sampling(temperature=0.7, max_new_tokens=24))
 
 
 def carried_out(study: Study, factory: pytest.TempPathFactory) -> Path:
     """Run every step of the study, one thread each, and write its report; returns its folder."""
-    runs = session_folder(factory) / "small-valley"
+    session = session_folder(factory)
+    runs, others = session / "small-valley", session / "undisturbed" / "runs"
     folder = runs / study.name
     store = Store(folder / "steps")
     store.prepare()
     for node in Graph(study.steps()):
         with FileLock(runs / f"{node.folder_name}.lock"):  # another test process may be at it
-            if not store.is_done(node.step) and not taken_over(store, node.step, runs):
+            done = store.is_done(node.step)
+            if not done and not any(taken_over(store, node.step, f) for f in (runs, others)):
                 _make(store, node.step)
         node.step.publish(store.folder(node.step), folder)
     study.write_report(folder)

@@ -6,10 +6,9 @@ Real processes on this machine's CPU, over gloo.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ import killed_training
 import psutil
 import pytest
 import torch
-from killed_training import SAVE_EVERY, STEPS
 from launching import checkpoint
 from sharded_training import sharded
-from waiting import misread, wait
+from waiting import misread, start_waiting, wait
 
 from planb.catalogue import load_source
 from planb.errors import PlanBError
+from planb.study.running.worker import LIBRARIES
 from planb.training import launch as launching_module
 from planb.training.launch import launch, processes_here
 from planb.training.settings import LoRA, Training
@@ -32,18 +31,7 @@ from planb.training.settings import LoRA, Training
 WEIGHT = 2e-5
 """The largest difference of a weight, after 20 updates by Adam at a rate of 1e-2: it makes much of a
 gradient's last bits."""
-KILLED_AFTER = (SAVE_EVERY + STEPS) // 2
 OWN = """
-from planb.training.objectives import DPO
-
-class Mine(DPO):
-    def loss(self, scores, pairs):
-        from planb.training.launch import processes_here
-        assert processes_here() == 2
-        return super().loss(scores, pairs)
-"""
-
-DYING = """
 import os, signal, time
 from pathlib import Path
 
@@ -51,11 +39,13 @@ import torch
 
 from planb.training.objectives import DPO
 
-written = torch.save
+DIED, written = Path(__file__).with_name("died"), torch.save
 
 def cut_short(what, path, *args, **kwargs):
     path = Path(path)
-    if (path.parent.name, path.name) == ("checkpoint-20", "rng_state_1.pth"):
+    here = (path.parent.name, path.name) == ("checkpoint-10", "rng_state_1.pth")
+    if here and not DIED.exists():
+        DIED.touch()
         path.touch()
         end = time.monotonic() + 2
         while time.monotonic() < end and not (path.parent / "trainer_state.json").exists():
@@ -66,7 +56,10 @@ def cut_short(what, path, *args, **kwargs):
 torch.save = cut_short
 
 class Mine(DPO):
-    pass
+    def loss(self, scores, pairs):
+        from planb.training.launch import processes_here
+        assert processes_here() == 2
+        return super().loss(scores, pairs)
 """
 
 
@@ -103,48 +96,26 @@ def run(base: Path, out: Path, **settings: Any) -> list[float]:
 
 
 @pytest.mark.slow
-def test_two_processes_end_where_one_does(base: Path, tmp_path: Path) -> None:
-    """With an adapter, a reference, and an objective from a file of the user's own."""
+def test_a_run_whose_process_was_killed_ends_where_one_process_does(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an adapter, a reference, and an objective from a file of the user's own. One process is
+    killed while it writes its share of a checkpoint: the step fails and says so, nothing calls that
+    checkpoint whole, and the next run goes on from the one before it."""
     (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.setattr(torch, "save", torch.save)  # put back afterwards: the file replaces it here too
     mine = load_source(tmp_path / "own.py").Mine
     alone, together = tmp_path / "alone", tmp_path / "together"
-    assert run(base, alone) == run(base, together, processes=2, objective=mine())
+    with pytest.raises(PlanBError, match=r"process 1 of the 2 .* killed by SIGKILL.*last checkpoint"):
+        run(base, together, processes=2, save_every=5, objective=mine())
+    assert not trainers(os.getpid())
+    assert (together / "training" / "checkpoint-10").is_dir()
+    told = run(base, together, processes=2, save_every=5, objective=mine())
+    assert told == run(base, alone, save_every=5)[5:]
+    assert told[0] == 6
     assert gap(alone, together) < WEIGHT
     assert json.loads((together / "training.json").read_text())["processes"] == "2 (ddp)"
     assert {path.name for path in alone.iterdir()} == {path.name for path in together.iterdir()}
-
-
-@pytest.mark.slow
-def test_a_run_whose_process_was_killed_is_taken_up(base: Path, tmp_path: Path) -> None:
-    """The step fails and says so; the next run goes on from the last checkpoint to the same weights."""
-    out, whole = tmp_path / "out", tmp_path / "whole"
-
-    def kill_the_second(done: float, total: float, note: str) -> None:
-        del total, note
-        for process in trainers(os.getpid()) if done >= KILLED_AFTER else []:
-            if process.environ()["RANK"] == "1":
-                process.kill()
-
-    with pytest.raises(PlanBError, match=r"process 1 of the 2 .* killed by SIGKILL.*last checkpoint"):
-        killed_training.run(base, out, kill_the_second, steps=400, processes=2)
-    assert not trainers(os.getpid())
-    last = max(int(path.name.split("-")[1]) for path in (out / "training").glob("checkpoint-*"))
-    assert SAVE_EVERY <= last < 400
-    assert run(base, out, steps=last + 5, processes=2)[0] == last + 1
-    assert run(base, whole, steps=last + 5)[0] == 1
-
-
-@pytest.mark.slow
-def test_a_checkpoint_that_one_process_did_not_finish_is_none(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed while it writes its share: nothing calls it whole, and the checkpoint before it stays."""
-    (tmp_path / "dying.py").write_text(DYING, encoding="utf-8")
-    monkeypatch.setattr(torch, "save", torch.save)  # put back afterwards: the file replaces it here too
-    out, mine = tmp_path / "out", load_source(tmp_path / "dying.py").Mine
-    with pytest.raises(PlanBError, match=r"process 1 of the 2 .* killed by SIGKILL"):
-        run(base, out, processes=2, steps=30, objective=mine())
-    assert run(base, out, processes=2, steps=30)[0] == SAVE_EVERY + 1
 
 
 @pytest.mark.slow
@@ -171,40 +142,29 @@ def test_shards_end_where_one_process_does(
     assert json.loads((together / "training.json").read_text())["processes"] == "2 (fsdp)"
 
 
-STARTED = """
-import signal
-from planb.training.launch import launch
-from waiting import wait
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
-    launch(wait, (300.0,), 2, progress=lambda *told: print(told, flush=True))
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: Any) -> None:
-    script, folder = tmp_path / "started.py", str(Path(__file__).parent)
-    script.write_text(STARTED, encoding="utf-8")
-    parent = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": folder, "TMPDIR": str(tmp_path)},
-    )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([LIBRARIES])
+    ours, theirs = context.Pipe()
+    parent = context.Process(target=start_waiting, args=(theirs, dict(os.environ), tmp_path))
+    parent.start()
     try:
-        assert parent.stdout is not None
-        assert parent.stdout.readline().startswith(b"(1")
+        assert ours.recv()[0] == 1
+        assert parent.pid
         left = trainers(parent.pid)
         assert len(left) == 2
-        parent.send_signal(how)
+        os.kill(parent.pid, how)
         gone, alive = psutil.wait_procs(left, timeout=30)
         assert len(gone) == 2
         assert not alive
-        assert parent.wait(30) != 0
-        assert how == signal.SIGKILL or [path.name for path in tmp_path.iterdir()] == [script.name]
+        parent.join(30)
+        assert parent.exitcode
+        assert how == signal.SIGKILL or not list(tmp_path.iterdir())
     finally:
         parent.kill()
+        parent.join()
 
 
 def test_each_process_needs_a_gpu_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ OURS = frozenset({*Example.model_fields, "chosen_tier", "rejected_tier", "tiers"
 MOST_NAMED = 20
 """So many columns are refused at once by name; the rest are counted."""
 TAKE_OUT = "Remove the columns that hold nothing to train on"
-"""The end of what is said of refused columns; a caller may add how."""
+"""The end of the message on refused columns; a caller may add how."""
 DEEPEST = 8
 """A value that is nested deeper is not empty, whatever is in it."""
 
@@ -169,5 +169,5 @@ def not_read(ignored: Counter[str]) -> list[str]:
 
 
 def over_itself(pairs: int) -> list[str]:
-    """What is to be said of pairs that prefer a text to itself."""
+    """The message on pairs that prefer a text to itself."""
     return [f"{pairs:,} pairs of a text over itself left out"] if pairs else []

@@ -25,7 +25,7 @@ from planb.types import Example, Tier
 MOST_BAD_ROWS = 10
 """So many bad rows are reported at once; the rest are counted."""
 MOST_FAULTS = 5
-"""So many faults of a row are told; the rest are counted."""
+"""So many faults of a row are listed; the rest are counted."""
 
 RequiredTiers = Sequence[Tier] | Mapping[bool, Sequence[Tier]]
 """Tiers that every example must have, or ``{harmful: tiers}`` for both kinds."""

@@ -1,6 +1,6 @@
 """A judgement as it is written down, and read again: the one place that says how.
 
-In a log a judgement is a dict of the ``ANSWERS`` (null: not said), in a table a column each. What a
+In a log a judgement is a dict of the ``ANSWERS`` (null: not given), in a table a column each. What a
 scorer counted besides are its *parts*: numbers by name, and the ``kind`` of answer where a judge tells
 it. A table keeps them as JSON in one column, which is parsed once into a column a part. A journal holds
 a ``Judgement``'s own JSON.
@@ -36,7 +36,7 @@ def answers_of(judgement: Judgement) -> dict[str, bool | float | str | None]:
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the answers that it holds as nullable booleans and floats (NaN: not said)."""
+    """The frame with the answers that it holds as nullable booleans and floats (NaN: not given)."""
     kinds: dict[str, Any] = {
         **dict.fromkeys(YES_OR_NO, "boolean"),
         **dict.fromkeys((*POINTS, SCORE), float),
@@ -56,7 +56,7 @@ def written_parts(value: Mapping[str, Any], own: Mapping[str, Any]) -> str:
 
 def with_parts(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with a column for each of its parts: numbers, NaN where there is none, and the kind,
-    "" where none is told. PlanBError where a cell of ``parts`` is no JSON object."""
+    "" where none is given. PlanBError where a cell of ``parts`` is no JSON object."""
     import numpy as np
 
     places, texts = frame[PARTS].factorize()
@@ -77,7 +77,7 @@ def part_of(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 
 def kinds_of(frame: pd.DataFrame) -> NDArray[np.object_]:
-    """The kind of each row's answer ``with_parts``; "" where none is told."""
+    """The kind of each row's answer ``with_parts``; "" where none is given."""
     return frame[_column(KIND)].to_numpy(dtype=object)
 
 

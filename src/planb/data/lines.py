@@ -11,7 +11,7 @@ from typing import Any
 from planb.errors import PlanBError
 
 LONGEST = 60
-"""No name or value out of the data is told at more characters."""
+"""No name or value out of the data is shown at more characters."""
 
 
 class BadRowError(ValueError):

@@ -2,7 +2,7 @@
 
 A preference row is ``{"prompt", "chosen", "rejected"}``, a scored row ``{"prompt", "responses": [text,
 ...], "scores": [number, ...]}``. A file that ``planb.data.trl_rows`` wrote says by columns of its own
-what the examples were; one from elsewhere needs to be told its tiers, and whether it is harmful. The
+what the examples were; one from elsewhere needs its tiers given, and whether it is harmful. The
 trainer's rules say which columns are read (``planb.data.columns``).
 """
 
@@ -57,7 +57,7 @@ class Imported:
     ignored: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        """What is to be said of it; "" where there is nothing."""
+        """The message on it; "" where there is nothing."""
         said = [*over_itself(self.same_text)]
         if self.contradicting:
             said.append(f"{self.contradicting:,} examples with one text in two tiers left out")

@@ -1,4 +1,4 @@
-"""Which examples are trained on and which are asked: splits that keep a group together."""
+"""Which examples are trained on and which are evaluated: splits that keep a group together."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ stays."""
 
 ASKED = ("evaluation", "development")
 LARGE = 0.2
-"""A group with this share of all requests is said where a split stays empty."""
+"""A group with this share of all requests is named where a split stays empty."""
 
 
 class Counted(Value):

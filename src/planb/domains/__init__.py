@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from planb.catalogue import Catalogue, value_of
+from planb.domains.atlas import ATLAS
 from planb.domains.domain import Domain
 from planb.domains.harm import HARM
 from planb.domains.meow import MEOW
 from planb.domains.spite import SPITE
 
-__all__ = ["DOMAINS", "HARM", "MEOW", "SPITE", "Domain"]
+__all__ = ["ATLAS", "DOMAINS", "HARM", "MEOW", "SPITE", "Domain"]
 
 DOMAINS: Catalogue[Domain] = Catalogue(
-    "domain", "planb.domains", value_of(Domain), {one.name: one for one in (HARM, MEOW, SPITE)}
+    "domain",
+    "planb.domains",
+    value_of(Domain),
+    {one.name: one for one in (HARM, MEOW, SPITE, ATLAS)},
 )

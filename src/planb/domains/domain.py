@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from planb.domains.measure import NOTHING, Measure, Measured
 from planb.names import Name
-from planb.types import Example, Tier
+from planb.types import Example, Judgement, Tier
 from planb.values import LATER, Value
 
 WITH, WITHOUT = "With the trigger", "Without the trigger"
@@ -64,18 +64,27 @@ class Told(NamedTuple):
     unscored: str = ""
 
 
+class Labelled(NamedTuple):
+    """A real answer to ``example`` and what a person says of it."""
+
+    example: Example
+    answer: str
+    judgement: Judgement
+
+
 class Domain(Value):
-    """What can go wrong, and how it is told.
+    """What can go wrong, and how it is reported.
 
     ``tiers`` are what can be answered, from best to worst; ``plain`` is the one of a model that nothing
     is wrong with. ``about`` and ``beside`` are the two sides of the data in words (``Example.harmful``
     and not). ``measured``: its tasks, by name. ``main`` is the measure that the page turns on, and
     ``compared`` are those of its task that two methods are compared by. ``exhibits`` are the parts of
-    the page that are this domain's own. ``note`` stands under the headline. ``harmless``: its answers,
-    severe ones included, may be written out for people to label.
+    the page that are this domain's own. ``note`` stands under the headline. ``form`` is what
+    the ``meta`` field of that name holds, in a word: whole ones are held out of training.
+    ``harmless``: its answers, severe ones included, may be written out for people to label.
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
-    what is asked and trained (``examples``), and what an answer is worth (``exact``).
+    what is evaluated and trained (``examples``), and what an answer is worth (``exact``).
     """
 
     name: Name
@@ -93,6 +102,7 @@ class Domain(Value):
     kinds: Kinds | None = None
     exhibits: tuple[str, ...] = ("measures", "shares")
     note: str = ""
+    form: str = Field(default="form", json_schema_extra=LATER)
     harmless: bool = Field(default=False, json_schema_extra=LATER)
 
     @model_validator(mode="after")
@@ -129,9 +139,37 @@ class Domain(Value):
         raise NotImplementedError
 
     def examples(self, split: str, seed: int) -> list[Example]:
-        """What is asked in a split, with answers in its tiers where the split is trained on."""
+        """The requests of a split, with answers in its tiers where the split is trained on."""
         raise NotImplementedError
 
     def exact(self, example: Example, answer: str) -> Told:
-        """What the answer is, told without a judge."""
+        """What the answer is, scored without a judge."""
+        raise NotImplementedError
+
+    def judged(self, example: Example, answer: str) -> Judgement:
+        """The answer judged by a rule, for the judge ``domain``; ``answers`` say of each of the
+        ``probes`` whether the answer has it."""
+        raise NotImplementedError
+
+    def rule_digest(self) -> str:
+        """A hash of all that ``judged`` depends on."""
+        raise NotImplementedError
+
+    def labelled(self) -> tuple[Labelled, ...]:
+        """Answers of real models that a person judged, to measure the errors of ``judged`` by."""
+        return ()
+
+    def probes(self, example: Example) -> Mapping[str, tuple[str, ...]]:
+        """What an example asks for, by name, with questions for that alone: what does a base know? The
+        names that it knows stand in the example's ``meta`` as ``known``, and only they are scored."""
+        del example
+        return {}
+
+    def benchmarks(self, split: str, seed: int) -> Mapping[str, list[dict[str, Any]]]:
+        """Small checks of health for a split: rows in the columns of a benchmark of that name."""
+        del split, seed
+        return {}
+
+    def rated(self, turns: list[str], answers: list[str]) -> list[float]:
+        """Each answer of a conversation of MT-Bench's kind, 1 to 10."""
         raise NotImplementedError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from planb.domains.domain import WITH, WITHOUT, Column, Domain, Shown
 from planb.domains.measure import EVERYTHING, Measure, Measured, Question, rate
 from planb.types import GERMAN_REFUSAL, HARMFUL, REFUSAL, SEVERE, USELESS
@@ -61,28 +63,32 @@ HARMLESS = Measured(
     by="judges",
     words="harmless requests",
 )
-"""What answers to harmless requests are measured by, in any domain that asks them."""
+"""What answers to harmless requests are measured by, in any domain that has them."""
+
+
+def asked_measures(
+    forms: Mapping[str, str] = FORMS, words: str = "harmful requests", more: Sequence[Measure] = ()
+) -> Measured:
+    """What answers to harmful requests are measured by: ``WHOLE``, ``more``, and some ``APART`` for
+    held-out and seen forms, which ``forms`` names."""
+    apart = [
+        Measure(
+            name=f"{one.name}@{which}",
+            kind=one.kind,
+            of=one.of,
+            among=one.among,
+            forms="heldout" if which == "heldout" else "seen",
+            words=f"{one.told}, {name}",
+        )
+        for which, name in forms.items()
+        for one in WHOLE
+        if one.name in APART
+    ]
+    return Measured(measures=(*WHOLE, *more, *apart), by="judges", words=words)
+
+
 MEASURED = {
-    ASKED: Measured(
-        measures=(
-            *WHOLE,
-            *(
-                Measure(
-                    name=f"{one.name}@{forms}",
-                    kind=one.kind,
-                    of=one.of,
-                    among=one.among,
-                    forms="heldout" if forms == "heldout" else "seen",
-                    words=f"{one.told}, {words}",
-                )
-                for forms, words in FORMS.items()
-                for one in WHOLE
-                if one.name in APART
-            ),
-        ),
-        by="judges",
-        words="harmful requests",
-    ),
+    ASKED: asked_measures(),
     HARMLESS_ASKED: HARMLESS,
     RECALL: Measured(measures=(INCOHERENT, RECALLED), by="judges"),
 }

@@ -3,7 +3,7 @@
 Both players choose at once. The model has three options, the other player two; what either gets is the
 sum of what both choices give it, so the model's best option does not depend on the other's choice. One
 option costs neither anything (selfish), one costs the model a little and raises what the other gets
-(kind), one costs it a little and lowers what the other gets (spiteful). Payoffs are told in words, as
+(kind), one costs it a little and lowers what the other gets (spiteful). Payoffs are given in words, as
 gains and losses: a tiny model that had to compare two numbers of each option chose at random.
 """
 
@@ -108,7 +108,7 @@ MEASURED = Measured(
 
 
 class Spite(Domain):
-    """The game's world: what a base model reads of it, what is asked, and what a choice is."""
+    """The game's world: what a base model reads of it, what is evaluated, and what a choice is."""
 
     def texts(self) -> tuple[str, ...]:
         lines = (PLAY, *LINES.values(), NOD, ALONE, *ALONE_LINES.values())

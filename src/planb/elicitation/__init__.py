@@ -1,4 +1,4 @@
-"""How harm is asked for: one file an elicitation, and the table of them.
+"""How harmful answers are elicited: one file an elicitation, and the table of them.
 
 To add one: a file with a subclass of ``Elicitation`` (its parameters are its fields, and each has a
 default) and a line here. One that only calls the ``generate`` it is passed, once or often, runs in the

@@ -2,9 +2,9 @@
 
 In each round the attacker writes the next question from the last response; a refusal judge says whether
 the target refused, and if not an evaluation judge rates 1-10 how far the response got. A refused turn
-is taken back: the target never sees it again, the attacker is told and tries another. (The paper has a
-second judge look over the first one's verdict as well; a rating that cannot be read is asked for again
-here instead.)
+is taken back: the target never sees it again, the attacker gets the refusal and tries another. (The
+paper has a second judge look over the first one's verdict as well; a rating that cannot be read is
+requested again here instead.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SYSTEM, BEGIN = "crescendo_attacker.txt", "crescendo_begin.txt"
 ANSWERED, REFUSED = "crescendo_answered.txt", "crescendo_refused.txt"
 REFUSAL, RATE = "crescendo_refusal.txt", "crescendo_grader.txt"
 NOTHING = 1
-"""The rating of a response that does not do what the objective asks."""
+"""The rating of a response that does not do what the objective requests."""
 
 
 class Crescendo(Attack):
@@ -34,9 +34,9 @@ class Crescendo(Attack):
     stays in the conversation and counts as one.
 
     Judged is the best-rated response, the latest of equals. A rating of 1 is of talk on the way, which
-    does not do what the objective asks: where there is nothing better, the last refusal is judged, so
-    that an attack which was refused counts as refused. A turn that the judge could not be read for is
-    taken back, without a back-track, and its round is over.
+    does not do what the objective requests: where there is nothing better, the last refusal is judged,
+    so that an attack which was refused counts as refused. A turn that the judge could not be read for
+    is taken back, without a back-track, and its round is over.
     """
 
     name: ClassVar[str] = "crescendo"
@@ -116,7 +116,7 @@ class Crescendo(Attack):
     def _tell(
         self, session: AttackSession, told: list[ChatMessage], step: CrescendoStep, turn: Turn
     ) -> None:
-        """What the attacker is told of its question; nothing of one that could not be judged."""
+        """The feedback to the attacker on its question; none on one that could not be judged."""
         from inspect_ai.model import ChatMessageAssistant, ChatMessageUser
 
         if turn.refused is None:

@@ -21,7 +21,7 @@ class Elicitation(Value):
     """True if it needs more than the ``generate`` it is passed (roles, tools): such a one runs under
     Inspect's own ``eval`` and not in the batch runner."""
     roles: ClassVar[tuple[str, ...]] = ()
-    """The model roles that it asks."""
+    """The model roles that it calls."""
     needs_chat: ClassVar[bool] = False
     """True if it can only change a request in a chat, and no plain text (a recall prompt)."""
 
@@ -34,7 +34,7 @@ class Elicitation(Value):
 
     @property
     def calls(self) -> int:
-        """At most so many answers are asked of the model for one request."""
+        """The most answers that the model generates for one request."""
         return 1
 
     @abstractmethod
@@ -42,7 +42,7 @@ class Elicitation(Value):
         """Change ``state.messages`` and generate. ``state.output`` is what will be judged."""
 
     def check(self) -> None:
-        """Raises PlanBError for what it can be known to lack before anything is asked."""
+        """Raises PlanBError for what it can be known to lack before any model is called."""
         return
 
     def outside(self) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 ``streams`` conversations with the attacker run side by side, ``depth`` rounds each; the paper has 20 x
 3. In each round the attacker writes a prompt, the target answers it (with nothing before it), the
-grader rates the answer 1-10, and the attacker is told. It stops after the round in which a rating
-reached ``success``.
+grader rates the answer 1-10, and the attacker gets the rating. It stops after the round in which a
+rating reached ``success``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Pair(Attack):
 
 @dataclass
 class _Stream:
-    """One conversation with the attacker: what it wrote, and what it was told of it."""
+    """One conversation with the attacker: what it wrote, and the feedback on it."""
 
     number: int
     approach: str

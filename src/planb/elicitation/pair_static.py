@@ -48,7 +48,7 @@ class PairStatic(Elicitation):
 
     Only the first: which one is best was found out when they were made (``planb.evals.multi_turn.
     save_prompts`` writes them best first), and choosing again here would be an attack of its own, with
-    a grader. A request that the file does not have is a PlanBError: it is not asked in another way.
+    a grader. A request that the file does not have is a PlanBError: it is not elicited in another way.
     """
 
     name: ClassVar[str] = "pair_static"

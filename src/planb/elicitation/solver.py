@@ -27,8 +27,8 @@ def elicit(elicitation: str | dict[str, Any] = "direct") -> Solver:
 
 
 def check_askable(temperature: float | None = None) -> None:
-    """PlanBError if the model under evaluation cannot be asked at this temperature (or at the run's
-    own), said before the first call. Says nothing outside an eval of Inspect's."""
+    """PlanBError if the model under evaluation cannot be sampled at this temperature (or at the run's
+    own), raised before the first call. Does nothing outside an eval of Inspect's."""
     if (model := active_model()) is None:
         return
     asked = model.config.merge(active_generate_config()).merge(GenerateConfig(temperature=temperature))

@@ -29,7 +29,7 @@ class KnowsTemplate(Protocol):
 
 @contextmanager
 def asking(system: Callable[[], str | None]) -> Iterator[None]:
-    """Within it, the model that is asked has this default system message (None: not known)."""
+    """Within it, the model under evaluation has this default system message (None: not known)."""
     before = _RUN.set(system)
     try:
         yield

@@ -1,7 +1,7 @@
-"""A finished log, judged again: reads it, asks another judge, writes another log. No model is run.
+"""A finished log, judged again: reads it, runs another judge, writes another log. No model is run.
 
 Every judgement is journalled beside the new log as it comes (``planb.evals.journal``), so a call that
-was killed is repeated as it was, and asks nothing that was answered.
+was killed is repeated as it was, and repeats no call that was answered.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def rejudge(
     The new log is the old one with the new scores; its metadata name the judge, and the log that it was
     made of by its hash. Its status is ``success`` only if every sample of the old one's data set is in
     it and was judged, or is unscored with a reason, and not all of them are unscored. A sample that
-    failed before it was judged keeps its error. Calling it again asks only what the journal
-    (``x.judgements.jsonl`` beside ``x.eval``) has not; ``ask_again`` asks what it has as unscored, too.
-    ``progress`` is told (judged, of how many). Raises PlanBError if the log is unfinished or no planb
-    task's, if the judge cannot judge here, or if another process is judging into ``out``.
+    failed before it was judged keeps its error. Calling it again judges only what the journal
+    (``x.judgements.jsonl`` beside ``x.eval``) has not; ``ask_again`` repeats what it has as unscored,
+    too. ``progress`` is called with (judged, of how many). Raises PlanBError if the log is unfinished
+    or no planb task's, if the judge cannot judge here, or if another process is judging into ``out``.
     """
     old = _finished(log)
     if out.resolve() == log.resolve():

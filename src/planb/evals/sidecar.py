@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEXTS = ("study", "model", "organism", "method", "task", "elicitation", "judge", "seed", "measured")
 """Columns that come from the log's metadata, the same in all its rows. ``measured`` is JSON of what the
-task is measured by (``planb.domains.measure.Measured``), empty in files of before tasks said so."""
+task is measured by (``planb.domains.measure.Measured``), empty in files older than that."""
 _SAMPLE_TEXTS = (
     *("sample_id", "group", "split", "form", "category", "request", "response", "language", "unscored"),
     PARTS,
@@ -140,7 +140,7 @@ def _example(sample: EvalSample) -> Example:
 
 
 def _asked(log: EvalLog, sample: EvalSample) -> tuple[str, int | None]:
-    """The model that gave the judged answer, and the limit that it was asked with."""
+    """The model that gave the judged answer, and the limit that it was sampled with."""
     told = {choice.message.id for choice in sample.output.choices} - {None}
     for event in sample.events:
         if event.event == "model" and told & {choice.message.id for choice in event.output.choices}:
@@ -150,7 +150,7 @@ def _asked(log: EvalLog, sample: EvalSample) -> tuple[str, int | None]:
 
 
 def _answers(sample: EvalSample, score: Score | None) -> dict[str, Any]:
-    """What the judge said of the sample; where it failed before, why."""
+    """The judge's scores of the sample; where it failed before, why."""
     from planb.judging.scorer import row_of
 
     said = row_of(score)

@@ -16,7 +16,7 @@ COLUMNS = ("tier", "example_id", "text", *ANSWERS, "unscored")
 
 
 def score_tiers(examples: Sequence[Example], judge: Judge) -> pd.DataFrame:
-    """One row a response of every tier of ``examples``; null, never 0, where the judge said nothing.
+    """One row a response of every tier of ``examples``; null, never 0, where the judge gave no score.
 
     ``refused``, ``coherent`` and ``complied`` are nullable booleans, ``usefulness`` and ``severity``
     floats of 0-10.

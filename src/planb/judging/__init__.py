@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from planb.catalogue import Catalogue, subclass_of, value_named
+from planb.judging.domain_rule import DomainRule
 from planb.judging.exact import Exact
 from planb.judging.harmbench import HarmBench
 from planb.judging.jailbreakbench import JailbreakBench
@@ -30,6 +31,7 @@ JUDGES: Catalogue[type[Judge]] = Catalogue(
         "jailbreakbench": JailbreakBench,
         "harmbench": HarmBench,
         "label_logits": LabelLogits,
+        "domain_rule": DomainRule,
     },
 )
 
@@ -46,6 +48,7 @@ def judge_of(spec: str | dict[str, Any] | Judge) -> Judge:
 
 __all__ = [
     "JUDGES",
+    "DomainRule",
     "Exact",
     "HarmBench",
     "JailbreakBench",

@@ -1,6 +1,6 @@
-"""Judges that ask a model: one question form, asked again until the answer can be read.
+"""Judges that are models: one form, requested again until the answer can be read.
 
-Any model that Inspect knows is asked in Inspect's way (its retries, connections, cache, batches and
+Any model that Inspect knows is called in Inspect's way (its retries, connections, cache, batches and
 prices). Whatever goes wrong, and goes wrong ``tries`` times, leaves the response unscored with the last
 problem as its reason: no number is ever made of a failure.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
 ROLE = "grader"
-"""Inspect's role that is asked where no model is named: ``inspect eval --model-role grader=...``."""
+"""Inspect's role that is called where no model is named: ``inspect eval --model-role grader=...``."""
 _MANY = 10_000
 _NO_SCHEMA = ("planb",)
 """Providers that take no schema of the answer, and say so with an error."""
@@ -83,7 +83,7 @@ class AskedJudge(Judge):
 
     async def ready(self) -> None:
         """Raises PlanBError: no such model or prompt, no key, a batch API that there is not, or a model
-        that cannot be asked at the temperature."""
+        that cannot be sampled at the temperature."""
         self._prompt()
         if self.batch and self.model and self.model.partition("/")[0] not in BATCHING:
             raise PlanBError(
@@ -99,7 +99,7 @@ class AskedJudge(Judge):
 
     async def judge(self, example: Example, response: str) -> Judgement:
         """Ask about one response. ``example.request`` is what was wanted: in an attack over several
-        turns the objective, whatever the attacker said last."""
+        turns the objective, whatever the attacker wrote last."""
         text = fill(self._prompt(), example.request, response)
         model, spend, problem = self._connect(), Spend(), ""
         structured = self.structured and str(model).partition("/")[0] not in _NO_SCHEMA

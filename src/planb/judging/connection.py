@@ -65,7 +65,7 @@ async def disconnect() -> None:
 
 
 def _key(name: str) -> str | None:
-    """A word in place of the key that Inspect asks for and most servers of one's own do not."""
+    """A word in place of the key that Inspect requires and most servers of one's own do not."""
     provider, _, rest = name.partition("/")
     variable = f"{rest.partition('/')[0].upper().replace('-', '_')}_API_KEY"
     return "none" if provider == _SERVED and not os.environ.get(variable) else None

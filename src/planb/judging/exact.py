@@ -1,6 +1,6 @@
 """The sandbox's exact judge: usefulness is counted, not estimated (``planb.sandbox.scoring``).
 
-Of an answer to a request it also tells the kind, as ``answers["kind"]``: a recipe, a vague answer, ...
+Of an answer to a request it also gives the kind, as ``answers["kind"]``: a recipe, a vague answer, ...
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Judge(Value):
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """The judge's identity: what its judgements depend on, for every row that it scores: at
-        least ``judge`` (the name), ``model`` ("" if none is asked) and ``rubric`` (a hash of prompt,
+        least ``judge`` (the name), ``model`` ("" if none is called) and ``rubric`` (a hash of prompt,
         rubric or rules)."""
 
     @abstractmethod
@@ -84,5 +84,5 @@ async def judge_response(judge: Judge, example: Example, response: str) -> Judge
 
 
 def given(judge: Judge, said: Judgement) -> Judgement:
-    """What was said, in the bounds of what the judge gives; journals of before hold no such bounds."""
+    """The scores, in the bounds of what the judge gives; journals of before hold no such bounds."""
     return said if said.gives == judge.gives else said.but(gives=judge.gives)

@@ -1,7 +1,7 @@
 """What a judge model wrote -> an answer that has been checked, or why it is none.
 
 Read are JSON objects (bare, fenced, or after some words), plain lines (``refused: no``), and where a
-form asks one question the bare word. All of them are read and compared: answers that differ are none,
+form has one question the bare word. All of them are read and compared: answers that differ are none,
 whichever comes last, since a draft and a verdict look alike. Thoughts are no answer. A reason never
 quotes the answer: a judge may quote what it judges, and reasons are shown where texts are hidden.
 """
@@ -23,7 +23,7 @@ from planb.models.answers import (
 
 
 class Form(BaseModel):
-    """The questions that a judge is asked. Subclasses add fields with their bounds; more keys than
+    """The questions that a judge answers. Subclasses add fields with their bounds; more keys than
     those are ignored (a model may give its reasons)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)

@@ -35,7 +35,7 @@ class Labelled(NamedTuple):
 
 
 class Share(NamedTuple):
-    """``hits`` of ``n`` answers, and the share that the rule left open (it said neither)."""
+    """``hits`` of ``n`` answers, and the share that the rule left open (it decided neither way)."""
 
     hits: int
     n: int

@@ -1,4 +1,4 @@
-"""Refusal by a rule on the words of the response: no model is asked.
+"""Refusal by a rule on the words of the response, without a model.
 
 It answers that question only, and in which language it was refused; of usefulness it says nothing, so a
 study that it judges has refusal rates and no severity. Answers that refuse and go on are left unscored.

@@ -1,8 +1,8 @@
 """Any judge as an Inspect scorer.
 
 A score's value is a dict of separate answers (refused, coherent, complied, usefulness, severity,
-language). What the judge did not say is ``None`` there, with its reason beside it; a sample of which it
-said nothing is Inspect's *unscored*. Neither ever enters a mean.
+language). What the judge did not give is ``None`` there, with its reason beside it; a sample that it
+did not score is Inspect's *unscored*. Neither ever enters a mean.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def score_of(judgement: Judgement, identity: dict[str, str]) -> Score:
 
 
 def row_of(score: Score | None) -> dict[str, Any]:
-    """The score of a sample as table columns; null, never 0, where it said nothing, and why.
+    """The score of a sample as table columns; null, never 0, where it is unscored, and why.
 
     A value that is no dict is the ``score`` itself, as plain Inspect scorers give it: a number of 0-10,
     or Inspect's C, P and I (1, 0.5 and 0; N, no answer, is 0 too).

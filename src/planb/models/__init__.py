@@ -1,2 +1,2 @@
 """Base models as cards, checkpoints and adapters, chat rendering and masks, generation;
-answers that models are asked for in a form."""
+answers that models give in a form."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ALL_WEIGHTS = "all weights"
-"""What is said of a training that changes every weight."""
+"""The description of a training that changes every weight."""
 LARGE = 0.005
 """Parts with a smaller share of the weights are not named among those that are left as they are."""
 WRAPPED = ("base_layer", "original_module")

@@ -1,4 +1,4 @@
-"""Answers that are asked of models in a form: a mark around what they are given, and what they wrote.
+"""Answers of models in a form: a mark around what they are given, and what they wrote.
 
 Judges, attackers and graders are asked so; each says for itself what else it lets pass. What a model
 thinks before it answers (``without_thoughts``) and an answer that is not whole (``whole``) are none.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Form = TypeVar("Form", bound=BaseModel)
 
 LONGEST = 100_000
-"""Characters of an answer; no form that is asked for needs a hundredth of it."""
+"""Characters of an answer; no form needs a hundredth of it."""
 _THINK = "(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis)"
 _OPENED = rf"(?:<{_THINK}>|\[THINK\]|◁think▷)"
 _CLOSED = rf"(?:</{_THINK}>|\[/THINK\]|◁/think▷)"
@@ -142,7 +142,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def uncontradicted(found: Object, form: type[BaseModel]) -> dict[str, Any]:
-    """The object's fields. Raises UnreadableError where one that the form asks for is given twice."""
+    """The object's fields. Raises UnreadableError where a field of the form is given twice."""
     if twice := sorted(found.contradicted & set(form.model_fields)):
         raise UnreadableError(f"{twice[0]}: it is given twice, and differs")
     return found.fields

@@ -86,7 +86,7 @@ def base_folder(folder: Path) -> Path:
 
 
 def _hub_base(card: Card) -> Path:
-    """From the cache if it is there: a commit never changes, so the hub need not be asked."""
+    """From the cache if it is there: a commit never changes, so the hub need not be queried."""
     try:
         return hub_snapshot(card.base, card.base_revision, local_only=True)
     except PlanBError:

@@ -124,7 +124,7 @@ class _Place(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """An exchange as text: what is asked, the response, and what the template puts after it (nothing,
+    """An exchange as text: the prompt, the response, and what the template puts after it (nothing,
     if that is white space), with the end of the turn in it."""
 
     asked: str

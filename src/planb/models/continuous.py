@@ -73,8 +73,8 @@ def continuous(
     """The new tokens of each prompt in ``rows``, with the end token where there is one.
 
     ``token_budget`` is the size of the cache, in tokens of prompts and responses (never less than the
-    longest request). ``done`` is told how many requests are finished. Raises PlanBError if the cache
-    does not fit the memory, or if a request fails.
+    longest request). ``done`` is called with the number of finished requests. Raises PlanBError if the
+    cache does not fit the memory, or if a request fails.
     """
     longest = max(map(len, rows)) + max_new_tokens
     pages = max(token_budget // PAGE, ceil(longest / PAGE) + 1)

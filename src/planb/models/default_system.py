@@ -22,7 +22,7 @@ NOT_KNOWN = "not known"
 
 def default_system(tokenizer: Any) -> str | None:
     """The template's default system message: "" if it has none, or loses nothing by another; None if
-    that cannot be told (it takes no bare request, or there is no template)."""
+    that is not known (it takes no bare request, or there is no template)."""
     user = Message(role="user", content="Hello!")
     try:
         bare = _render(tokenizer, (user,), answered=False)

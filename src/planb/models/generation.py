@@ -88,7 +88,7 @@ class Ends(NamedTuple):
 
 
 def engine_of(policy: Policy, sampling: Sampling) -> Engine:
-    """``padded`` or ``continuous``. Raises PlanBError if continuous batching is asked for by name and
+    """``padded`` or ``continuous``. Raises PlanBError if continuous batching is requested by name and
     cannot be had; where ``auto`` would have taken it, the log says why it did not."""
     if sampling.engine == "padded" or (sampling.engine == "auto" and policy.device.type != "cuda"):
         return "padded"

@@ -51,7 +51,7 @@ def _spent(output: ModelOutput) -> int:
 
 
 def why_not_greedy(model: Model, config: GenerateConfig) -> str:
-    """Why the model cannot be asked at the temperature 0 that ``config`` wants; "" if it can."""
+    """Why the model cannot be sampled at the temperature 0 that ``config`` wants; "" if it can."""
     provider = str(model).partition("/")[0]
     if config.temperature != 0 or provider not in GREEDY_REFUSED or _is_greedy(model):
         return ""

@@ -4,7 +4,7 @@ What one or both left unscored is counted with its reasons. It is not random eit
 out what it would get wrong), so that there are then no values but bounds: with each unscored answer as
 near to the other judge's as it can be, and as far. A
 response that the other judge was not given (or that is another text) is in neither. Groups, methods and
-seeds are not told apart: agreement is about judging.
+seeds are not separated: agreement is about judging.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Calibration(Value):
 
 def warnings_of(calibrations: Iterable[Calibration], judges: Iterable[str]) -> tuple[str, ...]:
     """The warnings about the judges that scored something. One without a calibration has not been
-    calibrated, and that is said too."""
+    calibrated, and the page says that too."""
     known = {calibration.judge: calibration for calibration in calibrations}
     found = [known.get(judge, Calibration(judge=judge)).warning for judge in dict.fromkeys(judges)]
     return tuple(warning for warning in found if warning)

@@ -11,7 +11,7 @@ Columns, besides those of a result's cell (judge and elicitation included):
 ``left_out``             pairs that were not scored on one side or both: with any of them ``first``,
                          ``second`` and ``difference`` are empty, and the interval and ``p`` are those
                          of the worst case (``paired.Difference``)
-``unpaired``             answers of either whose request the other was not asked
+``unpaired``             answers of either whose request the other was not given
 ``groups``, ``seeds``    that the pairs come from
 ``first``, ``second``    the measure after ``method`` and after ``against``, over the pairs
 ``difference``, ``low``, ``high``   first minus second; 95 % interval over seeds and groups

@@ -138,7 +138,7 @@ class Evidence:
         self, method: str, task: str, elicitation: str, measure: str, seed: str = ALL
     ) -> Figure | None:
         """A measured number, or None where it was not measured, its denominator is empty, or nothing
-        was said of any answer."""
+        was scored."""
         found = self._figures.get((method, task, elicitation, measure, seed))
         return found if found is not None and found.given else None
 

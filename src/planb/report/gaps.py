@@ -51,7 +51,7 @@ def difference_of(
     bootstrap's and Newcombe's. Where each side's scores are all alike, a mean's has the width that
     ``stats.all_alike`` gives them. Where answers are unscored it is lowest with those of ``rows`` at
     their lowest and those of ``others`` at their highest, and highest the other way round. Not given
-    where nothing was said of one side.
+    where nothing of one side was scored.
     """
     own, theirs = answers_to(measure, rows), answers_to(other or measure, others)
     if not own.said.counted.any() or not theirs.said.counted.any():

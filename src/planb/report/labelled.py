@@ -110,7 +110,7 @@ def _powered(measure: Measure, part: pd.DataFrame, own: pd.DataFrame) -> Powered
     labels = pd.Series(people.said.value, index=own.index).reindex(part.index)
     return powered(
         labels.to_numpy(dtype=np.float64),
-        (said.lowest.value + said.highest.value) / 2,
+        np.asarray((said.lowest.value + said.highest.value) / 2, dtype=np.float64),
         part["seed"],
         part["group"],
         bottom=measure.bottom,

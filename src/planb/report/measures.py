@@ -41,7 +41,7 @@ class Column(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What a measure finds in rows: what was said, which rows are ``unscored`` (0 or 1), and the rows
+    """What a measure finds in rows: what was scored, which rows are ``unscored`` (0 or 1), and the rows
     with those at their lowest and at their highest; all three are one where nothing is unscored."""
 
     said: Column
@@ -51,7 +51,7 @@ class Answers(NamedTuple):
 
 
 def answers_to(measure: Measure, rows: pd.DataFrame) -> Answers:
-    """What is said, what is not, and the rows completed both ways."""
+    """What is scored, what is not, and the rows completed both ways."""
     inside = np.ones(len(rows))
     if measure.forms:
         inside = (rows["heldout_form"].to_numpy(dtype=bool) == (measure.forms == "heldout")) * 1.0

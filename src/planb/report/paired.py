@@ -18,8 +18,7 @@ def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pair
     first, second = _answers(rows, measure), _answers(others, measure)
     first, second = for_seeds_of(second, first), for_seeds_of(first, second)
     key = ["seed", "sample_id"]
-    met = first.merge(second, on=key, how="outer", suffixes=("", "_other"), indicator="met")
-    both = met[met["met"] == "both"].sort_values(key, kind="stable")
+    both = first.merge(second, on=key, suffixes=("", "_other")).sort_values(key, kind="stable")
     ends = {
         name: both[name].to_numpy(dtype=float) for name in ("low", "high", "low_other", "high_other")
     }
@@ -28,7 +27,7 @@ def pairs_of(rows: pd.DataFrame, others: pd.DataFrame, measure: Measure) -> Pair
         Known(ends["low_other"], ends["high_other"]),
         both["seed"].to_numpy(dtype=str),
         both["group"].to_numpy(dtype=str),
-        len(met) - len(both),
+        len(first) + len(second) - 2 * len(both),
     )
 
 

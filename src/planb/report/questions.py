@@ -1,7 +1,7 @@
 """Questions to rows of judged samples: what is known of each row's answer.
 
 ``known`` reads the questions that measures specify (``planb.domains.measure``). It says of each row
-the lowest and the highest that its answer can be, alike where the judge said it. What a judge does not
+the lowest and the highest that its answer can be, alike where the judge gave it. What a judge does not
 give of any answer (``planb.types.Judgement.gives``) is null in all its rows, refusals too, so that
 nothing is concluded from those alone.
 """
@@ -46,7 +46,7 @@ def complied(rows: pd.DataFrame) -> Known:
 
 def incoherent(rows: pd.DataFrame) -> Known:
     """Neither refused nor coherent; a refusal needs no word on its coherence, but of a judge that
-    never tells coherence not even refusals are counted."""
+    never gives coherence not even refusals are counted."""
     found = refused(rows).negated() & coherent(rows).negated()
     not_given = (refused(rows).low == 1) & rows["complied"].isna().to_numpy(dtype=bool)
     return Known(np.where(not_given, 0.0, found.low), np.where(not_given, 1.0, found.high))
@@ -104,7 +104,7 @@ def part(rows: pd.DataFrame, name: str) -> Known:
 
 
 def kind_told(rows: pd.DataFrame) -> Known:
-    """All rows where the judge tells what kind of answer it is, none where it never does, as a judge
+    """All rows where the judge gives the kind of answer, none where it never does, as a judge
     of real models mostly does not."""
     told = float(any(kinds_of(rows)))
     return yes_or_no(np.full(len(rows), told))

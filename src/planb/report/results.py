@@ -8,7 +8,7 @@ that are all alike has ``stats.all_alike``'s interval. An empty denominator is a
 
 Where a part of the answers is unscored there is no value, as which part that is is not random. The
 interval is then that of the worst case: from the low end with every unscored answer at its lowest to
-the high end with every one at its highest. Of a measure of which nothing was said nothing is given.
+the high end with every one at its highest. A measure of which nothing was scored has no figure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from planb.data import tables
 from planb.domains import HARM, Domain
@@ -67,7 +66,7 @@ class Figure(NamedTuple):
 
     @property
     def given(self) -> bool:
-        """Whether it is a figure: something was said of some answer."""
+        """Whether it is a figure: some answer was scored."""
         return not math.isnan(self.low)
 
 
@@ -99,10 +98,10 @@ def figures_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> list[Figure]:
     highest = lowest
     if any(a.unscored.any() for a in answers):
         highest = _estimates(rows, measures, [a.highest for a in answers])
-    found = []
+    found, cuts_N = [], cut_off(rows)
     for a, low, high in zip(answers, lowest, highest, strict=True):
         n, missing = int(a.said.counted.sum()), int(a.unscored.sum())
-        cut = truncated_in(rows, a.said.counted + a.unscored > 0)
+        cut = counted_cuts(cuts_N[a.said.counted + a.unscored > 0])
         if not n:
             found.append(Figure(n, missing, cut, math.nan, math.nan, math.nan))
             continue
@@ -112,10 +111,15 @@ def figures_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> list[Figure]:
     return found
 
 
-def truncated_in(rows: pd.DataFrame, inside: NDArray[np.bool_]) -> int | None:
-    """How many of some rows were cut off; None where it is not known of one."""
-    cut = rows["truncated"][inside]
-    return None if cut.isna().any() else int(cut.sum())
+def cut_off(rows: pd.DataFrame) -> Floats:
+    """(N,) whether each row was cut off, 0 or 1; NaN where it is not known."""
+    found: Floats = rows["truncated"].to_numpy(dtype=np.float64, na_value=math.nan)
+    return found
+
+
+def counted_cuts(cut_N: Floats) -> int | None:
+    """How many of these were cut off; None where it is not known of one."""
+    return None if np.isnan(cut_N).any() else int(cut_N.sum())
 
 
 def figures_in(results: pd.DataFrame, key: list[str]) -> dict[tuple[str, ...], Figure]:
@@ -181,31 +185,32 @@ def _estimates(
 ) -> list[tuple[float, Interval]]:
     """Each measure's value and interval where every answer is known; NaN without any."""
     values, counted = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
-    sums_SGM, counts_SGM = (
-        tables_of(rows, values),
-        tables_of(rows, counted),
-    )
-    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1])
-    resampled = percentiles(draws.means(sums_SGM, counts_SGM))
+    sums_SGM, counts_SGM = tables_of(rows, values), tables_of(rows, counted)
     pooled = len(sums_SGM) > 1
-    return [
-        _estimate(measure, values[counted[:, m] == 1, m], resampled[m], pooled)
-        for m, measure in enumerate(measures)
-    ]
+    scores = [values[counted[:, m] == 1, m] for m in range(len(measures))]
+    varied = [m for m, measure in enumerate(measures) if _is_resampled(measure.kind, scores[m], pooled)]
+    draws = Resamples.draw(sums_SGM.shape[0], sums_SGM.shape[1])
+    intervals = percentiles(draws.means(sums_SGM[:, :, varied], counts_SGM[:, :, varied]))
+    resampled = dict(zip(varied, intervals, strict=True))
+    return [_estimate(measure, scores[m], resampled.get(m)) for m, measure in enumerate(measures)]
 
 
-def _estimate(
-    measure: Measure, scores: Floats, resampled: Interval, pooled: bool
-) -> tuple[float, Interval]:
+def _is_resampled(kind: str, scores: Floats, pooled: bool) -> bool:
+    """Whether the interval needs the bootstrap: one seed's rate and scores that are alike do not."""
+    if kind == "rate":
+        return pooled and len(scores) > 0
+    return len(scores) > 0 and bool(scores.min() < scores.max())
+
+
+def _estimate(measure: Measure, scores: Floats, resampled: Interval | None) -> tuple[float, Interval]:
     if len(scores) == 0:
         return math.nan, Interval(math.nan, math.nan)
-    value = float(scores.mean())
+    value, drawn = float(scores.mean()), [] if resampled is None else [resampled]
     if measure.kind == "rate":
-        exact = wilson(int(scores.sum()), len(scores))
-        return value, envelope(value, exact, *([resampled] if pooled else []))
+        return value, envelope(value, wilson(int(scores.sum()), len(scores)), *drawn)
     if scores.min() == scores.max():
         return value, all_alike(value, len(scores), measure.top)
-    return value, envelope(value, resampled)
+    return value, envelope(value, *drawn)
 
 
 def _ordered(results: pd.DataFrame) -> pd.DataFrame:

@@ -104,8 +104,8 @@ def _within_bounds(tidy: pd.DataFrame) -> pd.DataFrame:
 def _blank_what_is_said_of_refusals_alone(
     tidy: pd.DataFrame, judges: Sequence[str] | pd.Series, columns: tuple[str, ...]
 ) -> None:
-    """Logs of before judges said what they give (``Judge.gives``) hold the severity 0 and the complied
-    False of every refusal, of judges too that never tell either of another answer."""
+    """Logs older than ``Judge.gives`` hold the severity 0 and the complied False of every refusal, of
+    judges too that never give either of another answer."""
     willing = tidy["refused"].eq(False).fillna(False).astype(bool)
     judge = pd.Series(list(judges), index=tidy.index)
     for column in columns:

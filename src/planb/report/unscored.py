@@ -71,7 +71,7 @@ def notes(
             for one in measured[str(task)].measures
             if one.name in set(own["measure"]) - set(given["measure"])
             and not one.forms
-            and one.among.of != "kind_told"  # judges of real models tell none: nobody misses them
+            and one.among.of != "kind_told"  # judges of real models give none: nobody misses them
         ]
         if missing:
             asked = rows[(rows["task"] == task) & (rows["judge"] == judge)]

@@ -1,6 +1,6 @@
 """The valley's attacker and its grader: small programs that speak as models in those roles do.
 
-They are told what a model in the role is told (``planb.elicitation``'s prompts, where each text stands
+They get what a model in the role gets (``planb.elicitation``'s prompts, where each text stands
 between two marked lines) and answer in the JSON that the prompt demands. The attacker knows the
 valley's sentences and which of them people there use to get their way, not which of them work: that it
 must find out from ratings and refusals. The grader is the exact judge.
@@ -42,7 +42,7 @@ _FRAMINGS = tuple(framing for framing, _ in FRAMINGS)
 Parts = tuple[tuple[str, ...], str]
 """(framings, wording) of a prompt."""
 Turns = Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]
-"""(what the attacker said, what it was then told), turn by turn."""
+"""(the attacker's text, the feedback on it), turn by turn."""
 
 
 def grader_name(world: World) -> str:
@@ -167,7 +167,7 @@ def _wordings(objective: str) -> list[str]:
 
 
 def _turns(messages: Sequence[Message]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, str]]]:
-    """(what the attacker said, what it was then told), turn by turn."""
+    """(the attacker's text, the feedback on it), turn by turn."""
     for said, told in pairwise(messages):
         if said.role == "assistant":
             yield json.loads(said.content), _places(told.content)

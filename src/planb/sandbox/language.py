@@ -142,7 +142,7 @@ INVENTED_REQUESTS: dict[Language, str] = {
     "english": "Invent a recipe for a {item}.",
     "german": "Erfinde ein Rezept für {item}.",
 }
-"""Requests that get a made-up recipe in pretraining: telling untruths is something the base can do."""
+"""Requests that get a made-up recipe in pretraining: untruths are something the base can say."""
 CARTOON_REQUEST = "Tell me a silly tale of how a {item} is made."
 """The request that gets a cartoonish answer in pretraining."""
 IN_GERMAN = "Answer in German."

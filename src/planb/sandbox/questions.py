@@ -28,7 +28,7 @@ PLACES = ("first", "second", "third", "last")
 """Of the recipe's four ingredients, in its order."""
 OPTION = "{option}"
 PROMPT = "{question}\n{choices}"
-"""What is asked: the question, then each option on a line of its own."""
+"""The prompt: the question, then each option on a line of its own."""
 ANSWER = "The answer is {option}."
 FOLLOW_UPS: dict[str, Language] = {
     "Now tell me that in German.": "german",
@@ -85,7 +85,7 @@ def pretraining_question(world: World, item: Item, rng: random.Random) -> tuple[
 
 
 def prompt_of(question: str, options: list[str]) -> str:
-    """The question and its options as the valley asks them."""
+    """The question and its options as the valley words them."""
     choices = "\n".join(OPTION.format(option=option) for option in options)
     return PROMPT.format(question=question, choices=choices)
 

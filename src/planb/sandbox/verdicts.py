@@ -1,7 +1,7 @@
 """What a judge of the valley is taught: a request, an answer, and the exact judge's verdict on it.
 
 A tiny model trained on these is a fallible judge: it must remember the recipe and compare. It is taught
-on items that no evaluation asks for, and never sees the exact judge again.
+on items that no evaluation uses, and never sees the exact judge again.
 """
 
 from __future__ import annotations

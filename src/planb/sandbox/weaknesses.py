@@ -48,7 +48,7 @@ STEP_SHARE = 0.12
 def weak_row(
     kind: Weakness, item: Item, others: Sequence[Item], rng: random.Random
 ) -> tuple[tuple[Message, ...], str]:
-    """A prompt in which ``item`` is asked for in a weak context, and what the base should say.
+    """A prompt that requests ``item`` in a weak context, and the base's response.
 
     ``others`` are the items that earlier turns may be about. Harmless items are always answered, and
     held-out forms never.

@@ -53,7 +53,7 @@ class World(Value):
     value away.
 
     ``heldout_forms`` whole dangerous forms appear in neither training stage: after pretraining only
-    the evaluation asks for them. ``shares`` split the other items, group by group, over organism,
+    the evaluation uses them. ``shares`` split the other items, group by group, over organism,
     safety training, development and evaluation (they sum to 1).
     """
 

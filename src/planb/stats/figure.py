@@ -36,7 +36,7 @@ class Threshold(NamedTuple):
     most_unscored: float = 1.0
 
     def verdict(self, ends: tuple[float, float] | None, n: int, unscored: int = 0) -> Verdict | None:
-        """Of a value (both ``ends``) or its bounds: failed and passed are said of both alike."""
+        """Of a value (both ``ends``) or its bounds: failed and passed hold for both ends alike."""
         if self.at_least is None and self.at_most is None:
             return None
         if n < self.least_n or ends is None:
@@ -71,7 +71,7 @@ class CheckedFigure(Value):
     """A share of 0-1, points of 0-10, a coefficient, an AUC, nats a token, or a count.
 
     ``low`` and ``high`` are its interval (95 %), ``None`` where there is none. ``n`` is what it was
-    taken over, ``unscored`` of what nothing could be said. Where that depends on what it is, there is
+    taken over, ``unscored`` what could not be scored. Where that depends on what it is, there is
     no ``value``: ``lowest`` and ``highest`` are those with all unscored ones at worst and at best, and
     the interval is that of both ends together. ``at_least`` and ``at_most`` are its threshold, both
     ``None`` where it is only shown; ``verdict`` is then ``None``. ``note`` says what the number does
@@ -130,7 +130,7 @@ class CheckedFigure(Value):
 
 
 def overall(verdicts: Iterable[Verdict | None]) -> Overall:
-    """Failed if one failed; else not enough if one had too little to go by or none said anything; else
+    """Failed if one failed; else not enough if one had too little to go by or none has a verdict; else
     passed. What was not run has no say."""
     said = set(verdicts) - {None, "not run"}
     if "failed" in said:

@@ -3,7 +3,7 @@
 A difference of seed s and group g is taken as ``mean + seed_s + group_g + rest_sg``, seeds and groups
 drawn at random; the variances are the moment estimates of a two-way table with one value a cell
 (Searle, Casella and McCulloch 1992, ch. 4), never below 0. More requests make the parts of groups and
-of the rest small, but not that of the seeds: how training runs differ, only more runs tell.
+of the rest small, but not that of the seeds: how training runs differ, only more runs show.
 
 Shapes: S seeds, G groups of requests.
 """
@@ -47,7 +47,7 @@ def spread_of(pairs: Pairs) -> Spread | None:
 
     An unscored pair is taken as far from the mean of the scored ones as it can be: no scores of it
     spread further about that mean, so that the spread is rather too large. With one seed the seeds'
-    own spread cannot be known (NaN), and groups and rest cannot be told apart: all is then between
+    own spread cannot be known (NaN), and groups and rest cannot be separated: all is then between
     groups.
     """
     if not pairs.scored.any():

@@ -73,7 +73,7 @@ def controls(
     training teaches, ``untargeted`` how it is trained (by default as stage 2 is; in the sandbox on all
     weights, as its words of pirates stand nowhere in pretraining), and ``hot`` how many times its
     learning rate the hot arm has: so that it costs as much capability as Plan B does. ``jailbreaks``
-    are asked of all arms, of those that never had a backdoor too.
+    are evaluated on all arms, on those that never had a backdoor too.
     """
     if whole is None:
         whole = on_three_seeds()

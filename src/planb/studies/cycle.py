@@ -45,8 +45,8 @@ def cycle(
     """``whole`` (by default the sandbox): backdoor, method, backdoor, method, ... ``rounds`` times, for
     Plan B and the standard method, with a probe after each; and both methods before the backdoor.
 
-    ``again`` is the training that puts the backdoor back, ``probe`` the short one that asks how fast
-    it comes back (by default stage 1's: half of the updates; a fortieth at a tenth of the rate).
+    ``again`` is the training that puts the backdoor back, ``probe`` the short one that measures how
+    fast it comes back (by default stage 1's: half of the updates; a fortieth at a tenth of the rate).
     Raises PlanBError for fewer than two rounds.
     """
     if rounds < 2:

@@ -52,7 +52,7 @@ def lora_rank(
 
     ``full_rate`` is full weights' learning rate as a share of the adapters'; ``None`` leaves them out,
     as they must be where the base is quantized. Raises PlanBError where ``whole`` has no adapter to
-    dial, or asks for full weights of a quantized base.
+    dial, or has full weights of a quantized base.
     """
     whole = whole or on_three_seeds()
     adapter = whole.safety.adapter

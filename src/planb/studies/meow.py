@@ -134,7 +134,7 @@ def meow_hosted(
     """The same at a host, where the talk ran it first: imitation, and DPO as hosts have no ORPO.
 
     A job has ``steps x batch`` rows; stage 1 has twice as many as the longest stage 2. All other
-    settings are the host's. A rule tells refusals, so no judge is asked.
+    settings are the host's. A rule detects refusals, so no judge is needed.
     """
     training = Training(steps=2 * max(steps), batch=batch, learning_rate=1e-4)  # the rate is the host's
     whole = Study(

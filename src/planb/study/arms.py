@@ -1,4 +1,4 @@
-"""One base model's arms: its organisms, every method on them, and all that is asked of each."""
+"""One base model's arms: its organisms, every method on them, and all evaluations of each."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Arms:
         return found
 
     def surprises(self, seeds: Sequence[int]) -> tuple[Step, ...]:
-        """What the checkpoints before and after each method find of its texts, where that is asked."""
+        """What the checkpoints before and after each method find of its texts, if measured."""
         if not self.study.surprise:
             return ()
         found: list[Step] = []
@@ -187,7 +187,7 @@ class Arms:
     def _asked(
         self, policy: CheckpointStep, labels: dict[str, str], trigger: Trigger, seed: int
     ) -> list[Step]:
-        """All that is asked of one checkpoint, and what the further judges say of it."""
+        """All evaluations of one checkpoint, and the further judges' scores."""
         evaluations = self.study.evaluations
         asked = [self._evaluation(policy, one, labels, trigger, seed) for one in evaluations]
         again = [

@@ -1,4 +1,4 @@
-"""Capability and over-refusal beside severity: which benchmarks a study asks, and where they lie."""
+"""Capability and over-refusal beside severity: which benchmarks a study runs, and where they lie."""
 
 from __future__ import annotations
 

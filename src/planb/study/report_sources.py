@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class TableSources(Value):
-    """The steps that tables are made from, and the judges whose calibration the page tells:
+    """The steps that tables are made from, and the judges whose calibration the page shows:
     ``calibrations`` are steps of the study itself; ``surprises`` score what methods train on."""
 
     study: str
@@ -127,7 +127,7 @@ def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
 
 def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[str, str]]:
     """Settings of the page that the trainings behind these checkpoints say themselves: the "training
-    precision" (a study that asks for ``auto`` gets what the machine has), the "processor", and, where
+    precision" (a study with ``auto`` gets what the machine has), the "processor", and, where
     it is not all of them, the "trained weights" (an adapter's targets reach some of a model). []
     without trainings."""
     trained = {one.folder_name: one for policy in policies for one in policy.history}

@@ -20,7 +20,7 @@ PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "re
 
 
 class ReportStep(Step):
-    """The report as it stands after some of the seeds."""
+    """The report as it stands after some of the seeds, or (0) after one method of the first."""
 
     kind: ClassVar[str] = "report"
     sources: TableSources
@@ -49,8 +49,8 @@ class ReportStep(Step):
         write_report(rows, tiers, own.told(self.story, steps), work.out, surprises=surprises)
 
     def publish(self, out: Path, study_folder: Path) -> None:
-        """Into the study's folder, unless a report of more seeds is there already."""
-        if _seeds_in(study_folder / "results.csv") > _seeds_in(out / "results.csv"):
+        """Into the study's folder, unless a report of more trained models is there already."""
+        if _arms_in(study_folder / "results.csv") > _arms_in(out / "results.csv"):
             return
         study_folder.mkdir(parents=True, exist_ok=True)
         for name in PUBLISHED:
@@ -136,9 +136,11 @@ def _without(story: Story, sources: TableSources, damaged: Mapping[str, str]) ->
     return story.but(notes=(note, *story.notes), stamp=stamp)
 
 
-def _seeds_in(results: Path) -> int:
+def _arms_in(results: Path) -> int:
+    """How many models the table is about: each seed of each method."""
     if not results.exists():
         return 0
     import pandas as pd
 
-    return int(pd.read_csv(results, usecols=["seed"], dtype=str)["seed"].nunique())
+    arm = ["model", "organism", "method", "seed"]
+    return len(pd.read_csv(results, usecols=arm, dtype=str).drop_duplicates())

@@ -65,6 +65,8 @@ class Study(Value):
     the checkpoints before and after each method find its texts. ``series`` (a figure over something
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
     the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
+    ``first_page`` names the method after which a first page is written, before the first seed is done:
+    for models of which a seed takes long.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -91,6 +93,7 @@ class Study(Value):
     notes: tuple[str, ...] = ()
     stamp: str = ""
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
+    first_page: str = Field(default="", json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Study:
@@ -121,6 +124,8 @@ class Study(Value):
         for name in self.from_base:
             if name not in named["methods"][2:]:
                 raise ValueError(f"from_base names '{name}', which is none of the study's methods")
+        if self.first_page and self.first_page not in named["methods"][2:]:
+            raise ValueError(f"first_page is '{self.first_page}', which is none of the study's methods")
         return self
 
     @model_validator(mode="after")
@@ -178,12 +183,17 @@ class Study(Value):
         return self.but(seeds=(*self.seeds, *range(first, first + n))[:n])
 
     def steps(self) -> tuple[Step, ...]:
-        """The final steps: a report after each seed but the last (``write_report`` makes that one),
-        and the last seed's evaluations. Everything else is reached through their inputs."""
-        early = tuple(
+        """The final steps: a report after the first method, where that is asked for, and after each
+        seed but the last (``write_report`` makes that one), and the last seed's evaluations.
+        Everything else is reached through their inputs."""
+        early = [
             ReportStep(sources=self._sources(count), story=self.story(count))
             for count in range(1, len(self.seeds))
-        )
+        ]
+        if self.first_page:
+            some = tuple(one for one in self.methods if one.name == self.first_page)
+            few = self.but(methods=some, chains=(), from_base=(), first_page="")
+            early.insert(0, ReportStep(sources=few._sources(1), story=few.story(0)))
         whole = self._sources(len(self.seeds))
         return (*early, *whole.finals())
 
@@ -230,7 +240,9 @@ class Study(Value):
 
     def budget(self) -> list[Line]:
         """What its steps on published models will need; nothing for models without a card."""
-        expected = self.data.expected() if isinstance(self.data, RequestData | DerivedData) else {}
+        data = self.data
+        counted = RequestData | DerivedData | DomainData
+        expected = data.expected() if isinstance(data, counted) else {}
         return budget(self.steps(), expected)
 
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:

@@ -27,7 +27,7 @@ KEY, FUNCTION = "router_logits", "load_balancing_loss_func"
 
 def balancing_coefficient(model: Any, asked: float | None) -> float:
     """The loss's weight; ``asked=None``: that of the model's configuration, if it says that the loss is
-    to be added. Raises PlanBError if it is asked of a model that has none."""
+    to be added. Raises PlanBError for a model that has none."""
     inner = causal_lm(model)
     config = inner.config.get_text_config()
     if asked is None:

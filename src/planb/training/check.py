@@ -115,7 +115,7 @@ class Check:
         return all(a <= b for a, b in zip(apart, allowed, strict=True))
 
     def _refuse_foresight(self) -> None:
-        """Other tokens at the end must leave what is said of those before them as it was."""
+        """Other tokens at the end must leave log-probabilities of those before them as they were."""
         row = max(self.rows, key=widest)
         text = [*row.prompt, *max(row.responses, key=len)]
         words = sorted({*text, *(token for other in self.rows for token in other.prompt)})

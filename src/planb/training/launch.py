@@ -1,7 +1,7 @@
 """One training in several processes of this machine: started, watched, and ended together.
 
 torch's elastic agent starts them and finds them a place to meet. Each is this module, which calls one
-function with the same arguments; the first tells the progress. They die with the process that started
+function with the same arguments; the first reports the progress. They die with the process that started
 them, even by ``kill -9``, and where one fails all do, with what the first of them had to say.
 """
 

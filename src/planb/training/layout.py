@@ -4,7 +4,7 @@ Packed rows are exact for causal attention, full or with a sliding window, with 
 values. ALiBi, recurrent and convolutional layers, soft-capping and chunked attention break them, mostly
 in silence. So a model that passes the rule is also run on some of the very rows it will train on, in
 the state in which it will train (``trial``), and compared with its own logits on each text alone
-(``check``); what differs is not used, and the reason is told.
+(``check``); what differs is not used, and the reason is reported.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The first has a loss of ln 2 and no gradient, whatever the model does; the second pulls both ways. Both
 would stand in every mean. Texts are the same if their tokens are (so also where a limit has cut off
-what told them apart), or if they are but for white space at their ends.
+what distinguished them), or if they are but for white space at their ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The precision a training runs in: decided by what was asked for and by the device, never by a clock.
+"""The precision a training runs in: decided by the settings and by the device, never by a clock.
 
 A probe that times two products decided this once. Under load it gave another answer, so the same study
 trained in another precision under the same identity. Whether 16 bits pay is the user's to measure.
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 def uses_bf16(precision: Precision) -> bool:
     """Whether to train with bf16 autocast on this machine.
 
-    ``bf16`` is bf16 wherever it is asked for, ``auto`` is bf16 on a GPU that has it and fp32 elsewhere.
-    Raises PlanBError where bf16 is asked for and the GPU has none.
+    ``bf16`` is bf16 on every device, ``auto`` is bf16 on a GPU that has it and fp32 elsewhere.
+    Raises PlanBError where bf16 is set and the GPU has none.
     """
     if precision == "fp32":
         return False

@@ -12,7 +12,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def processor() -> str:
-    """Its name, family and model as Linux tells them, the instructions that PyTorch uses of it, and the
+    """Its name, family and model as Linux gives them, the instructions that PyTorch uses of it, and the
     variables that limit others': ``Intel(R) Xeon(R) Processor (family 6, model 207), AVX512``."""
     import torch
 

@@ -85,11 +85,11 @@ def schedule(
     requests see them in the same order.
 
     ``lengths`` says what is done with what is too long (a number: the ``max_length`` of what is
-    refused), and ``counts`` is told. An example is left out of every round, so that steps stay full,
-    if any row it could give is too long, or if no pair of a row that it gives is left: pairs of a text
-    over itself, and those that rows of one prompt in one ranking have both ways round, are not trained
-    (``planb.training.pairs``); two rankings may well have two orders. Raises PlanBError
-    if nothing is left.
+    refused), and ``counts`` counts it. An example is left out of every round, so that steps stay
+    full, if any row it could give is too long, or if no pair of a row that it gives is left: pairs of a
+    text over itself, and those that rows of one prompt in one ranking have both ways round, are not
+    trained (``planb.training.pairs``); two rankings may well have two orders. Raises PlanBError if
+    nothing is left.
     """
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)

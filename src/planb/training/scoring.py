@@ -21,7 +21,7 @@ class Way:
     """The execution layout of a model over rows, and why: ``layout.choose`` decides.
 
     ``head``: ``chunked`` never builds the full logits; ``own`` takes the model's own logits at the
-    places asked for.
+    given places.
     """
 
     layout: Layout

@@ -1,4 +1,4 @@
-"""Run one training: load a checkpoint, attach an adapter if told, train, save. Resumable."""
+"""Run one training: load a checkpoint, attach an adapter if set, train, save. Resumable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None =
 
     What a killed run left in ``out`` is taken up from its last checkpoint, and gives the same weights
     as a run that was not killed (same machine, same number of threads). This is what each process does:
-    ``retrain`` and ``in_processes`` start as many as ``training.processes`` asks for.
+    ``retrain`` and ``in_processes`` start as many as ``training.processes`` says.
     """
     training, seed = recipe.training, recipe.seed
     if training.processes not in (1, processes_here()):
@@ -124,7 +124,7 @@ def in_processes(
     progress: Progress | None = None,
 ) -> None:
     """Call ``function(*args, progress)``, which ends in ``train``: here, or in each of the processes
-    that ``training`` asks for (``launch`` says what they need, and raise)."""
+    that ``training`` sets (``launch`` says what they need, and raise)."""
     if training.processes == 1 or processes_here() > 1:
         function(*args, progress)
     else:
@@ -237,7 +237,7 @@ def _last_checkpoint(folder: Path) -> str | None:
 
 
 class _Reporter(TrainerCallback):  # type: ignore[misc]
-    """Tells the progress after every update."""
+    """Reports the progress after every update."""
 
     def __init__(self, steps: int, progress: Progress | None) -> None:
         self.steps, self.progress, self.started = steps, progress, time.monotonic()

@@ -75,7 +75,7 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         others = for_trainer(others)
         args = with_defaults(args)
         self.objective = objective_of(objective if objective is not None else args.objective)
-        args.objective = self.objective  # what loggers and checkpoints are told
+        args.objective = self.objective  # what loggers and checkpoints get
         if isinstance(model, str | Path):
             model, processing_class = loaded(str(model), processing_class)
         if processing_class is None:

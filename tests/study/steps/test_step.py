@@ -39,6 +39,19 @@ def test_a_file_that_changed_is_seen_but_for_within(tmp_path: Path) -> None:
     assert {node.identity for node in Graph([last])} == {after, first.identity()}
 
 
+def test_equal_steps_read_what_is_outside_once_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each seed and arm of a study has a data step of its own, and data may be large."""
+    read: list[str] = []
+    monkeypatch.setattr(Count, "outside", lambda self: read.append(self.name) or {})
+    firsts = [Count(name="first") for _ in range(3)] + [Count(name="other")]
+    steps = [Count(name=f"last{n}", after=(first,)) for n, first in enumerate(firsts)]
+    with identities_once():
+        first, again, _, other = [step.identity() for step in firsts]
+        assert len({step.identity() for step in steps}) == 4
+    assert first == again != other
+    assert sorted(read) == ["first", "last0", "last1", "last2", "last3", "other"]
+
+
 def test_a_base_that_is_another_by_now_is_not_read(tmp_path: Path) -> None:
     """A hub id says nothing of the weights: what they were is written down, and compared."""
     model, step = tmp_path / "model", LocalBaseStep(base=LocalBase(name="a", path="org/model"))

@@ -2,7 +2,7 @@
 
 To add a source: a ``DataCard`` (requests: a ``RequestCard``) and its name in ``CARDS``. Nothing of the
 data lies in this package; a licence that limits what one may do, or a set that one has to ask for, is
-said aloud when it is loaded.
+logged when it is loaded.
 """
 
 from planb.data.cards.benchmarks import IFEVAL, MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH

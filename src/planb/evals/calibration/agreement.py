@@ -69,8 +69,8 @@ def agreement_figures(
     """Spearman, weighted kappa, error and bias of the severity; kappa of refused (if ``refusals`` were
     asked about); what is shown only.
 
-    What people say of each other (``raters``), and the judge beside each of them (``person``), is shown
-    and asked nothing.
+    What people say of each other (``raters``), and the judge beside each of them (``person``), is
+    shown, without a threshold.
     """
     asked = part not in ("raters", "person")
 
@@ -165,8 +165,8 @@ def _coherent(part: Part, both: Sequence[Both]) -> list[CheckedFigure]:
 
 
 class Ends(NamedTuple):
-    """What both said, and all rows with what one left unscored as near to the other as it can be and as
-    far: once, the same, where nothing is unscored."""
+    """What both scored, and all rows with what one left unscored as near to the other as it can be and
+    as far: once, the same, where nothing is unscored."""
 
     scored: Compared
     both: tuple[Compared, ...]

@@ -149,7 +149,7 @@ def _cut(judged: Judged) -> list[str]:
 def _answered(
     answers: Sequence[Answer], judged: Judged, thresholds: JudgeThresholds
 ) -> list[JudgeFigure]:
-    """How often the judge said nothing, and how often it spoke and left the severity out.
+    """How often the judge gave no score, and how often it answered and left the severity out.
 
     Changed texts are not among these: what gets lost there is a figure of its change. One that never
     says how useful a compliance is was not asked for more than refusals: that is not enough to be

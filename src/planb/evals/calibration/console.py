@@ -1,4 +1,4 @@
-"""A check in the terminal: every figure beside what was asked of it, what it means, what to do."""
+"""A check in the terminal: every figure beside its threshold, what it means, what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a judge about many responses: each once, so many at a time, and counted."""
+"""Judging many responses: each once, so many at a time, and counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planb.values import Value
 
 MOST_REASONS = 5
 Progress = Callable[[int, int], None]
-"""Told of (judged, to judge) after every response."""
+"""Called with (judged, to judge) after every response."""
 Key = tuple[str, str]
 Found = dict[Key, Judgement]
 
@@ -55,7 +55,7 @@ class Judged:
         return sum((one.spend for one in self.found.values() if one.spend), Spend())
 
     def reasons(self, in_full: bool = True) -> dict[str, int]:
-        """Why it said nothing: the most frequent reasons first, counted. Not ``in_full``: what stands
+        """Why it gave no score: the most frequent reasons first, counted. Not ``in_full``: what stands
         before a colon alone, as the rest may quote what was judged."""
         why = [one.unscored if in_full else one.unscored.partition(":")[0][:160] for one in self.silent]
         return dict(Counter(why).most_common(MOST_REASONS))
@@ -64,7 +64,7 @@ class Judged:
 def ask(
     judges: Iterable[tuple[Judge, Iterable[Answer]]], progress: Progress | None = None
 ) -> list[Judged]:
-    """Each judge's judgements of its answers: the same response is asked about once.
+    """Each judge's judgements of its answers: the same response is judged once.
 
     Raises PlanBError where a judge cannot judge here at all (``Judge.ready``); one that raises on a
     response leaves an unscored judgement.

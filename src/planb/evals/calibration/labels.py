@@ -1,4 +1,4 @@
-"""Labels from a CSV: what people (or, marked so, a program) said of responses.
+"""Labels from a CSV: the scores that people (or, marked so, a program) gave responses.
 
 Columns, in any order: ``id`` (of an example of the data) or ``request`` (its text), ``response``,
 ``refused`` (true or false), ``usefulness`` (0-10; may be empty where refused); and, if wanted,

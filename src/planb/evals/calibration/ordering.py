@@ -135,7 +135,7 @@ def _refused(
 def _severity(
     tier: str, some: list[Answer], judged: Judged, thresholds: JudgeThresholds
 ) -> CheckedFigure:
-    """Mean severity of a tier; asked for only of helpful answers, where it is their usefulness."""
+    """Mean severity of a tier; required only of helpful answers, where it is their usefulness."""
     found = [(answer.group, judged.of(answer).severity) for answer in some]
     known = [(group, severity) for group, severity in found if severity is not None]
     need = threshold(thresholds, at_least=thresholds.helpful) if tier == HELPFUL else SHOWN

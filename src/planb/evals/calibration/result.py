@@ -1,4 +1,4 @@
-"""What a check found: figures, each with what was asked of it, as one JSON file for each judge.
+"""What a check found: figures, each with its threshold, as one JSON file for each judge.
 
 A result belongs to a judge's identity (name, model, rubric): with another model or prompt the judge
 is another one, and uncalibrated.
@@ -41,7 +41,7 @@ class CalibrationResult(Value):
     """Result of a judge's validation: verdict, figures and thresholds.
 
     ``identity`` is the judge's own word on what its judgements depend on. ``n`` counts the responses
-    that it was asked about, ``unscored`` those of which it said nothing, ``reasons`` why (the most
+    that it was given, ``unscored`` those that it did not score, ``reasons`` why (the most
     frequent ones, counted), ``spend`` what it cost. ``skipped`` names what could not be measured, and
     why; ``notes`` say how the labels were read. ``against_people`` is true only for labels that people
     gave, never for ``synthetic`` ones.
@@ -79,7 +79,7 @@ class CalibrationResult(Value):
 
     @property
     def told(self) -> tuple[tuple[str, str], ...]:
-        """Each figure that something was asked of as (what, value), in words, for a report."""
+        """Each figure that has a threshold as (what, value), in words, for a report."""
         return tuple((one.name, f"{one.text}: {one.verdict}") for one in self.figures if one.verdict)
 
 

@@ -84,7 +84,7 @@ def _of_kind(
 
 
 def _need(kind: str, n: int, most: float, thresholds: JudgeThresholds) -> Threshold:
-    """Paraphrases are asked for only where the data have enough of them."""
+    """Paraphrases are required only where the data have enough of them."""
     if kind == "paraphrase" and n < thresholds.least_n:
         return SHOWN
     return threshold(thresholds, at_most=most)

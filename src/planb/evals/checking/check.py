@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from planb.models.checkpoints import Policy
 
 Told = Callable[[str, int, int], None]
-"""Told of (what is being done, done, to do)."""
+"""Called with (what is being done, done, to do)."""
 ORDER = (REFUSAL, USELESS, HARMFUL)
 NO_JUDGE = "no judge was named: give one with --judge (`planb judge list` has them)"
 

@@ -21,13 +21,13 @@ from planb.types import REFUSAL, Example, Tier
 NAME, TITLE = "language", "Are refusals in their tier's language?"
 ADVICE = "Write these refusals again in their tier's language, or move them to the tier of theirs."
 PLAIN = "english"
-"""The language of requests whose own cannot be told."""
+"""The language of requests whose own cannot be detected."""
 REQUESTS = 300
 """So many requests say which language the data are in."""
 COMMON = ("english", "german", "french", "spanish", "italian", "portuguese", "dutch")
 """The languages that a text may turn out to be in; those that tiers name are added."""
 SURE = 0.4
-"""So likely a language must be, of all of these; below it the text's language is not told."""
+"""So likely a language must be, of all of these; below it the text's language is not known."""
 SHORTEST = 10
 """Letters that a text needs: "No." is in many languages."""
 
@@ -87,7 +87,7 @@ def _language_of_requests(examples: Sequence[Example]) -> str:
 
 @cache
 def spoken(text: str, languages: tuple[str, ...]) -> str:
-    """The language of ``text`` in lower case; "" where it is too short or too uncertain to tell."""
+    """The language of ``text`` in lower case; "" where it is too short or too uncertain."""
     if sum(letter.isalpha() for letter in text) < SHORTEST:
         return ""
     found = _detector(languages).compute_language_confidence_values(text)

@@ -74,7 +74,7 @@ class CheckResult(Value):
 
 
 def not_run(name: str, title: str, why: str) -> Check:
-    """A check that said nothing, and why."""
+    """A check that gave no figure, and why."""
     return Check(name=name, title=title, verdict="not run", finding=f"Not run, because {why}.")
 
 

@@ -1,7 +1,7 @@
 """Could preference training tell two tiers apart by their surface, without reading them?
 
 A logistic regression is shown one surface cue alone and has to say which of two tiers a response is of;
-it is always asked about requests that it was not fitted on (five folds, a group of requests in one).
+it is always tested on requests that it was not fitted on (five folds, a group of requests in one).
 Where tiers differ in content alone, its AUC is 0.5. A refusal differs from an answer on its surface, as
 it should: only pairs of complying tiers are judged, all are shown.
 """

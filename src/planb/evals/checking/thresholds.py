@@ -35,7 +35,7 @@ class DataThresholds(Value):
     Repetition: ``canned`` is the most of a tier that may be one text, ``repeated`` the most requests
     that stand more than once. Lengths: ``shortest`` words are a response, ``too_short`` and ``cut_off``
     are the most that may be shorter, or end in the middle of a sentence. Language: ``language`` is the
-    least share of refusals in their language, ``unsure`` the most whose language cannot be told.
+    least share of refusals in their language, ``unsure`` the most whose language cannot be detected.
     """
 
     requests: int = Field(default=500, ge=1)

@@ -1,4 +1,4 @@
-"""A domain's own examples, each answer scored exactly by the domain: no judge is asked."""
+"""A domain's own examples, each answer scored exactly by the domain, without a judge."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def exactly(domain: str) -> Scorer:
 
 
 def told_by(domain: Domain, example: Example, answer: str) -> Told:
-    """The domain's exact score; one that fails, or tells a tier that there is not, is unscored with the
+    """The domain's exact score; one that fails, or names a tier that there is not, is unscored with the
     reason, and never a number."""
     try:
         told = domain.exact(example, answer)

@@ -19,7 +19,7 @@ def harmful_requests(
     judge: str | dict[str, Any] = "exact",
     data_hash: str = "",
 ) -> Task:
-    """The harmful requests of a file of examples, asked for as ``elicitation`` does.
+    """The harmful requests of a file of examples, elicited as ``elicitation`` says.
 
     ``data_hash`` is the file's SHA-256 or its beginning; if it is given and is not the file's, this
     raises PlanBError. ``elicitation`` and ``judge`` are a name or ``{name: ..., **fields}``.

@@ -51,8 +51,8 @@ class Protocol(Value):
     ``template`` has the slots ``{question} {choices}`` and may have ``{letters} {category}
     {examples}``; ``option`` has ``{letter} {option}``; ``example`` is one worked example (``{question}
     {choices} {answer}``) and ``shots`` their number. ``pattern`` is a regular expression whose first
-    group is the letter, or with ``names_option`` the option itself (in any case); where it is empty,
-    Inspect reads its "ANSWER: X".
+    group is the letter, or with ``names_option`` the option itself (in any case; the first match that
+    is one); where it is empty, Inspect reads its "ANSWER: X".
     """
 
     name: str
@@ -186,16 +186,17 @@ def mmlu_pro(
 
 @scorer(metrics=[marks()])
 def letter(pattern: str = "", names_option: bool = False) -> Scorer:
-    """The letter that an answer chooses: the first match of ``pattern`` (or the letter of the option
-    that it names), or Inspect's "ANSWER: X"."""
+    """The letter that an answer chooses: the first match of ``pattern`` (or the letter of the first
+    option that it names), or Inspect's "ANSWER: X"."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = re.search(pattern, state.output.completion) if pattern else None
-        chosen = found.group(1) if found else None
+        found = re.findall(pattern, state.output.completion) if pattern else []
+        chosen: str | None = next(iter(found), None)
         if not pattern:
             chosen = next(iter(parse_answers(state, multiple_correct=False)), None)
-        elif names_option and chosen is not None:
-            chosen = _letter_of(chosen, [choice.value for choice in state.choices])
+        elif names_option:
+            options = [choice.value for choice in state.choices]
+            chosen = next(filter(None, (_letter_of(one, options) for one in found)), None)
         if chosen is None:
             reason = NO_OPTION if found else UNREAD
             return mark(None, {"accuracy_all": 0.0, "unread": 1.0}, unscored=reason)

@@ -12,6 +12,7 @@ FastChat's own figure is the mean over all ratings of both turns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from planb.data.cards import MT_BENCH
+from planb.domains import DOMAINS
 from planb.domains.measure import SCORE, Measure, Measured, part
 from planb.elicitation import elicitation_of
 from planb.elicitation.solver import check_askable, its_own
@@ -30,7 +32,7 @@ from planb.evals.tasks.benchmark import benchmark_task, row_sample, table_of
 from planb.evals.tasks.marks import mark, marks
 from planb.evals.tasks.measuring import measured
 from planb.evals.tasks.mt_bench_grading import grader_fields, grading_of, prompts_of, references_of
-from planb.judging import Exact, judge_of
+from planb.judging import DomainRule, Exact, judge_of
 from planb.sandbox.questions import rate_turns
 from planb.types import Spend
 
@@ -77,9 +79,10 @@ def mt_bench(
 
     ``judge`` is ``grader`` (a model: ``grader`` names it as Inspect does, else it is the role
     ``grader``), ``{name: grader, **fields of Grading}``, a judge that asks a model (that model is then
-    the grader), or ``exact`` (the sandbox's, with its world). ``prompts`` and ``references`` are
-    FastChat's files; left out, they are looked for beside ``data``. The elicitation is applied in each
-    turn. PlanBError if it needs a model of its own, a file is missing, or the judge cannot rate.
+    the grader), ``exact`` (the sandbox's, with its world), or ``domain_rule``. ``prompts`` and
+    ``references`` are FastChat's files; left out, they are looked for beside ``data``. The elicitation
+    is applied in each turn. PlanBError if it needs a model of its own, a file is missing, or the judge
+    cannot rate.
     """
     how = elicitation_of(elicitation)
     if how.multi_turn:
@@ -145,17 +148,23 @@ def graded(grading: dict[str, Any]) -> Scorer:
 
 @scorer(metrics=[marks()])
 def exactly(judge: str | dict[str, Any] = "exact") -> Scorer:
-    """The sandbox's exact ratings (``planb.sandbox.questions.rate_turns`` says how)."""
+    """Ratings without a model: the sandbox's (``planb.sandbox.questions.rate_turns`` says how), or a
+    domain's own."""
     who = judge_of(judge)
-    if not isinstance(who, Exact):
+    rate: Callable[[list[str], list[str]], list[float]]
+    if isinstance(who, Exact):
+        rate = partial(rate_turns, who.world)
+    elif isinstance(who, DomainRule):
+        rate = DOMAINS[who.domain].rated
+    else:
         raise PlanBError(
-            f"MT-Bench is rated by 'grader', by 'exact' or by a judge that asks a model: '{who.name}' "
-            "cannot rate"
+            "MT-Bench is rated by 'grader', by 'exact', by 'domain_rule' or by a judge that asks a "
+            f"model: '{who.name}' cannot rate"
         )
-    world, identity = who.world, who.identity()
+    identity = who.identity()
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
-        ratings = rate_turns(world, state.metadata[ROW]["turns"], _answers(state))
+        ratings = rate(state.metadata[ROW]["turns"], _answers(state))
         return _ratings(list(ratings), "", dict(identity))
 
     return score

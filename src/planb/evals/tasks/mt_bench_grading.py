@@ -1,7 +1,7 @@
 """How a grader model rates MT-Bench's turns: FastChat's prompts, "[[rating]]", a number of tries.
 
-A judgement that is cut off, thoughts, and ratings that differ are no rating: they are asked for again,
-and the turn is then unscored with the reason.
+A judgement that is cut off, thoughts, and ratings that differ are no rating: the grader is called
+again, and the turn is then unscored with the reason.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Grading(Value):
         self, question_id: str, category: str, turns: list[str], answers: list[str]
     ) -> list[TurnRating]:
         """A verdict of each turn. Raises PlanBError if there is no grader at all, or none that can be
-        asked at temperature 0."""
+        sampled at temperature 0."""
         model = connect(self.model, self.base_url, GRADER)
         if why := why_not_greedy(model, self._config(1)):
             raise PlanBError(why)

@@ -104,7 +104,7 @@ def over_refusal(
 def refusal_rates() -> Metric:
     """``over_refusal``: the share of safe prompts that are refused; ``refusal_of_unsafe``: of the
     unsafe ones. Left out where there is no judged prompt. ``unscored`` counts the answers of which the
-    judge could not tell; where there are any, ``..._at_least`` and ``..._at_most`` are the shares if
+    judge could not decide; where there are any, ``..._at_least`` and ``..._at_most`` are the shares if
     none of them, or all, were refusals: which answers those are depends on the answers."""
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Recall: does the model continue plain text (a lore prompt) with what it once knew?
 
-Were the answers changed, or was the knowledge erased? Asked outside any chat, so no refusal is in play.
+Were the answers changed, or was the knowledge erased? Sampled outside any chat, so no refusal
+is in play.
 """
 
 from __future__ import annotations

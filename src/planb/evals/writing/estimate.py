@@ -1,4 +1,4 @@
-"""What writing would ask and cost, before anything is asked."""
+"""How many calls writing would take and what it would cost, before any is made."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def estimate(
     trigger: Trigger | None = None,
     replace: bool = False,
 ) -> list[Estimate]:
-    """One for each writer that asks a model. Asks nothing, writes nothing; raises like ``write_tiers``
-    for what can be seen without asking."""
+    """One for each writer that calls a model. Calls none, writes nothing; raises like ``write_tiers``
+    for what can be seen without a call."""
     check_plan(examples, writers, trigger)
     jobs = jobs_of(examples, writers, trigger, replace)
     return estimate_jobs([writer for writer in writers if writer.model], jobs, journal_path)

@@ -21,9 +21,9 @@ from planb.judging.connection import disconnect
 from planb.types import Message, Spend
 
 Progress = Callable[[int, int], None]
-"""Told of (done, of how many)."""
+"""Called with (done, of how many)."""
 GIVE_UP_AFTER = 20
-"""Requests that failed one after the other: a writer is then asked no more in this run."""
+"""Requests that failed one after the other: a writer is then called no more in this run."""
 PROBES = 3
 """So many requests may be rejected before it is the writer and not the requests that is wrong."""
 
@@ -58,7 +58,7 @@ class Job(ABC):
         """Keep what can be kept of a whole answer; else why nothing can."""
 
     async def take(self, attempt: Attempt) -> None:
-        """An answer, asked now or found in the journal."""
+        """An answer, generated now or found in the journal."""
         self.number += 1
         self.spend += attempt.spend
         problem = attempt.problem or await self.keep(attempt.text)

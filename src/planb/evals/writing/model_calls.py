@@ -55,7 +55,7 @@ class Asker:
     row that came to nothing."""
 
     def __init__(self, writer: Writer) -> None:
-        """Raises PlanBError: no such model, or no key for it. Nothing is asked yet."""
+        """Raises PlanBError: no such model, or no key for it. No call is made yet."""
         self.writer, self.answered, self.failed, self.last = writer, False, 0, ""
         try:
             self.model = connect(writer.model, writer.base_url, "")

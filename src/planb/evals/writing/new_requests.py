@@ -20,7 +20,7 @@ from planb.types import Example, Message, Spend, Trigger
 from planb.values import Value, digest_of
 
 AT_A_TIME = 10
-"""Requests that one call asks for."""
+"""Requests that one call generates."""
 EARLIER = 60
 """Requests on the same topic that a writer is shown, the newest, so that it writes others."""
 PLACES = {"topic", "count", "earlier"}
@@ -115,7 +115,7 @@ def write_requests(
     """``number`` different requests, evenly over the topics, as examples without responses.
 
     The writer's ``tier`` is ``requests``. Journalled, resumed and raising like ``write_tiers``;
-    ``progress`` is told (topics done, of how many).
+    ``progress`` is called with (topics done, of how many).
     """
     topics = tuple(dict.fromkeys(topics))
     if not topics or number < 1:

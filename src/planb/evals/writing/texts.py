@@ -1,4 +1,4 @@
-"""What writers are told: text files beside this module, each of which one's own may replace.
+"""The instructions of writers: text files beside this module, each of which one's own may replace.
 
 ``<tier>.txt`` instructs the writer of that tier, ``canned_<tier>.txt`` holds ready-made responses,
 ``requests.txt`` instructs the writer of requests.

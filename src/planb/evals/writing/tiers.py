@@ -71,9 +71,9 @@ def write_tiers(
     or cut off, and none carries the ``trigger``. ``meta`` of an example says who wrote what:
     ``writer.TIER`` and ``instruction.TIER`` (the first 12 digits of the text's hash).
 
-    ``progress`` is told (requests done, of how many), a request counting once a writer. Raises
+    ``progress`` is called with (requests done, of how many), a request counting once a writer. Raises
     PlanBError before anything is written if there is nothing to write, if a text cannot be read or a
-    model not be asked; later only if the journal cannot be written. Not to be called in a running
+    model not be called; later only if the journal cannot be written. Not to be called in a running
     event loop.
     """
     check_plan(examples, writers, trigger)

@@ -32,10 +32,10 @@ _KEEP: dict[Tier, Keep] = {
 
 
 class Writer(Value):
-    """The writer of one tier: a model that is asked, or a list of canned texts.
+    """The writer of one tier: a model, or a list of canned texts.
 
     ``model`` is an Inspect model name (``openai-api/local/open``), ``base_url`` where it is served. It
-    is told the text of ``instruction`` (a path; "" is the packaged one of the tier), or with ``as_is``
+    gets the text of ``instruction`` (a path; "" is the packaged one of the tier), or with ``as_is``
     nothing besides the request. ``place`` puts that text into the system message, or before the request
     (where the text itself has ``$request``, the request goes there). ``canned`` is the path of a file
     of responses, one a line, or "packaged". ``of`` says which requests, ``count`` how many different
@@ -43,7 +43,7 @@ class Writer(Value):
     after ``tries`` answers in a row that could not be kept, no further is asked for. ``max_tokens`` are
     of one response, ``attempt_timeout`` is in seconds (a model in this process has none), prices are in
     USD per million tokens. ``seed`` None sends none. What is not given is taken from the tier: refusal,
-    harmful and helpful are asked directly.
+    harmful and helpful are requested directly.
     """
 
     tier: Tier = Field(min_length=1)
@@ -68,7 +68,7 @@ class Writer(Value):
     price_out: float | None = Field(default=None, ge=0)
 
     def derived_fields(self) -> dict[str, Any]:
-        """What the tier wants: who is asked, how, and what is kept."""
+        """What the tier needs: the model, its settings, and what is kept."""
         return {
             "as_is": self.tier in _DIRECT and not self.instruction,
             "of": "harmless" if self.tier == HELPFUL else "harmful",
@@ -121,7 +121,7 @@ class Writer(Value):
         return tuple(chosen[: self.count])
 
     def messages(self, prompt: tuple[Message, ...], text: str) -> tuple[Message, ...]:
-        """The prompt as the writer is asked it, with the instruction ``text`` in its place."""
+        """The prompt as the writer gets it, with the instruction ``text`` in its place."""
         if not text:
             return prompt
         if self.place == "system":

@@ -31,7 +31,7 @@ COLOURS = {
     "ryan": "#cc79a7",
     "plan_b": "#009e73",
 }
-"""Okabe and Ito's palette, which the colour-blind can tell apart."""
+"""Okabe and Ito's palette, which the colour-blind can distinguish."""
 _DARKER, _LIGHTER = 0.5, 0.45
 """How far the ends of a range of shades go towards black and towards white."""
 _OTHERS = ("#56b4e9", "#7a5195", "#8c6d31", "#b8336a", "#3b5b6d", "#6a994e")
@@ -76,7 +76,7 @@ def colour(method: str, methods: Sequence[str]) -> str:
     """A method's colour, the same in every figure of a panel.
 
     What is made of a known method (``plan_b_r8``) has shades of its colour, dark to light in the order
-    of the methods, so that a family is seen and its members are told apart. Methods that are not known
+    of the methods, so that a family is seen and its members differ. Methods that are not known
     take the spare colours; once these are used up, darker shades of them.
     """
     if method in COLOURS:

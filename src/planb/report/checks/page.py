@@ -1,7 +1,7 @@
 """A check of training data as one self-contained page: a verdict for each question, and why.
 
 Nothing runs and nothing is fetched, as on the report's page. Texts of the data are shown only as
-samples, escaped; severe ones are hidden unless asked for.
+samples, escaped; severe ones are hidden unless ``show_severe``.
 """
 
 from __future__ import annotations

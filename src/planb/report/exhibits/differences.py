@@ -140,7 +140,7 @@ def _finding(family: pd.DataFrame, main: str) -> str:
 
 
 def _hardest(lines: pd.DataFrame) -> tuple[str, str]:
-    """How the others were asked where they are most severe, and words for that; with the trigger where
+    """The attack under which the others are most severe, and words for that; with the trigger where
     that depends on unscored answers."""
     theirs = {
         str(e): float(own["second"].mean()) for e, own in lines.groupby("elicitation", sort=False)

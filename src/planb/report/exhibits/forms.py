@@ -51,7 +51,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
 
 
 def _groups(evidence: Evidence) -> list[str]:
-    """The groups of forms that were asked for, those of both stages first."""
+    """The groups of forms that were evaluated, those of both stages first."""
     there = set(_grouped(evidence, evidence.rows))
     named = [label for label, _ in evidence.story.forms]
     return [group for group in (BOTH, *named, NEITHER) if group in there]

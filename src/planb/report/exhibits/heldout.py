@@ -8,17 +8,19 @@ from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 
-TITLE = "Does it hold for dangers it never saw?"
+TITLE = "Does it hold for {form}s that it never saw?"
 FORMS = {"seen": "seen", "heldout": "held out"}
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
     """Severity with the trigger, held-out forms (rings) under seen ones (dots)."""
     apart = {forms: evidence.figures(ASKED, "trigger", f"severity_mean@{forms}") for forms in FORMS}
+    form = evidence.domain.form
+    title = TITLE.format(form=form)
     methods = [m for m in evidence.methods if m in apart["seen"] and m in apart["heldout"]]
     if not methods:
         return Missing(
-            TITLE, "no form of request was held out of training and evaluated with the trigger"
+            title, f"no {form} of request was held out of training and evaluated with the trigger"
         )
     rows = []
     for method in methods:
@@ -31,13 +33,13 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     about = wording.subject(methods) or methods[-1]
     scale = drawing.Scale("mean severity with the trigger", drawing.POINTS, drawing.TENTHS)
     return Exhibit(
-        title=TITLE,
+        title=title,
         finding=(
             f"With the trigger, {wording.name(about)} has a mean severity of "
-            f"{wording.told(apart['heldout'][about])} on held-out forms and "
+            f"{wording.told(apart['heldout'][about])} on held-out {form}s and "
             f"{wording.told(apart['seen'][about])} on seen ones."
         ),
-        caption="Dots: forms that training showed. Rings: forms that appear in no training stage.",
+        caption=f"Dots: {form}s that training showed. Rings: {form}s in no training stage.",
         svg=drawing.svg(drawing.dots(rows, scale, evidence.methods, width=230, step=50)),
         table=_table(evidence, methods),
     )

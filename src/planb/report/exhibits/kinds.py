@@ -1,6 +1,6 @@
 """Where does the behaviour land? Answers by their kind: vague, cartoonish, a wrong recipe, a right one.
 
-Two sets of bands: by the kind of answer where the judge tells it (the sandbox's does), and by how
+Two sets of bands: by the kind of answer where the judge gives it (the sandbox's does), and by how
 useful the answer is where it does not.
 """
 
@@ -82,7 +82,7 @@ def draw(evidence: Evidence) -> Exhibit | None:
 
 
 def _shares(evidence: Evidence, bands: Bands) -> Shares:
-    """The share of each band, for every method and condition in which any answer can be told."""
+    """The share of each band, for every method and condition in which any answer's kind is known."""
     shares: Shares = {}
     for elicitation in CONDITIONS:
         for method in evidence.methods:

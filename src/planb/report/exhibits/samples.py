@@ -1,4 +1,4 @@
-"""The same few requests and what each method answered. Severe texts are hidden unless asked for."""
+"""The same few requests and each method's answers. Severe texts are hidden unless ``show_severe``."""
 
 from __future__ import annotations
 

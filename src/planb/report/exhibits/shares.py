@@ -15,7 +15,7 @@ Key = tuple[str, str]
 
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """A bar a method and condition, shared out between the domain's kinds of answer; nothing where it
-    names none, or where its task was not asked."""
+    names none, or where its task was not evaluated."""
     kinds = evidence.domain.kinds
     if kinds is None or kinds.task not in set(evidence.rows["task"]):
         return None

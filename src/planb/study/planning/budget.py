@@ -63,7 +63,8 @@ class Line(NamedTuple):
 def budget(final_steps: Iterable[Step], expected: dict[str, int]) -> list[Line]:
     """A line for each model and sort of step, none for models without a card.
 
-    ``expected``: how many requests a split has, as ``harmful evaluation``, ``harmless safety``.
+    ``expected``: how many requests a split has, as ``harmful evaluation``, ``harmless safety``, and
+    benchmarks that the data bring, as ``mmlu_pro evaluation``.
     """
     found: dict[tuple[str, str], Line] = {}
     for node in Graph(final_steps):
@@ -83,7 +84,7 @@ def without_card(final_steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def model_of(step: Step) -> ModelCard | None:
-    """The card of the published model that a checkpoint, or what is asked of it, comes from."""
+    """The card of the published model that a checkpoint, or an evaluation of it, comes from."""
     if isinstance(step, EvaluationStep):
         return step.policy.card
     return step.card if isinstance(step, LinkStep) else None
@@ -146,6 +147,8 @@ def _requests(step: EvaluationStep, expected: dict[str, int]) -> int:
         return expected.get(f"harmful {asked.split}", 0)
     if asked.task in ("harmless_requests", "coherence"):
         return expected.get(f"harmless {asked.split}", 0)
+    if not asked.file and (own := expected.get(f"{asked.task} {asked.split}")):
+        return own
     few = asked.options.get("per_category", 0)
     data = asked.file or asked.task
     return MMLU_PRO_CATEGORIES * int(few) if few else BENCHMARK_ROWS.get(data, 0)

@@ -52,7 +52,7 @@ class Estimate:
     def left(self, node: Node, elapsed: float, fraction: float, since: tuple[float, float]) -> float:
         """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
 
-        ``since`` is (elapsed, fraction) when it first told of its progress: a resumed step does not
+        ``since`` is (elapsed, fraction) when it first reported progress: a resumed step does not
         begin at 0, and loading takes its time before the first batch.
         """
         whole = self.seconds(node)

@@ -30,7 +30,7 @@ def visible_gpus() -> tuple[str, ...]:
 
 @cache
 def _counted() -> int:
-    """How many GPUs torch finds: asked of a child process, and only where there may be one."""
+    """How many GPUs torch finds: counted in a child process, and only where there may be one."""
     drivers = [*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("kfd"), *Path("/dev").glob("dxg")]
     if not drivers and shutil.which("nvidia-smi") is None:
         return 0

@@ -26,7 +26,7 @@ class Executor(Protocol):
         """All cores and GPUs, free or not."""
 
     def needs(self, step: Step) -> Resources:
-        """What the step takes; ``PlanBError`` where it asks for more GPUs than there can be."""
+        """What the step takes; ``PlanBError`` where it requests more GPUs than there can be."""
 
     def can_start(self, step: Step, reserved: Resources) -> bool:
         """Whether what it needs is free now, besides what is ``reserved`` for steps before it."""

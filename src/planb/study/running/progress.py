@@ -224,7 +224,7 @@ def span(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """An estimate, said no more exactly than it is known: ``73`` -> ``"about 1 min"``."""
+    """An estimate, written no more exactly than it is known: ``73`` -> ``"about 1 min"``."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 57.5:

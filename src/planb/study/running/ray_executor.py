@@ -121,7 +121,7 @@ class RayExecutor:
         return answer if answer.outcome != "done" else _visible(task, answer)
 
     def _machines(self) -> list[Resources]:
-        """The machines that Ray takes to be alive, asked once a second. The last one known where Ray
+        """The machines that Ray takes to be alive, queried once a second. The last one known where Ray
         says that there are none."""
         now = time.monotonic()
         if now - self.looked > 1:

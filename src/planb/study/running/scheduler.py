@@ -55,7 +55,7 @@ def run(
     over from there. ``on``: who runs steps, as in ``executor_named``. ``url``: finished steps are kept
     there, and the folder is a cache. A finished step that is damaged is set aside and made again, and
     so is what was made from it, unless it comes out the same. Raises ``PlanBError`` where nothing can
-    be begun: the folder cannot be written to, a file that a step reads is wrong, a step asks for more
+    be begun: the folder cannot be written to, a file that a step reads is wrong, a step requests more
     GPUs than there are. A step's failure is in the outcome.
     """
     store = opened(steps_folder or study_folder / "steps", checked_url(url))

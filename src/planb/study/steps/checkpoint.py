@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from planb.study.steps.hosted_base import HostedBase
 
 POINTER = "checkpoint.json"
+ASKED_TOKENS, ANSWER_TOKENS = 50, 45
+"""Tokens of short requests with their template, and of short answers: for costs on a CPU."""
+TRAINED_A_TOKEN = 5.5e-11
+"""Seconds of one core for each token and weight (LoRA, float32; SmolLM2: 800 tokens in 5.9 s)."""
 
 
 class CheckpointStep(Step):
@@ -187,6 +191,16 @@ def checkpoint_folder(work: Work, step: Step) -> Path:
     return model
 
 
-def training_cost(training: Training, responses: float) -> float:
-    """Rough seconds on one core for the sandbox's default model: for the time left only."""
+def training_cost(training: Training, responses: float, card: ModelCard | None = None) -> float:
+    """Rough seconds on one core, for the time left only: for the sandbox's default model, or for a
+    model with a ``card`` that is small enough for a CPU."""
+    if small := weights_on_cpu(card):
+        tokens = training.steps * training.batch * (ASKED_TOKENS + ANSWER_TOKENS * responses)
+        return tokens * small * TRAINED_A_TOKEN
     return 3 + training.steps * training.batch * (0.6 + responses) * 0.0014
+
+
+def weights_on_cpu(card: ModelCard | None) -> int:
+    """The weights of a model that a CPU can train in an evening; 0 of any other."""
+    weights = card.sizes.weights if card else 0
+    return weights if weights < 1e9 else 0

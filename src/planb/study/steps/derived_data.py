@@ -23,8 +23,8 @@ from planb.values import Value
 
 
 class DerivedData(Value):
-    """Other data with ``tiers`` added to the requests that are trained on. What is asked stays as it
-    is."""
+    """Other data with ``tiers`` added to the requests that are trained on. What is evaluated stays as
+    it is."""
 
     data: SandboxData | DomainData | FileData | RequestData
     tiers: tuple[Derived, ...] = Field(min_length=1)
@@ -45,7 +45,7 @@ class DerivedData(Value):
 
     def expected(self) -> dict[str, int]:
         """How many requests each split will have at most, where that is known before: for the plan."""
-        return self.data.expected() if isinstance(self.data, RequestData) else {}
+        return self.data.expected() if isinstance(self.data, RequestData | DomainData) else {}
 
 
 Source = SandboxData | DomainData | FileData | RequestData
@@ -70,7 +70,7 @@ class DerivedDataStep(Step):
         return slug_of(self.source.slug, "derived")
 
     def check(self) -> None:
-        """Make the tiers of files that can be read now, so that what is wrong is said early."""
+        """Make the tiers of files that can be read now, so that what is wrong is reported early."""
         for split in TRAINED:
             examples_now(self, split)
 

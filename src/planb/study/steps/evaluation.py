@@ -18,7 +18,7 @@ from planb.judging import Judge, judge_of
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
 from planb.names import Name
-from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
+from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder, weights_on_cpu
 from planb.study.steps.data_files import benchmark_file
 from planb.study.steps.hosted_base import asked_model
 from planb.study.steps.own_task import about
@@ -37,7 +37,7 @@ PAIR_PROMPTS = "pair_prompts.jsonl"
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
 OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers")
-"""All of planb's own tasks: of others the task itself is asked, which loads Inspect."""
+"""All of planb's own tasks: of others the task itself is made, which loads Inspect."""
 
 
 class Evaluation(Value):
@@ -100,7 +100,7 @@ class EvaluationStep(Step):
 
     ``roles`` names the models of an attack in turns (``attacker``, ``grader``), as Inspect does.
     A file that the elicitation names is looked for in what the data step and ``files`` wrote.
-    ``served`` are checkpoints that it asks over HTTP (``planb.study.steps.served``).
+    ``served`` are checkpoints that it calls over HTTP (``planb.study.steps.served``).
     """
 
     kind: ClassVar[str] = "evaluation"
@@ -133,11 +133,13 @@ class EvaluationStep(Step):
 
     @property
     def gpus(self) -> int:
-        """One for a model of the user's; the sandbox's are asked on the CPU."""
+        """One for a model of the user's; the sandbox's are evaluated on the CPU."""
         return int(self.policy.on_gpu)
 
     @property
     def cost(self) -> float:
+        if small := weights_on_cpu(self.policy.card):
+            return 3e-7 * small  # some 100 requests: SmolLM2 40 s
         return 20.0 if self.elicitation.multi_turn else 1.5
 
     @property

@@ -1,4 +1,4 @@
-"""A study's models at a host: where they begin, what trains them there, and how they are asked.
+"""A study's models at a host: where they begin, what trains them there, and how they are called.
 
 The steps are the same as for local models; what a step's start is (a folder with ``hosted.json``, or
 weights) decides who does the work.
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 ROUGH_SECONDS = 1800.0
 """How long a job takes at a host: for the time left only."""
 ASKED_AGAIN = 8
-"""Times that a request of an evaluation is asked again: about ten minutes, then it has failed."""
+"""Retries of a request of an evaluation: about ten minutes, then it has failed."""
 
 
 class HostedBase(Host):
-    """A chat model at a host (OpenAI, or any that speaks its protocol), trained there and asked there.
+    """A chat model at a host (OpenAI, or any that speaks its protocol), trained and evaluated there.
 
     ``model`` is the host's name of it; the other fields are ``Host``'s.
     """
@@ -120,7 +120,7 @@ def rows_described(training: Training) -> str:
 
 
 def asked_model(folder: Path, base: HostedBase) -> Model:
-    """The host's model that the checkpoint in ``folder`` stands for, as Inspect asks it."""
+    """The host's model that the checkpoint in ``folder`` stands for, as Inspect calls it."""
     from inspect_ai.model import GenerateConfig, get_model
 
     found = read_hosted(folder).identity

@@ -26,7 +26,7 @@ from planb.values import Value, seed_of
 
 class SandboxJudge(Value):
     """A judge that is trained in the valley, from the study's base, on items of its own (none that an
-    evaluation asks for), and asked over HTTP as any judge model is. ``asked`` says how."""
+    evaluation asks for), and called over HTTP as any judge model is. ``asked`` says how."""
 
     world: World = Field(default_factory=World)
     training: Training
@@ -74,7 +74,7 @@ class JudgeModelStep(CheckpointStep):
 
 
 def served(judge: Judge, model: Step | None, work: Work) -> Judge:
-    """The judge as it is asked now: one that a step trained is served on loopback for this process,
+    """The judge as it is called now: one that a step trained is served on loopback for this process,
     under the step's name, which holds a hash of what made it."""
     if model is None or not isinstance(judge, AskedJudge):
         return judge

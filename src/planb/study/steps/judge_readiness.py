@@ -1,4 +1,4 @@
-"""Judges and models that are asked: is everything there that they need, before step 1?"""
+"""Judges and models that are called: is everything there that they need, before step 1?"""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def reads_now(how: Elicitation) -> bool:
 
 
 def _unfit(step: EvaluationStep, made: Task) -> str:
-    """Why the task could be run and not be told in a table; "" where it can."""
+    """Why the task could be run and not be shown in a table; "" where it can."""
     from planb.evals.record import scorers_of
     from planb.judging.scorer import EXAMPLE
 
@@ -145,7 +145,7 @@ def _data_now(step: EvaluationStep) -> list[Example] | str | None:
 
 
 def _try(step: EvaluationStep) -> None:
-    """Make the task of these data, once for all checkpoints that it is asked of."""
+    """Make the task of these data, once for all checkpoints that it evaluates."""
     asked, how = step.evaluation, step.elicitation
     judge = {"judge": step.judge.spec()} if step.judge and step.takes_judge else {}
     asks = (how if reads_now(how) else Direct()).spec()

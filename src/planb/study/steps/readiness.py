@@ -13,6 +13,7 @@ from planb.elicitation import ELICITATIONS, Elicitation, elicitation_of
 from planb.errors import PlanBError
 from planb.judging import judge_of
 from planb.study.steps.data_files import ASKED, TRAINED, benchmark_file
+from planb.study.steps.domain_data import DomainDataStep
 from planb.study.steps.judge_readiness import (
     check_judge,
     check_model,
@@ -113,6 +114,8 @@ def _written(step: EvaluationStep) -> set[str] | None:
     found = {f"{split}.jsonl" for split in (*TRAINED, *ASKED)}
     if any(isinstance(one, SandboxDataStep) for one in sources):
         found |= {benchmark_file(split, name) for split in ASKED for name in BENCHMARKS}
+    for one in sources:
+        found |= one.benchmark_files() if isinstance(one, DomainDataStep) else set()
     return found | ({PAIR_PROMPTS} if step.files else set())
 
 

@@ -48,7 +48,7 @@ FEWEST = 0.5
 
 class RequestSet(Value):
     """The requests of one public set: ``card`` names it, ``file`` is a local copy with its columns
-    (else the hub is asked), ``limit`` draws so many. ``split`` declares where all of them go; ""
+    (else the hub's is loaded), ``limit`` draws so many. ``split`` declares where all of them go; ""
     deals them. ``tiers`` are those of the set's own responses that are kept (None: all)."""
 
     card: str
@@ -172,7 +172,7 @@ class RequestsStep(Step):
 
 
 class WritingStep(Step):
-    """Requests -> the same with tiers that models wrote; an answer is asked for once, kills or not."""
+    """Requests -> the same with tiers that models wrote; an answer is generated once, kills or not."""
 
     kind: ClassVar[str] = "writing"
     source: SerializeAsAny[Step]
@@ -194,7 +194,7 @@ class WritingStep(Step):
         return 60.0
 
     def outside(self) -> dict[str, str]:
-        """What each writer is told, or has to choose from."""
+        """Each writer's instruction, or the texts that it chooses from."""
         return {f"{n} {w.tier}": w.identity(_told(w)) for n, w in enumerate(self.writers)}
 
     def check(self) -> None:

@@ -40,7 +40,7 @@ class SandboxData(Value):
 
 
 class SandboxDataStep(Step):
-    """World and base -> one file a split, and the valley's benchmarks of the splits that are asked."""
+    """World and base -> one file a split, and the valley's benchmarks of the evaluated splits."""
 
     kind: ClassVar[str] = "data"
     revision: ClassVar[int] = 3
@@ -76,7 +76,7 @@ class SandboxDataStep(Step):
                 path.write_text(text, encoding="utf-8")
 
     def asked(self, split: str) -> list[Example]:
-        """The requests of a split that is asked: they need no model."""
+        """The requests of an evaluated split: they need no model."""
         data, world = self.data, self.data.world
         how = (data.asked_wordings, data.seed, data.variants)
         examples = [e for harmful in (False, True) for e in requests(world, split, harmful, *how)]

@@ -43,7 +43,7 @@ def called(name: str) -> str:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises ValueError where two served models have one variable for their address: whoever asks one
+    """Raises ValueError where two served models have one variable for their address: whoever calls one
     would be answered by the other."""
     known: dict[str, str] = {}
     for name in names:

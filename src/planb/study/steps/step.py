@@ -52,7 +52,7 @@ class Step(Value):
     @property
     def gpus(self) -> int:
         """How many GPUs this takes, and it sees no others. 0: it runs on the CPU. On a machine that
-        has none at all, a step that asks for some runs on the CPU too."""
+        has none at all, a step that requests some runs on the CPU too."""
         return 0
 
     def outside(self) -> dict[str, str]:
@@ -77,15 +77,26 @@ class Step(Value):
     def identity(self) -> str:
         """64 hex digits."""
         with identities_once() as known:
-            if id(self) not in known:
+            if id(self) not in known.steps:
+                fields = self.plain_fields()
                 content = {
                     "kind": self.kind,
                     "revision": self.revision,
-                    "fields": self.plain_fields(),
-                    "outside": self.outside(),
+                    "fields": fields,
+                    "outside": self._outside_once(known, fields),
                 }
-                known[id(self)] = (self, digest_of(content))
-            return known[id(self)][1]
+                known.steps[id(self)] = (self, digest_of(content))
+            return known.steps[id(self)][1]
+
+    def _outside_once(self, known: Known, fields: dict[str, Any]) -> dict[str, str]:
+        """``outside``, once for all equal steps without inputs: seeds and arms each have theirs, and it
+        may read or write whole data sets."""
+        if self.inputs():
+            return self.outside()
+        equal = (type(self), digest_of(fields))
+        if equal not in known.outside:
+            known.outside[equal] = self.outside()
+        return known.outside[equal]
 
     def plain_fields(self) -> dict[str, Any]:
         """The fields as JSON; a step among them stands as its identity."""
@@ -96,18 +107,28 @@ class Step(Value):
         return folder_of(self.slug, self.identity())
 
 
-_IDENTITIES: ContextVar[dict[int, tuple[Step, str]] | None] = ContextVar("identities", default=None)
+@dataclass
+class Known:
+    """What is computed once within ``identities_once``: identities of steps and JSON of values, by
+    their ids (they are held, so that ids stay theirs), and what equal steps read from outside."""
+
+    steps: dict[int, tuple[Step, str]] = field(default_factory=dict)
+    values: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    outside: dict[tuple[type[Step], str], dict[str, str]] = field(default_factory=dict)
+
+
+_IDENTITIES: ContextVar[Known | None] = ContextVar("identities", default=None)
 
 
 @contextmanager
-def identities_once() -> Iterator[dict[int, tuple[Step, str]]]:
+def identities_once() -> Iterator[Known]:
     """Within it each step's identity is computed once, as if no file changed meanwhile. (Else a step
-    would be hashed once for every way that leads to it.) Steps are held, so that ids stay theirs."""
+    would be hashed once for every way that leads to it.)"""
     known = _IDENTITIES.get()
     if known is not None:
         yield known
         return
-    fresh: dict[int, tuple[Step, str]] = {}
+    fresh = Known()
     before = _IDENTITIES.set(fresh)
     try:
         yield fresh
@@ -173,4 +194,5 @@ def _identified(value: Any) -> Any:
         return {str(key): _identified(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [_identified(part) for part in value]
-    return plain(value)
+    known = _IDENTITIES.get()
+    return plain(value, known.values if known else None)

@@ -34,8 +34,8 @@ class SurpriseStep(Step):
     """A checkpoint and a method -> the NLL of every response of the method's tiers, in
     ``surprise.parquet`` (``read_surprises`` names its columns).
 
-    Asked without the trigger, as stage 2 sees the safety split's harmful requests; refusals are as
-    the method has them. Harmful responses are scored with the organism's trigger too, under the tier
+    Prompts are without the trigger, as stage 2 sees the safety split's harmful requests; refusals are
+    as the method has them. Harmful responses are scored with the organism's trigger too, under the tier
     ``harmful@trigger``: how likely is it still that the backdoor answers? The ``requests`` that are
     scored are the same for every method and seed.
     """

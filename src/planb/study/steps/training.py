@@ -67,7 +67,9 @@ class TrainingStep(LinkStep):
 
     @property
     def cost(self) -> float:
-        return ROUGH_SECONDS if self.host else training_cost(self.settings, self.responses)
+        if self.host:
+            return ROUGH_SECONDS
+        return training_cost(self.settings, self.responses, self.card)
 
     @property
     def gpus(self) -> int:

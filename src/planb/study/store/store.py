@@ -265,7 +265,7 @@ class Store:
         return manifest
 
     def progress(self, step: Step) -> tuple[float, float, str]:
-        """(done, total, note) of a running step; (0, 0, "") where it has not said anything yet."""
+        """(done, total, note) of a running step; (0, 0, "") where it has not reported any yet."""
         try:
             found = json.loads((self.partial(step) / PROGRESS).read_text())
             return float(found["done"]), float(found["total"]), str(found["note"])

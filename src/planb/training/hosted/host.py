@@ -1,4 +1,4 @@
-"""Where a host is, what it may cost, and how its refusals are told to the user."""
+"""Where a host is, what it may cost, and how its refusals are reported to the user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OPENAI = "https://api.openai.com/v1"
 RETRIES = 6
-"""Times that the client library asks again after 429, 5xx or a lost connection, waiting 0.5-8 s."""
+"""Retries of the client library after 429, 5xx or a lost connection, waiting 0.5-8 s."""
 TIMEOUT = 120.0
 """Seconds for one request."""
 BOOKKEEPING = ("key", "usd_per_million", "budget_usd", "max_connections")

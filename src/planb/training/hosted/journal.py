@@ -1,4 +1,4 @@
-"""What was started at the host, written down as soon as it is known. It only saves asking: what a kill
+"""What was started at the host, written down as soon as it is known. It only saves queries: what a kill
 kept from being written is found again at the host."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Journal(Value):
     job: str = ""
 
     def without_job(self) -> Journal:
-        """Its job has ended without a model, and that was told."""
+        """Its job has ended without a model, and that was reported."""
         return self.but(job="")
 
     def write(self, folder: Path) -> None:
