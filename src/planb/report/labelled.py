@@ -109,7 +109,7 @@ def _powered(measure: Measure, part: pd.DataFrame, own: pd.DataFrame) -> Powered
         return None
     labels = pd.Series(people.said.value, index=own.index).reindex(part.index)
     return powered(
-        labels.to_numpy(dtype=np.float64),
+        np.asarray(labels, dtype=np.float64),
         np.asarray((said.lowest.value + said.highest.value) / 2, dtype=np.float64),
         part["seed"],
         part["group"],
