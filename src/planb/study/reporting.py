@@ -83,6 +83,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
     ``DamagedStepsError`` where one is damaged, when tables and page of the others are written.
     """
     from planb.report.page import write_report
+    from planb.study.labelling import stored_labels
 
     steps, page = study_folder / "steps", study_folder / "report.html"
     with identities_once():
@@ -94,7 +95,15 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
         story = _without(whole.told(story, steps), sources, damaged)
-    write_report(rows, tiers, story, study_folder, show_severe=show_severe, surprises=surprises)
+    write_report(
+        rows,
+        tiers,
+        story,
+        study_folder,
+        show_severe=show_severe,
+        surprises=surprises,
+        labels=stored_labels(study_folder),
+    )
     if damaged:
         raise DamagedStepsError(damaged, page)
     return page

@@ -246,8 +246,11 @@ class Study(Value):
 
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
         """Write ``results.csv`` and ``report.html`` from what is finished; returns the page's path."""
-        sources, story = self._sources(len(self.seeds)), self.story(len(self.seeds))
-        return written_report(sources, story, study_folder, show_severe)
+        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, show_severe)
+
+    def sources(self) -> TableSources:
+        """The steps that its tables and page are made from, all seeds together."""
+        return self._sources(len(self.seeds))
 
     def story(self, finished: int) -> Story:
         """What the report says of the study besides its numbers."""
