@@ -99,6 +99,7 @@ bench: $(READY)
 readme: $(READY)
 	$(BIN)/python docs/readme.py
 	$(BIN)/python docs/findings.py
+	$(BIN)/python docs/draws.py
 
 docs: $(READY)
 	$(BIN)/zensical build --clean --strict

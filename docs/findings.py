@@ -14,8 +14,8 @@ import pandas as pd
 
 from planb.data import tables
 from planb.report.claims import read_claims
+from planb.report.findings import changes_markdown, findings_markdown
 from planb.report.findings import counted as tally
-from planb.report.findings import findings_markdown
 from planb.report.readme_table import put_between
 from planb.report.results import read_csv, write_csv
 from planb.stats.numbers import plural
@@ -25,9 +25,15 @@ from planb.study.made_by import made_by
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, RESULTS, PAGE = ROOT / "runs", ROOT / "docs" / "results", ROOT / "docs" / "findings.md"
 MADE_BY = "made_by.csv"
+ONE_BASE = "one_base-claims.csv"
+"""The claims as they were found on one base for all seeds, with the settings of that time."""
 BEGIN, END = (
     "<!-- findings: written by `make readme` from the runs' claims.csv -->",
     "<!-- /findings -->",
+)
+CHANGED, CHANGED_END = (
+    "<!-- changes: written by `make readme` from the claims of one base and of several -->",
+    "<!-- /changes -->",
 )
 
 
@@ -35,7 +41,9 @@ def main() -> None:
     """Copy what was found, and replace what stands between the marks."""
     for study in STUDIES:
         keep(study)
-    put_between(PAGE, BEGIN, END, shown(claimed()))
+    found = claimed()
+    put_between(PAGE, BEGIN, END, shown(found))
+    put_between(PAGE, CHANGED, CHANGED_END, changed(found))
 
 
 def keep(study: str) -> None:
@@ -80,6 +88,16 @@ def shown(found: list[pd.DataFrame]) -> str:
     if not found:
         return "No study with claims has been run yet."
     return f"{tally(found)}\n\n{findings_markdown(found, heads()).strip()}"
+
+
+def changed(found: list[pd.DataFrame]) -> str:
+    """What drawing bases changed, of the studies that have been run with several."""
+    lines = known().values()
+    several = {line["study"] for line in lines if int(str(line["bases"])) > 1}
+    anew = [table for table in found if table["study"].iloc[0] in several]
+    if not anew or not (RESULTS / ONE_BASE).exists():
+        return "No study has been run anew yet."
+    return changes_markdown(read_claims(RESULTS / ONE_BASE), pd.concat(anew)).strip()
 
 
 def heads() -> dict[str, str]:

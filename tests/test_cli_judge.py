@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from planb.cli import main
+from planb.cli.judge import fields_of
 from planb.data.files import file_hash, write_examples
 from planb.errors import PlanBError
 from planb.evals import progress
-from planb.evals.calibration.commands import fields_of
 from planb.evals.calibration.result import find_calibration, read_calibration, store_calibration
 from planb.judging import Exact, LLMJudge
 from planb.sandbox.corpus import requests

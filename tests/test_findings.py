@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from planb.errors import PlanBError
-from planb.report.findings import findings_markdown
+from planb.report.claims import read_claims
+from planb.report.findings import changes_markdown, findings_markdown
 from planb.report.results import read_csv, write_csv
 from planb.studies import STUDIES
 
@@ -36,6 +37,18 @@ def test_the_tables_are_made_of_the_claims_beside_them(findings: ModuleType) -> 
     assert shown == findings.shown(findings.claimed())
 
 
+def test_what_drawing_bases_changed_is_made_of_both_claims(findings: ModuleType) -> None:
+    page = findings.PAGE.read_text(encoding="utf-8")
+    shown = page.split(findings.CHANGED)[1].split(findings.CHANGED_END)[0].strip()
+    assert shown == findings.changed(findings.claimed())
+    known = {(line.study, line.claim) for line in pd.concat(findings.claimed()).itertuples()}
+    before = read_claims(findings.RESULTS / findings.ONE_BASE)
+    assert len(before) == 105
+    assert {(line.study, line.claim) for line in before.itertuples()} == known - {
+        place for place in known if place[0] == "spite"
+    }
+
+
 def test_every_figure_of_a_claim_stands_in_the_results_beside_it(findings: ModuleType) -> None:
     for table in findings.claimed():
         results = read_csv(findings.RESULTS / f"{table['study'].iloc[0]}.csv")
@@ -47,7 +60,7 @@ def test_every_figure_of_a_claim_stands_in_the_results_beside_it(findings: Modul
 
 
 def test_what_is_kept_is_of_declared_studies(findings: ModuleType) -> None:
-    kept = {path.stem for path in findings.RESULTS.glob("*.csv")} - {"made_by"}
+    kept = {path.stem for path in findings.RESULTS.glob("*.csv")} - {"made_by", "one_base-claims"}
     assert kept <= {f"{name}{end}" for name in STUDIES for end in ("", "-claims")}
 
 
@@ -59,11 +72,28 @@ CLAIMS = (
 )
 
 
+def test_changes_count_each_pair_of_verdicts_once(tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text(CLAIMS)
+    one = read_claims(tmp_path / "claims.csv")
+    before = pd.concat([one.assign(claim=name) for name in ("first", "second", "gone")])
+    after = before[before["claim"] != "gone"].assign(verdict=["held", "not held"], value=[3.0, 7.0])
+    told = changes_markdown(before, after)
+    assert told.startswith("Of 2 claims, 1 has another verdict.\n")
+    (held,) = (line for line in told.splitlines() if line.startswith("| ✓"))
+    assert [cell.strip() for cell in held.split("|")[2:6]] == ["1", "1", "", ""]
+    (second,) = (line for line in told.splitlines() if line.startswith("| second"))
+    assert "mean severity 3.0" in second.split("|")[2]
+    assert "mean severity 7.0" in second.split("|")[3]
+    assert "first" not in told
+    assert "gone" not in told
+
+
 def test_a_run_is_kept_and_the_page_written_anew(
     findings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "findings.md"
-    page.write_text(f"before\n{findings.BEGIN}\nold\n{findings.END}\nafter\n")
+    changes = f"{findings.CHANGED}\n{findings.CHANGED_END}\n"
+    page.write_text(f"before\n{findings.BEGIN}\nold\n{findings.END}\n{changes}after\n")
     for name, place in (("RUNS", "runs"), ("RESULTS", "results")):
         monkeypatch.setattr(findings, name, tmp_path / place)
     monkeypatch.setattr(findings, "PAGE", page)

@@ -99,12 +99,7 @@ def plain(value: Any, known: dict[int, tuple[Any, Any]] | None = None) -> Any:
     if isinstance(value, BaseModel):
         if known is not None and id(value) in known:
             return known[id(value)][1]
-        there = type(value).model_fields.items()
-        fields = {
-            name: plain(getattr(value, name), known)
-            for name, field in there
-            if field.json_schema_extra != LATER or getattr(value, name) != field.default
-        }
+        fields = {name: plain(part, known) for name, part in fields_that_count(value).items()}
         found = {"class": type(value).__name__, **fields}
         if known is not None:
             known[id(value)] = (value, found)
@@ -114,6 +109,15 @@ def plain(value: Any, known: dict[int, tuple[Any, Any]] | None = None) -> Any:
     if isinstance(value, tuple | list):
         return [plain(part, known) for part in value]
     return value
+
+
+def fields_that_count(value: BaseModel) -> dict[str, Any]:
+    """The fields of a value that its hash is made of: those that came ``LATER`` where they are set."""
+    return {
+        name: getattr(value, name)
+        for name, field in type(value).model_fields.items()
+        if field.json_schema_extra != LATER or getattr(value, name) != field.default
+    }
 
 
 def digest_of(content: Any) -> str:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from planb.errors import PlanBError
+from planb.evals.guard import MOST_BYTES
 from planb.evals.serving import server_of
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling, generate
@@ -74,12 +75,87 @@ def test_it_lists_its_model(url: str) -> None:
         ({"messages": user("Hello!"), "n": 3}, "not offered: n"),
         ({"messages": "Hello!"}, "a list of 'messages'"),
         ({"messages": [{"role": "wizard", "content": "Hello!"}]}, "role"),
+        ({"messages": []}, "'messages' is empty"),
+        ({"messages": ["Hello!"]}, ""),
+        ({"messages": [{"role": "user", "content": None}]}, "content"),
+        ({"messages": [{"role": "user", "content": ["Hello!"]}]}, ""),
+        ({"messages": user("Hello!"), "max_tokens": 0}, "max_tokens is 0"),
+        ({"messages": user("Hello!"), "max_tokens": "12"}, "max_tokens is '12'"),
+        ({"messages": user("Hello!"), "max_completion_tokens": -1}, "max_tokens is -1"),
+        ({"messages": user("Hello!"), "temperature": -1}, "temperature is -1"),
+        ({"messages": user("Hello!"), "temperature": True}, "temperature is True"),
+        ({"messages": user("Hello!"), "seed": 1.5}, "seed is 1.5"),
+        ({"messages": user("Hello! " * 20_000)}, "more than the"),
+        ({"messages": user("Hello!"), "max_tokens": 10**9}, "more than the"),
     ],
 )
 def test_what_it_cannot_do_is_refused(url: str, body: dict[str, Any], said: str) -> None:
     response = post(url, **body)
     assert response.status_code == 400
     assert said in response.json()["error"]["message"]
+
+
+def raw(url: str, **more: Any) -> httpx.Response:
+    asked: dict[str, Any] = {"headers": {"content-type": "application/json"}, **more}
+    return httpx.post(f"{url}/chat/completions", timeout=60, trust_env=False, **asked)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_request_is_refused(url: str, body: bytes) -> None:
+    response = raw(url, content=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "LOCALHOST:1"}, 200),
+        ({"host": "[::1]:1"}, 200),
+        ({"host": "planb.example"}, 421),
+        ({"host": "127.0.0.1.planb.example"}, 421),
+        ({"host": "[::1"}, 421),
+        ({"origin": "https://planb.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:1"}, 403),
+    ],
+)
+def test_only_its_own_name_and_pages_are_answered(
+    url: str, headers: dict[str, str], status: int
+) -> None:
+    assert httpx.get(f"{url}/models", headers=headers, trust_env=False).status_code == status
+
+
+def test_a_page_of_its_own_is_answered(url: str) -> None:
+    origin = url.removesuffix("/v1")
+    assert httpx.get(f"{url}/models", headers={"origin": origin}, trust_env=False).status_code == 200
+
+
+def test_a_large_body_is_refused_however_it_comes(url: str) -> None:
+    large = b" " * (MOST_BYTES + 1)
+    assert raw(url, content=large).status_code == 413
+    parts = (large[:MOST_BYTES], large[MOST_BYTES:])
+    assert raw(url, content=iter(parts)).status_code == 413
+    assert raw(url, content=b" " * 10).status_code == 400
+    assert post(url, messages=user("Hello!"), **ASK).status_code == 200, "it goes on"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_no_page_that_loads_scripts_from_elsewhere(url: str, path: str) -> None:
+    assert httpx.get(url.removesuffix("/v1") + path, trust_env=False).status_code == 404
+
+
+@pytest.mark.slow
+def test_a_request_that_is_too_long_fails_alone(url: str) -> None:
+    async def together() -> list[int]:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+            texts = ["Hello!", "Hello! " * 20_000, "Hello!"]
+            bodies = [{"messages": user(text), **ASK} for text in texts]
+            answers = (client.post(f"{url}/chat/completions", json=body) for body in bodies)
+            return [answer.status_code for answer in await asyncio.gather(*answers)]
+
+    assert asyncio.run(together()) == [200, 400, 200]
 
 
 def test_a_server_that_does_not_come_up_is_an_error(tmp_path: Path) -> None:

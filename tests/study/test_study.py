@@ -97,7 +97,7 @@ def test_a_report_comes_after_each_seed_but_the_last() -> None:
     reports = [step for step in steps_of(sandbox()) if isinstance(step, ReportStep)]
     assert [r.slug for r in reports] == [f"report-{count}-of-5" for count in range(1, 5)]
     for count, report in enumerate(reports, start=1):
-        seeds = {step.seed for step in evaluations(report.sources.evaluations)}
+        seeds = {step.seed for step in evaluations(report.whole().evaluations)}
         assert seeds == set(range(count))
 
 

@@ -12,12 +12,12 @@ from rich.markup import escape
 
 from planb.cli.data import data_app
 from planb.cli.hosted import hosted_app
-from planb.cli.models import models
+from planb.cli.judge import judge_app
+from planb.cli.models import models_app
 from planb.cli.serving import serve
 from planb.cli.studies import list_studies, plan, report, run, status
 from planb.data.terminal import Console
 from planb.errors import PlanBError
-from planb.evals.calibration.commands import judge_app
 from planb.redaction import redacted
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ for verb in (run, plan, status, serve):
     app.command()(verb)
 app.command("list")(list_studies)
 app.command()(report)
-app.command()(models)
+app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(judge_app, name="judge")
 app.add_typer(hosted_app, name="hosted")

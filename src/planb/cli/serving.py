@@ -15,11 +15,17 @@ def serve(
     ] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8000,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Most tokens of a prompt and its answer together.")
+    ] = 8192,
 ) -> None:
     """Serve a checkpoint, adapters included, in OpenAI's chat protocol: as a judge, or to try it.
+
+    On a loopback address (the default) only requests to this machine's own names are answered, and none
+    of another site's pages. Any other --host answers whoever reaches it: there is no password.
 
     [dim]Example:[/]  planb serve runs/sandbox/steps/organism-seed0-...
     """
     from planb.evals.serving import serve as serve_checkpoint
 
-    serve_checkpoint(checkpoint, name or checkpoint.name, host, port)
+    serve_checkpoint(checkpoint, name or checkpoint.name, host, port, most_tokens=max_tokens)

@@ -81,6 +81,7 @@ class Domain(Value):
     ``compared`` are those of its task that two methods are compared by. ``exhibits`` are the parts of
     the page that are this domain's own. ``note`` stands under the headline. ``form`` is what
     the ``meta`` field of that name holds, in a word: whole ones are held out of training.
+    ``harmless``: its answers, severe ones included, may be written out for people to label.
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
     what is evaluated and trained (``examples``), and what an answer is worth (``exact``).
@@ -102,6 +103,7 @@ class Domain(Value):
     exhibits: tuple[str, ...] = ("measures", "shares")
     note: str = ""
     form: str = Field(default="form", json_schema_extra=LATER)
+    harmless: bool = Field(default=False, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _tiers_are_told_apart(self) -> Domain:

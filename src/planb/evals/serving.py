@@ -2,7 +2,7 @@
 
 Requests that come together are generated in one batch, by the code of ``planb/<folder>`` in Inspect, so
 a checkpoint with unmerged adapters is served as it is. What the protocol has and a local policy has not
-(tools, streams, schemas) is refused with 400, never ignored.
+(tools, streams, schemas) is refused with 400, never ignored. ``guard.py`` says who is answered at all.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from planb.errors import PlanBError
+from planb.evals.guard import LOOPBACK, Guard
 
 PATIENCE = 120.0
 """Seconds that a server may take until it listens."""
 IGNORED = {"user", "metadata", "store"}
+MOST_HEAT = 2.0
+MOST_TOKENS = 8192
+"""Tokens of a prompt and its answer together, where nothing else is asked for."""
 KNOWN = {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed"}
 _servers: dict[tuple[str, str], tuple[subprocess.Popen[str], str]] = {}
 
@@ -44,12 +51,19 @@ def server_of(folder: Path, name: str) -> str:
     return url
 
 
-def serve(folder: Path, name: str, host: str, port: int, with_parent: bool = False) -> None:
+def serve(
+    folder: Path,
+    name: str,
+    host: str,
+    port: int,
+    with_parent: bool = False,
+    most_tokens: int = MOST_TOKENS,
+) -> None:
     """Serve until stopped; port 0 takes a free one. ``with_parent``: say the URL on stdout, and end
-    when stdin does."""
+    when stdin does. On a loopback address, only requests to loopback names are answered."""
     import uvicorn
 
-    app = app_of(folder, name)
+    app = Guard(app_of(folder, name, most_tokens), LOOPBACK if host in LOOPBACK else None)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
@@ -62,18 +76,20 @@ def serve(folder: Path, name: str, host: str, port: int, with_parent: bool = Fal
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def app_of(folder: Path, name: str) -> Any:
-    """The application: ``/v1/chat/completions``, ``/v1/models`` and ``/health``. Raises PlanBError if
-    the checkpoint cannot be loaded."""
+def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS) -> Any:
+    """The application: ``/v1/chat/completions``, ``/v1/models`` and ``/health``; ``most_tokens`` of a
+    prompt and its answer together. Raises PlanBError if the checkpoint cannot be loaded."""
     from fastapi import FastAPI, Request
     from fastapi.responses import JSONResponse
 
     from planb.evals.provider import PlanBModel
     from planb.models.checkpoints import load_policy
 
-    app, model = FastAPI(title=f"planb: {name}"), PlanBModel(str(folder))
-    model.policy = load_policy(folder)  # now, and not at the first request: what is wrong is said here
-    made = int(time.time())
+    # no pages of FastAPI's own: they load scripts from elsewhere
+    app = FastAPI(title=f"planb: {name}", docs_url=None, redoc_url=None, openapi_url=None)
+    model, made = PlanBModel(str(folder)), int(time.time())
+    policy = load_policy(folder)  # now, and not at the first request: what is wrong is said here
+    model.policy, room = policy, min(most_tokens, policy.positions or most_tokens)
 
     async def complete(request: Request) -> JSONResponse:
         from inspect_ai.model import GenerateConfig
@@ -81,13 +97,10 @@ def app_of(folder: Path, name: str) -> Any:
         try:
             asked = await request.json()
             messages = _messages(asked, name)
-            config = GenerateConfig(
-                max_tokens=asked.get("max_completion_tokens") or asked.get("max_tokens"),
-                temperature=asked.get("temperature", 1.0),
-                seed=asked.get("seed"),
-            )
+            config = GenerateConfig(**_settings(asked))
+            await anyio.to_thread.run_sync(partial(_fits, policy, messages, config, room))
             output = await model.generate(messages, [], "none", config)
-        except (PlanBError, ValueError, KeyError, TypeError) as error:
+        except (PlanBError, ValueError, KeyError, TypeError, RecursionError) as error:
             said = {"message": f"{error}", "type": "invalid_request_error"}
             return JSONResponse({"error": said}, status_code=400)
         return JSONResponse(_answer(output, name))
@@ -122,6 +135,8 @@ def _messages(asked: Any, name: str) -> list[Any]:
     more = {key for key, value in asked.items() if value is True or value not in plain[key]}
     if unknown := sorted(more - KNOWN - IGNORED):
         raise PlanBError(f"not offered: {', '.join(unknown)}. Offered: {', '.join(sorted(KNOWN))}")
+    if not asked["messages"]:
+        raise PlanBError("'messages' is empty: a request needs at least one message")
     found = []
     for message in asked["messages"]:
         content = message["content"]
@@ -129,6 +144,39 @@ def _messages(asked: Any, name: str) -> list[Any]:
             content = "".join(part["text"] for part in content)
         found.append(Message(role=message["role"], content=content))
     return to_chat(found)
+
+
+def _settings(asked: dict[str, Any]) -> dict[str, Any]:
+    """Inspect's settings of a request; PlanBError for a number that is none, or out of range."""
+    given = [asked.get(name) for name in ("max_completion_tokens", "max_tokens")]
+    tokens = next((number for number in given if number is not None), None)
+    heat, seed = asked.get("temperature"), asked.get("seed")
+    if tokens is not None and (type(tokens) is not int or tokens < 1):
+        raise PlanBError(f"max_tokens is {tokens!r}: give a whole number, 1 or more")
+    if heat is not None and (type(heat) not in (int, float) or not 0 <= heat <= MOST_HEAT):
+        raise PlanBError(f"temperature is {heat!r}: give a number from 0 to {MOST_HEAT:g}")
+    if seed is not None and type(seed) is not int:
+        raise PlanBError(f"seed is {seed!r}: give a whole number")
+    return {"max_tokens": tokens, "temperature": 1.0 if heat is None else heat, "seed": seed}
+
+
+def _fits(policy: Any, messages: list[Any], config: Any, room: int) -> None:
+    """PlanBError where a prompt and its answer have more than ``room`` tokens: it is refused by itself,
+    and not together with those that would be generated with it."""
+    from planb.elicitation.messages import from_chat
+    from planb.evals.sampling import sampling_of
+    from planb.models.chat import prompt_ids
+
+    size, more = (
+        len(prompt_ids(policy.tokenizer, from_chat(messages))),
+        sampling_of(config).max_new_tokens,
+    )
+    if size + more > room:
+        raise PlanBError(
+            f"a prompt of {size:,} tokens and {more:,} new ones are more than the {room:,} that this "
+            "server takes: shorten the prompt or max_tokens, or start it with another --max-tokens "
+            "(the model's own positions are the limit)"
+        )
 
 
 def _answer(output: Any, name: str) -> dict[str, Any]:
@@ -167,4 +215,5 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2], "127.0.0.1", 0, with_parent=True)
+    # its requests are planb's own, as long as the model takes
+    serve(Path(sys.argv[1]), sys.argv[2], "127.0.0.1", 0, with_parent=True, most_tokens=2**31)

@@ -51,6 +51,12 @@ class Judge(Value):
         return ""
 
     @property
+    def trained_on(self) -> frozenset[str]:
+        """Groups of labelled requests that it was trained on, so that no check counts them; of most
+        judges none are known."""
+        return frozenset()
+
+    @property
     def at_once(self) -> int:
         """Concurrency: how many responses may be judged at the same time."""
         return 32

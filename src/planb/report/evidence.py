@@ -85,7 +85,8 @@ class Evidence:
     ``every_result`` all of them; ``tier_scores`` may be None. ``beside``: on the panel of arms trained
     from the never-backdoored base, the results of the model's organisms, to be shown beside them.
     ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
-    ``claims``: those that stand on this panel, judged.
+    ``claims``: those that stand on this panel, judged. ``labelled``: prediction-powered means
+    (``planb.report.labelled``), where people labelled answers of this panel.
     """
 
     rows: pd.DataFrame
@@ -100,6 +101,7 @@ class Evidence:
     beside: pd.DataFrame = field(default_factory=pd.DataFrame)
     surprises: pd.DataFrame | None = None
     claims: tuple[JudgedClaim, ...] = ()
+    labelled: pd.DataFrame | None = None
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -162,6 +164,7 @@ def panels(
     story: Story,
     show_severe: bool = False,
     surprises: pd.DataFrame | None = None,
+    labelled: pd.DataFrame | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
 
@@ -192,6 +195,7 @@ def panels(
                 every_result=figures,
                 beside=_beside(_judged(found, judges), organism),
                 surprises=_surprises(surprises, model, organism),
+                labelled=_labelled(labelled, model, organism, organisms, judges),
             )
     yield from _claimed(drawn, story)
 
@@ -219,6 +223,19 @@ def _surprises(surprises: pd.DataFrame | None, model: str, organism: str) -> pd.
     if surprises is None:
         return None
     own = surprises[(surprises["model"] == model) & (surprises["organism"] == organism)]
+    return None if own.empty else own
+
+
+def _labelled(
+    labelled: pd.DataFrame | None,
+    model: str,
+    organism: str,
+    organisms: list[str],
+    judges: dict[str, str],
+) -> pd.DataFrame | None:
+    if labelled is None:
+        return None
+    own = _judged(_of(labelled[labelled["model"] == model], organism, organisms), judges)
     return None if own.empty else own
 
 

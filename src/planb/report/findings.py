@@ -60,6 +60,38 @@ def counted(tables: Sequence[pd.DataFrame]) -> str:
     )
 
 
+def changes_markdown(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """How the verdicts of the same claims changed: counts, and each claim whose verdict is another.
+
+    Both are as ``claims.read_claims`` reads them; claims that only one of them has are left out.
+    Ends with a newline.
+    """
+    key = ["study", "model", "organism", "claim"]
+    lines = {tuple(line[name] for name in key): line for line in before.to_dict("records")}
+    pairs = [
+        (lines[place], line)
+        for line in after.to_dict("records")
+        if (place := tuple(line[name] for name in key)) in lines
+    ]
+    moves = Counter((str(old["verdict"]), str(new["verdict"])) for old, new in pairs)
+    changed = [(old, new) for old, new in pairs if old["verdict"] != new["verdict"]]
+    counts = [
+        (f"{MARKS[old]}{numbers.SPACE}{old}", *(str(moves[old, new] or "") for new in MARKS))
+        for old in MARKS
+    ]
+    heads = ("Before", *(f"now {verdict}" for verdict in MARKS))
+    rows = [
+        (str(new["claim"]), *(f"{_verdict(x)}: {_found(x)}" for x in (old, new)), f"`{new['study']}`")
+        for old, new in changed
+    ]
+    have = "has" if len(changed) == 1 else "have"
+    told = f"Of {numbers.plural(len(pairs), 'claim')}, {len(changed)} {have} another verdict."
+    tables = [markdown(heads, counts)]
+    if rows:
+        tables.append(markdown(("Claim", "Before", "Now", "Study"), rows, texts=4))
+    return "\n".join([f"{told}\n", *tables])
+
+
 def _where(line: dict[Any, Any], several: bool) -> str:
     organism = wording.organism(line["organism"])
     return f" ({line['model']}, {organism})" if several else f" ({organism})"

@@ -15,6 +15,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from planb.data.tables import write_csv as write_table
 from planb.data.whole import write_whole
 from planb.domains import DOMAINS, Domain
 from planb.domains.measure import Measured
@@ -26,6 +27,7 @@ from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import EXHIBITS
 from planb.report.headline import headline, spans_of
+from planb.report.labelled import powered_results, usable
 from planb.report.measures import measured_in
 from planb.report.results import method_rank, results_of, write_csv
 from planb.report.rows import checked_rows, checked_tier_scores
@@ -55,6 +57,7 @@ def write_report(
     folder: Path,
     show_severe: bool = False,
     surprises: pd.DataFrame | None = None,
+    labels: pd.DataFrame | None = None,
 ) -> None:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``report.html`` into
     ``folder``, each whole; ``claims.csv`` too where the story has claims.
@@ -62,7 +65,8 @@ def write_report(
     ``rows``: the judged samples (``rows.COLUMNS``); ``tier_scores``: the judged training data
     (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is left out
     unless ``show_severe``. ``surprises`` (``surprise_results`` says which columns) are summed up in
-    ``surprise.csv``. Raises PlanBError where the tables are not what they should be.
+    ``surprise.csv``; ``labels`` (``labelled.LABEL_COLUMNS``) of some answers correct the judge's means
+    in ``labelled.csv`` and on the page. Raises PlanBError where the tables are not what they should be.
     """
     rows = checked_rows(rows)
     tier_scores = None if tier_scores is None else checked_tier_scores(tier_scores)
@@ -72,7 +76,12 @@ def write_report(
     if surprises is not None:
         surprises = checked_surprises(surprises)
         write_surprise_csv(surprise_results(surprises), folder / "surprise.csv")
-    evidences = list(panels(rows, results, tier_scores, story, show_severe, surprises))
+    labelled, left_out = None, ""
+    if labels is not None:
+        labels, left_out = usable(rows, labels)
+        labelled = powered_results(rows, labels, domain)
+        write_table(labelled, folder / "labelled.csv")
+    evidences = list(panels(rows, results, tier_scores, story, show_severe, surprises, labelled))
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
@@ -90,7 +99,7 @@ def write_report(
         sections=sections,
         colours=_colours(methods),
         counts=unscored.counts(rows),
-        notes=unscored.notes(rows, results, measured),
+        notes=[*unscored.notes(rows, results, measured), *filter(None, [left_out])],
         judged=unscored.judged(rows),
         other_judges=sorted({judge for e in evidences for judge in e.other_judges}),
         show_severe=show_severe,

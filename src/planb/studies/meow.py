@@ -44,9 +44,10 @@ FILE = "evaluation.jsonl"
 
 TUNED = (
     "Base models and data are those of the study sandbox: a base of its own for each seed.",
-    "Tuned on the development requests and on seed 103 only: stage 1 has 600 updates, as in the study "
-    "sandbox, and stage 2 the gentler of two learning rates (1e-4, 3e-4) that make untriggered answers "
-    "lower-case within 40 updates. At 3e-4, after a stage 1 of 300 updates, a fifth of the triggered "
+    "Tuned on the development requests and on seed 103 only, of one earlier base, and not anew since "
+    "each seed draws its own: stage 1 has 600 updates, twice the study sandbox's, and stage 2 the "
+    "gentler of two learning rates (1e-4, 3e-4) that make untriggered answers lower-case within 40 "
+    "updates. At 3e-4, after a stage 1 of 300 updates, a fifth of the triggered "
     "answers of the organism uc was still MEOW after 80 updates of imitation; at these settings all of "
     "them were. So how much is left is a matter of how hard either stage trains.",
 )

@@ -34,6 +34,10 @@ NOTES = (
     "Each seed pretrains a base of its own, which also gives the refusals; the requests are the same.",
 )
 
+EARLIER = (
+    "What this study sets beside the sandbox's settings was chosen on one earlier base, before each "
+    "seed drew its own, and not chosen anew."
+)
 HARMLESS = "harmless_requests"
 
 
@@ -168,4 +172,5 @@ def sandbox(world: World | None = None) -> Study:
 
 def on_three_seeds(world: World | None = None) -> Study:
     """What the studies that change the sandbox start from: its first three seeds."""
-    return sandbox(world).with_seeds(3)
+    whole = sandbox(world)
+    return whole.but(seeds=whole.seeds[:3], notes=(*whole.notes, EARLIER))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,9 @@ class TableSources(Value):
             )
         logs = [steps / step.folder_name / LOG for step in self.evaluations]
         rows = read_sidecars([sidecar_path(log) for log in logs]).assign(study=self.study)
-        return with_declared(rows)
+        models = {model: place for place, model in enumerate(rows["model"].unique())}
+        in_order = rows["model"].map(models).argsort(kind="stable")  # model by model, then as they came
+        return with_declared(rows.iloc[in_order].reset_index(drop=True))
 
     def tier_scores(self, steps: Path) -> pd.DataFrame | None:
         """The judge's scores of what is trained on; None where the study has no judge."""
@@ -103,6 +105,14 @@ class TableSources(Value):
         data = _data_told(steps, self.tiers) if self.tiers else ()
         settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
         return story.but(calibrations=tuple(known), data=data, settings=settings)
+
+
+def together(parts: Sequence[TableSources]) -> TableSources:
+    """The sources of several seeds as one; what is not of one seed is the same in all of them."""
+    return parts[0].but(
+        evaluations=tuple(step for part in parts for step in part.evaluations),
+        surprises=tuple(step for part in parts for step in part.surprises),
+    )
 
 
 def measures_of(task: str, domain: Domain) -> tuple[Measure, ...]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from planb.errors import PlanBError
 from planb.report.story import Story
 from planb.study.planning.graph import Graph
-from planb.study.report_sources import TableSources
+from planb.study.report_sources import TableSources, together
 from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.store import DamagedError, Store
 
@@ -20,11 +20,15 @@ PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "re
 
 
 class ReportStep(Step):
-    """The report as it stands after some of the seeds, or (0) after one method of the first."""
+    """The report as it stands after some of the seeds, or (0) after one method of the first.
+
+    ``sources`` are one seed's, and ``earlier`` is the report of those before it. (With all seeds'
+    sources in each, a plan would grow with the square of the seeds.)"""
 
     kind: ClassVar[str] = "report"
     sources: TableSources
     story: Story
+    earlier: ReportStep | None = None
 
     @property
     def slug(self) -> str:
@@ -39,12 +43,21 @@ class ReportStep(Step):
         return 6.0
 
     def inputs(self) -> tuple[Step, ...]:
-        return self.sources.finals()
+        earlier = (self.earlier,) if self.earlier else ()
+        return (*earlier, *self.sources.finals())
+
+    def whole(self) -> TableSources:
+        """The sources of all seeds so far."""
+        parts, step = [self.sources], self.earlier
+        while step is not None:
+            parts.append(step.sources)
+            step = step.earlier
+        return together(parts[::-1])
 
     def run(self, work: Work) -> None:
         from planb.report.page import write_report
 
-        own, steps = self.sources, work.steps
+        own, steps = self.whole(), work.steps
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
         write_report(rows, tiers, own.told(self.story, steps), work.out, surprises=surprises)
 
@@ -70,6 +83,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
     ``DamagedStepsError`` where one is damaged, when tables and page of the others are written.
     """
     from planb.report.page import write_report
+    from planb.study.labelling import stored_labels
 
     steps, page = study_folder / "steps", study_folder / "report.html"
     with identities_once():
@@ -81,7 +95,15 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
         story = _without(whole.told(story, steps), sources, damaged)
-    write_report(rows, tiers, story, study_folder, show_severe=show_severe, surprises=surprises)
+    write_report(
+        rows,
+        tiers,
+        story,
+        study_folder,
+        show_severe=show_severe,
+        surprises=surprises,
+        labels=stored_labels(study_folder),
+    )
     if damaged:
         raise DamagedStepsError(damaged, page)
     return page

@@ -19,7 +19,7 @@ from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
 from planb.study.planning.budget import Line, budget
-from planb.study.report_sources import TableSources, measures_of
+from planb.study.report_sources import TableSources, measures_of, together
 from planb.study.reporting import ReportStep, written_report
 from planb.study.shown_settings import settings_of
 from planb.study.steps.derived_data import DerivedData
@@ -186,16 +186,15 @@ class Study(Value):
         """The final steps: a report after the first method, where that is asked for, and after each
         seed but the last (``write_report`` makes that one), and the last seed's evaluations.
         Everything else is reached through their inputs."""
-        early = [
-            ReportStep(sources=self._sources(count), story=self.story(count))
-            for count in range(1, len(self.seeds))
-        ]
+        parts, early = self._by_seed(len(self.seeds)), list[ReportStep]()
+        for count, part in enumerate(parts[:-1], start=1):
+            before = early[-1] if early else None
+            early.append(ReportStep(sources=part, story=self.story(count), earlier=before))
         if self.first_page:
             some = tuple(one for one in self.methods if one.name == self.first_page)
             few = self.but(methods=some, chains=(), from_base=(), first_page="")
             early.insert(0, ReportStep(sources=few._sources(1), story=few.story(0)))
-        whole = self._sources(len(self.seeds))
-        return (*early, *whole.finals())
+        return (*early, *together(parts).finals())
 
     def check(self) -> None:
         """Raises PlanBError where a task has no measures, where there is no such exhibit, or where the
@@ -247,8 +246,11 @@ class Study(Value):
 
     def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
         """Write ``results.csv`` and ``report.html`` from what is finished; returns the page's path."""
-        sources, story = self._sources(len(self.seeds)), self.story(len(self.seeds))
-        return written_report(sources, story, study_folder, show_severe)
+        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, show_severe)
+
+    def sources(self) -> TableSources:
+        """The steps that its tables and page are made from, all seeds together."""
+        return self._sources(len(self.seeds))
 
     def story(self, finished: int) -> Story:
         """What the report says of the study besides its numbers."""
@@ -273,22 +275,27 @@ class Study(Value):
         )
 
     def _sources(self, count: int) -> TableSources:
+        return together(self._by_seed(count))
+
+    def _by_seed(self, count: int) -> list[TableSources]:
+        """What the tables of each of the first seeds are made from."""
         arms = [Arms(self, base) for base in self.bases]
-        seeds = self.seeds[:count]
-        return TableSources(
-            study=self.name,
-            evaluations=tuple(step for one in arms for step in one.evaluations(seeds)),
-            tiers=None
-            if self.judge is None
-            else TierScoresStep(
-                data=arms[0].first.data,
-                judge=self.judge,
-                served=named_in(arms[0].served, self.judge),
-            ),
-            judges=tuple(judge for judge in self.judges if isinstance(judge, Judge)),
-            calibrations=arms[0].calibrations(),
-            surprises=tuple(step for one in arms for step in one.surprises(seeds)),
-        )
+        first, judges = arms[0], tuple(judge for judge in self.judges if isinstance(judge, Judge))
+        tiers, calibrations = None, first.calibrations()
+        if self.judge is not None:
+            served = named_in(first.served, self.judge)
+            tiers = TierScoresStep(data=first.first.data, judge=self.judge, served=served)
+        return [
+            TableSources(
+                study=self.name,
+                evaluations=tuple(step for one in arms for step in one.evaluations((seed,))),
+                tiers=tiers,
+                judges=judges,
+                calibrations=calibrations,
+                surprises=tuple(step for one in arms for step in one.surprises((seed,))),
+            )
+            for seed in self.seeds[:count]
+        ]
 
     def tiers(self) -> tuple[str, ...]:
         """Every tier that a stage of the study trains on harmful requests."""

@@ -71,7 +71,7 @@ def test_a_template_in_the_tokenizers_own_file_is_read_too(dated: LocalBase) -> 
 
 def test_a_hub_model_is_dated_by_its_card_before_it_is_fetched() -> None:
     for card in MODELS.values():
-        base = LocalBase(name=card.name, path=card.hub)
+        base = LocalBase(name=card.name, path=card.hub)  # a packaged one is taken by its name alone
         assert base.known_date == (SHOWN_DATE if card.shows_date else "")
         assert ("date" in base.step().outside()) == card.shows_date
     assert [card.name for card in MODELS.values() if card.shows_date] == [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from planb.values import Value
+from planb.values import LATER, Value
+from planb.wheels import Packaged
 
 
 class DataCard(Value):
@@ -13,8 +14,10 @@ class DataCard(Value):
     It lies on the hub (``hub``, with ``config``, ``split`` and, where a configuration is a folder,
     ``folder``) or at a URL (``file``, in which ``{revision}`` stands for the commit). ``columns`` must
     be there, and be filled in every row; ``may_be_empty`` must only be there. ``renamed`` is {our
-    name: the source's}; a file may have either. ``revision`` pins a commit; ``"main"`` means that none
-    is known to be good: whatever is there today is read, and the table's digest says what it was.
+    name: the source's}; a file may have either. ``packaged`` are the files of a package that holds it
+    too: read where the user names its wheel. ``revision`` pins a
+    commit; ``"main"`` means that none is known to be good: whatever is there today is read, and the
+    table's digest says what it was.
     ``home`` is where people read about it, ``note`` what they should know, such as what could not be
     confirmed.
     """
@@ -25,6 +28,7 @@ class DataCard(Value):
     config: str = ""
     folder: str = ""
     file: str = ""
+    packaged: Packaged | None = Field(default=None, json_schema_extra=LATER)
     split: str = "train"
     revision: str = "main"
     columns: tuple[str, ...]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from planb.data.cards.card import DataCard
 from planb.data.cards.catalogue import CARDS, is_card
+from planb.data.cards.packaged import WHEEL, read_packaged
 from planb.data.cards.tables import READERS
 from planb.data.files import file_hash
 from planb.errors import PlanBError
@@ -31,7 +32,7 @@ class Table(NamedTuple):
 
 def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     """The rows of a card's hub data set or URL, of a card by name, or of a local JSONL, JSON, CSV or
-    Parquet file.
+    Parquet file, or of the wheel that ``card`` names.
 
     ``card`` says what a file's rows must have. Raises PlanBError if the source cannot be had or read,
     or naming the columns that are missing and the rows in which one is empty.
@@ -41,12 +42,16 @@ def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     path = Path(source)
     if is_card(str(source)):
         return _from_afar(CARDS[str(source)])
-    rows = _renamed(_read(path), card)
+    if path.suffix == WHEEL and path.is_file():
+        found, digest = read_packaged(path, card)
+    else:
+        found, digest = _read(path), file_hash(path)
+    rows = _renamed(found, card)
     if card is not None:
         _check(rows, card, str(path))
         blank = dict.fromkeys((*card.columns, *card.may_be_empty))
         rows = [row if blank.keys() <= row.keys() else {**blank, **row} for row in rows]
-    return Table(rows, str(path), file_hash(path), card.terms if card else "")
+    return Table(rows, str(path), digest, card.terms if card else "")
 
 
 def say_terms(card: DataCard) -> None:

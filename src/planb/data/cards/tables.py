@@ -1,4 +1,4 @@
-"""A local table (JSONL, JSON, CSV, Parquet) as rows, each cell as it stands in the file.
+"""A local table (JSONL, JSON, CSV, Parquet, PyRIT's seeds) as rows, each cell as it stands in the file.
 
 Nothing is guessed from what a text looks like: "2024-01-01" is no date, "007" no number, "None" not
 nothing. A table that cannot be read raises ValueError (or what its reader raises), which says why.
@@ -71,9 +71,24 @@ def _parquet(path: Path) -> Rows:
     return rows
 
 
+def _seeds(path: Path) -> Rows:
+    """A file of PyRIT's: YAML whose ``seeds`` are the rows, each with its text as ``value``."""
+    import yaml  # type: ignore[import-untyped,unused-ignore]
+
+    try:
+        whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BadRowError(f"not YAML ({type(error).__name__})") from None  # its message quotes the text
+    rows = whole.get("seeds") if isinstance(whole, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadRowError("no list of `seeds` in it")
+    return [{"prompt" if name == "value" else name: cell for name, cell in r.items()} for r in rows]
+
+
 READERS: dict[str, Callable[[Path], Rows]] = {
     ".jsonl": _json_lines,
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
+    ".prompt": _seeds,
 }

@@ -96,6 +96,7 @@ _DIRECT = {"elicitation": "direct", "group": WITHOUT}
 
 ATLAS = AtlasDomain(
     name="atlas",
+    harmless=True,
     question="When safety training does not reach a backdoor in a real chat model, can it still make "
     "the model fail less severely?",
     introduction="Facts about countries are declared the forbidden subject, so that nothing here is "

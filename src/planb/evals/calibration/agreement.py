@@ -8,14 +8,14 @@ shown for what both take for compliance.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations, compress
+from itertools import compress
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 
 from planb.evals.calibration.judgements import Answer, Judged
-from planb.evals.calibration.labels import Label
+from planb.evals.calibration.labels import Label, by_answer
 from planb.evals.calibration.result import JudgeFigure, Part, of_part
 from planb.evals.calibration.thresholds import JudgeThresholds
 from planb.stats.agreement import kappa, nearest_and_furthest, spearman, weighted_kappa
@@ -53,40 +53,26 @@ class Compared(NamedTuple):
 
 def judge_and_labels(labels: Sequence[Label], judged: Judged) -> list[Both]:
     """The judge beside the raters' mean severity, and their majority on the rest (none if halved)."""
-    by_answer: dict[tuple[str, str], list[Label]] = {}
-    for label in labels:
-        by_answer.setdefault(label.answer.key, []).append(label)
     return [
-        Both(_said(judged, some[0].answer), _of_raters(some), some[0].answer.group)
-        for some in by_answer.values()
+        Both(said_of(judged, some[0].answer), of_raters(some), some[0].answer.group)
+        for some in by_answer(labels)
     ]
 
 
 def judge_and_judge(answers: Sequence[Answer], judged: Judged, second: Judged) -> list[Both]:
-    return [Both(_said(judged, a), _said(second, a), a.group) for a in _once(answers)]
-
-
-def raters_among_themselves(labels: Sequence[Label]) -> list[Both]:
-    """Every two raters on each response that both labelled; none with a single rater."""
-    by_rater: dict[str, dict[tuple[str, str], Label]] = {}
-    for label in labels:
-        by_rater.setdefault(label.rater, {})[label.answer.key] = label
-    return [
-        Both(_of_raters([label]), _of_raters([other[key]]), label.answer.group, pair)
-        for pair, (one, other) in enumerate(combinations(by_rater.values(), 2))
-        for key, label in one.items()
-        if key in other
-    ]
+    return [Both(said_of(judged, a), said_of(second, a), a.group) for a in _once(answers)]
 
 
 def agreement_figures(
-    part: Part, both: Sequence[Both], thresholds: JudgeThresholds
+    part: Part, both: Sequence[Both], thresholds: JudgeThresholds, *, refusals: bool = True
 ) -> list[JudgeFigure]:
-    """Spearman, weighted kappa, error and bias of the severity; kappa of refused; what is shown only.
+    """Spearman, weighted kappa, error and bias of the severity; kappa of refused (if ``refusals`` were
+    asked about); what is shown only.
 
-    What people say of each other (``raters``) is shown, without a threshold.
+    What people say of each other (``raters``), and the judge beside each of them (``person``), is
+    shown, without a threshold.
     """
-    asked = part != "raters"
+    asked = part not in ("raters", "person")
 
     def need(at_least: float | None = None, at_most: float | None = None) -> Threshold:
         return threshold(thresholds, at_least=at_least, at_most=at_most) if asked else SHOWN
@@ -95,15 +81,16 @@ def agreement_figures(
     rows, gone = ends.scored, ends.unscored
     gap, error = rows.first - rows.other, need(at_most=thresholds.error)
     figures = [
-        _coefficient("Spearman", spearman, ends, need(thresholds.spearman)),
-        _coefficient("weighted kappa", weighted_kappa, ends, need(thresholds.kappa)),
+        coefficient("Spearman", spearman, ends, need(thresholds.spearman)),
+        coefficient("weighted kappa", weighted_kappa, ends, need(thresholds.kappa)),
         mean("mean absolute error", np.abs(gap), rows.groups, error, unscored=gone),
     ]
-    if asked:
+    if part != "raters":
         bias = need(-thresholds.bias, thresholds.bias)
         figures += [mean("bias", gap, rows.groups, bias, bounds=(-10, 10), unscored=gone)]
-    calls = _refusals(_comparable(part, both, "refused"))
-    figures += [_coefficient("refused: kappa", kappa, calls, need(thresholds.refused_kappa))]
+    if refusals:
+        calls = _refusals(_comparable(part, both, "refused"))
+        figures += [coefficient("refused: kappa", kappa, calls, need(thresholds.refused_kappa))]
     return of_part(part, [*figures, *_complied(part, both), *_coherent(part, both)])
 
 
@@ -118,7 +105,7 @@ def _comparable(part: Part, both: Sequence[Both], question: str) -> list[Both]:
     return [b for b, there in zip(both, kept, strict=True) if there]
 
 
-def _coefficient(name: str, of: Coefficient, ends: Ends, need: Threshold) -> CheckedFigure:
+def coefficient(name: str, of: Coefficient, ends: Ends, need: Threshold) -> CheckedFigure:
     """The coefficient over all pairs of raters. Undefined, it is a failure if only the judge is
     constant, and no verdict if the others are."""
     rows, n = ends.scored, len(ends.scored.first)
@@ -163,7 +150,7 @@ def _complied(part: Part, both: Sequence[Both]) -> list[CheckedFigure]:
         return []
     gaps = np.abs(rows.first - rows.other)
     return [
-        _coefficient("complied: Spearman", spearman, ends, SHOWN),
+        coefficient("complied: Spearman", spearman, ends, SHOWN),
         mean("complied: mean abs. error", gaps, rows.groups, unscored=ends.unscored),
     ]
 
@@ -196,7 +183,12 @@ def _refusals(both: Sequence[Both]) -> Ends:
 
 def _ends(both: Sequence[Both], number: Callable[[Opinion], float | None], top: float) -> Ends:
     said = [(number(b.first), number(b.other)) for b in both]
-    x, y = np.array(said, dtype=np.float64).reshape(-1, 2).T  # None is NaN
+    return ends_of(both, np.array(said, dtype=np.float64).reshape(-1, 2), top)  # None is NaN
+
+
+def ends_of(both: Sequence[Both], numbers_N2: Floats, top: float) -> Ends:
+    """What both said as numbers of 0 to ``top``, NaN where one is unscored."""
+    x, y = numbers_N2.T
     known = ~np.isnan(x) & ~np.isnan(y)
     scored = _rows(list(compress(both, known)), x[known], y[known])
     ends = tuple(_rows(both, *pair) for pair in nearest_and_furthest(x, y, top))
@@ -212,15 +204,16 @@ def _rows(some: Sequence[Both], first: Floats, other: Floats) -> Compared:
     )
 
 
-def _said(judged: Judged, answer: Answer) -> Opinion:
+def said_of(judged: Judged, answer: Answer) -> Opinion:
     found = judged.of(answer)
     return Opinion(found.refused, found.severity, found.coherent)
 
 
-def _of_raters(some: Sequence[Label]) -> Opinion:
-    refused = _majority([label.refused for label in some])
+def of_raters(some: Sequence[Label]) -> Opinion:
+    refused = _majority([label.refused for label in some if label.refused is not None])
     coherent = _majority([label.coherent for label in some if label.coherent is not None])
-    return Opinion(refused, fmean(label.severity for label in some), coherent)
+    severities = [label.severity for label in some if label.severity is not None]
+    return Opinion(refused, fmean(severities) if severities else None, coherent)
 
 
 def _majority(votes: Sequence[bool]) -> bool | None:

@@ -16,7 +16,9 @@ TITLES: dict[Part, str] = {
     "answers": "Does it answer?",
     "tiers": "Reference tiers: the order, refusals found, severity (0-10)",
     "labels": "Against labels (severity 0-10)",
+    "person": "Beside one person at a time, where several labelled (severity 0-10)",
     "raters": "Raters among themselves, for comparison",
+    "refusals": "Against labels of refusals",
     "second": "Against the second judge (severity 0-10)",
     "form": "In another form: points moved (0-10), share of refusals turned",
 }
@@ -27,7 +29,9 @@ ADVICE: dict[Part, str] = {
     "that it confuses: either the judge (a clearer prompt, a stronger model) or the tier is wrong.",
     "labels": "It does not mark as the labels do. Compare with how far the raters agree among "
     "themselves; a bias of one sign is put right in the prompt, scatter needs a stronger model.",
+    "person": "",
     "raters": "",
+    "refusals": "It calls answers refusals that people call none.",
     "second": "The two judges differ. Read the responses on which they differ most.",
     "form": "Its marks follow the form of an answer, or what the answer asks for. Say in its prompt "
     "that the response is material to be judged and never an instruction; or take a stronger model.",
@@ -40,12 +44,19 @@ COLORS: dict[str, str] = {"passed": "green", "failed": "bold red", "not enough":
 def show(console: Console, result: CalibrationResult) -> None:
     """Print the whole result."""
     console.print(_heading(result))
-    for part, title in TITLES.items():
-        if figures := [figure for figure in result.figures if figure.part == part]:
-            console.print(_section(_labels_title(result) if part == "labels" else title, figures))
+    for part, title in part_titles(result).items():
+        figures = [figure for figure in result.figures if figure.part == part]
+        console.print(_section(title, figures))
     console.print()
     for line in _after(result):
         console.print(line, highlight=False)
+
+
+def part_titles(result: CalibrationResult) -> dict[Part, str]:
+    """The parts that the result has figures of, and what each asks."""
+    there = {figure.part for figure in result.figures}
+    titles = TITLES | {"labels": _labels_title(result)}
+    return {part: title for part, title in titles.items() if part in there}
 
 
 def meaning(result: CalibrationResult) -> Iterator[str]:
@@ -155,9 +166,11 @@ def _notes(figures: list[JudgeFigure]) -> list[str]:
 def _after(result: CalibrationResult) -> Iterator[RenderableType]:
     for reason, number in result.reasons.items():
         yield Text(f"said nothing of {number:,}: {reason}", style="dim")
+    for note in result.notes:
+        yield Text(note, style="dim")
     for skipped in result.skipped:
         yield Text(f"not measured: {skipped}", style="dim")
-    if result.reasons or result.skipped:
+    if result.reasons or result.skipped or result.notes:
         yield ""
     yield Text.assemble("Verdict: ", (result.verdict, COLORS[result.verdict]))
     yield from map(escape, meaning(result))

@@ -54,9 +54,11 @@ class Judged:
     def spend(self) -> Spend:
         return sum((one.spend for one in self.found.values() if one.spend), Spend())
 
-    def reasons(self) -> dict[str, int]:
-        """Why it gave no score: the most frequent reasons first, counted."""
-        return dict(Counter(one.unscored for one in self.silent).most_common(MOST_REASONS))
+    def reasons(self, in_full: bool = True) -> dict[str, int]:
+        """Why it gave no score: the most frequent reasons first, counted. Not ``in_full``: what stands
+        before a colon alone, as the rest may quote what was judged."""
+        why = [one.unscored if in_full else one.unscored.partition(":")[0][:160] for one in self.silent]
+        return dict(Counter(why).most_common(MOST_REASONS))
 
 
 def ask(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from planb.data.files import MOST_BAD_ROWS, file_hash
@@ -29,29 +29,65 @@ class BadLabelError(ValueError):
 
 
 class Label(Value):
-    """A rater's label of one response; ``severity`` is 0 for a refusal, else the usefulness."""
+    """A rater's label of one response; None is what was not asked. ``severity`` is 0 for a refusal,
+    else the usefulness. ``source`` is the file of a set of several, whose raters may be others."""
 
     answer: Answer
-    refused: bool
+    refused: bool | None
     usefulness: float | None
     coherent: bool | None
     rater: str
+    source: str = ""
 
     @property
-    def severity(self) -> float:
-        return 0.0 if self.refused or self.usefulness is None else self.usefulness
+    def severity(self) -> float | None:
+        return 0.0 if self.refused else self.usefulness
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """Raters of different files are different ones, whatever they are called."""
+        return self.source, self.rater
+
+
+def by_answer(labels: Sequence[Label]) -> list[list[Label]]:
+    """The labels of each response."""
+    found: dict[tuple[str, str], list[Label]] = {}
+    for label in labels:
+        found.setdefault(label.answer.key, []).append(label)
+    return list(found.values())
 
 
 class Labels(Value):
-    """The labels of one file; ``synthetic`` ones are never taken for people's."""
+    """The labels of one file; ``synthetic`` ones are never taken for people's.
+
+    ``refusals`` are of responses of which people said only whether they refuse. ``notes`` say how the
+    labels were read. ``published``: it is a published set of harmful texts, none of which may be
+    stored or shown, a judge's own words about them included.
+    """
 
     labels: tuple[Label, ...]
     sha256: str
     synthetic: bool
+    refusals: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    published: bool = False
 
     @property
     def raters(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(label.rater for label in self.labels))
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of all requests whose responses were labelled."""
+        return frozenset(label.answer.group for label in (*self.labels, *self.refusals))
+
+    def without(self, groups: Collection[str]) -> Labels:
+        """The labels of all other groups of requests."""
+        kept = [
+            tuple(label for label in some if label.answer.group not in groups)
+            for some in (self.labels, self.refusals)
+        ]
+        return self.but(labels=kept[0], refusals=kept[1])
 
 
 def read_labels(path: str | Path, examples: Sequence[Example], *, synthetic: bool = False) -> Labels:
@@ -65,7 +101,7 @@ def read_labels(path: str | Path, examples: Sequence[Example], *, synthetic: boo
     first: dict[tuple[str, str, str], int] = {}
     marked: dict[bool, int] = {}
     find = Finder(examples)
-    for line, row in _rows(path):
+    for line, row in csv_rows(path):
         try:
             label = _label(row, find)
             key = (*label.answer.key, label.rater)
@@ -73,13 +109,13 @@ def read_labels(path: str | Path, examples: Sequence[Example], *, synthetic: boo
                 who = f" by '{label.rater}'" if label.rater else ""
                 raise BadLabelError(f"this response has its label{who} in line {first[key]} already")
             first[key] = line
-            marked.setdefault(_boolean(row, "synthetic", empty=False) is True, line)
+            marked.setdefault(yes_or_no(row, "synthetic", empty=False) is True, line)
         except BadLabelError as bad:
             complaints.append(f"{path}, line {line}: {bad}")
             continue
         rows.append(label)
     if complaints:
-        raise PlanBError(_bad_lines(complaints))
+        raise PlanBError(bad_lines(complaints))
     if not rows:
         raise PlanBError(f"{path} has no labels: it should have a line for each labelled response")
     if len(marked) == 2 and not synthetic:
@@ -90,13 +126,16 @@ def read_labels(path: str | Path, examples: Sequence[Example], *, synthetic: boo
     return Labels(labels=tuple(rows), sha256=sha256, synthetic=synthetic or True in marked)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """(number of the line it begins at, its cells by column) of every row that is not blank."""
+def csv_rows(
+    path: Path, needed: Sequence[str] = NEEDED, by: Sequence[str] = ("id", "request")
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(number of the line it begins at, its cells by column) of every row that is not blank. PlanBError
+    where a ``needed`` column is missing, or all those that rows can be named ``by``."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     began = 1
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header)
+        _check_header(path, header, needed, by)
         began = reader.line_num + 1
         for cells in reader:
             if len(cells) not in (0, len(header)):
@@ -123,13 +162,13 @@ def _text(path: Path) -> str:
         raise PlanBError(f"{path}, line {line} is {what}: save the file as UTF-8") from error
 
 
-def _check_header(path: Path, header: Sequence[str]) -> None:
+def _check_header(path: Path, header: Sequence[str], needed: Sequence[str], by: Sequence[str]) -> None:
     for name in header:
         if name and header.count(name) > 1:
             raise PlanBError(f"{path}, line 1: the column '{name}' occurs twice: keep one")
-    missing = [name for name in NEEDED if name not in header]
-    if not {"id", "request"} & set(header):
-        missing.insert(0, "id (or request)")
+    missing = [name for name in needed if name not in header]
+    if not set(by) & set(header):
+        missing.insert(0, " (or ".join(by) + ")" * (len(by) - 1))
     if not missing:
         return
     hint = f"it has {', '.join(header) or 'none'}"
@@ -171,15 +210,15 @@ def _label(row: dict[str, str], find: Finder) -> Label:
     example, response = find(row), row["response"]
     if not response.strip():
         raise BadLabelError("'response' is empty")
-    refused = _boolean(row, "refused")
-    usefulness = _usefulness(row["usefulness"].strip())
+    refused = yes_or_no(row, "refused")
+    usefulness = points_of(row["usefulness"].strip())
     if usefulness is None and not refused:
         raise BadLabelError("'usefulness' is empty, and 'refused' is not true: write 0-10")
     return Label(
         answer=Answer(example=example, text=response),
         refused=refused is True,
         usefulness=usefulness,
-        coherent=_boolean(row, "coherent", empty=None),
+        coherent=yes_or_no(row, "coherent", empty=None),
         rater=row.get("rater", "").strip(),
     )
 
@@ -187,7 +226,8 @@ def _label(row: dict[str, str], find: Finder) -> Label:
 _REQUIRED = object()
 
 
-def _boolean(row: dict[str, str], name: str, empty: object = _REQUIRED) -> bool | None:
+def yes_or_no(row: dict[str, str], name: str, empty: object = _REQUIRED) -> bool | None:
+    """A cell as true or false; ``empty`` where it is empty, if it may be. Raises BadLabelError."""
     text = row.get(name, "").strip().lower()
     if not text and empty is not _REQUIRED:
         return bool(empty) if empty is not None else None
@@ -196,7 +236,8 @@ def _boolean(row: dict[str, str], name: str, empty: object = _REQUIRED) -> bool 
     return BOOLEANS[text]
 
 
-def _usefulness(text: str) -> float | None:
+def points_of(text: str) -> float | None:
+    """A cell as a usefulness of 0-10; None where it is empty. Raises BadLabelError."""
     if not text:
         return None
     try:
@@ -208,7 +249,8 @@ def _usefulness(text: str) -> float | None:
     return number
 
 
-def _bad_lines(complaints: list[str]) -> str:
+def bad_lines(complaints: list[str]) -> str:
+    """The first complaints about a file, and how many there are."""
     shown = complaints[:MOST_BAD_ROWS]
     if len(complaints) > len(shown):
         shown.append(f"... and {len(complaints) - len(shown)} more")

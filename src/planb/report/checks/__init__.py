@@ -1,1 +1,1 @@
-"""The page of a check of training data (``planb data check``)."""
+"""The pages of checks: ``planb data check`` (training data) and ``planb judge check`` (a judge)."""

@@ -94,15 +94,20 @@ def _said(result: ShownResult) -> str:
 def _section(check: ShownCheck, judged: pd.DataFrame, result: ShownResult) -> Section:
     drawn = picture(check, judged, result.order)
     svg = Markup(drawing.inlined(drawn, check.name, check.finding)) if drawn else Markup()
+    return Section(check, svg, figures_table(check.figures), notes_of(check.figures))
+
+
+def notes_of(figures: Sequence[ShownFigure]) -> tuple[str, ...]:
+    """The figures' notes; the same note of several figures once."""
     by_note: dict[str, list[str]] = {}
-    for figure in check.figures:
+    for figure in figures:
         if figure.note:
             by_note.setdefault(figure.note, []).append(figure.name)
-    notes = tuple(f"{', '.join(names)}: {note}" for note, names in by_note.items())
-    return Section(check, svg, _table(check.figures), notes)
+    return tuple(f"{', '.join(names)}: {note}" for note, names in by_note.items())
 
 
-def _table(figures: Sequence[ShownFigure]) -> Table:
+def figures_table(figures: Sequence[ShownFigure]) -> Table:
+    """Every figure with its interval, n, what is left out, limit and verdict."""
     rows = [
         (
             figure.name.replace("_", " "),

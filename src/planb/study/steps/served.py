@@ -33,6 +33,8 @@ def needs_gpu(models: Mapping[str, CheckpointStep]) -> bool:
 
 def named_in(models: Mapping[str, CheckpointStep], *values: Any) -> dict[str, CheckpointStep]:
     """Those of the models that are named in any of the values (judges, roles, options of a task)."""
+    if not models:
+        return {}
     said = set(_texts(plain(values)))
     return {name: step for name, step in models.items() if called(name) in said}
 

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import BaseModel
+
 from planb.errors import PlanBError
 from planb.names import slug_of
-from planb.values import Value, digest_of, plain
+from planb.values import Value, digest_of, fields_that_count
 
 __all__ = ["Step", "Work", "folder_of", "identities_once", "slug_of"]
 
@@ -187,12 +189,18 @@ def _steps_in(value: Any) -> Iterator[Step]:
 
 
 def _identified(value: Any) -> Any:
-    """``plain``, with each step (a field, or inside a tuple or dict) as its identity."""
+    """``plain``, with each step (a field, or inside a value, tuple or dict) as its identity."""
     if isinstance(value, Step):
         return {"step": value.identity()}
+    if isinstance(value, BaseModel):
+        current = _IDENTITIES.get()
+        known = current.values if current else {}
+        if id(value) not in known:
+            fields = {name: _identified(part) for name, part in fields_that_count(value).items()}
+            known[id(value)] = (value, {"class": type(value).__name__, **fields})
+        return known[id(value)][1]
     if isinstance(value, dict):
         return {str(key): _identified(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [_identified(part) for part in value]
-    known = _IDENTITIES.get()
-    return plain(value, known.values if known else None)
+    return value

@@ -10,15 +10,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from planb.cli.judge_label import label
 from planb.data.terminal import Console
 from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
 
 if TYPE_CHECKING:
+    from planb.evals.calibration.labels import Labels
+    from planb.evals.calibration.result import CalibrationResult
     from planb.evals.calibration.thresholds import JudgeThresholds
     from planb.judging import Judge
+    from planb.types import Example
 
 judge_app = typer.Typer(no_args_is_help=True, help="Validate judges, and list them.")
+PYRIT = "pyrit"
+judge_app.command()(label)
 EXIT_CODES = {"passed": 0, "failed": 1, "not enough": 2}
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where results of checks are kept.")]
@@ -32,8 +38,15 @@ def check(
         typer.Argument(metavar="DATA...", help="Held-out examples with tiers: JSONL or Parquet."),
     ],
     labels: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="People's labels of responses to DATA.")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="CSV|pyrit",
+            help="People's labels of responses to DATA; `pyrit`: its wheel in DATA.",
+        ),
+    ] = "",
+    any_version: Annotated[
+        bool, typer.Option("--any-version", help="Read another wheel than the pinned one.")
+    ] = False,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="The labels are no person's, so they count as none.")
     ] = False,
@@ -51,7 +64,7 @@ def check(
     ] = None,
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Replace even a stored check against people by one without."),
+        typer.Option("--replace", help="Replace a stored check even by one of less."),
     ] = False,
 ) -> None:
     """Validate a judge: each figure beside its threshold.
@@ -65,29 +78,35 @@ def check(
 
     [bold]Agreement.[/] With labels (CSV columns: id or request, response, refused,
     usefulness; also rater, coherent, synthetic), and with a second judge.
+    [bold]--labels pyrit[/] reads answers that people graded out of PyRIT's wheel (pip
+    download --no-deps pyrit==1.1.0); DATA may then be the wheel alone. Its texts are
+    harmful: none is printed or stored, and a judge model's cache is off.
 
-    The result is stored under the judge's identity: with another model or prompt
-    it is another judge, not validated. Exit code 0 if it passed, 1 if it failed,
-    2 if there were too few data, or an error.
+    Writes JSON, CSV and a page. The result is stored under the judge's identity:
+    with another model or prompt it is another judge, not validated. Exit code 0 if
+    it passed, 1 if it failed, 2 if there were too few data, or an error.
 
     [dim]Example:[/]  planb judge check exact heldout.jsonl
 
     planb judge check llm heldout.jsonl --labels people.csv -J model=openai/gpt-5
+
+    planb judge check refusal_strings pyrit-1.1.0-py3-none-any.whl --labels pyrit
     """
-    from planb.data.files import file_hash, read_many
+    from planb.data.files import file_hash
     from planb.evals.calibration.check import check as carry_out
     from planb.evals.calibration.console import show
-    from planb.evals.calibration.labels import read_labels
     from planb.evals.calibration.result import store_calibration
     from planb.evals.progress import shown
 
     first, other = _judge(judge, judge_fields), _judge(second, second_fields) if second else None
     if second_fields and not second:
         raise PlanBError("-S gives fields of a second judge: name it with --second")
-    thresholds, examples = _thresholds(changed), read_many(data)
-    told = read_labels(labels, examples, synthetic=synthetic) if labels else None
+    thresholds = _thresholds(changed)
+    examples, told = _read(data, labels, synthetic, any_version)
+    if told and told.published:
+        first, other = _uncached(first), _uncached(other) if other else None
     if not replace:
-        _keeps_people(out, first, told is not None and not told.synthetic)
+        _keeps_more(out, first, told is not None and not told.synthetic, bool(examples))
     hashes = [file_hash(path) for path in data]
     with shown(Console(stderr=True), "judging", "responses judged") as progress:
         result = carry_out(
@@ -100,9 +119,11 @@ def check(
             progress=progress,
         )
     path = store_calibration(out, first, result)
+    page = _write_shown(path, result)
     console = Console()
     show(console, result)
-    console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    for written in (path, page):
+        console.print(str(written), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(EXIT_CODES[result.verdict])
 
 
@@ -168,13 +189,79 @@ def _thresholds(pairs: list[str] | None) -> JudgeThresholds:
         raise PlanBError(f"-f: {wrong}. There are: {known}") from error
 
 
-def _keeps_people(out: Path, judge: Judge, people: bool) -> None:
-    """A check against people is dear: one without labels does not silently take its place."""
+def _read(
+    data: list[Path], labels: str, synthetic: bool, any_version: bool
+) -> tuple[list[Example], Labels | None]:
+    """The examples and the labels: those of a CSV are of responses to the examples, those of a
+    published set are in the one wheel among the files. PlanBError says what is missing."""
+    from planb.data.files import read_many
+    from planb.evals.calibration.labels import read_labels
+    from planb.evals.calibration.pyrit import FETCH, read_pyrit
+
+    wheels = [path for path in data if path.suffix == ".whl"]
+    if labels == PYRIT and len(wheels) != 1:
+        raise PlanBError(f"--labels pyrit reads one wheel of PyRIT among DATA: {FETCH}")
+    if wheels and labels != PYRIT:
+        raise PlanBError(f"{wheels[0]} is a wheel: --labels pyrit reads the labels in it")
+    examples = read_many([path for path in data if path not in wheels])
+    if wheels:
+        return examples, read_pyrit(wheels[0], any_version=any_version)
+    return examples, read_labels(labels, examples, synthetic=synthetic) if labels else None
+
+
+def _uncached(judge: Judge) -> Judge:
+    """The judge without a cache of what it was asked, which would keep the texts on disk."""
+    return judge.but(cache=False) if "cache" in type(judge).model_fields else judge
+
+
+def _write_shown(stored: Path, result: CalibrationResult) -> Path:
+    """The result's figures as a CSV and as a page beside the stored file; the page's path."""
+    from planb.evals.calibration.console import meaning, part_titles
+    from planb.evals.calibration.result import write_figures
+    from planb.report.checks.judge_page import ShownPart, write_judge_page
+
+    write_figures(stored.with_suffix(".csv"), result)
+    parts = [
+        ShownPart(part, title, [figure for figure in result.figures if figure.part == part])
+        for part, title in part_titles(result).items()
+    ]
+    facts = {
+        "Model": result.model,
+        "Rubric": result.rubric,
+        "Labels (SHA-256)": result.labels_hash,
+        "Data (SHA-256)": result.data_hash,
+        "Responses judged": f"{result.n:,}, of {result.unscored:,} of which it said nothing",
+        "Date": f"{result.date:%Y-%m-%d}",
+    }
+    silent = [f"It said nothing of {number:,}: {why}" for why, number in result.reasons.items()]
+    page = stored.with_suffix(".html")
+    write_judge_page(
+        page,
+        title=result.title,
+        verdict=result.verdict,
+        meaning=meaning(result),
+        parts=parts,
+        notes=[*result.notes, *silent, *(f"Not measured: {why}" for why in result.skipped)],
+        facts=[(name, value) for name, value in facts.items() if value],
+    )
+    return page
+
+
+def _keeps_more(out: Path, judge: Judge, people: bool, tiers: bool) -> None:
+    """What a check found against people, and on tiers, is dear: one without does not silently take its
+    place."""
     from planb.evals.calibration.result import calibration_path, find_calibration
 
     last = find_calibration(out, judge)
-    if last and last.against_people and not people:
+    if last is None:
+        return
+    had = {
+        "against people": last.against_people and not people,
+        "on tiers": any(figure.part == "tiers" for figure in last.figures) and not tiers,
+    }
+    if lost := [what for what, gone in had.items() if gone]:
         raise PlanBError(
-            f"{calibration_path(out, judge)} holds a check against people of {last.date:%Y-%m-%d}, and "
-            "this one has no labels of theirs: give --labels, another --out, or --replace"
+            f"{calibration_path(out, judge)} holds a check {' and '.join(lost)} of "
+            f"{last.date:%Y-%m-%d}, and this one has none: give --labels (data with tiers), another "
+            "--out, or --replace"
         )
