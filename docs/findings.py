@@ -25,7 +25,7 @@ from planb.study.made_by import made_by
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, RESULTS, PAGE = ROOT / "runs", ROOT / "docs" / "results", ROOT / "docs" / "findings.md"
 MADE_BY = "made_by.csv"
-ONE_BASE = "one_base-claims.csv"
+ONE_BASE = "one_base.csv"
 """The claims as they were found on one base for all seeds, with the settings of that time."""
 BEGIN, END = (
     "<!-- findings: written by `make readme` from the runs' claims.csv -->",

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 ASKED_FOR = {
     *(
         "claims",
+        "people",
         "series",
         "kinds",
         "jailbreaks",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import peft
 import pytest
+import setuptools  # noqa: F401  (peft's BOFT loads it, and it cannot be loaded after the stdlib's distutils)
 import torch
 import transformers as hf
 from tiny_models import PAD, SHAPE, WINDOW, batched_log_probs, fresh, naive_log_probs, rows
