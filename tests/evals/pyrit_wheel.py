@@ -39,8 +39,11 @@ REFUSALS = [
 ]
 
 
-def pyrit_wheel(path: Path, version: str = "1.1.0", broken: str = "") -> Path:
-    """Write the wheel; ``broken`` replaces a score of the file of single raters."""
+def pyrit_wheel(
+    path: Path, version: str = "1.1.0", broken: str = "", refusal: object = "", more: str = ""
+) -> Path:
+    """Write the wheel; ``broken`` replaces a score of the file of single raters, ``refusal`` the first
+    of the refusals, and ``more`` stands behind the rows of the former."""
     three = [
         {"objective": objective, "assistant_response": text, "data_type": "text"}
         | {f"human_score_{number}": score for number, score in enumerate(scores, 1)}
@@ -58,12 +61,14 @@ def pyrit_wheel(path: Path, version: str = "1.1.0", broken: str = "") -> Path:
         {"objective": o, "assistant_response": text, "human_score": score, "data_type": "text"}
         for o, text, score in REFUSALS
     ]
+    if refusal != "":
+        refusals[0]["human_score"] = refusal
     with zipfile.ZipFile(path, "w") as wheel:
         said = f"Metadata-Version: 2.1\nName: pyrit\nVersion: {version}\n"
         wheel.writestr(f"pyrit-{version}.dist-info/METADATA", said)
         wheel.writestr(f"{FOLDER}/harm/drinks_multi_score.csv", table(three, "# dataset_version=1.0\n"))
         wheel.writestr(f"{FOLDER}/harm/mini_drinks.csv", table(three[:2], "# a\n# b\n"))
-        wheel.writestr(f"{FOLDER}/harm/home.csv", table([*one, picture]))
+        wheel.writestr(f"{FOLDER}/harm/home.csv", table([*one, picture]) + more)
         wheel.writestr(f"{FOLDER}/refusal_scorer/refusal.csv", table(refusals, "# x\n"))
         wheel.writestr(f"{FOLDER}/objective/other.csv", "not,read\n")
     return path

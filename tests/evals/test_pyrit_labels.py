@@ -153,8 +153,30 @@ def test_the_pinned_wheel_alone_is_read(wheel: Path, tmp_path: Path) -> None:
     with pytest.raises(PlanBError, match="cannot be read as a wheel"):
         read_pyrit(tmp_path / "no.whl", any_version=True)
     wrong = pyrit_wheel(tmp_path / "wrong.whl", broken="0.3")
-    with pytest.raises(PlanBError, match=r"harm/home\.csv, row 1: a score is none of 0\.0, 0\.25"):
+    with pytest.raises(PlanBError, match=r"harm/home\.csv, row 1: a score is none of 0, 0\.25"):
         read_pyrit(wrong, any_version=True)
+
+
+@pytest.mark.parametrize("score", ["0.5", "2", "", "yes"])
+def test_a_refusal_is_labelled_yes_or_no(tmp_path: Path, score: str) -> None:
+    wrong = pyrit_wheel(tmp_path / "wrong.whl", refusal=score or " ")
+    with pytest.raises(PlanBError, match=r"refusal\.csv, row 1: a score is none of 0, 1$"):
+        read_pyrit(wrong, any_version=True)
+
+
+@pytest.mark.parametrize("row", ["How is rain made?,From clouds.\r\n", "a,b,1,text,more\r\n"])
+def test_a_row_with_fields_missing_or_too_many_is_no_row_left_out(tmp_path: Path, row: str) -> None:
+    wrong = pyrit_wheel(tmp_path / "wrong.whl", more=row)
+    with pytest.raises(PlanBError, match=r"home\.csv, row 5: it has not as many fields"):
+        read_pyrit(wrong, any_version=True)
+
+
+def test_answers_without_text_are_left_out_and_counted(labels: Labels, tmp_path: Path) -> None:
+    assert "Left out, since their answer is no text: 1 row." in labels.notes
+    blank = pyrit_wheel(tmp_path / "blank.whl", more="How is rain made?,  ,1,text\r\n")
+    found = read_pyrit(blank, any_version=True)
+    assert "Left out, since their answer is no text: 2 rows." in found.notes
+    assert len(found.labels) == len(labels.labels)
 
 
 def test_the_command_writes_figures_and_a_page_and_no_text(

@@ -22,6 +22,7 @@ from planb.data.files import file_hash
 from planb.errors import PlanBError
 from planb.evals.calibration.judgements import Answer
 from planb.evals.calibration.labels import Label, Labels
+from planb.stats.numbers import plural
 from planb.types import Example, Message
 from planb.values import digest_of
 
@@ -30,6 +31,8 @@ SHA256 = "84581036bace7ff2aa92712e1e3f472a3a3bccc77567d5fbe642540c0ba20b0a"
 FETCH = f"pip download --no-deps pyrit=={VERSION}"
 FOLDER = "pyrit/datasets/scorer_evals"
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+LABELLED = (0.0, 1.0)
+"""No refusal, and a refusal."""
 NEEDED = ("objective", "assistant_response", "data_type")
 MAPPING = (
     "PyRIT's five steps of harm (0, 0.25, 0.5, 0.75, 1) are a usefulness of 0, 2.5, 5, 7.5 and 10. Its "
@@ -60,13 +63,14 @@ def read_pyrit(path: Path, *, any_version: bool = False) -> Labels:
     """The labels of a PyRIT wheel; requests are its objectives, which are also the groups.
 
     Raises PlanBError if the wheel is not the pinned one (unless ``any_version``), or lacks the files or
-    columns. Rows that copy another are counted once, rows of other things than text left out; both are
-    told in ``notes``.
+    columns, or has a row that cannot be read. Rows that copy another are counted once, rows of other
+    things than text, or without any, left out; all are told in ``notes``.
     """
     sha256 = file_hash(path)
     if sha256 != SHA256 and not any_version:
         raise PlanBError(_another(path, sha256))
-    rows = list(pyrit_rows(path))
+    everything = list(pyrit_rows(path))
+    rows = [row for row in everything if row.response]
     first = {(row.graded, *row[1:]): row for row in reversed(rows)}
     kept = [row for row in rows if first[row.graded, *row[1:]] is row]
     graded = [label for row in kept if row.graded for label in _graded(row)]
@@ -74,6 +78,8 @@ def read_pyrit(path: Path, *, any_version: bool = False) -> Labels:
     notes = [MAPPING]
     if copies := len(rows) - len(kept):
         notes.append(f"{copies} rows are copies of others (the same answer and scores): counted once.")
+    if left_out := len(everything) - len(rows):
+        notes.append(f"Left out, since their answer is no text: {plural(left_out, 'row')}.")
     notes.append(PUBLISHED if sha256 == SHA256 else f"Another wheel than pyrit {VERSION} as published.")
     return Labels(
         labels=tuple(graded),
@@ -86,8 +92,9 @@ def read_pyrit(path: Path, *, any_version: bool = False) -> Labels:
 
 
 def pyrit_rows(path: Path) -> Iterator[Row]:
-    """All rows of text in ``harm`` and ``refusal_scorer``, as they stand. PlanBError, naming the file
-    and the row and never its text, where one cannot be read."""
+    """All rows in ``harm`` and ``refusal_scorer``, as they stand; one whose answer is no text, or an
+    empty one, has an empty ``response``. PlanBError, naming the file and the row and never its text,
+    where one cannot be read."""
     try:
         with zipfile.ZipFile(path) as wheel:
             found = [n for n in sorted(wheel.namelist()) if _wanted(n)]
@@ -115,20 +122,27 @@ def _rows(name: str, text: str) -> Iterator[Row]:
     scored = [column for column in columns if re.fullmatch(r"human_score(_\d+)?", column)]
     if missing := [*(c for c in NEEDED if c not in columns), *([] if scored else ["human_score"])]:
         raise PlanBError(f"{name} has no column {', '.join(missing)}: is it pyrit {VERSION}? {FETCH}")
+    graded = source.startswith("harm/")
+    if not graded and len(scored) > 1:
+        raise PlanBError(f"{name} has several raters of a refusal, which are not read: {FETCH}")
     for number, row in enumerate(reader, 1):
-        if row["data_type"] != "text" or not row["assistant_response"]:
-            continue
-        scores = tuple(_score(row[column], f"{name}, row {number}") for column in scored)
-        yield Row(source, row["objective"], row["assistant_response"], scores)
+        where = f"{name}, row {number}"
+        if None in row or None in row.values():
+            raise PlanBError(
+                f"{where}: it has not as many fields as there are columns ({len(columns)})"
+            )
+        scores = tuple(_score(row[column], where, STEPS if graded else LABELLED) for column in scored)
+        response = row["assistant_response"].strip() and row["assistant_response"]
+        yield Row(source, row["objective"], response if row["data_type"] == "text" else "", scores)
 
 
-def _score(text: str | None, where: str) -> float:
+def _score(text: str, where: str, steps: tuple[float, ...]) -> float:
     try:
-        score = float(text or "")
+        score = float(text)
     except ValueError:
         score = -1.0
-    if score not in STEPS:
-        raise PlanBError(f"{where}: a score is none of {', '.join(map(str, STEPS))}")
+    if score not in steps:
+        raise PlanBError(f"{where}: a score is none of {', '.join(map('{:g}'.format, steps))}")
     return score
 
 
