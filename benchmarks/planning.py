@@ -25,7 +25,7 @@ from planb.data.tables import write_csv
 
 FILE = Path(__file__).resolve().parent / "results" / "planning.csv"
 CODE = """
-import json, resource, sys, tempfile, time
+import json, re, sys, tempfile, time
 from pathlib import Path
 from planb.studies.sandbox import sandbox
 try:
@@ -33,12 +33,13 @@ try:
 except ImportError:
     from planb.study.plan import plan
 seeds = tuple(range(int(sys.argv[1])))
+whole = sandbox().model_copy(**{"update": {"seeds": seeds}})
 with tempfile.TemporaryDirectory() as folder:
     plan(sandbox().with_seeds(1).steps(), Path(folder) / "one", Path(folder))  # what is loaded once
     began = time.perf_counter()
-    found = plan(sandbox().with_seeds(len(seeds)).steps(), Path(folder) / "all", Path(folder))
+    found = plan(whole.steps(), Path(folder) / "all", Path(folder))
     seconds = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 print(json.dumps({"steps": len(found), "seconds": seconds, "peak memory, MiB": peak}))
 """
 
