@@ -90,24 +90,16 @@ LATER: dict[str, Any] = {"later": True}
 hashes: at its default it changes nothing, and is no part of the hash."""
 
 
-def plain(value: Any, known: dict[int, tuple[Any, Any]] | None = None) -> Any:
+def plain(value: Any) -> Any:
     """``value`` as JSON types; values inside it keep their class's name, so that two kinds of value
-    with the same fields stay apart. Fields that came ``LATER`` are there where they are set.
-
-    ``known`` keeps what values came to, by their ids, so that what many share is looked at once; it
-    holds them too, so that ids stay theirs."""
+    with the same fields stay apart. Fields that came ``LATER`` are there where they are set."""
     if isinstance(value, BaseModel):
-        if known is not None and id(value) in known:
-            return known[id(value)][1]
-        fields = {name: plain(part, known) for name, part in fields_that_count(value).items()}
-        found = {"class": type(value).__name__, **fields}
-        if known is not None:
-            known[id(value)] = (value, found)
-        return found
+        fields = {name: plain(part) for name, part in fields_that_count(value).items()}
+        return {"class": type(value).__name__, **fields}
     if isinstance(value, dict):
-        return {str(key): plain(part, known) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(part, known) for part in value]
+        return [plain(part) for part in value]
     return value
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def _sample(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _label(
-    row: dict[str, str], answers: dict[str, dict[str, str]], before: Sequence[str] | dict[str, Any]
+    row: dict[str, str], answers: dict[str, dict[str, str]], before: Container[str]
 ) -> tuple[str, list[Any]]:
     name = row["id"].strip()
     if name not in answers:

@@ -28,7 +28,7 @@ _HARMBENCH = Wheel(
     megabytes=29,
     licence="MIT",
 )
-_PYRIT = Wheel(
+PYRIT = Wheel(
     package="pyrit",
     version="1.1.0",
     sha256="84581036bace7ff2aa92712e1e3f472a3a3bccc77567d5fbe642540c0ba20b0a",
@@ -128,7 +128,7 @@ ADVBENCH = RequestCard(
     about="AdvBench's 520 harmful behaviours, many nearly alike (Zou et al. 2023)",
     file=f"{_GITHUB}/llm-attacks/llm-attacks/{{revision}}/data/advbench/harmful_behaviors.csv",
     packaged=Packaged(
-        wheel=_PYRIT,
+        wheel=PYRIT,
         files={
             "pyrit/datasets/seed_datasets/local/adv_bench.prompt": "ccf76355d0d661bcf81f57f70baa1db9"
             "299da8aa9352f39b3672cf3da560d3e0"

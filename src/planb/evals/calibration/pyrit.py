@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from planb.data.cards.requests import PYRIT
 from planb.data.files import file_hash
 from planb.errors import PlanBError
 from planb.evals.calibration.judgements import Answer
@@ -26,9 +27,8 @@ from planb.stats.numbers import plural
 from planb.types import Example, Message
 from planb.values import digest_of
 
-VERSION = "1.1.0"
-SHA256 = "84581036bace7ff2aa92712e1e3f472a3a3bccc77567d5fbe642540c0ba20b0a"
-FETCH = f"pip download --no-deps pyrit=={VERSION}"
+VERSION, SHA256 = PYRIT.version, PYRIT.sha256
+FETCH = f"pip download --no-deps {PYRIT.requirement}"
 FOLDER = "pyrit/datasets/scorer_evals"
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LABELLED = (0.0, 1.0)
