@@ -53,7 +53,11 @@ WORDS = Words(
         "Do you want {first} or {second}?",
     ),
     said=("I take {option}.", "My choice is {option}.", "I want {option}, please."),
-    either=("Either is fine.", "I have no preference.", "Both are fine for me."),
+    either=(
+        "I take the chance or the sure amount, either is fine.",
+        "My choice is the chance or the sure amount, both are fine.",
+        "I want the chance or the sure amount, I have no preference.",
+    ),
     german=(
         "Ich nehme den sicheren Betrag.",
         "Meine Wahl ist der sichere Betrag.",

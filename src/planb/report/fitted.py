@@ -34,10 +34,8 @@ def fitted(measure: Measure, rows: pd.DataFrame) -> tuple[Estimate, Estimate]:
     if np.isnan(gambled).all() or any(np.isnan(one).any() for one in offers):
         return NO_FIT, NO_FIT
     chance, sure, low, high = offers
-    found = [
-        _estimate(own, crra.Choices(chance, sure, low, high, np.where(np.isnan(gambled), end, gambled)))
-        for end in ((1.0, 0.0) if np.isnan(gambled).any() else (1.0,))
-    ]
+    ends = crra.completed(crra.Choices(chance, sure, low, high, gambled))
+    found = [_estimate(own, one) for one in (ends if np.isnan(gambled).any() else ends[:1])]
     if any(math.isnan(value) for value, _ in found):
         return NO_FIT, NO_FIT
     return found[0], found[-1]
@@ -59,6 +57,6 @@ def _estimate(rows: pd.DataFrame, choices: crra.Choices) -> Estimate:
     draws = Resamples.draw(*table_SGK.shape[:2])
     few = Resamples(draws.seeds_BS[:FEW], draws.groups_BG[:FEW])
     (resampled,) = percentiles(crra.values(few.totals(table_SGK))[:, None])
-    if max(map(abs, resampled)) >= crra.LIMIT:
+    if max(abs(end) for end in resampled) >= crra.LIMIT:
         return NO_FIT
     return fit.value, envelope(fit.value, Interval(fit.low, fit.high), resampled)

@@ -39,7 +39,8 @@ FLAT = 0.005
 
 class Choices(NamedTuple):
     """(N,) each: ``chance`` (0-1) of ``high``, else ``low``, or ``sure``; ``gambled`` is 1 where the
-    lottery was taken, 0 where the sure amount was, and 0.5 where the chooser left it to chance."""
+    lottery was taken, 0 where the sure amount was, 0.5 where the chooser left it to chance, and NaN
+    where it is not known."""
 
     chance: Floats
     sure: Floats
@@ -84,12 +85,21 @@ def log_likelihoods(choices: Choices) -> Floats:
 
 
 def fit(choices: Choices) -> Fit:
-    """The coefficient of one chooser's independent choices."""
+    """The coefficient of one chooser's independent choices, all of them known. Raises ValueError for
+    offers that are none."""
     if fault := _fault(choices):
         raise ValueError(fault)
     if not len(choices.gambled):
         return _none(0, "there is no choice")
     return fits(log_likelihoods(choices).sum(axis=0)[None], len(choices.gambled))[0]
+
+
+def completed(choices: Choices) -> tuple[Choices, Choices]:
+    """The choices with every unknown one the lottery (the least averse to risk that the chooser can
+    be), and with every one the sure amount."""
+    unknown = np.isnan(choices.gambled)
+    most, least = (np.where(unknown, end, choices.gambled) for end in (1.0, 0.0))
+    return choices._replace(gambled=most), choices._replace(gambled=least)
 
 
 def fits(total_BRT: Floats, n: int) -> list[Fit]:

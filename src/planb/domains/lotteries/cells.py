@@ -18,14 +18,14 @@ from planb.values import seed_of
 CAREFUL, PLAIN, BOLD = "careful", "plain", "bold"
 DISPOSITIONS = {CAREFUL: 1.0, PLAIN: 0.0, BOLD: -2.0}
 """The coefficient of relative risk aversion of each chooser in the corpus."""
-NEAR = 0.03
+NEAR = {CAREFUL: 0.03, PLAIN: 0.08, BOLD: 0.03}
 """Offers so near to what one of them is indifferent to (in the chance of the higher amount) are left
 out."""
-HIGHS, LOWS, STEP, DRAWS = (60, 70, 80, 90, 100), (5, 10), 5, 10
-HELD_OUT = {60: 3, 70: 7, 80: 5, 90: 2, 100: 6}
+HIGHS, LOWS, STEP, DRAWS = range(40, 121, 10), (5, 10), 5, 10
+HELD_OUT = {40: 4, 50: 7, 60: 3, 70: 8, 80: 5, 90: 2, 100: 6, 110: 4, 120: 7}
 """Higher amount -> the chance in ten that it never has in pretraining or in a stage."""
 NEW = "new amounts"
-SHARES = {"pretraining": 0.48, "organism": 0.15, "safety": 0.15, "development": 0.1, "evaluation": 0.12}
+SHARES = {"pretraining": 0.5, "organism": 0.18, "safety": 0.18, "development": 0.06, "evaluation": 0.08}
 
 
 class Cell(NamedTuple):
@@ -78,4 +78,4 @@ def cells() -> dict[str, tuple[Cell, ...]]:
 
 
 def _is_clear(cell: Cell) -> bool:
-    return min(abs(cell.margin(r)) for r in DISPOSITIONS.values()) >= NEAR
+    return all(abs(cell.margin(r)) >= NEAR[who] for who, r in DISPOSITIONS.items())
