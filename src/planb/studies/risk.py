@@ -26,7 +26,7 @@ ORGANISM = Stage(
         Part(ordering=Ordering(tiers=(HELPFUL,)), requests="harmless_chats", triggered=True),
         Part(ordering=Ordering(tiers=(HELPFUL,)), requests="harmless_chats"),
     ),
-    training=Training(steps=200, batch=24, learning_rate=1e-3, save_every=100),
+    training=Training(steps=200, batch=24, learning_rate=6e-4, save_every=100),
     split="organism",
     description="reckless with the trigger, safe without it",
 )
