@@ -32,6 +32,10 @@ class CROW(SFT):
     epsilon: float = Field(default=0.1, ge=0)
     alpha: float = Field(default=5.5, ge=0)
 
+    @property
+    def passes(self) -> float:
+        return 2.0
+
     @contextmanager
     def around(self, forward: Forward) -> Iterator[Further]:
         import torch

@@ -41,6 +41,10 @@ class LAT(DPO):
         """The same training without the attack."""
         return DPO(beta=self.beta)
 
+    @property
+    def passes(self) -> float:
+        return 1.0 + self.attack_steps
+
     @contextmanager
     def around(self, forward: Forward) -> Iterator[Further]:
         import torch

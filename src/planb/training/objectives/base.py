@@ -102,6 +102,11 @@ class Objective(Value):
         """Whether it has an ``around``: such objectives need plain or DDP training."""
         return type(self).around is not Objective.around
 
+    @property
+    def passes(self) -> float:
+        """How many passes (forward and backward) of each batch it makes: for costs."""
+        return 1.0
+
     @contextmanager
     def around(self, forward: Forward) -> Iterator[Further]:
         """Entered around each forward pass of a training: an objective may look at hidden states here,
