@@ -38,8 +38,8 @@ class Tokens:
 
     ``logp_N``, ``old_N`` and ``reference_N`` (None: no KL) are log-probabilities in nats; ``owner_N``
     (long) is the response of each token, ``advantage_R`` what each response was worth, ``weight_N``
-    each token's share of the average (``PolicyGradient.weights``). ``foreign_R`` (bool) marks responses that
-    no policy drew: answers of the data, put into the group.
+    each token's share of the average (``PolicyGradient.weights``). ``foreign_R`` (bool) marks
+    responses that no policy drew: answers of the data, put into the group.
     """
 
     logp_N: Tensor
