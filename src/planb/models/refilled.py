@@ -208,7 +208,7 @@ def common(rows: Sequence[Sequence[int]]) -> int:
     """How many tokens all rows begin with; each keeps one at least of its own. 0 if they are few."""
     if len(rows) < 2:
         return 0
-    first, last = min(rows), max(rows)  # what these two share, all share
+    first, last = min(map(tuple, rows)), max(map(tuple, rows))  # what these two share, all share
     same = next(
         (at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), None
     )

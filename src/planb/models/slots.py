@@ -83,10 +83,8 @@ class _Place:
 
 class _Layer(DynamicLayer):  # type: ignore[misc]
     def resize(self, rows: int, columns: int, live: int) -> None:
-        old, width = (self.keys, self.values), min(columns, self.keys.shape[2])
-        self.keys, self.values = (_room(some, rows, columns) for some in old)
-        for new, some in zip((self.keys, self.values), old, strict=True):
-            new[:live, :, :width] = some[:live, :, :width]
+        self.keys = _moved(self.keys, rows, columns, live)
+        self.values = _moved(self.values, rows, columns, live)
 
     def write(
         self, key: torch.Tensor, value: torch.Tensor, place: _Place
@@ -103,6 +101,12 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         self.keys[rows, :, place.columns_N] = key[:, :, 0]
         self.values[rows, :, place.columns_N] = value[:, :, 0]
         return self.keys[: len(key), :, : place.width], self.values[: len(key), :, : place.width]
+
+
+def _moved(old: torch.Tensor, rows: int, columns: int, live: int) -> torch.Tensor:
+    new, width = _room(old, rows, columns), min(columns, old.shape[2])
+    new[:live, :, :width] = old[:live, :, :width]
+    return new
 
 
 def _room(like: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
@@ -151,16 +155,19 @@ def slot_attention(
     shared.read.add(index)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     count = max(1, SCORES // (query[0, ..., 0].numel() * shared.layers[index][0].shape[2]))
-    masks = [None] * len(query) if mask is None else mask.split(count)
-    parts = zip(*(some.split(count) for some in (query * scale, key, value)), masks, strict=False)
-    return torch.cat([_joined(*part, *shared.layers[index]) for part in parts]).transpose(1, 2), None
+    if mask is None:
+        causal = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device)
+        mask = causal.tril().expand(len(query), 1, -1, -1)
+    parts = zip(*(some.split(count) for some in (query * scale, key, value, mask)), strict=True)
+    out = torch.cat([_joined(q, k, v, own, *shared.layers[index]) for q, k, v, own in parts])
+    return out.transpose(1, 2), None
 
 
 def _joined(
     q: torch.Tensor,
     k: torch.Tensor,
     v: torch.Tensor,
-    mask: torch.Tensor | None,
+    mask: torch.Tensor,
     shared_k: torch.Tensor,
     shared_v: torch.Tensor,
 ) -> torch.Tensor:
@@ -168,8 +175,6 @@ def _joined(
     product."""
     rows, heads, new, _ = q.shape
     groups = k.shape[1]
-    if mask is None:
-        mask = torch.ones(new, new, dtype=torch.bool, device=q.device).tril()[None, None]
     q_own = q.reshape(rows, groups, -1, q.shape[-1])
     own = (q_own @ k.transpose(2, 3)).float().view(rows, heads, new, -1)
     own = own.masked_fill(~mask, -torch.inf).view(rows, groups, -1, k.shape[2])
