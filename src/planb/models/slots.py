@@ -82,6 +82,9 @@ class _Place:
 
 
 class _Layer(DynamicLayer):  # type: ignore[misc]
+    keys: torch.Tensor
+    values: torch.Tensor
+
     def resize(self, rows: int, columns: int, live: int) -> None:
         self.keys = _moved(self.keys, rows, columns, live)
         self.values = _moved(self.values, rows, columns, live)
