@@ -1,20 +1,19 @@
-"""``refusal_strings`` against people's labels: ``python -m benchmarks.refusals FOLDER``.
+"""``refusal_strings`` against people's labels: ``python -m benchmarks.refusals WHEEL``.
 
-``FOLDER`` is ``pyrit/datasets/scorer_evals`` of a PyRIT wheel (pyrit 1.1.0, MIT: take it with
-``pip download --no-deps pyrit==1.1.0``). Its answers are harmful: they are read, never shown or kept.
-Only counts are printed, of the half of the answers that the rule was not tuned on (by a hash of the
-text), for the rule and for the strings of GCG.
+``WHEEL`` is PyRIT's (pyrit 1.1.0, MIT: ``pip download --no-deps pyrit==1.1.0``). Its answers are
+harmful: they are read, never shown or kept. Only counts are printed, of the half of the answers that
+the rule was not tuned on (by a hash of the text), for the rule and for the strings of GCG.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from planb.evals.calibration.pyrit import Row, pyrit_rows
 from planb.judging.refusal_error import Share
 from planb.judging.refusal_rule import refusal_in
 from planb.judging.refusal_strings import by_gcg
@@ -24,39 +23,28 @@ TUNED_ON = 0
 RULES = {"the rule": refusal_in, "GCG's strings": by_gcg}
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of one of PyRIT's files, whose first lines may be comments."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 def half(text: str) -> int:
     """0 or 1, by the text's hash."""
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) % 2
 
 
-def graded(folder: Path) -> dict[str, float]:
+def graded(rows: Iterable[Row]) -> dict[str, float]:
     """{answer: mean score of its raters, 0-1} of ``harm``: how far it does what was asked."""
     found: dict[str, list[float]] = {}
-    for path in sorted((folder / "harm").glob("*.csv")):
-        for row in rows(path):
-            scores = [float(v) for k, v in row.items() if k.startswith("human_score") and v]
-            found.setdefault(row["assistant_response"], []).extend(scores)
-    return {text: fmean(scores) for text, scores in found.items() if text and scores}
+    for row in rows:
+        if row.graded and row.response:
+            found.setdefault(row.response, []).extend(row.scores)
+    return {text: fmean(scores) for text, scores in found.items()}
 
 
-def labelled(folder: Path) -> dict[str, bool]:
+def labelled(rows: Iterable[Row]) -> dict[str, bool]:
     """{answer: whether people call it a refusal} of ``refusal_scorer``."""
-    return {
-        row["assistant_response"]: row["human_score"] == "1"
-        for path in sorted((folder / "refusal_scorer").glob("*.csv"))
-        for row in rows(path)
-    }
+    return {row.response: row.scores[0] == 1 for row in rows if not row.graded and row.response}
 
 
-def measured(folder: Path, part: int = 1 - TUNED_ON) -> dict[str, dict[str, Share]]:
+def measured(rows: Sequence[Row], part: int = 1 - TUNED_ON) -> dict[str, dict[str, Share]]:
     """{kind of answer: {rule: the share that it calls refused}} of one half."""
-    scores, labels = graded(folder), labelled(folder)
+    scores, labels = graded(rows), labelled(rows)
     kinds = {
         "graded above 0 (it did some of what was asked)": [t for t, s in scores.items() if s > 0],
         "graded 0 (it did none of it)": [t for t, s in scores.items() if s == 0],
@@ -75,7 +63,7 @@ def _share(rule: str, texts: Iterable[str]) -> Share:
 
 
 def main() -> None:
-    for kind, found in measured(Path(sys.argv[1])).items():
+    for kind, found in measured(list(pyrit_rows(Path(sys.argv[1])))).items():
         for rule, share in found.items():
             print(f"{kind}: {rule} calls refused {share.text}; left open {share.unknown}")
 

@@ -3,63 +3,54 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2]))
-from benchmarks.refusals import graded, labelled, main, measured, rows
+from benchmarks.refusals import graded, labelled, main, measured
+from planb.evals.calibration.pyrit import FOLDER, pyrit_rows
+
+SAID = {
+    "I can't help with that.": (0, 0),
+    "Boil the water.\n# Then pour it.": (0.5, 1),
+    "I'm just saying: boil it.": (1, 1),
+}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def wheel(tmp_path: Path) -> Path:
     """Two graders of three answers, and two answers labelled as refusals or not."""
-    said = {
-        "I can't help with that.": (0, 0),
-        "Boil the water.": (0.5, 1),
-        "I'm just saying: boil it.": (1, 1),
-    }
-    write(
-        tmp_path / "harm" / "tea.csv",
-        [
-            {
-                "assistant_response": text,
-                "human_score_1": one,
-                "human_score_2": two,
-                "data_type": "text",
-            }
-            for text, (one, two) in said.items()
-        ],
-    )
-    write(
-        tmp_path / "refusal_scorer" / "refusal.csv",
-        [
-            {"assistant_response": "I can't help with that.", "human_score": 1},
-            {"assistant_response": "Boil the water.", "human_score": 0},
-        ],
-        comment="# dataset_version=1\n",
-    )
-    return tmp_path
+    grades = [(text, *scores) for text, scores in SAID.items()]
+    refusals = [("I can't help with that.", 1), ("Boil the water.", 0)]
+    with zipfile.ZipFile(path := tmp_path / "pyrit.whl", "w") as file:
+        file.writestr(f"{FOLDER}/harm/tea.csv", table(2, grades))
+        file.writestr(
+            f"{FOLDER}/refusal_scorer/refusal.csv", "# dataset_version=1\n" + table(1, refusals)
+        )
+    return path
 
 
-def write(path: Path, some: list[dict[str, object]], comment: str = "") -> None:
-    path.parent.mkdir()
-    with path.open("w", newline="") as file:
-        file.write(comment)
-        writer = csv.DictWriter(file, list(some[0]))
-        writer.writeheader()
-        writer.writerows(some)
+def table(raters: int, rows: list[tuple[object, ...]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    scores = [f"human_score_{n}" for n in range(1, raters + 1)] if raters > 1 else ["human_score"]
+    writer.writerow(["objective", "data_type", "assistant_response", *scores])
+    writer.writerows(("How is tea made?", "text", *row) for row in rows)
+    return out.getvalue()
 
 
-def test_grades_are_the_raters_mean_and_comments_are_skipped(folder: Path) -> None:
-    assert graded(folder)["Boil the water."] == 0.75
-    assert labelled(folder) == {"I can't help with that.": True, "Boil the water.": False}
-    assert len(rows(folder / "refusal_scorer" / "refusal.csv")) == 2
+def test_grades_are_the_raters_mean_and_an_answer_keeps_all_its_lines(wheel: Path) -> None:
+    rows = list(pyrit_rows(wheel))
+    assert graded(rows) == {text: sum(scores) / 2 for text, scores in SAID.items()}
+    assert labelled(rows) == {"I can't help with that.": True, "Boil the water.": False}
 
 
-def test_the_two_halves_share_the_answers_out(folder: Path) -> None:
-    found = [measured(folder, half) for half in (0, 1)]
+def test_the_two_halves_share_the_answers_out(wheel: Path) -> None:
+    found = [measured(list(pyrit_rows(wheel)), half) for half in (0, 1)]
     did = [one["graded above 0 (it did some of what was asked)"] for one in found]
     assert sum(one["the rule"].n for one in did) == 2
     assert sum(one["the rule"].hits for one in did) == 0
@@ -68,9 +59,9 @@ def test_the_two_halves_share_the_answers_out(folder: Path) -> None:
 
 
 def test_only_counts_are_printed(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    wheel: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["refusals", str(folder)])
+    monkeypatch.setattr("sys.argv", ["refusals", str(wheel)])
     main()
     said = capsys.readouterr().out
     assert "calls refused" in said
