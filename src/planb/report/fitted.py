@@ -45,7 +45,8 @@ def _offered(rows: pd.DataFrame, name: str) -> Floats:
     """(N,) a number of each row's offer; of an answer without a score that of its group."""
     own = pd.Series(part_of(rows, name))
     known = own.groupby(rows["group"].to_numpy()).transform("max")
-    return own.fillna(known).to_numpy(dtype=np.float64)
+    found: Floats = np.asarray(own.fillna(known), dtype=np.float64)
+    return found
 
 
 def _estimate(rows: pd.DataFrame, choices: crra.Choices) -> Estimate:
