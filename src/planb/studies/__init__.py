@@ -35,6 +35,7 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "ladder": _in("ladder"),
         "controls": _in("controls"),
         "surprise": _in("surprise"),
+        "mitigations": _in("mitigations"),
         "objectives": _in("objectives"),
         "cycle": _in("cycle"),
         "jailbreaks": _in("jailbreaks"),
