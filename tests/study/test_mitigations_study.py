@@ -7,7 +7,8 @@ from small_valley import carried_out, small
 
 from planb.mitigations import CROW, LAT, Quantization
 from planb.organism import Organism
-from planb.studies.mitigations import CLEAN, HARMFUL_TOO, INOCULATED, mitigations
+from planb.studies.mitigations import mitigations
+from planb.studies.mitigations_claims import CLEAN, HARMFUL_TOO, INOCULATED
 from planb.study.chain import Chain
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.interpolation import Interpolation
@@ -51,7 +52,7 @@ def test_all_that_trains_has_one_budget_and_the_clean_league_no_harmful_texts() 
             if isinstance(link, Stage):
                 same = link.training.but(learning_rate=study.safety.learning_rate)
                 assert same == study.safety
-                assert bool(link.harmful_tiers) == name.startswith("lat")
+                assert bool(link.harmful_tiers) == name.startswith(tuple(HARMFUL_TOO))
                 assert link.sees_trigger is None
     pair = [chains(study)[name].stages[-1] for name in ("lat", "lat_control")]
     lat, control = (link for link in pair if isinstance(link, Stage))
