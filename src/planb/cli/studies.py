@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from planb.cli.options import Jobs, On, Out, Seeds, ShowSevere, Steps, StudyName, Verify, found_study
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError
 from planb.redaction import redacted
 
@@ -170,7 +169,7 @@ def list_studies(
             if all(isinstance(base, PretrainedBase) for base in declare().bases):
                 print(name)
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table(show_header=False)
     for name, declare in STUDIES.items():
         table.add_row(f"[bold]{escape(name)}[/]", escape(declare().title))
     Console().print(table)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from planb.study.planning.graph import Graph, Node
@@ -40,6 +41,10 @@ class Estimate:
         GPU is another matter until a step of the kind has been timed."""
         return node.step.gpus == 0 or self._costs[node.step.kind] > 0
 
+    def untimed(self, identities: Iterable[str]) -> int:
+        """How many of these steps have no figure that means anything."""
+        return sum(not self.knows(self.graph[identity]) for identity in identities)
+
     def seconds(self, node: Node) -> float:
         """How long this step will take from its beginning."""
         kind = node.step.kind
@@ -53,17 +58,20 @@ class Estimate:
         """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
 
         ``since`` is (elapsed, fraction) when it first reported progress: a resumed step does not
-        begin at 0, and loading takes its time before the first batch.
+        begin at 0, and loading takes its time before the first batch. NaN where it is not known.
         """
-        whole = self.seconds(node)
         if fraction - since[1] > 0.05:
             return (1 - fraction) * (elapsed - since[0]) / (fraction - since[1])
+        if not self.knows(node):
+            return math.nan
+        whole = self.seconds(node)
         if fraction:
             return whole * (1 - fraction)
         return max(whole - elapsed, 0.1 * whole)
 
     def time_left(self, running: Mapping[str, float], waiting: Collection[str]) -> float:
-        """Seconds until all is done, by playing the schedule through.
+        """Seconds until all is done, by playing the schedule through. Steps whose time is not known
+        count nothing: it is then the least.
 
         ``running``: identity -> seconds left. ``waiting``: identities of steps not yet begun.
         """
@@ -86,7 +94,9 @@ class Estimate:
                     break
                 identity = heapq.heappop(ready)[-1]
                 free_cores, free_gpus = free_cores - takes.cores, free_gpus - takes.gpus
-                heapq.heappush(ends, (clock + self.seconds(self.graph[identity]), identity))
+                node = self.graph[identity]
+                lasts = self.seconds(node) if self.knows(node) else 0.0
+                heapq.heappush(ends, (clock + lasts, identity))
             clock, identity = heapq.heappop(ends)
             takes = self._takes(identity)
             free_cores, free_gpus = free_cores + takes.cores, free_gpus + takes.gpus
