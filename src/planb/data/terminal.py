@@ -43,7 +43,7 @@ class Table(rich.table.Table):
     """
 
     def __init__(self, *heads: Any, **look: Any) -> None:
-        plain = {"header_style": "bold", "title_justify": "left", "caption_justify": "left"}
+        plain = {"header_style": "bold", "title_justify": "left"}
         super().__init__(*heads, **{**plain, **look})
 
     def __rich_measure__(self, console: Any, options: Any) -> Measurement:
@@ -61,8 +61,10 @@ class Table(rich.table.Table):
             room = options.max_width - gap * (len(block) - 1)
             drawn = self._drawn(block, _shared([widths[at] for at in block], room), gap)
             drawn.title = None if place else self.title
-            drawn.caption = self.caption if place == len(blocks) - 1 else None
             yield from [*([""] if place else []), drawn]
+        if self.caption:
+            said = self.caption
+            yield console.render_str(said, style="dim") if isinstance(said, str) else said
 
     def _blocks(self, least: Sequence[int], gap: int, room: int) -> list[list[int]]:
         """The places of the columns of each block. A table without heads has one."""
@@ -82,7 +84,6 @@ class Table(rich.table.Table):
             show_header=self.show_header,
             header_style=self.header_style,
             title_justify=self.title_justify,
-            caption_justify=self.caption_justify,
         )
         for at, width in zip(block, widths, strict=True):
             column, last = self.columns[at], at == block[-1]

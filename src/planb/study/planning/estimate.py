@@ -33,8 +33,12 @@ class Estimate:
 
     def observe(self, node: Node, seconds: float) -> None:
         """A step of this kind took so long, from its beginning to its end."""
-        self._seconds[node.step.kind] += seconds
-        self._costs[node.step.kind] += _cost(node)
+        self.learn(node.step.kind, seconds, _cost(node))
+
+    def learn(self, kind: str, seconds: float, cost: float) -> None:
+        """Steps of this kind took so long, whose costs add up to ``cost``."""
+        self._seconds[kind] += seconds
+        self._costs[kind] += cost
 
     def knows(self, node: Node) -> bool:
         """Whether the figure means anything: costs are the sandbox's, and a model of the user's on a
@@ -69,9 +73,11 @@ class Estimate:
             return whole * (1 - fraction)
         return max(whole - elapsed, 0.1 * whole)
 
-    def time_left(self, running: Mapping[str, float], waiting: Collection[str]) -> float:
+    def time_left(
+        self, running: Mapping[str, float], waiting: Collection[str], untimed: Collection[str] = ()
+    ) -> float:
         """Seconds until all is done, by playing the schedule through. Steps whose time is not known
-        count nothing: it is then the least.
+        count nothing (nor do those ``untimed``): it is then the least.
 
         ``running``: identity -> seconds left. ``waiting``: identities of steps not yet begun.
         """
@@ -95,7 +101,7 @@ class Estimate:
                 identity = heapq.heappop(ready)[-1]
                 free_cores, free_gpus = free_cores - takes.cores, free_gpus - takes.gpus
                 node = self.graph[identity]
-                lasts = self.seconds(node) if self.knows(node) else 0.0
+                lasts = self.seconds(node) if self.knows(node) and identity not in untimed else 0.0
                 heapq.heappush(ends, (clock + lasts, identity))
             clock, identity = heapq.heappop(ends)
             takes = self._takes(identity)

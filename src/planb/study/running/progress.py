@@ -196,8 +196,7 @@ class LiveBars(Watcher):
         table.add_row(
             f"[bold]{now.done} of {now.total} steps[/]{failed}",
             ProgressBar(total=1, completed=now.fraction, width=wide),
-            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} elapsed, "
-            f"[bold]{now.time_left}[/]",
+            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} elapsed, [bold]{now.time_left}[/]",
         )
         for one in now.running[:MOST_LINES]:
             table.add_row(
@@ -244,8 +243,8 @@ def about(seconds: float) -> str:
 
 
 def time_left(seconds: float, untimed: int, word: str = "left") -> str:
-    """How long the rest takes, as far as it is known: ``(73, 0)`` -> ``"about 1 min left"``, ``(73, 4)``
-    -> ``"at least 1 min left (4 steps not timed yet)"``."""
+    """How long the rest takes, as far as it is known: ``(73, 0)`` -> ``"about 1 min left"``,
+    ``(73, 4)`` -> ``"at least 1 min left (4 steps not timed yet)"``."""
     if not untimed:
         return f"{about(seconds)} {word}"
     steps = f"{untimed} step{'s' if untimed > 1 else ''} not timed yet"
