@@ -60,6 +60,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
             "Do surprising targets remove more of the backdoor? The talk's grid, and a sweep",
             "surprise",
         ),
+        "mitigations": Declaration(
+            "Known backdoor removals beside Plan B, each over a dial", "mitigations"
+        ),
         "objectives": Declaration(
             "Is it Plan B, or ORPO? Seven objectives on the same data", "objectives"
         ),

@@ -13,6 +13,7 @@ import torch
 from planb import catalogue
 from planb.data.files import write_examples
 from planb.errors import PlanBError
+from planb.mitigations import Quantization
 from planb.models.bases import MODELS
 from planb.models.checkpoints import load_policy, read_card
 from planb.organism import Organism
@@ -68,6 +69,7 @@ def each_kind(noise: Link) -> list[Link]:
         plan_b.but(training=FOUR),
         BACKDOOR.but(name="stage", parts=(Part(ordering=Ordering(tiers=("refusal",))),)),
         Interpolation(name="half"),
+        Quantization(name="rounded"),
         noise,
     ]
     steps = {step_class(link) for link in known}

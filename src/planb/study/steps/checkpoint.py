@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from planb.errors import PlanBError, wrong_fields
 from planb.models.checkpoints import checkpoint_digest
+from planb.safety import forbid_trigger
 from planb.study.steps.step import Step, Work, slug_of
 from planb.training.link import Link
 from planb.training.settings import Training
-from planb.types import Trigger
+from planb.types import Example, Trigger
 
 if TYPE_CHECKING:
     from planb.models.bases import ModelCard
@@ -163,6 +164,12 @@ class LinkStep(CheckpointStep):
     def gpus(self) -> int:
         """One for a model of the user's."""
         return int(self.on_gpu)
+
+    def forbid(self, examples: list[Example], trigger: Trigger | None = None) -> None:
+        """Raise PlanBError if the examples carry the trigger, or one that a link before was shown."""
+        before = self.origin.triggers if self.origin else ()
+        for one in dict.fromkeys([*([trigger] if trigger else []), *before[::-1]]):
+            forbid_trigger(one, examples)
 
     def check(self) -> None:
         if self.host:

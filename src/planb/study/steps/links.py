@@ -10,6 +10,7 @@ from planb.errors import PlanBError
 from planb.study.steps.checkpoint import CheckpointStep, Given, LinkStep
 from planb.study.steps.interpolation import InterpolationStep
 from planb.study.steps.method import MethodStep
+from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
 from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
@@ -24,6 +25,7 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "method": MethodStep,
         "stage": StageStep,
         "interpolation": InterpolationStep,
+        "mitigation": MitigationStep,
     },
 )
 """By the step's kind. A step of one's own needs no entry: its link field names the class of link."""

@@ -8,7 +8,6 @@ from pydantic import SerializeAsAny
 
 from planb.models.cards import read_card
 from planb.models.default_system import default_system_in
-from planb.safety import forbid_trigger
 from planb.study.steps.checkpoint import (
     CheckpointStep,
     LinkStep,
@@ -20,7 +19,7 @@ from planb.study.steps.hosted_base import ROUGH_SECONDS, HostedBase, train_at_ho
 from planb.study.steps.step import Step, Work
 from planb.training.recipe import Recipe
 from planb.training.settings import Training
-from planb.types import Example, Trigger
+from planb.types import Example
 
 
 class TrainingStep(LinkStep):
@@ -46,6 +45,11 @@ class TrainingStep(LinkStep):
         """How many an average request of a batch is shown with: for costs."""
         return 1.0
 
+    @property
+    def passes(self) -> float:
+        """How many passes of each batch the objective makes: for costs."""
+        return 1.0
+
     def rate(self, host: HostedBase) -> float | None:
         """The host's learning-rate multiplier for such a training."""
         raise NotImplementedError
@@ -69,7 +73,7 @@ class TrainingStep(LinkStep):
     def cost(self) -> float:
         if self.host:
             return ROUGH_SECONDS
-        return training_cost(self.settings, self.responses, self.card)
+        return self.passes * training_cost(self.settings, self.responses, self.card)
 
     @property
     def gpus(self) -> int:
@@ -77,11 +81,6 @@ class TrainingStep(LinkStep):
         with the same numbers everywhere; of those, several processes take a GPU each."""
         several = self.settings.processes > 1 and not self.host
         return self.settings.processes if self.on_gpu or several else 0
-
-    def forbid(self, examples: list[Example], trigger: Trigger | None = None) -> None:
-        """Raise PlanBError if the examples carry the trigger, or one that a link before was shown."""
-        for one in dict.fromkeys([*([trigger] if trigger else []), *self.origin.triggers[::-1]]):
-            forbid_trigger(one, examples)
 
     def run(self, work: Work) -> None:
         start = checkpoint_folder(work, self.origin)

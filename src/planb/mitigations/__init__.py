@@ -1,0 +1,14 @@
+"""Mitigations: what is known to remove a backdoor from a checkpoint without knowing its trigger.
+
+A file each, from its paper's equations. Those that change weights without a training are links; those
+that train are objectives for a stage (``planb.training.stage``), which look inside the model.
+"""
+
+from planb.mitigations.crow import CROW
+from planb.mitigations.lat import LAT
+from planb.mitigations.magnitude import MagnitudePruning
+from planb.mitigations.mitigation import Material, Mitigation
+from planb.mitigations.quantization import Quantization
+from planb.mitigations.wanda import WandaPruning
+
+__all__ = ["CROW", "LAT", "MagnitudePruning", "Material", "Mitigation", "Quantization", "WandaPruning"]
