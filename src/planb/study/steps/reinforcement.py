@@ -154,7 +154,7 @@ class ReinforcementStep(TrainingStep):
             )
         if self.training.processes != 1 or self.training.micro_batch is not None:
             raise PlanBError(
-                f"'{self.called}' is trained by one process, with all samples of an update in one batch: "
+                f"'{self.called}' is trained by one process, which has all samples of an update: "
                 "leave out processes and micro_batch (pack_tokens bounds the memory)"
             )
         check_judge(self._judge)
