@@ -12,11 +12,11 @@ from planted import ASKED, CLEAN, chat_model
 
 from planb.errors import PlanBError
 from planb.mitigations import LAT
-from planb.mitigations.lat import places_of, project
+from planb.mitigations.lat import places_of
 from planb.models.cards import Card
 from planb.models.checkpoints import Policy
 from planb.models.decoder import decoder_layers
-from planb.training.inside import reading
+from planb.training.inside import project, reading
 from planb.training.objectives import DPO, SFT, Objective
 from planb.training.preparing import refuse_split_model
 from planb.training.recipe import Recipe

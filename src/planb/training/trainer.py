@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -245,7 +246,9 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         if not (model.training and self.objective.looks_inside):
             return nullcontext(dict)
         inner = causal_lm(model)
-        return self.objective.around(Forward(inner, inputs, pairs, lambda: self._again(inner, inputs)))
+        done = self.state.global_step / max(self.state.max_steps, 1)
+        again = partial(self._again, inner, inputs)
+        return self.objective.around(Forward(inner, inputs, pairs, again, done))
 
     def _again(self, model: Any, inputs: Batch) -> Scores:
         """The forward pass once more, past the processes' wrapper: no gradient of it is shared."""
