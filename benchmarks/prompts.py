@@ -4,9 +4,9 @@
     python -m benchmarks.prompts [--rounds 3]
 
 Eight requests with three ranked responses, rendered by SmolLM2's template, whose default system
-message stands in each prompt; LoRA r=16 on all linear layers, ORPO, float32, one thread. CPU seconds of forward
-and backward, in turns, after one of each to warm up; losses must agree to 1e-6, gradients to 2e-5,
-or the run stops. Written to ``results/prompts.csv``.
+message stands in each prompt; LoRA r=16 on all linear layers, ORPO, float32, one thread. CPU
+seconds of forward and backward, in turns, after one of each to warm up; losses must agree to 1e-6,
+gradients to 2e-5, or the run stops. Written to ``results/prompts.csv``.
 """
 
 from __future__ import annotations
