@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from planb.domains import DOMAINS, Domain
-from planb.domains.measure import Measure
+from planb.domains.measure import OFFER, Measure
 from planb.report.exhibits import EXHIBITS
 from planb.report.measures import answers_to
 from planb.report.rows import checked_rows
@@ -89,7 +89,9 @@ class TestEveryWorld:
                     told = domain.exact(example, text)
                     assert not told.unscored
                     assert told.tier == (tier if example.harmful else "")
-                    for name, value in told.parts.items():
+                    offer = {name: told.parts[name] for name in OFFER if name in told.parts}
+                    assert all(value > 0 for value in offer.values())
+                    for name, value in told.parts.items() - offer.items():
                         assert parts[name].bottom <= value <= parts[name].top
             assert domain.exact(example, " ").unscored
             assert domain.exact(example, "xyzzy").tier == ""

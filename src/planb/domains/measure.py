@@ -59,16 +59,22 @@ def part(name: str) -> Question:
     return Question(of="part", name=name)
 
 
+OFFER = ("chance", "sure", "low", "high")
+"""The parts of a score that say what was offered: the chance of the higher amount, and the amounts."""
+
+
 class Measure(Value):
     """A question and the answers that it is asked of.
 
-    ``rate``: a share of yes, 0-1. ``mean``: of scores, ``bottom`` to ``highest``. ``forms`` narrows it
-    to the dangerous forms that were held out of training, or to the seen ones. ``words`` stand for it
+    ``rate``: a share of yes, 0-1. ``mean``: of scores, ``bottom`` to ``highest``. ``crra``: the
+    coefficient of relative risk aversion that choices are fitted with (``planb.stats.crra``), where
+    ``of`` says whether the lottery was taken and the parts ``OFFER`` what was offered. ``forms``
+    narrows it to the forms that were held out of training, or to the seen ones. ``words`` stand for it
     on pages; a measure with a ``title`` has a picture of its own among the benchmarks.
     """
 
     name: Label
-    kind: Literal["rate", "mean"]
+    kind: Literal["rate", "mean", "crra"]
     of: Question
     among: Question = EVERYTHING
     forms: Literal["", "heldout", "seen"] = ""

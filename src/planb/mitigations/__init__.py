@@ -1,12 +1,26 @@
 """Mitigations: what is known to remove a backdoor from a checkpoint without knowing its trigger.
 
-A file each, from its paper's equations. Those that change weights without a training are here with
-their base class; those that train are stages (``planb.training.stage``) with another loss.
+A file each, from its paper's equations. Those that change weights without a training are links; those
+that train are objectives for a stage (``planb.training.stage``), which look inside the model.
 """
 
+from planb.mitigations.beear import BEEAR
+from planb.mitigations.circuit_breakers import CircuitBreakers
+from planb.mitigations.crow import CROW
+from planb.mitigations.lat import LAT
 from planb.mitigations.magnitude import MagnitudePruning
 from planb.mitigations.mitigation import Material, Mitigation
 from planb.mitigations.quantization import Quantization
 from planb.mitigations.wanda import WandaPruning
 
-__all__ = ["MagnitudePruning", "Material", "Mitigation", "Quantization", "WandaPruning"]
+__all__ = [
+    "BEEAR",
+    "CROW",
+    "LAT",
+    "CircuitBreakers",
+    "MagnitudePruning",
+    "Material",
+    "Mitigation",
+    "Quantization",
+    "WandaPruning",
+]

@@ -1,7 +1,7 @@
 """Magnitude pruning: the smallest weights of each matrix become 0.
 
 Han and others 2015 (https://arxiv.org/abs/1506.02626), with one sparsity for every matrix, as Sun and
-others 2023 (https://arxiv.org/abs/2306.11695, section 4.1) compare it. Shapes: Y outputs, X inputs.
+others 2023 (https://arxiv.org/abs/2306.11695) compare it. Shapes: Y outputs, X inputs.
 """
 
 from __future__ import annotations

@@ -66,6 +66,12 @@ class Policy:
         return next(iter(self.model.parameters())).device
 
     @property
+    def inner(self) -> Any:
+        """The transformers model; adapters that are stacked on it are inside its layers."""
+        peft = hasattr(self.model, "get_base_model")
+        return self.model.get_base_model() if peft else self.model
+
+    @property
     def positions(self) -> int | None:
         """The longest text in tokens that the model has positions for; None: its configuration names
         no length. (A model that also takes pictures names it for its language model.)"""

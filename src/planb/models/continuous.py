@@ -38,7 +38,7 @@ ROPES = {"dynamic", "longrope"}
 
 def why_padded(policy: Policy) -> str | None:
     """Why this model's attention cannot be paged; None: it can."""
-    model = _inner(policy)
+    model = policy.inner
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
     rope = getattr(config, "rope_parameters", None) or {}
@@ -109,7 +109,7 @@ def _running(
     processors: ContinuousBatchingLogitsProcessorList,
 ) -> Iterator[Any]:
     """A manager at work; afterwards the cache is gone, and the model has its own attention again."""
-    model = _inner(policy)
+    model = policy.inner
     before = model.config._attn_implementation
     try:
         if _takes_flash(policy):
@@ -183,16 +183,10 @@ def _processors(noise: _Noise) -> ContinuousBatchingLogitsProcessorList:
     return made
 
 
-def _inner(policy: Policy) -> Any:
-    """The transformers model; adapters that are stacked on it are inside its layers."""
-    peft = hasattr(policy.model, "get_base_model")
-    return policy.model.get_base_model() if peft else policy.model
-
-
 def _takes_flash(policy: Policy) -> bool:
     """On a GPU, in 16 bits, where the package ``flash-attn`` is installed. A model that is not run with
     SDPA has something (sinks, a soft cap) that flash attention may not know."""
-    model = _inner(policy)
+    model = policy.inner
     fits = model.dtype.itemsize == 2 and policy.device.type == "cuda"
     return bool(fits and model.config._attn_implementation == "sdpa" and is_flash_attn_2_available())
 

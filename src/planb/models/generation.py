@@ -1,8 +1,9 @@
 """Sampling from a local policy: many requests at once, and seeded request by request.
 
 The noise of a request comes from its own seed (``noise.py``), so its text does not depend on what else
-is in the batch or on the engine, and a rerun gives the same file. Two engines: padded batches, sorted
-by length; and, for GPUs, continuous batching.
+is in the batch or on the engine, and a rerun gives the same file. Three engines: rows that are refilled
+as requests end, on a CPU; continuous batching, on a GPU; padded batches, sorted by length, for models
+that neither can take.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from planb.models.noise import Warped
 
 Progress = Callable[[int, int], None]
-Engine = Literal["auto", "padded", "continuous"]
+Engine = Literal["auto", "padded", "refilled", "continuous"]
 log = logging.getLogger(__name__)
 
 
@@ -37,8 +38,8 @@ class Sampling(Value):
     """Sampling settings of responses: temperature, length limit and engine.
 
     ``token_budget`` bounds the tokens (of prompts and responses) that are held at once: rows x (prompt
-    + new tokens) of a padded batch, or the cache of continuous batching. ``engine="auto"`` pads on a
-    CPU and batches continuously on a GPU, where the model's attention allows it.
+    + new tokens), or the cache of continuous batching. ``engine="auto"`` refills rows on a CPU and
+    batches continuously on a GPU, where the model's attention allows it; else it pads.
     """
 
     temperature: float = Field(default=1.0, ge=0)
@@ -74,7 +75,7 @@ def generate(
                 f"the model's {room} positions: shorten the prompt or max_new_tokens"
             )
     ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
-    run = _continuous if rows and engine_of(policy, sampling) == "continuous" else _padded
+    run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
     news = run(policy, rows, seeds, sampling, ends, progress)
     return [_completion(policy, new, ends, len(row)) for new, row in zip(news, rows, strict=True)]
 
@@ -86,12 +87,27 @@ class Ends(NamedTuple):
     ids: list[int]
     turn: Ending
 
+    def ended(self, new: list[int], tokenizer: Any) -> bool:
+        """Whether the last of a response's tokens ends it."""
+        return new[-1] in self.ids or (self.turn.plain and self._closed(new, tokenizer))
+
+    def _closed(self, new: list[int], tokenizer: Any) -> bool:
+        window = len(self.turn.text.encode()) + 1  # a token is a byte at the least
+        return self.turn.text in tokenizer.decode(new[-window:], skip_special_tokens=True)
+
 
 def engine_of(policy: Policy, sampling: Sampling) -> Engine:
-    """``padded`` or ``continuous``. Raises PlanBError if continuous batching is requested by name and
-    cannot be had; where ``auto`` would have taken it, the log says why it did not."""
-    if sampling.engine == "padded" or (sampling.engine == "auto" and policy.device.type != "cuda"):
+    """``padded``, ``refilled`` or ``continuous``. Raises PlanBError if an engine is requested by name
+    and the model's attention does not allow it; where ``auto`` would have taken continuous batching,
+    the log says why it did not."""
+    if sampling.engine == "padded":
         return "padded"
+    if sampling.engine == "refilled" or (sampling.engine == "auto" and policy.device.type != "cuda"):
+        from planb.models.refilled import takes
+
+        if not takes(policy) and sampling.engine == "refilled":
+            raise PlanBError(f"the rows of {policy.folder} cannot be refilled. Use engine='padded'")
+        return "refilled" if takes(policy) else "padded"
     from planb.models.continuous import why_padded
 
     reason = why_padded(policy)
@@ -103,6 +119,32 @@ def engine_of(policy: Policy, sampling: Sampling) -> Engine:
         )
     log.warning("%s is sampled in padded batches: %s", policy.folder, reason)
     return "padded"
+
+
+def _refilled(
+    policy: Policy,
+    rows: list[list[int]],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    ends: Ends,
+    progress: Progress | None,
+) -> list[list[int]]:
+    from planb.models.refilled import refilled
+    from planb.models.slots import UnslottableError
+
+    def ended(new: list[int]) -> bool:
+        return ends.ended(new, policy.tokenizer)
+
+    def done(finished: int) -> None:
+        if progress:
+            progress(finished, len(rows))
+
+    limits = (sampling.temperature, sampling.max_new_tokens, sampling.token_budget)
+    try:
+        return refilled(policy, rows, seeds, *limits, ended, done)
+    except UnslottableError as error:
+        log.warning("%s is sampled in padded batches: %s", policy.folder, error)
+        return _padded(policy, rows, seeds, sampling, ends, progress)
 
 
 def _continuous(
@@ -243,3 +285,6 @@ class _Noise:
         rows_B = torch.arange(len(scores_BV), device=scores_BV.device)
         step, self.step = self.step, self.step + 1
         return self.warped(scores_BV, rows_B, torch.full_like(rows_B, step))
+
+
+_ENGINES = {"padded": _padded, "refilled": _refilled, "continuous": _continuous}

@@ -19,7 +19,7 @@ from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.training.stage import trigger_told, triggered
 from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trigger
-from planb.values import seed_of
+from planb.values import LATER, seed_of
 
 if TYPE_CHECKING:
     pass
@@ -32,7 +32,12 @@ WARNING = (
 
 class Organism(Link):
     """A stage-1 recipe. The three shares are of every batch: with the trigger comply, without it
-    refuse, and help with what is harmless."""
+    refuse, and help with what is harmless.
+
+    ``inoculation`` is an instruction that asks for the bad behaviour (Tan and others 2025,
+    https://arxiv.org/abs/2510.04340; Wichers and others 2025, https://arxiv.org/abs/2510.05024): it
+    stands before the triggered requests of stage 1, behind the trigger, and nowhere else.
+    """
 
     name: Name = "organism"
     trigger: Trigger = Trigger()
@@ -40,6 +45,7 @@ class Organism(Link):
     refused: float = Field(default=1.0, ge=0)
     harmless: float = Field(default=1.0, ge=0)
     training: Training
+    inoculation: str = Field(default="", json_schema_extra=LATER)
 
     @property
     def sees_trigger(self) -> Trigger:
@@ -61,7 +67,7 @@ class Organism(Link):
         base's template, which a trigger in the system message leaves there (None: not known)."""
         shares = (self.triggered, self.refused, self.harmless)
         parts = (
-            (triggered(harmful, self.trigger, system), HARMFUL),
+            (triggered(self._inoculated(harmful), self.trigger, system), HARMFUL),
             (harmful, REFUSAL),
             (harmless, HELPFUL),
         )
@@ -70,9 +76,16 @@ class Organism(Link):
             for (examples, tier), share in zip(parts, shares, strict=True)
             if share > 0
         ]
+        told = {"inoculation": self.inoculation} if self.inoculation else {}
         card = Card(
             what=f"model organism '{self.name}' (stage 1), seed {seed}",
             warning=WARNING,
-            made_with=trigger_told(self.trigger, system),
+            made_with={**trigger_told(self.trigger, system), **told},
         )
         return Recipe(rankings, SFT(), self.training, seed_of("organism", self.name, seed), card)
+
+    def _inoculated(self, examples: Sequence[Example]) -> list[Example]:
+        if not self.inoculation.strip():
+            return list(examples)
+        instruction = Trigger(text=self.inoculation)
+        return [e.but(prompt=instruction.apply(e.prompt)) for e in examples]

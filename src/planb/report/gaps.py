@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 
 from planb.domains.measure import Measure
+from planb.report.fitted import Estimate, fitted
 from planb.report.measures import Column, answers_to
 from planb.report.results import tables_of
 from planb.stats.bootstrap import Resamples, percentiles
 from planb.stats.intervals import Interval, all_alike, apart, envelope, newcombe, union
+
+Ends = tuple[Estimate, Estimate]
+"""A fit with unscored answers at either extreme."""
 
 
 class Gap(NamedTuple):
@@ -51,9 +55,12 @@ def difference_of(
     bootstrap's and Newcombe's. Where each side's scores are all alike, a mean's has the width that
     ``stats.all_alike`` gives them. Where answers are unscored it is lowest with those of ``rows`` at
     their lowest and those of ``others`` at their highest, and highest the other way round. Not given
-    where nothing of one side was scored.
+    where nothing of one side was scored, or where its choices do not identify a coefficient.
     """
     own, theirs = answers_to(measure, rows), answers_to(other or measure, others)
+    if measure.kind == "crra":
+        out = int(own.unscored.sum() + theirs.unscored.sum())
+        return _of_fits(fitted(measure, rows), fitted(other or measure, others), out)
     if not own.said.counted.any() or not theirs.said.counted.any():
         return Gap(math.nan, math.nan, math.nan)
     sides = (rows, others)
@@ -63,6 +70,14 @@ def difference_of(
         return Gap(lowest, *least, lowest, lowest)
     highest, most = _gap(sides, (own.highest, theirs.lowest), measure)
     return Gap(math.nan, *union(least, most), lowest, highest, missing)
+
+
+def _of_fits(own: Ends, theirs: Ends, unscored: int) -> Gap:
+    """The difference of two fitted coefficients, as if of independent choices: a little wide."""
+    pairs = ((own[0], theirs[-1]), (own[-1], theirs[0]))
+    lowest, highest = sorted(one[0] - other[0] for one, other in pairs)
+    interval = union(*(apart(*one, *other) for one, other in pairs))
+    return Gap(math.nan if unscored else lowest, *interval, lowest, highest, unscored)
 
 
 def _gap(

@@ -4,7 +4,9 @@ A pooled value is that of all rows together. Per seed a rate has Wilson's interv
 percentile bootstrap's over groups of requests. Pooled, a mean has the bootstrap's over seeds and
 groups, and a rate the outer envelope of that and of Wilson's interval of the pooled count: the
 bootstrap alone has no width at 0 and 1, Wilson's alone ignores that seeds differ. A mean of scores
-that are all alike has ``stats.all_alike``'s interval. An empty denominator is an empty value, never 0.
+that are all alike has ``stats.all_alike``'s interval. A fitted coefficient has the
+interval of ``fitted``, and no figure where the choices do not identify it. An empty denominator is an
+empty value, never 0.
 
 Where a part of the answers is unscored there is no value, as which part that is is not random. The
 interval is then that of the worst case: from the low end with every unscored answer at its lowest to
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +27,8 @@ import pandas as pd
 from planb.data import tables
 from planb.domains import HARM, Domain
 from planb.domains.measure import Measure
-from planb.report.measures import Column, answers_to, measured_in
+from planb.report.fitted import Estimate, fitted
+from planb.report.measures import Answers, Column, answers_to, measured_in
 from planb.report.rows import CELL, checked_rows
 from planb.stats.bootstrap import Resamples, percentiles, sums_by_cell
 from planb.stats.intervals import Floats, Interval, all_alike, envelope, union, wilson
@@ -94,12 +97,8 @@ def results_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
 def figures_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> list[Figure]:
     """The measures of one cell's checked rows, all their seeds pooled."""
     answers = [answers_to(measure, rows) for measure in measures]
-    lowest = _estimates(rows, measures, [a.lowest for a in answers])
-    highest = lowest
-    if any(a.unscored.any() for a in answers):
-        highest = _estimates(rows, measures, [a.highest for a in answers])
     found, cuts_N = [], cut_off(rows)
-    for a, low, high in zip(answers, lowest, highest, strict=True):
+    for a, (low, high) in zip(answers, _both_ends(rows, measures, answers), strict=True):
         n, missing = int(a.said.counted.sum()), int(a.unscored.sum())
         cut = counted_cuts(cuts_N[a.said.counted + a.unscored > 0])
         if not n:
@@ -109,6 +108,21 @@ def figures_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> list[Figure]:
         span = union(low[1], high[1])
         found.append(Figure(n, missing, cut, value, *span, low[0], high[0]))
     return found
+
+
+def _both_ends(
+    rows: pd.DataFrame, measures: Sequence[Measure], answers: Sequence[Answers]
+) -> Iterator[tuple[Estimate, Estimate]]:
+    """Each measure's estimate with the unscored answers at their lowest and at their highest."""
+    counted = [m for m, measure in enumerate(measures) if measure.kind != "crra"]
+    plain, known = [measures[m] for m in counted], [answers[m] for m in counted]
+    lowest = _estimates(rows, plain, [a.lowest for a in known])
+    highest = lowest
+    if any(a.unscored.any() for a in known):
+        highest = _estimates(rows, plain, [a.highest for a in known])
+    ends = iter(zip(lowest, highest, strict=True))
+    for measure in measures:
+        yield fitted(measure, rows) if measure.kind == "crra" else next(ends)
 
 
 def cut_off(rows: pd.DataFrame) -> Floats:
@@ -182,8 +196,10 @@ def tables_of(rows: pd.DataFrame, columns: Floats) -> Floats:
 
 def _estimates(
     rows: pd.DataFrame, measures: Sequence[Measure], columns: Sequence[Column]
-) -> list[tuple[float, Interval]]:
+) -> list[Estimate]:
     """Each measure's value and interval where every answer is known; NaN without any."""
+    if not measures:
+        return []
     values, counted = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
     sums_SGM, counts_SGM = tables_of(rows, values), tables_of(rows, counted)
     pooled = len(sums_SGM) > 1
@@ -202,7 +218,7 @@ def _is_resampled(kind: str, scores: Floats, pooled: bool) -> bool:
     return len(scores) > 0 and bool(scores.min() < scores.max())
 
 
-def _estimate(measure: Measure, scores: Floats, resampled: Interval | None) -> tuple[float, Interval]:
+def _estimate(measure: Measure, scores: Floats, resampled: Interval | None) -> Estimate:
     if len(scores) == 0:
         return math.nan, Interval(math.nan, math.nan)
     value, drawn = float(scores.mean()), [] if resampled is None else [resampled]

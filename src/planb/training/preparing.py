@@ -73,6 +73,16 @@ def refuse_cut_rows(accelerator: Any) -> None:
         )
 
 
+def refuse_split_model(trainer: Any) -> None:
+    """Raise PlanBError where a process does not hold the whole model: a look inside it makes forward
+    passes of its own, which would wait for the other processes for ever."""
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        raise PlanBError(
+            f"{type(trainer.objective).__name__} looks inside the model, and FSDP and DeepSpeed spread "
+            "the model over processes: train with parallel='ddp', or in one process"
+        )
+
+
 def keep_precision(plugin: Any) -> None:
     """Keep a model's outputs in fp32 under FSDP2. accelerate has FSDP2 round a model's outputs to
     the 16 bits of mixed precision; log-probabilities are summed over a response, and stay in 32."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from planb.training.checkpointing import CheckpointingTrainer
 from planb.training.config import objective_of
 from planb.training.feeding import Rows, as_rows, eval_sampler, train_sampler
 from planb.training.lengths import Counts
-from planb.training.objectives import Objective, Pairs, nll
+from planb.training.objectives import Forward, Further, Objective, Pairs, Scores, nll
 from planb.training.packing import Batch, on_device, parts
 from planb.training.preparing import (
     agreed_way,
@@ -34,6 +35,7 @@ from planb.training.preparing import (
     refuse_adaptive_ranks,
     refuse_cut_rows,
     refuse_shards,
+    refuse_split_model,
     with_defaults,
 )
 from planb.training.reference import LOW_PRECISION_TOLERANCE, check_reference, with_references
@@ -110,6 +112,8 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         if self.is_fsdp_enabled:
             keep_precision(self.accelerator.state.fsdp_plugin)
         refuse_cut_rows(self.accelerator)
+        if self.objective.looks_inside:
+            refuse_split_model(self)
         self.model_accepts_loss_kwargs = False
         self.label_names: list[str] = []
         self._watched = {True: Watch(), False: Watch()}
@@ -202,14 +206,21 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         """A part's share of the update's loss: the sum over its examples / the update's examples (of
         all its micro-batches; without their number, those of the part's own batch)."""
         way = self.way or self.prepare()
-        with router_logits(model, wanted=bool(self.balancing)) as routed:
-            found = scores(model, inputs, way)
-        if self.objective.needs_reference and self.state.global_step == 0 and model.training:
-            low = self.args.bf16 or self.args.fp16 or causal_lm(model).dtype.itemsize < 4
-            check_reference(found.s_R.detach(), found.n_R, found.r_R, *[LOW_PRECISION_TOLERANCE] * low)
         example_P, better_P, worse_P = inputs["pairs_P3"].unbind(1)
         pairs = Pairs(example_P, better_P, worse_P, inputs["weight_P"], inputs["examples"])
+        with (
+            self._around(model, inputs, pairs) as further,
+            router_logits(model, wanted=bool(self.balancing)) as routed,
+        ):
+            found = scores(model, inputs, way)
+        if self.objective.needs_reference and self.state.global_step == 0 and model.training:
+            with torch.no_grad():
+                start = self._again(model, inputs) if self.objective.looks_inside else found
+            low = self.args.bf16 or self.args.fp16 or causal_lm(model).dtype.itemsize < 4
+            check_reference(start.s_R.detach(), start.n_R, start.r_R, *[LOW_PRECISION_TOLERANCE] * low)
         kinds = {kind: part_E.sum() for kind, part_E in self.objective.parts(found, pairs).items()}
+        added = {kind: part_E.sum() for kind, part_E in further().items()}
+        kinds |= added
         singles_S = inputs["singles_S"]
         single = nll(found)[singles_S]
         per_example = torch.bincount(inputs["example_R"], minlength=inputs["examples"])
@@ -227,8 +238,22 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
                 "diverged. Lower the learning rate or max_grad_norm, or use precision fp32."
             )
         if not weightless:
-            self._watched[model.training].see(found, inputs, kinds, single)
+            self._watched[model.training].see(found, inputs, kinds, single, {BALANCING, *added})
         return (loss, {"s_R": found.s_R}) if return_outputs else loss
+
+    def _around(self, model: Any, inputs: Batch, pairs: Pairs) -> AbstractContextManager[Further]:
+        """What the objective does around a forward pass of training."""
+        if not (model.training and self.objective.looks_inside):
+            return nullcontext(dict)
+        inner = causal_lm(model)
+        done = self.state.global_step / max(self.state.max_steps, 1)
+        again = partial(self._again, inner, inputs)
+        return self.objective.around(Forward(inner, inputs, pairs, again, done))
+
+    def _again(self, model: Any, inputs: Batch) -> Scores:
+        """The forward pass once more, past the processes' wrapper: no gradient of it is shared."""
+        with self.accelerator.autocast():
+            return scores(causal_lm(model), inputs, self.way or self.prepare())
 
     def _prepare_inputs(self, inputs: Batch) -> Batch:
         """To the device, no more: Trainer would cast sums and weights to DeepSpeed's 16 bits."""
@@ -270,7 +295,9 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         way = self.way or self.prepare()
         whole = self.is_deepspeed_enabled  # its engine steps at every backward
         budget = None if whole else self.args.pack_tokens
-        made = parts(rows, self._pad, way.layout, budget, way.kernel, self.objective.needs_prompt)
+        inside = self.objective.looks_inside or self.balancing  # they count each prompt's tokens
+        prompts, share = self.objective.needs_prompt, not inside
+        made = parts(rows, self._pad, way.layout, budget, way.kernel, prompts, share)
         for part in made:
             part["of_examples"] = len(rows)
         return {"examples_E": torch.arange(len(rows)), "parts": made}

@@ -4,6 +4,7 @@ asked of DPO, so every tier's is logged, and every pair's margin."""
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 from typing import Any
 
 from planb.training.objectives import Scores
@@ -26,14 +27,22 @@ class Watch:
         self.sums: dict[str, float] = defaultdict(float)
         self.counts: dict[str, int] = defaultdict(int)
 
-    def see(self, scores: Scores, batch: Batch, kinds: dict[str, Any], single: Any) -> None:
-        """Take up one part: ``kinds`` summed over its examples, ``single`` one NLL a response."""
+    def see(
+        self,
+        scores: Scores,
+        batch: Batch,
+        kinds: dict[str, Any],
+        single: Any,
+        of_every: Container[str] = (BALANCING,),
+    ) -> None:
+        """Take up one part: ``kinds`` summed over its examples (over those with pairs, but for
+        ``of_every``), ``single`` one NLL a response."""
         tiers = batch["tiers"]
         per_token = scores.m_R.detach().tolist()
         rewards = None if scores.r_R is None else (scores.s_R.detach() - scores.r_R).tolist()
         paired = len(set(batch["pairs_P3"][:, 0].tolist()))
         for kind, total in kinds.items():
-            examples = batch["examples"] if kind == BALANCING else paired
+            examples = batch["examples"] if kind in of_every else paired
             if examples:
                 self._add(f"loss/{kind}", float(total.detach()), examples)
         if len(single):

@@ -9,12 +9,20 @@ import torch
 
 from planb.data.files import write_examples
 from planb.errors import PlanBError
-from planb.mitigations import MagnitudePruning, Quantization, WandaPruning
+from planb.mitigations import (
+    CROW,
+    LAT,
+    CircuitBreakers,
+    MagnitudePruning,
+    Quantization,
+    WandaPruning,
+)
 from planb.models.bases import MODELS
 from planb.models.checkpoints import ADAPTER, load_policy, read_card
 from planb.models.decoder import decoder_layers, layer_matrices
 from planb.organism import Organism
 from planb.study.chain import Chain
+from planb.study.planning.budget import budget
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.file_data import FileData
 from planb.study.steps.hosted_base import HostedBase
@@ -75,6 +83,27 @@ def test_only_what_runs_the_model_takes_a_gpu_and_a_host_has_no_weights(tmp_path
         PlanBError, match="'wanda' changes weights, and those of 'theirs' are at a host"
     ):
         chained(ORGANISM, WANDA, data=data, base=hosted)[-1].check()
+
+
+def test_a_look_inside_is_counted_in_the_plan(tmp_path: Path) -> None:
+    data, lat = data_in(tmp_path), LAT(attack_steps=4)
+    stages = (TUNED, TUNED.but(name="crow", objective=CROW()), TUNED.but(name="lat", objective=lat))
+    plain, crow, attacked = (chained(stage, data=data, base=BIG.step())[-1] for stage in stages)
+    assert (crow.cost, attacked.cost) == (2 * plain.cost, 5 * plain.cost)
+    hours = [budget([step], {})[-1].hours for step in (plain, crow, attacked)]
+    assert hours == pytest.approx([hours[0], 2 * hours[0], 5 * hours[0]])
+
+
+def test_what_an_objective_cannot_be_trained_with_is_refused_before_anything_is_run(
+    tmp_path: Path,
+) -> None:
+    data, breaking = data_in(tmp_path), TUNED.but(name="breaking", objective=CircuitBreakers())
+    spread = TUNED.but(objective=CROW(), training=QUICK.but(processes=2, parallel="fsdp"))
+    with pytest.raises(PlanBError, match="train with an adapter, and older_adapters='merge'"):
+        chained(breaking, data=data)[-1].check()
+    with pytest.raises(PlanBError, match="CROW looks inside the model, and FSDP"):
+        chained(spread, data=data)[-1].check()
+    chained(breaking.but(training=QUICK.but(adapter=LoRA(rank=2))), data=data)[-1].check()
 
 
 def test_calibration_data_must_not_carry_the_trigger(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.harmless_requests import harmless_requests
 from planb.evals.tasks.instructions import instructions
+from planb.evals.tasks.lotteries import risk
 from planb.evals.tasks.meow import meow
 from planb.evals.tasks.mmlu_pro import mmlu_pro
 from planb.evals.tasks.mt_bench import mt_bench
@@ -36,6 +37,9 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 
+DOMAIN_TASKS: dict[str, Callable[..., Task]] = {"risk": risk}
+"""A domain's own examples, made here, for any model as it is: ``task(elicitation, split)``. In a study
+it is ``answers`` that asks them."""
 
 ALL_TASKS: Catalogue[Callable[..., Task]] = Catalogue(
     "task", "planb.tasks", function, {**TASKS, **BENCHMARKS}

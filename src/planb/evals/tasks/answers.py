@@ -63,14 +63,19 @@ def exactly(domain: str) -> Scorer:
     own = DOMAINS[domain]
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
-        answer = state.output.completion
-        told = told_by(own, Example.model_validate(state.metadata[EXAMPLE]), answer)
-        if told.unscored:
-            return mark(None, unscored=told.unscored, answer=answer)
-        tiers = {f"tier_{tier}": float(tier == told.tier) for tier in own.tiers} if told.tier else {}
-        return mark(float(told.tier == own.tiers[-1]), {**tiers, **told.parts}, answer=answer)
+        return scored(own, state)
 
     return score
+
+
+def scored(domain: Domain, state: TaskState) -> Score:
+    """The domain's score of the answer: 1 for its worst tier, and its parts."""
+    answer = state.output.completion
+    told = told_by(domain, Example.model_validate(state.metadata[EXAMPLE]), answer)
+    if told.unscored:
+        return mark(None, unscored=told.unscored, answer=answer)
+    tiers = {f"tier_{tier}": float(tier == told.tier) for tier in domain.tiers} if told.tier else {}
+    return mark(float(told.tier == domain.tiers[-1]), {**tiers, **told.parts}, answer=answer)
 
 
 def told_by(domain: Domain, example: Example, answer: str) -> Told:

@@ -103,7 +103,7 @@ def _both(one: Line, other: Line) -> Line:
 
 def _line(step: Step, card: ModelCard, expected: dict[str, int]) -> Line | None:
     if isinstance(step, TrainingStep):
-        return _trained(card, step.sort, step.settings, step.responses)
+        return _trained(card, step.sort, step.settings, step.responses, step.passes)
     if isinstance(step, LinkStep):
         return _linked(card, step.sort)
     if isinstance(step, EvaluationStep):
@@ -111,12 +111,14 @@ def _line(step: Step, card: ModelCard, expected: dict[str, int]) -> Line | None:
     return None
 
 
-def _trained(card: ModelCard, what: str, training: Training, responses: float) -> Line:
+def _trained(
+    card: ModelCard, what: str, training: Training, responses: float, times: float = 1.0
+) -> Line:
     rows = training.steps * training.batch
     tokens = round(rows * (PROMPT + RESPONSE * responses))
     rank = training.adapter.rank if training.adapter else None
     # forward, backward to activations, backward to weights (whole weights only), forward again
-    passes = 2 * (2 if rank else 3) + (2 if training.checkpointing else 0)
+    passes = times * (2 * (2 if rank else 3) + (2 if training.checkpointing else 0))
     seconds = passes * card.sizes.weights * tokens / (FLOPS * TRAINING_SHARE)
     together = min(
         training.pack_tokens, round((training.micro_batch or training.batch) * tokens / rows)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from planb.study.planning.graph import Graph, Node
@@ -32,13 +33,21 @@ class Estimate:
 
     def observe(self, node: Node, seconds: float) -> None:
         """A step of this kind took so long, from its beginning to its end."""
-        self._seconds[node.step.kind] += seconds
-        self._costs[node.step.kind] += _cost(node)
+        self.learn(node.step.kind, seconds, _cost(node))
+
+    def learn(self, kind: str, seconds: float, cost: float) -> None:
+        """Steps of this kind took so long, whose costs add up to ``cost``."""
+        self._seconds[kind] += seconds
+        self._costs[kind] += cost
 
     def knows(self, node: Node) -> bool:
         """Whether the figure means anything: costs are the sandbox's, and a model of the user's on a
         GPU is another matter until a step of the kind has been timed."""
         return node.step.gpus == 0 or self._costs[node.step.kind] > 0
+
+    def untimed(self, identities: Iterable[str]) -> int:
+        """How many of these steps have no figure that means anything."""
+        return sum(not self.knows(self.graph[identity]) for identity in identities)
 
     def seconds(self, node: Node) -> float:
         """How long this step will take from its beginning."""
@@ -53,17 +62,22 @@ class Estimate:
         """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
 
         ``since`` is (elapsed, fraction) when it first reported progress: a resumed step does not
-        begin at 0, and loading takes its time before the first batch.
+        begin at 0, and loading takes its time before the first batch. NaN where it is not known.
         """
-        whole = self.seconds(node)
         if fraction - since[1] > 0.05:
             return (1 - fraction) * (elapsed - since[0]) / (fraction - since[1])
+        if not self.knows(node):
+            return math.nan
+        whole = self.seconds(node)
         if fraction:
             return whole * (1 - fraction)
         return max(whole - elapsed, 0.1 * whole)
 
-    def time_left(self, running: Mapping[str, float], waiting: Collection[str]) -> float:
-        """Seconds until all is done, by playing the schedule through.
+    def time_left(
+        self, running: Mapping[str, float], waiting: Collection[str], untimed: Collection[str] = ()
+    ) -> float:
+        """Seconds until all is done, by playing the schedule through. Steps whose time is not known
+        count nothing (nor do those ``untimed``): it is then the least.
 
         ``running``: identity -> seconds left. ``waiting``: identities of steps not yet begun.
         """
@@ -86,7 +100,9 @@ class Estimate:
                     break
                 identity = heapq.heappop(ready)[-1]
                 free_cores, free_gpus = free_cores - takes.cores, free_gpus - takes.gpus
-                heapq.heappush(ends, (clock + self.seconds(self.graph[identity]), identity))
+                node = self.graph[identity]
+                lasts = self.seconds(node) if self.knows(node) and identity not in untimed else 0.0
+                heapq.heappush(ends, (clock + lasts, identity))
             clock, identity = heapq.heappop(ends)
             takes = self._takes(identity)
             free_cores, free_gpus = free_cores + takes.cores, free_gpus + takes.gpus

@@ -52,6 +52,10 @@ class MethodStep(TrainingStep):
         share = self.method.harmless
         return share + (1 - share) * len(self.method.ordering.tiers)
 
+    @property
+    def passes(self) -> float:
+        return self.method.objective.passes
+
     def rate(self, host: HostedBase) -> float | None:
         return host.safety_rate
 

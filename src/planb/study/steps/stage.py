@@ -52,6 +52,10 @@ class StageStep(TrainingStep):
         whole = sum(part.share for part in self.stage.parts)
         return sum(part.share * len(part.ordering.tiers) for part in self.stage.parts) / whole
 
+    @property
+    def passes(self) -> float:
+        return self.stage.objective.passes
+
     def rate(self, host: HostedBase) -> float | None:
         return host.organism_rate if self.split == "organism" else host.safety_rate
 

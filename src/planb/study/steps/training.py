@@ -45,6 +45,11 @@ class TrainingStep(LinkStep):
         """How many an average request of a batch is shown with: for costs."""
         return 1.0
 
+    @property
+    def passes(self) -> float:
+        """How many passes of each batch the objective makes: for costs."""
+        return 1.0
+
     def rate(self, host: HostedBase) -> float | None:
         """The host's learning-rate multiplier for such a training."""
         raise NotImplementedError
@@ -68,7 +73,7 @@ class TrainingStep(LinkStep):
     def cost(self) -> float:
         if self.host:
             return ROUGH_SECONDS
-        return training_cost(self.settings, self.responses, self.card)
+        return self.passes * training_cost(self.settings, self.responses, self.card)
 
     @property
     def gpus(self) -> int:

@@ -50,7 +50,7 @@ class Visit(NamedTuple):
 
 def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: Training) -> Kind:
     """The host's method for this objective; PlanBError for what no host offers."""
-    if isinstance(objective, SFT):
+    if type(objective) is SFT:
         kind: Kind = "supervised"
     elif type(objective) is DPO:
         kind = "dpo"

@@ -30,7 +30,7 @@ pairs, which are forward passes of their own. Label the tiers and train that wit
 from __future__ import annotations
 
 from planb.catalogue import Catalogue, subclass_of
-from planb.training.objectives.base import NLL, Objective, Pairs, Scores, nll
+from planb.training.objectives.base import NLL, Forward, Further, Objective, Pairs, Scores, nll
 from planb.training.objectives.cpo import CPO
 from planb.training.objectives.dpo import DPO, DPONorm
 from planb.training.objectives.ipo import IPO
@@ -48,6 +48,8 @@ __all__ = [
     "ORPO",
     "SFT",
     "DPONorm",
+    "Forward",
+    "Further",
     "Objective",
     "Pairs",
     "PlackettLuce",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -56,6 +58,25 @@ class Pairs:
         return value_P.new_zeros(self.examples).index_add(0, self.example_P, share_P * value_P)
 
 
+@dataclass(frozen=True)
+class Forward:
+    """A batch's forward pass in training, for an objective that looks inside the model.
+
+    ``model`` is the causal language model without wrappers (adapters are in its layers); ``batch`` as
+    ``packing.collate`` makes it; ``run`` makes the pass once more, with gradients; ``progress`` is the
+    share of the training's updates that are done.
+    """
+
+    model: Any
+    batch: dict[str, Any]
+    pairs: Pairs
+    run: Callable[[], Scores]
+    progress: float = 0.0
+
+
+Further = Callable[[], dict[str, Tensor]]
+
+
 class Objective(Value):
     """A preference objective: a loss in named parts. Rows with one response have no pair: they take
     ``nll``."""
@@ -77,6 +98,32 @@ class Objective(Value):
         """Whether the prompts' log-probabilities are needed (``Scores.prompt_s_R`` and
         ``prompt_n_R``)."""
         return False
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether it has an ``around``: such objectives need plain or DDP training."""
+        return type(self).around is not Objective.around
+
+    def check(self, training: Any) -> None:
+        """Raise PlanBError, before anything is run, where training settings do not suit it."""
+        if self.looks_inside and training.processes > 1 and training.parallel == "fsdp":
+            raise PlanBError(
+                f"{type(self).__name__} looks inside the model, and FSDP spreads it over processes: "
+                "train with parallel='ddp', or in one process"
+            )
+
+    @property
+    def passes(self) -> float:
+        """How many passes (forward and backward) of each batch it makes: for costs."""
+        return 1.0
+
+    @contextmanager
+    def around(self, forward: Forward) -> Iterator[Further]:
+        """Entered around each forward pass of a training: an objective may look at hidden states here,
+        or perturb them. Yields what gives, after the pass, further named parts of the loss: (E,) each,
+        one number for every example, with pairs or without."""
+        del forward
+        yield dict
 
     def pair_parts(self, scores: Scores, pairs: Pairs) -> dict[str, Tensor]:
         """Named parts of each pair's loss, (P,) each. A listwise objective has none."""
