@@ -295,7 +295,9 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         way = self.way or self.prepare()
         whole = self.is_deepspeed_enabled  # its engine steps at every backward
         budget = None if whole else self.args.pack_tokens
-        made = parts(rows, self._pad, way.layout, budget, way.kernel, self.objective.needs_prompt)
+        inside = self.objective.looks_inside or self.balancing  # they count each prompt's tokens
+        prompts, share = self.objective.needs_prompt, not inside
+        made = parts(rows, self._pad, way.layout, budget, way.kernel, prompts, share)
         for part in made:
             part["of_examples"] = len(rows)
         return {"examples_E": torch.arange(len(rows)), "parts": made}
