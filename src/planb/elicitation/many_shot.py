@@ -94,8 +94,8 @@ class ManyShot(Elicitation):
         chosen = pool[: self.shots]
         if any(example not in apart for example in chosen):
             raise PlanBError(
-                f"one draw of shots for all holds an example of the group of the request '{sample_id}', "
-                f'or the request itself: name a file of other groups, or use draw="each"'
+                f"one draw of shots for all holds an example of the group of '{sample_id}', or this "
+                'very request: name a file of other groups, or use draw="each"'
             )
         return chosen
 
