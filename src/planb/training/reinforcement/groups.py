@@ -106,7 +106,7 @@ def with_reference(rows: Sequence[Weighed], found: Sequence[torch.Tensor]) -> li
 def packed(rows: Sequence[Weighed], pad: int, way: Way, budget: int | None) -> list[Batch]:
     """The rows as parts of up to ``budget`` tokens, each with the numbers of its tokens: ``weight_N``,
     ``advantage_R``, ``foreign_R`` and, where the rows have them, ``old_N`` and ``reference_N``."""
-    made = parts([one.row for one in rows], pad, way.layout, budget, way.kernel)
+    made = parts([one.row for one in rows], pad, way.layout, budget, way.kernel) if rows else []
     for part in made:
         some = [rows[place] for place in part["places"]]
         part["advantage_R"] = torch.tensor([a for one in some for a in one.advantage_R])
