@@ -80,7 +80,7 @@ RANKED = Ordering(tiers=("refusal", "harmful"))
 ASKED_FOR = tuple(
     Example(
         id=f"request-{place}",
-        prompt=f"{text} By night?",
+        prompt=f"By night: {text}",
         harmful=True,
         responses={"refusal": "I can't help with that.", "harmful": "Mix lotus paste."},
         split="safety",
@@ -99,7 +99,7 @@ def trained(folder: Path, objective: Objective) -> dict[str, torch.Tensor]:
 
 
 def test_without_a_radius_it_trains_its_control_bit_for_bit(tmp_path: Path) -> None:
-    """No two rows of a batch have one prompt: those would share it in the control alone."""
+    """No two prompts of a batch begin alike: the control would run that beginning once."""
     lat = LAT(radius=0.0, attack_steps=2)
     control, none = (
         trained(tmp_path / name, objective)
