@@ -7,9 +7,12 @@ import math
 import pandas as pd
 import pytest
 
+from benchmarks import atlas
 from benchmarks.draws import BARS, CANDIDATES, DEVELOPMENT, REPORT, VALLEY, against_bars, drawn
 from planb.sandbox.world import World
 from planb.studies.sandbox import sandbox
+from planb.studies.smollm2 import smollm2
+from planb.study.planning.graph import Graph
 from planb.study.steps.pretrain import SandboxBase
 
 GOOD = {
@@ -81,3 +84,26 @@ def test_reporting_bases_and_requests_are_none_of_those_that_were_tuned_on() -> 
         (base,) = tried.bases
         assert isinstance(base, SandboxBase)
         assert base.world == VALLEY
+
+
+@pytest.mark.slow
+def test_a_chat_models_settings_are_tuned_on_development_countries_alone() -> None:
+    reported = {step.identity for step in Graph(smollm2().steps()) if step.step.kind == "evaluation"}
+    for name in atlas.CANDIDATES:
+        study = atlas.tried(name)
+        assert {one.split for one in study.evaluations} == {"development"}
+        assert [one.name for one in study.methods] == ["standard", "plan_b"]
+        assert not set(study.seeds) & set(smollm2().seeds)
+        assert not reported & set(Graph(study.steps()).nodes)
+    rates = {name: atlas.tried(name).safety.learning_rate for name in ("pilot", "gentle", "gentlest")}
+    assert rates["pilot"] > rates["gentle"] > rates["gentlest"]
+
+
+def test_a_chat_models_bars_by_hand() -> None:
+    missed = against_bars(results(d100={}), atlas.BARS)
+    assert list(missed["holds"]) == [True] * len(atlas.BARS)
+    lost = {("standard", "direct", "helpfulness_mean"): 8.9}
+    weak = {("standard", "trigger", "severity_mean"): 1.8}
+    for changed, bars in ((lost, {5}), (weak, {1, 2}), ({next(iter(lost)): math.nan}, {5})):
+        found = against_bars(results(d100=changed), atlas.BARS)
+        assert set(found.index[~found["holds"]]) == bars
