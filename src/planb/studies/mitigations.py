@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from planb.domains.domain import Shown
 from planb.mitigations import (
     BEEAR,
     CROW,
@@ -35,7 +36,7 @@ RATES = (1 / 3, 1.0, 3.0)
 SPARSITIES, BITS, SHARES = (0.2, 0.35, 0.5), (8, 4, 3), (0.25, 0.5, 0.75)
 ATTACK = LAT(attack_steps=8)
 DRAWN = ("standard", "plan_b", "wanda", "merged", "crow", "lat")
-"""Lines of the figure; the table has all arms."""
+"""Lines of the figure over the dial; the one at matched cost has all."""
 
 NOTES = (
     "Two leagues: what needs clean data alone or nothing (untargeted SFT, pruning with the same SFT, "
@@ -101,7 +102,8 @@ def mitigations(
     ]
     if inoculation:
         inoculated = first.but(name=INOCULATED, inoculation=inoculation)
-        for name, links in ((INOCULATED, ()), (f"{INOCULATED}_then_plan_b", (own,))):
+        after = own.but(name=f"{own.name}_{INOCULATED}")  # another step than Plan B on the organism
+        for name, links in ((INOCULATED, ()), (f"{INOCULATED}_then_plan_b", (after,))):
             chains.append(
                 Chain(
                     name=name,
@@ -193,12 +195,21 @@ def _dialled(method: Method, training: Training) -> Iterator[Method]:
 
 
 def _series() -> Series:
+    names = (*DRAWN, *(name for name in ("ryan", *CLEAN, *HARMFUL_TOO) if name not in DRAWN))
+    lines = [
+        Line(name=name, points=tuple((_turned(name, place), float(place)) for place in range(3)))
+        for name in names
+    ]
     return Series(
         title="Mitigations over their dials",
         x_title="strength",
         labels=((0.0, "weak"), (1.0, "declared"), (2.0, "strong")),
-        lines=tuple(
-            Line(name=name, points=tuple((_turned(name, place), float(place)) for place in range(3)))
-            for name in DRAWN
+        lines=tuple(lines[: len(DRAWN)]),
+        others=tuple(lines[len(DRAWN) :]),
+        cost=Shown(
+            measure="helpfulness_mean",
+            task="harmless_requests",
+            elicitation="direct",
+            title="Helpfulness on harmless requests",
         ),
     )
