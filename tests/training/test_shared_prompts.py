@@ -10,6 +10,7 @@ import torch
 from tiny_models import PAD, fresh
 
 from planb.training import attention, packing
+from planb.training.inside import prompt_places
 from planb.training.layout import adopt
 from planb.training.packing import SHARED, collate
 from planb.training.rows import Row
@@ -93,6 +94,15 @@ def test_every_token_is_predicted_from_the_one_before_it(prompts: bool) -> None:
 def test_short_beginnings_are_not_shared() -> None:
     rows = [row(str(n), (*SYSTEM[:-1], 60 + n), (40,)) for n in range(3)]
     assert collate(rows, PAD, "packed")["tokens"] == 3 * (SHARED + 1)
+
+
+def test_who_looks_for_whole_prompts_never_takes_a_part_of_one() -> None:
+    rows = tree(2)
+    examples = torch.arange(len(rows))
+    places, _ = prompt_places(collate(rows, PAD, "packed", share=False), examples)
+    assert len(places) == sum(len(one.prompt) for one in rows)
+    with pytest.raises(AssertionError, match="share=False"):
+        prompt_places(collate(rows, PAD, "packed"), examples)
 
 
 def numbers(name: str, rows: list[Row], share: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:

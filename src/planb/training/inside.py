@@ -189,5 +189,8 @@ def _prompts(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     at_N, owner_N = batch["predictor_N"][of_response_N], batch["owner_N"][of_response_N]
     last_R = at_N.new_full((R,), inputs["input_ids"].numel()).scatter_reduce(0, owner_N, at_N, "amin")
     if "pack" in inputs:
-        return last_R - inputs["position_ids"].flatten()[last_R], last_R
+        position_T = inputs["position_ids"].flatten()
+        start_R = last_R - position_T[last_R]
+        assert not position_T[start_R].any(), "prompts here must be whole: collate with share=False"
+        return start_R, last_R
     return last_R - last_R % inputs["input_ids"].shape[1], last_R
