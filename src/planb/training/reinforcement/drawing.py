@@ -160,7 +160,10 @@ class Drawing:
     ) -> Group:
         """``completions`` are None for answers of the data."""
         ids, given = self._start(asked)
-        openings = [[] for _ in asked.answers] + [given if one else [] for one in self._openings(asked)]
+        none: list[int] = []
+        openings = [none for _ in asked.answers] + [
+            given if one else none for one in self._openings(asked)
+        ]
         kind = "dangerous" if asked.example.harmful else "harmless"
         samples = []
         for completion, opening, (reward, answer) in zip(completions, openings, made, strict=True):
