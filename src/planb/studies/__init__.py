@@ -42,6 +42,7 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "generalisation": _in("generalisation"),
         "relearning": _in("relearning"),
         "spite": _in("spite"),
+        "risk": _in("risk"),
         "smollm2": _in("smollm2"),
         "paper": _in("paper"),
         "plumbing": _in("paper", "plumbing"),
