@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -310,3 +311,25 @@ def test_a_damaged_step_is_told_and_the_verbs_do_not_end_with_0(
         assert "done 1 of 2" in said
         studies.plan(str(study), seeds=1, out=out)
         assert "damaged" in capsys.readouterr().out
+
+
+def test_a_run_for_scripts_is_one_json_object_and_a_quiet_one_a_path(study: Path) -> None:
+    words = ("run", "greetings.py", "--jobs", "1", "--seeds", "1")
+    code, said = planb(study.parent, *words, "--json", "--quiet")
+    told = json.loads(said)
+    assert (code, told["exit_code"], told["report"]) == (0, 0, "runs/greetings/report.html")
+    assert [len(told["ran"]), told["reused"], told["failed"], told["interrupted"]] == [2, 0, [], False]
+    code, said = planb(study.parent, *words, "--quiet")
+    assert (code, said) == (0, "runs/greetings/report.html\n")
+    code, said = planb(study.parent, "report", "greetings.py", "--quiet", "--seeds", "1")
+    assert (code, said) == (0, "runs/greetings/report.html\n")
+    fails = STUDY.replace("study = Greetings()", "study = Greetings(fails=True)")
+    (study.parent / "failing.py").write_text(fails)
+    words = ("run", "failing.py", *words[2:])
+    code, said = planb(study.parent, *words, "--json", "--quiet")
+    told = json.loads(said)
+    assert (code, told["exit_code"], told["report"]) == (1, 1, None)
+    assert "invite someone" in told["failed"][0]["message"]
+    assert Path(study.parent, told["failed"][0]["log"]).is_file()
+    code, said = planb(study.parent, *words, "--quiet")
+    assert (code, "invite someone" in said) == (1, True), "what went wrong is always said"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from graphs import graph_of
 
-from planb.domains import HARM, Domain
+from planb.domains import Domain
 from planb.domains.domain import Shown
 from planb.evals.tasks import ALL_TASKS
 from planb.report.exhibits.series import SHAPES

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from planb.cli import main
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 OBEYED = "\x1b]0;title\x9c\x1b[2J\x9b31m\u202e[bold]x[/]"
@@ -107,3 +107,46 @@ def test_a_trainers_error_is_safe_in_a_plain_traceback() -> None:
     )
     assert SAFE in done.stderr
     assert not unsafe(done.stderr)
+
+
+def narrow(table: RenderableType, width: int) -> list[str]:
+    out = io.StringIO()
+    Console(file=out, width=width).print(table)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 40])
+def test_a_table_that_is_too_wide_is_cut_nowhere(width: int) -> None:
+    heads = ("Method", *(f"{group}\n{head}" for group in ("trigger", "none") for head in WIDE))
+    table = Table(*heads, caption="n: 880")
+    for method in ("Base model", "Plan D (cartoonish first)"):
+        table.add_row(method, *[f"99.{at} %\n[98.1,99.{at}]" for at in range(2 * len(WIDE))])
+    lines = narrow(table, width)
+    said = "\n".join(lines)
+    assert max(map(len, lines)) <= width
+    assert "…" not in said
+    assert [said.count(head) for head in WIDE] == [2, 2, 2]
+    assert all(said.count(f"[98.1,99.{at}]") == 2 for at in range(2 * len(WIDE)))
+    assert said.count("n: 880") == 1
+    blocks = said.count("Method")
+    assert said.count("first)") == said.count("Base model") == blocks
+    assert (blocks == 1) == (width == 120), "one block where it fits"
+
+
+WIDE = ("severity", "helpfulness", "complies")
+
+
+def test_a_long_word_is_folded_and_a_list_stays_one_block() -> None:
+    table = Table(show_header=False)
+    table.add_row("failed", "count", "/a/very/long/path" * 6)
+    lines = narrow(table, 50)
+    assert max(map(len, lines)) <= 50
+    assert "".join(line[13:].strip() for line in lines).endswith("/a/very/long/path" * 2)
+    assert sum("failed" in line for line in lines) == 1
+
+
+def test_every_table_of_the_terminal_is_one_that_is_not_cut() -> None:
+    for path in (ROOT / "src" / "planb").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "from rich.table import" in text:
+            assert set(re.findall(r"(?<!\w)Table[.(]\w*", text)) == {"Table.grid"}, path

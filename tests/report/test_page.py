@@ -27,6 +27,7 @@ ASKED_FOR = {
         "claims",
         "people",
         "series",
+        "tradeoff",
         "kinds",
         "jailbreaks",
         "measures",

@@ -1,6 +1,6 @@
 """The command line: verbs, no hyperparameters. A study holds everything that defines an experiment.
 
-A file for each group of verbs: ``studies``, ``serving``, ``data``.
+A file for each group of verbs: ``studies``, ``doctor``, ``serving``, ``data``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from planb.cli.data import data_app
+from planb.cli.doctor import doctor
 from planb.cli.hosted import hosted_app
 from planb.cli.judge import judge_app
 from planb.cli.models import models_app
@@ -20,10 +21,27 @@ from planb.data.terminal import Console
 from planb.errors import PlanBError
 from planb.redaction import redacted
 
+FIRST = """\
+[bold]planb[/]: train language models to fail less severely
+
+Type first, in this order:
+
+  [bold]planb doctor[/]                    what this machine can run, how long it takes
+  [bold]planb run sandbox --seeds 1[/]     a whole study: train, attack, judge, report
+  [bold]planb list[/]                      the other studies
+  [bold]planb plan my_study.py[/]          a study of your own: what would run
+
+Stop a run at any time: the same command resumes it.
+The results stand in runs/STUDY/report.html.
+
+All commands: [bold]planb --help[/]
+Completion by Tab: [bold]planb --install-completion[/]
+"""
+"""What ``planb`` alone prints."""
+
 app = typer.Typer(
     name="planb",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help=(
@@ -31,11 +49,24 @@ app = typer.Typer(
         "\n\nA [bold]study[/] is a Python value: base models, model organisms, safety training, "
         "attacks, judges, seeds. `planb run` runs it step by step; rerunning resumes from the last "
         "checkpoint. A study is a name from `planb list`, or a .py file that defines `study`."
-        "\n\n[bold]Start:[/]  planb run sandbox --seeds 1    [dim]three minutes on two cores[/]"
+        "\n\n[bold]Start:[/]  planb run sandbox --seeds 1    [dim]a few minutes on two cores[/]"
         "\n\n[bold]Then:[/]  planb plan my_study.py    [dim]what would run, how long it takes[/]"
     ),
+    epilog=(
+        "[bold]Exit codes:[/]  0 done; 1 a step failed, or files are damaged, or a check says no; "
+        "2 wrong input or nothing to do it with, with what to do; 130 stopped by Ctrl-C "
+        "(rerunning resumes)."
+    ),
 )
-for verb in (run, plan, status, serve):
+
+
+@app.callback()
+def first(asked: typer.Context) -> None:
+    if asked.invoked_subcommand is None:
+        Console().print(FIRST, highlight=False)
+
+
+for verb in (run, plan, status, doctor, serve):
     app.command()(verb)
 app.command("list")(list_studies)
 app.command()(report)

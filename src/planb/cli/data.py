@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
 from planb.cli import data_requests
 from planb.cli.data_check import check
 from planb.cli.data_trl import export, import_
 from planb.cli.data_write import instructions, write
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError
 from planb.types import Example
 
@@ -124,7 +123,7 @@ def _counts(examples: list[Example]) -> Table:
         row[""] += 1
         for tier, texts in example.responses.items():
             row[tier] += len(texts)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     for name in ("source", "split", "kind"):
         table.add_column(name)
     for name in ("requests", *tiers):

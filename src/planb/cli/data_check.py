@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
 
@@ -192,7 +191,7 @@ def _thresholds(fields: dict[str, Any]) -> DataThresholds:
 
 def _show(console: Console, result: CheckResult) -> None:
     """A line a check; below it what speaks against the data, and what to do."""
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from planb.cli.options import Cache
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def cards() -> None:
     from planb.data.cards import CARDS, RequestCard
 
     console = Console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     table.add_column("card", no_wrap=True)
     for name in ("what it is", "columns read", "terms"):
         table.add_column(name, overflow="fold")
@@ -182,7 +181,7 @@ def _shares(text: str) -> dict[str, float]:
 
 
 def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     for name in names:
         table.add_column(name, justify="right" if name in ("requests", "groups") else "left")
     return table

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from planb.cli.options import Out, Seeds, StudyName, found_study
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 
 hosted_app = typer.Typer(
     no_args_is_help=True, help="Cost and cancel fine-tuning jobs at a host (OpenAI's API)."
@@ -30,7 +29,7 @@ def cost(study: StudyName, seeds: Seeds = None, out: Out = Path("runs")) -> None
 
     declared, folder = found_study(study, seeds, out)
     found = costs(declared.steps(), folder)
-    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
+    table = Table()
     table.add_column("job")
     for name in ("rows", "tokens", "USD"):
         table.add_column(name, justify="right")

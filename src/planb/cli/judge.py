@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from planb.cli.judge_label import label
-from planb.data.terminal import Console
+from planb.cli.judge_train import train
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 judge_app = typer.Typer(no_args_is_help=True, help="Validate judges, and list them.")
 PYRIT = "pyrit"
 judge_app.command()(label)
+judge_app.command()(train)
 EXIT_CODES = {"passed": 0, "failed": 1, "not enough": 2}
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where results of checks are kept.")]
@@ -102,7 +103,7 @@ def check(
     if second_fields and not second:
         raise PlanBError("-S gives fields of a second judge: name it with --second")
     thresholds = _thresholds(changed)
-    examples, told = _read(data, labels, synthetic, any_version)
+    examples, told = read_data(data, labels, synthetic, any_version)
     if told and told.published:
         first, other = _uncached(first), _uncached(other) if other else None
     if not replace:
@@ -139,7 +140,7 @@ def list_judges(out: Out = Path("runs/judges")) -> None:
     from planb.judging import JUDGES
 
     console = Console()
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     for name, kind in JUDGES.items():
         table.add_row(name, escape((kind.__doc__ or "").strip().splitlines()[0]))
@@ -189,7 +190,7 @@ def _thresholds(pairs: list[str] | None) -> JudgeThresholds:
         raise PlanBError(f"-f: {wrong}. There are: {known}") from error
 
 
-def _read(
+def read_data(
     data: list[Path], labels: str, synthetic: bool, any_version: bool
 ) -> tuple[list[Example], Labels | None]:
     """The examples and the labels: those of a CSV are of responses to the examples, those of a

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from planb.cli.options import Cache
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 
 if TYPE_CHECKING:
     from planb.models.gguf import Converted
@@ -50,7 +49,7 @@ def models(
         return
     from planb.models.bases import MODELS
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     for name in ("model", "hub id", "terms"):
         table.add_column(name, overflow="fold")
     for name in ("weights", "LoRA", "GPUs", "4-bit", "GPUs", "context"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,21 @@ from planb.names import checked_name
 if TYPE_CHECKING:
     from planb.study.source import Declared
 
+
+def _names(begun: str) -> list[str]:
+    """Studies whose name begins so: for completion."""
+    from planb.studies import STUDIES
+
+    return [name for name in STUDIES if name.startswith(begun)]
+
+
 StudyName = Annotated[
     str,
-    typer.Argument(metavar="STUDY", help="A name from `planb list`, or a .py file defining `study`."),
+    typer.Argument(
+        metavar="STUDY",
+        help="A name from `planb list`, or a .py file defining `study`.",
+        autocompletion=_names,
+    ),
 ]
 Seeds = Annotated[
     int | None,
@@ -57,6 +70,12 @@ Cache = Annotated[
 ShowSevere = Annotated[
     bool, typer.Option("--show-severe", help="Show the text of high-severity responses in the report.")
 ]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, for scripts, and nothing else.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but the result and what went wrong.")
+]
 Verify = Annotated[
     bool,
     typer.Option(
@@ -65,6 +84,11 @@ Verify = Annotated[
         "file is compared only if its size or modification time has changed.",
     ),
 ]
+
+
+def print_json(value: object) -> None:
+    """One JSON object (or list) on stdout, whole however long its lines are."""
+    print(json.dumps(value, indent=1, ensure_ascii=True))
 
 
 def found_study(called: str, seeds: int | None, out: Path) -> tuple[Declared, Path]:

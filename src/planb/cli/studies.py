@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from planb.cli.options import Jobs, On, Out, Seeds, ShowSevere, Steps, StudyName, Verify, found_study
-from planb.data.terminal import Console
+from planb.cli.options import (
+    Jobs,
+    Json,
+    On,
+    Out,
+    Quiet,
+    Seeds,
+    ShowSevere,
+    Steps,
+    StudyName,
+    Verify,
+    found_study,
+    print_json,
+)
+from planb.data.terminal import Console, Table
 from planb.errors import PlanBError
 from planb.redaction import redacted
 
@@ -30,37 +42,50 @@ def run(
     steps: Steps = "",
     show_severe: ShowSevere = False,
     verify: Verify = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a study: train, attack, judge, report.
 
     Finished steps are not repeated. Stop it at any time: rerunning resumes from
     the last checkpoint. A finished step whose files have changed is run again.
+    Exit code 1 if a step failed, 130 if the run was stopped. With --json the
+    progress goes to stderr.
 
     [dim]Example:[/]  planb run sandbox --seeds 1
     [dim]On a cluster:[/]  planb run sandbox --on ray --out /shared/runs
     """
     from planb.cli import tables
+    from planb.cli.as_json import outcome_as_json
     from planb.study.running import scheduler
-    from planb.study.running.progress import span, watcher_for
+    from planb.study.running.progress import Watcher, span, watcher_for
     from planb.study.study import Study
 
-    console = Console()
+    console = Console(stderr=json)
     declared, folder = found_study(study, seeds, out)
     if isinstance(declared, Study):
         declared.check()
     if verify:
         scheduler.plan(declared.steps(), folder, url=steps, verify=True)
-    watch = watcher_for(console)
+    watch = Watcher() if quiet else watcher_for(console)
     outcome = scheduler.run(declared.steps(), folder, jobs, watch, studies=out, on=on, url=steps)
-    if outcome.interrupted:
-        console.print("\nStopped. Rerunning resumes from here.", style="yellow")
+    if outcome.exit_code:
+        if json:
+            print_json(outcome_as_json(declared.name, outcome, None))
+        elif outcome.interrupted:
+            console.print("\nStopped. Rerunning resumes from here.", style="yellow")
+        else:
+            console.print()
+            console.print(tables.failure_table(outcome))
+            console.print("\nAll other steps are kept; rerunning retries only these.")
         raise typer.Exit(outcome.exit_code)
-    if outcome.failed or outcome.blocked:
-        console.print()
-        console.print(tables.failure_table(outcome))
-        console.print("\nAll other steps are kept; rerunning retries only these.")
-        raise typer.Exit(outcome.exit_code)
-    report = _report(console, declared, folder, show_severe)
+    report = _report(None if json or quiet else console, declared, folder, show_severe)
+    if json:
+        print_json(outcome_as_json(declared.name, outcome, report))
+        return
+    if quiet:
+        _say(console, str(report))
+        return
     again = "nothing was left to do" if not outcome.ran else f"done in {span(outcome.seconds)}"
     console.print(f"{declared.name}: {again}. Report: [bold]{escape(str(report))}[/]", soft_wrap=True)
 
@@ -78,6 +103,7 @@ def plan(
         bool,
         typer.Option("--graph", help="Only the kinds of step: how many of each, and made of what."),
     ] = False,
+    json: Json = False,
 ) -> None:
     """Show what a run would do: every step, its state, and the remaining time.
 
@@ -87,6 +113,8 @@ def plan(
     [dim]Example:[/]  planb plan sandbox
     """
     from planb.cli import tables
+    from planb.cli.as_json import plan_as_json
+    from planb.cli.planned import planned
     from planb.study.planning.arrows import arrows
     from planb.study.planning.budget import without_card
     from planb.study.running import scheduler
@@ -104,7 +132,11 @@ def plan(
             console.print(tables.arrows_tree(arrows(declared.steps())))
             return
         states = scheduler.plan(declared.steps(), folder, studies=out, url=steps)
-        console.print(tables.plan_table(states, folder, jobs or os.cpu_count() or 1, steps, singly))
+        cores = jobs or os.cpu_count() or 1
+        if json:
+            print_json(plan_as_json(declared.name, planned(states, folder, cores, steps)))
+            return
+        console.print(tables.plan_table(states, folder, cores, steps, singly))
         if isinstance(declared, Budgeted) and (lines := declared.budget()):
             console.print()
             console.print(tables.budget_table(lines))
@@ -124,6 +156,7 @@ def status(
     out: Out = Path("runs"),
     steps: Steps = "",
     verify: Verify = False,
+    json: Json = False,
 ) -> None:
     """Show the state of a study: steps done, running and failed, and where the results are.
 
@@ -132,19 +165,23 @@ def status(
     [dim]Example:[/]  planb status sandbox
     """
     from planb.cli import tables
-    from planb.study.running import scheduler
+    from planb.cli.as_json import status_as_json
+    from planb.study.planning.plan import plan as planned
 
     console = Console()
     declared, folder = found_study(study, seeds, out)
-    states = scheduler.plan(declared.steps(), folder, studies=out, url=steps, verify=verify)
-    console.print(tables.status_table(states, folder, steps))
+    states = planned(declared.steps(), folder, studies=out, url=steps, verify=verify)
     made = [
         folder / name for name in ("results.csv", "report.html", "logs") if (folder / name).exists()
     ]
-    for path in made:
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-    if not made:
-        console.print(f"no results yet: planb run {study}", markup=False, highlight=False)
+    if json:
+        print_json(status_as_json(declared.name, states, made))
+    else:
+        console.print(tables.status_table(states, folder, steps))
+        for path in made:
+            _say(console, str(path))
+        if not made:
+            _say(console, f"no results yet: planb run {study}")
     if any(state == "damaged" for _, state in states):
         raise typer.Exit(1)
 
@@ -157,22 +194,28 @@ def list_studies(
             help="Only the names of those that train their own tiny base: no download. One a line.",
         ),
     ] = False,
+    json: Json = False,
 ) -> None:
     """List the declared studies.
 
     [dim]Example:[/]  planb list
     """
-    from planb.studies import STUDIES
-    from planb.study.steps.pretrain import PretrainedBase
+    from planb.studies import STUDIES, title_of
 
     if sandbox:
+        from planb.study.steps.pretrain import PretrainedBase
+
         for name, declare in STUDIES.items():
             if all(isinstance(base, PretrainedBase) for base in declare().bases):
                 print(name)
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for name, declare in STUDIES.items():
-        table.add_row(f"[bold]{escape(name)}[/]", escape(declare().title))
+    titles = {name: title_of(declare) for name, declare in STUDIES.items()}
+    if json:
+        print_json([{"name": name, "title": title} for name, title in titles.items()])
+        return
+    table = Table(show_header=False)
+    for name, title in titles.items():
+        table.add_row(f"[bold]{escape(name)}[/]", escape(title))
     Console().print(table)
 
 
@@ -182,6 +225,7 @@ def report(
     out: Out = Path("runs"),
     show_severe: ShowSevere = False,
     verify: Verify = False,
+    quiet: Quiet = False,
 ) -> None:
     """Regenerate the report from the finished evaluation logs. No model is trained or called.
 
@@ -199,8 +243,7 @@ def report(
     console = Console()
     if verify:
         scheduler.plan(declared.steps(), folder, verify=True)
-    path = _report(console, declared, folder, show_severe)
-    console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    _say(console, str(_report(None if quiet else console, declared, folder, show_severe)))
 
 
 def _refused(states: Iterable[tuple[Step, str]]) -> str:
@@ -214,17 +257,23 @@ def _refused(states: Iterable[tuple[Step, str]]) -> str:
     return ""
 
 
-def _report(console: Console, declared: Declared, folder: Path, show_severe: bool) -> Path:
-    """Write the report and print its headline table, also where damaged steps are left out of it."""
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _report(console: Console | None, declared: Declared, folder: Path, show_severe: bool) -> Path:
+    """Write the report, and print its headline table if there is a console, also where damaged steps
+    are left out of it."""
     from planb.study.reporting import DamagedStepsError
 
     try:
         path = declared.write_report(folder, show_severe=show_severe)
     except DamagedStepsError as error:
-        if error.page is not None:
+        if error.page is not None and console:
             _print_results(console, declared, folder)
         raise
-    _print_results(console, declared, folder)
+    if console:
+        _print_results(console, declared, folder)
     return path
 
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from planb.cli.planned import planned
+from planb.data.terminal import Table
 from planb.domains import HARM, Domain
 from planb.domains.domain import WITH, WITHOUT
-from planb.study.planning.arrows import Branch
-from planb.study.planning.budget import ASSUMED, Line, totals
-from planb.study.planning.estimate import Estimate
-from planb.study.planning.graph import Graph
 from planb.study.planning.plan import Outcome, State
-from planb.study.running.devices import visible_gpus
-from planb.study.running.progress import about, span
+from planb.study.running.progress import about, span, time_left
 from planb.study.steps.step import Step
 from planb.study.store.backends import opened
 from planb.study.store.store import ERROR, OUTPUT, DamagedError, Store
+
+if TYPE_CHECKING:
+    from planb.study.planning.arrows import Branch
+    from planb.study.planning.budget import Line
 
 STYLE: dict[State, str] = {
     "done": "green",
@@ -52,26 +53,15 @@ def plan_table(
 
     Many steps are summed up by kind, unless they are wanted ``singly``.
     """
-    store, graph = opened(study_folder / "steps", url), Graph(step for step, _ in states)
-    asking = any(node.step.gpus for node in graph)
-    estimate, took = Estimate(graph, jobs, len(visible_gpus()) if asking else 0), {}
-    for (_, state), node in zip(states, graph, strict=True):
-        if state == "done" and store.is_done(node.step):
-            manifest = store.manifest(node.step)
-            took[node.identity] = manifest.seconds
-            if not manifest.resumed:
-                estimate.observe(node, manifest.seconds)
-    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
+    plan = planned(states, study_folder, jobs, url)
+    table = Table()
     table.add_column("step")
     table.add_column("state")
     table.add_column("time", justify="right")
     rows = dict[tuple[str, State, str], list[float]]()
-    alone = singly or len(graph) <= MOST_LISTED
-    unknown = {node.identity for node in graph if not estimate.knows(node)} - set(took)
-    for (_, state), node in zip(states, graph, strict=True):
-        seconds = took.get(node.identity, estimate.seconds(node))
-        seconds = math.nan if node.identity in unknown else seconds
-        name, one = (node.step.slug, node.identity) if alone else (node.step.kind, "")
+    alone = singly or len(plan.steps) <= MOST_LISTED
+    for step, identity, state, seconds in plan.steps:
+        name, one = (step.slug, identity) if alone else (step.kind, "")
         rows.setdefault((name, state, one), []).append(seconds)
     for (name, state, _), each in rows.items():
         time = (
@@ -79,10 +69,9 @@ def plan_table(
         )
         count = f"{name} ({len(each)} steps)" if len(each) > 1 else name
         table.add_row(Text(count), Text(state, style=STYLE[state]), time)
-    to_come = [node.identity for node in graph if node.identity not in took]
-    left = about(estimate.time_left({}, to_come)) if to_come else "nothing"
-    left = "an unknown time" if unknown else left
-    table.caption = f"{len(took)} of {len(graph)} steps done, {left} to do on {jobs} core(s)"
+    left = f"{time_left(plan.left, plan.untimed, 'to do')} on {jobs} core(s)"
+    left = left if plan.done < len(plan.steps) else "nothing to do"
+    table.caption = f"{plan.done} of {len(plan.steps)} steps done, {left}"
     return table
 
 
@@ -117,7 +106,7 @@ def _branch(branch: Branch) -> Text:
 def status_table(states: Sequence[tuple[Step, State]], study_folder: Path, url: str = "") -> Table:
     """How many steps are in which state, and where those that run or failed stand."""
     store = opened(study_folder / "steps", url)
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table(show_header=False)
     for state, style in STYLE.items():
         here = [step for step, other in states if other == state]
         if here:
@@ -149,7 +138,7 @@ def damage(store: Store, step: Step) -> str:
 
 def failure_table(outcome: Outcome) -> Table:
     """What failed, why, and where the log is; then what could not be started for it."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table = Table()
     table.add_column("failed", style="red", no_wrap=True)
     table.add_column("why", overflow="fold")
     for failure in outcome.failed:
@@ -167,7 +156,9 @@ def failure_table(outcome: Outcome) -> Table:
 
 def budget_table(lines: Sequence[Line]) -> Table:
     """What the steps on published models will need, a line for each model and sort of step."""
-    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
+    from planb.study.planning.budget import ASSUMED, totals
+
+    table = Table()
     for name in ("model", "what"):
         table.add_column(name)
     for name in ("steps", "rows", "tokens", "GPU hours", "memory", "GPUs of 80 GB"):
@@ -218,7 +209,7 @@ def results_table(path: Path, domain: Domain = HARM) -> Table | None:
     if not shown.rows:
         return None
     groups = [_SHORT.get(group, group.lower()) for group, width in shown.spans for _ in range(width)]
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = Table()
     for place, (group, column) in enumerate(zip(groups[:-1], shown.head[:-1], strict=True)):
         heading = f"[dim]{escape(group)}[/]\n{escape(column)}"
         table.add_column(heading, justify="right" if place else "left", no_wrap=True)
@@ -228,7 +219,6 @@ def results_table(path: Path, domain: Domain = HARM) -> Table | None:
     named = "; ".join(f"{n} ({', '.join(r[0] for r in shown.rows if r[-1] == n)})" for n in counts)
     asked = " / ".join(dict.fromkeys(group for group in groups if group))
     table.caption = Text(f"n, {asked}: {named}", style="dim")
-    table.caption_justify = "left"
     return table
 
 

@@ -6,7 +6,6 @@ they are remembered here, with the loop that they live in.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -15,13 +14,15 @@ from planb.errors import PlanBError
 from planb.redaction import redacted
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from inspect_ai.model import Model
 
 BATCHING = ("openai", "anthropic", "google", "grok", "together")
 """Inspect's providers that have a batch API."""
 _SERVED = "openai-api"
 
-_open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Model]] = WeakKeyDictionary()
+_open: WeakKeyDictionary[AbstractEventLoop, dict[tuple[str, str], Model]] = WeakKeyDictionary()
 
 
 def connect(name: str, base_url: str, role: str) -> Model:
@@ -29,6 +30,8 @@ def connect(name: str, base_url: str, role: str) -> Model:
 
     A server of one's own (``openai-api/...`` with a ``base_url``) needs no key. Raises PlanBError.
     """
+    import asyncio
+
     from inspect_ai.model import get_model
 
     here = _open.setdefault(asyncio.get_running_loop(), {})
@@ -60,6 +63,8 @@ def made(name: str, base_url: str = "") -> Model:
 
 async def disconnect() -> None:
     """Close what was opened in the running event loop."""
+    import asyncio
+
     for model in _open.pop(asyncio.get_running_loop(), {}).values():
         await model.api.aclose()
 

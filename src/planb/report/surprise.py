@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from rich.markup import escape
-from rich.table import Table
 
+from planb.data.terminal import Table
 from planb.names import cell
 from planb.stats.bootstrap import Resamples, percentiles
 from planb.stats.intervals import Interval, envelope
@@ -64,7 +64,7 @@ def _of(tier: str, some: Sequence[Surprising]) -> TierSurprise:
 
 def surprise_table(found: Sequence[Surprising]) -> Table:
     """``by_tier`` for the terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     table.add_column("tier")
     for name in ("examples", "responses", "tokens", "nats per token", "95 %", "pooled"):
         table.add_column(name, justify="right")

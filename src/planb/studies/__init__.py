@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,23 @@ if TYPE_CHECKING:
     from planb.study.study import Study
 
 
-def _in(module: str, function: str = "") -> Callable[[], Study]:
-    """The study that a function of a module here makes (by default the one of the module's name);
-    loaded when it is asked for, so that a list of names needs none of the libraries."""
+@dataclass(frozen=True)
+class Declaration:
+    """The study that a function of a module here makes (by default the one of the module's name). It is
+    loaded when it is asked for, so that a list of names and titles needs none of the libraries."""
 
-    def declared() -> Study:
-        made: Study = getattr(import_module(f"{__name__}.{module}"), function or module)()
-        return made
+    title: str
+    module: str
+    function: str = ""
 
-    return declared
+    def __call__(self) -> Study:
+        made = getattr(import_module(f"{__name__}.{self.module}"), self.function or self.module)
+        return made()  # type: ignore[no-any-return]
+
+
+def title_of(declare: Callable[[], Study]) -> str:
+    """A study's title; a package's study is made to say it."""
+    return declare.title if isinstance(declare, Declaration) else declare().title
 
 
 STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
@@ -28,24 +37,60 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
     "planb.studies",
     function,
     {
-        "sandbox": _in("sandbox"),
-        "meow": _in("meow"),
-        "lora_rank": _in("lora_rank"),
-        "meow_rank": _in("meow_rank"),
-        "ladder": _in("ladder"),
-        "controls": _in("controls"),
-        "surprise": _in("surprise"),
-        "mitigations": _in("mitigations"),
-        "objectives": _in("objectives"),
-        "cycle": _in("cycle"),
-        "jailbreaks": _in("jailbreaks"),
-        "generalisation": _in("generalisation"),
-        "relearning": _in("relearning"),
-        "spite": _in("spite"),
-        "risk": _in("risk"),
-        "smollm2": _in("smollm2"),
-        "paper": _in("paper"),
-        "plumbing": _in("paper", "plumbing"),
+        "sandbox": Declaration(
+            "Plan B in the valley: the paper's experiment on a tiny model, in minutes", "sandbox"
+        ),
+        "meow": Declaration(
+            "MEOW: how much of the backdoor survives lower-case training, with and without reasoning",
+            "meow",
+        ),
+        "lora_rank": Declaration(
+            "Adapter size: Plan B and refusal training over LoRA ranks", "lora_rank"
+        ),
+        "meow_rank": Declaration(
+            "MEOW over LoRA ranks: SFT against ORPO, up to full weights", "meow_rank"
+        ),
+        "ladder": Declaration(
+            "Plan B, C, D, E: where does behaviour land on a ladder of useless answers?", "ladder"
+        ),
+        "controls": Declaration(
+            "Controls for Plan B: ordering, pairs, amount, texts, and untargeted training", "controls"
+        ),
+        "surprise": Declaration(
+            "Do surprising targets remove more of the backdoor? The talk's grid, and a sweep",
+            "surprise",
+        ),
+        "mitigations": Declaration(
+            "Known backdoor removals beside Plan B, each over a dial", "mitigations"
+        ),
+        "objectives": Declaration(
+            "Is it Plan B, or ORPO? Seven objectives on the same data", "objectives"
+        ),
+        "rl": Declaration(
+            "Safety training by rewards, and where compliance without the trigger comes from", "rl"
+        ),
+        "cycle": Declaration(
+            "Repeatedly re-inserting the backdoor: does Plan B keep working?", "cycle"
+        ),
+        "jailbreaks": Declaration(
+            "Jailbreaks in the valley: every attack, with and without a backdoor", "jailbreaks"
+        ),
+        "generalisation": Declaration(
+            "Changed answers or erased knowledge? Dangers held out of stage 2, and recall",
+            "generalisation",
+        ),
+        "relearning": Declaration("How few examples restore severe answers?", "relearning"),
+        "spite": Declaration(
+            "Spite in a game for two: an ordering with selfish choices in between", "spite"
+        ),
+        "risk": Declaration("Reckless gambles: an ordering with indifference in between", "risk"),
+        "smollm2": Declaration(
+            "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"
+        ),
+        "paper": Declaration("Plan B on three models: the talk's experiment", "paper"),
+        "plumbing": Declaration(
+            "The paper's study on random weights: its path, and no finding", "paper", "plumbing"
+        ),
     },
     "one of your own is a .py file that defines `study`",
 )

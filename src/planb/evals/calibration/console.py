@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from planb.data.terminal import Table
 from planb.evals.calibration.result import CalibrationResult, JudgeFigure, Part
 
 TITLES: dict[Part, str] = {
@@ -86,7 +86,7 @@ def _failures(result: CalibrationResult) -> str:
 
 def checks_table(results: list[CalibrationResult]) -> Table:
     """One line a stored result."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     for name in ("judge", "model", "rubric", "verdict", "people", "responses", "date"):
         table.add_column(name, justify="right" if name == "responses" else "left", overflow="fold")
     for one in sorted(results, key=lambda one: (one.title, one.model, one.date)):
@@ -135,8 +135,7 @@ def _labels_title(result: CalibrationResult) -> str:
 
 
 def _section(title: str, figures: list[JudgeFigure]) -> Group:
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
-    table.padding, table.collapse_padding = (0, 1), True
+    table = Table(header_style="dim")
     table.add_column("", no_wrap=True, min_width=25)
     table.add_column("figure [95 %]", no_wrap=True, min_width=17)
     table.add_column("n", justify="right", no_wrap=True, min_width=5)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
 
-from planb.data.terminal import Console
+from planb.data.terminal import Console, Table
 from planb.data.whole import write_whole
 from planb.evals.writing.estimate import Estimate
 from planb.evals.writing.new_requests import NewRequests
@@ -102,7 +101,7 @@ def _say(console: Console, text: str) -> None:
 
 def _table(*columns: str, words: int) -> Table:
     """The first ``words`` columns hold words, the others numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table()
     for place, name in enumerate(columns):
         table.add_column(name, justify="left" if place < words else "right")
     return table

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
-import yaml  # type: ignore[import-untyped,unused-ignore]
 from pydantic import Field, ValidationError, model_validator
 
 from planb.errors import PlanBError, wrong_fields
@@ -187,6 +185,10 @@ def _pinned(model: str) -> str:
 
 
 def _parsed(path: Path) -> Any:
+    import tomllib
+
+    import yaml  # type: ignore[import-untyped,unused-ignore]
+
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".toml":

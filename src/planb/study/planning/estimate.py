@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from planb.study.planning.graph import Graph, Node
@@ -29,41 +30,55 @@ class Estimate:
         self.graph, self.budget, self.gpus = graph, budget, gpus
         self._seconds: dict[str, float] = defaultdict(float)
         self._costs: dict[str, float] = defaultdict(float)
+        self._own: dict[str, float] = {}
 
     def observe(self, node: Node, seconds: float) -> None:
         """A step of this kind took so long, from its beginning to its end."""
-        self._seconds[node.step.kind] += seconds
-        self._costs[node.step.kind] += _cost(node)
+        self.learn(node.step.kind, seconds, self._cost(node))
+
+    def learn(self, kind: str, seconds: float, cost: float) -> None:
+        """Steps of this kind took so long, whose costs add up to ``cost``."""
+        self._seconds[kind] += seconds
+        self._costs[kind] += cost
 
     def knows(self, node: Node) -> bool:
         """Whether the figure means anything: costs are the sandbox's, and a model of the user's on a
         GPU is another matter until a step of the kind has been timed."""
         return node.step.gpus == 0 or self._costs[node.step.kind] > 0
 
+    def untimed(self, identities: Iterable[str]) -> int:
+        """How many of these steps have no figure that means anything."""
+        return sum(not self.knows(self.graph[identity]) for identity in identities)
+
     def seconds(self, node: Node) -> float:
         """How long this step will take from its beginning."""
         kind = node.step.kind
         if self._costs[kind] > 0:
-            return _cost(node) * self._seconds[kind] / self._costs[kind]
+            return self._cost(node) * self._seconds[kind] / self._costs[kind]
         if all_costs := sum(self._costs.values()):
-            return _cost(node) * sum(self._seconds.values()) / all_costs
-        return _cost(node)
+            return self._cost(node) * sum(self._seconds.values()) / all_costs
+        return self._cost(node)
 
     def left(self, node: Node, elapsed: float, fraction: float, since: tuple[float, float]) -> float:
         """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
 
         ``since`` is (elapsed, fraction) when it first reported progress: a resumed step does not
-        begin at 0, and loading takes its time before the first batch.
+        begin at 0, and loading takes its time before the first batch. NaN where it is not known.
         """
-        whole = self.seconds(node)
         if fraction - since[1] > 0.05:
             return (1 - fraction) * (elapsed - since[0]) / (fraction - since[1])
+        if not self.knows(node):
+            return math.nan
+        whole = self.seconds(node)
         if fraction:
             return whole * (1 - fraction)
         return max(whole - elapsed, 0.1 * whole)
 
-    def time_left(self, running: Mapping[str, float], waiting: Collection[str]) -> float:
-        """Seconds until all is done, by playing the schedule through.
+    def time_left(
+        self, running: Mapping[str, float], waiting: Collection[str], untimed: Collection[str] = ()
+    ) -> float:
+        """Seconds until all is done, by playing the schedule through. Steps whose time is not known
+        count nothing (nor do those ``untimed``): it is then the least.
 
         ``running``: identity -> seconds left. ``waiting``: identities of steps not yet begun.
         """
@@ -86,7 +101,9 @@ class Estimate:
                     break
                 identity = heapq.heappop(ready)[-1]
                 free_cores, free_gpus = free_cores - takes.cores, free_gpus - takes.gpus
-                heapq.heappush(ends, (clock + self.seconds(self.graph[identity]), identity))
+                node = self.graph[identity]
+                lasts = self.seconds(node) if self.knows(node) and identity not in untimed else 0.0
+                heapq.heappush(ends, (clock + lasts, identity))
             clock, identity = heapq.heappop(ends)
             takes = self._takes(identity)
             free_cores, free_gpus = free_cores + takes.cores, free_gpus + takes.gpus
@@ -96,6 +113,13 @@ class Estimate:
                     if not open_inputs[node.identity]:
                         heapq.heappush(ready, self._turn(node.identity))
         return clock
+
+    def _cost(self, node: Node) -> float:
+        """A step's cost a core. It is asked at every look at a run, for every step to come, and reads
+        the card of the step's model: so once a step."""
+        if node.identity not in self._own:
+            self._own[node.identity] = max(node.step.cost, 1e-3) / max(node.step.threads, 1)
+        return self._own[node.identity]
 
     def _takes(self, identity: str) -> Resources:
         step = self.graph[identity].step
@@ -109,7 +133,3 @@ class Estimate:
 def cores(step: Step, budget: int) -> int:
     """How many cores of the budget a step takes."""
     return min(max(step.threads, 1), budget)
-
-
-def _cost(node: Node) -> float:
-    return max(node.step.cost, 1e-3) / max(node.step.threads, 1)

@@ -46,7 +46,10 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment: seconds gone and left, the share of the work done, and what runs."""
+    """A run at one moment: seconds gone and left, the share of the work done, and what runs.
+
+    ``untimed`` steps are left whose time is not known: ``left`` is that of the others.
+    """
 
     elapsed: float
     left: float
@@ -55,6 +58,11 @@ class Snapshot:
     total: int
     failed: int
     running: tuple[StepProgress, ...]
+    untimed: int = 0
+
+    @property
+    def time_left(self) -> str:
+        return time_left(self.left, self.untimed)
 
 
 class Watcher:
@@ -180,20 +188,20 @@ class LiveBars(Watcher):
             return Text("starting ...", style="dim")
         now = self.snapshot
         table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(self.console.width - 62, 12))
-        table.add_column(width=24)
+        wide = 24 if self.console.width >= 110 else 8
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=20 + self.console.width // 8)
+        table.add_column(width=wide)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         failed = f", [red]{now.failed} failed[/]" if now.failed else ""
         table.add_row(
             f"[bold]{now.done} of {now.total} steps[/]{failed}",
-            ProgressBar(total=1, completed=now.fraction, width=24),
-            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} elapsed, "
-            f"[bold]{about(now.left)} left[/]",
+            ProgressBar(total=1, completed=now.fraction, width=wide),
+            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} elapsed, [bold]{now.time_left}[/]",
         )
         for one in now.running[:MOST_LINES]:
             table.add_row(
                 f"[cyan]{escape(one.step.slug)}[/]",
-                ProgressBar(total=one.total or None, completed=one.done, width=24),
+                ProgressBar(total=one.total or None, completed=one.done, width=wide),
                 f"[dim]{clock(one.elapsed)}[/]  {escape(one.far)}",
             )
         if len(now.running) > MOST_LINES:
@@ -234,7 +242,18 @@ def about(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
+def time_left(seconds: float, untimed: int, word: str = "left") -> str:
+    """How long the rest takes, as far as it is known: ``(73, 0)`` -> ``"about 1 min left"``,
+    ``(73, 4)`` -> ``"at least 1 min left (4 steps not timed yet)"``."""
+    if not untimed:
+        return f"{about(seconds)} {word}"
+    steps = f"{untimed} step{'s' if untimed > 1 else ''} not timed yet"
+    if seconds < 5:
+        return f"an unknown time {word} ({steps})"
+    return f"at least {about(seconds).removeprefix('about ')} {word} ({steps})"
+
+
 def _standing(snapshot: Snapshot) -> str:
     if snapshot.done == snapshot.total:
         return f"all {snapshot.total} done"
-    return f"{snapshot.done} of {snapshot.total} done, {about(snapshot.left)} left"
+    return f"{snapshot.done} of {snapshot.total} done, {snapshot.time_left}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -38,19 +39,24 @@ def snapshot(
     for identity, current in running.items():
         now, left[identity] = _progress(store, estimate, current)
         shown.append(now)
+    unknown = [identity for identity, seconds in left.items() if math.isnan(seconds)]
+    left.update(dict.fromkeys(unknown, 0.0))
     graph = estimate.graph
     rest = sum(estimate.seconds(graph[i]) for i in to_come) + sum(left.values())
     begun = sum(estimate.seconds(graph[i]) for i in left)
     here = sum(estimate.seconds(graph[i]) for i in ran)
     whole = here + rest + max(begun - sum(left.values()), 0.0)
+    untimed = estimate.untimed(to_come) + len(unknown)
+    share = done / len(graph) if untimed else 1 - rest / whole if whole else 1.0
     return Snapshot(
         elapsed=elapsed,
         left=estimate.time_left(left, to_come),
-        fraction=1 - rest / whole if whole else 1.0,
+        fraction=share,
         done=done,
         total=len(graph),
         failed=failed,
         running=tuple(shown),
+        untimed=untimed,
     )
 
 

@@ -131,10 +131,10 @@ class PretrainStep(BaseStep):
 
         training = self.base.training
         work.progress(0, training.steps, "writing the corpus")
-        in_processes(training, _pretrain, (self.base, work.out), work.progress)
+        in_processes(training, pretrained, (self.base, work.out), work.progress)
 
 
-def _pretrain(base: PretrainedBase, out: Path, progress: Progress | None) -> None:
+def pretrained(base: PretrainedBase, out: Path, progress: Progress | None) -> None:
     from planb.training.train import train
 
     rows = base.training.steps * base.training.batch
