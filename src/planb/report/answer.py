@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import pandas as pd
+import altair as alt
 
 from planb.domains.domain import Column
 from planb.report import wording
@@ -13,7 +13,7 @@ from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence
 from planb.report.gaps import Gap
-from planb.report.results import Figure
+from planb.report.results import BOUNDS, Figure
 from planb.stats import numbers
 
 MOST = 6
@@ -126,7 +126,7 @@ def _sure(evidence: Evidence, figure: Figure) -> Part:
     return Part("How sure?", said, f"{_asked('; '.join(told))}.")
 
 
-def _chart(evidence: Evidence, found: dict[str, Figure]) -> drawing.alt.LayerChart:
+def _chart(evidence: Evidence, found: dict[str, Figure]) -> alt.LayerChart:
     main = evidence.domain.main
     measure = evidence.measure(main.task, main.measure)
     assert measure is not None, "it has figures"
@@ -152,8 +152,9 @@ def _gap(evidence: Evidence, about: str, against: str) -> Gap | None:
     ]
     if own.empty:
         return None
-    line: pd.Series = own.loc[own["n"].idxmax()]
-    return Gap(*(float(line[name]) for name in ("difference", "low", "high", "lowest", "highest")))
+    best = own.sort_values("n", ascending=False, kind="stable")[["difference", "low", "high", *BOUNDS]]
+    value, low, high, lowest, highest = best.to_numpy(dtype=float)[0]
+    return Gap(value, low, high, lowest, highest)
 
 
 def _of(evidence: Evidence, method: str, column: Column) -> Figure | None:

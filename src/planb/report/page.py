@@ -103,7 +103,7 @@ def write_report(
     first = headline(results, [one.judge for one in story.calibrations], domain)
     _write_files(sections, answers, first, folder)
     methods = sorted(rows["method"].unique(), key=method_rank)
-    page = _environment().get_template("page.html.jinja")
+    page = page_environment().get_template("page.html.jinja")
     html = page.render(
         story=story,
         headline=first,
@@ -195,7 +195,8 @@ def _judges(rows: pd.DataFrame, measured: Mapping[str, Measured]) -> list[str]:
     return sorted(rows[rows["task"].isin(judged)]["judge"].unique())
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Templates of this folder: all that is put in is escaped, and a name without a value an error."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
