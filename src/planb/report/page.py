@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from planb.data.tables import write_csv as write_table
@@ -35,6 +35,7 @@ from planb.report.rows import checked_rows, checked_tier_scores
 from planb.report.story import Story
 from planb.report.surprise_results import checked_surprises, surprise_results, write_surprise_csv
 from planb.report.table_files import csv_of, groups, latex_of
+from planb.report.templates import environment
 
 
 @dataclass(frozen=True)
@@ -196,14 +197,8 @@ def _judges(rows: pd.DataFrame, measured: Mapping[str, Measured]) -> list[str]:
 
 
 def page_environment() -> Environment:
-    """Templates of this folder: all that is put in is escaped, and a name without a value an error."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["method_name"] = wording.name
-    environment.filters["groups"] = groups
-    return environment
+    """The templates, with what the tables on the page need."""
+    found = environment()
+    found.filters["method_name"] = wording.name
+    found.filters["groups"] = groups
+    return found
