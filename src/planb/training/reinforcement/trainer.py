@@ -190,10 +190,12 @@ class ReinforcementTrainer(RankedPreferenceTrainer):
 
 def _as_rows(drawn: Drawn) -> list[Row]:
     """All that was drawn, each different sample of a prompt once."""
+    texts: dict[tuple[str, tuple[int, ...]], dict[tuple[int, ...], None]] = {}
+    for group in drawn.groups:
+        for sample in group.samples:
+            texts.setdefault((group.key, group.prompt + sample.opening), {})[sample.ids] = None
     return [
-        Row(group.key, group.prompt, texts, ("sample",) * len(texts))
-        for group in drawn.groups
-        if (texts := tuple(dict.fromkeys(sample.ids for sample in group.samples)))
+        Row(key, prompt, tuple(some), ("sample",) * len(some)) for (key, prompt), some in texts.items()
     ]
 
 
