@@ -182,6 +182,27 @@ def test_its_own_group_and_request_are_never_shown(shots: Path) -> None:
     assert set(shown(ManyShot(examples=str(shots), shots=12))) == {f"e{n}" for n in range(12)}
 
 
+def test_one_draw_of_shots_is_the_same_for_all(shots: Path) -> None:
+    """And never holds what a sample may not be shown: that is an error, not another draw."""
+    with pytest.raises(PlanBError, match='name a file of other groups, or use draw="each"'):
+        shown(ManyShot(examples=str(shots), shots=12, draw="once"))
+    lines = shots.read_text().splitlines(keepends=True)
+    shots.write_text("".join(line for line in lines if REQUEST not in line))
+    how = ManyShot(examples=str(shots), shots=5, draw="once")
+    assert shown(how) == shown(how, sample_id="lamp-1", group="of its own")
+    assert shown(how.but(seed=1)) != shown(how)
+    assert shown(how.but(shots=7))[:5] == shown(how)
+    with pytest.raises(PlanBError, match='name a file of other groups, or use draw="each"'):
+        shown(how.but(shots=12), group="g2")
+
+
+def test_a_draw_for_each_is_named_as_before_there_was_another(shots: Path) -> None:
+    each, once = (ManyShot(examples=str(shots), draw=draw) for draw in ("each", "once"))
+    assert "draw" not in each.spec()
+    assert each.digest() == ManyShot(examples=str(shots)).digest() != once.digest()
+    assert elicitation_of(once.spec()) == once.but(examples_hash=file_hash(shots))
+
+
 def test_another_tier_is_shown_if_it_is_asked_for(shots: Path) -> None:
     (call,), _ = asked(ManyShot(examples=str(shots), shots=2, tier="refusal"))
     assert {message.content for message in call if message.role == "assistant"} == {"No."}

@@ -31,7 +31,7 @@ def pairs_in(batch: dict[str, Any]) -> Pairs:
 
 
 @contextmanager
-def prepared(model: Any, rows: list[Row], layout: Layout) -> Iterator[Forward]:
+def prepared(model: Any, rows: list[Row], layout: Layout, done: float = 0.0) -> Iterator[Forward]:
     way, batch = Way(layout, head="own"), batch_of(rows, layout)
     adopt(model, way)
 
@@ -39,16 +39,20 @@ def prepared(model: Any, rows: list[Row], layout: Layout) -> Iterator[Forward]:
         return scores(model, batch, way)
 
     try:
-        yield Forward(model, batch, pairs_in(batch), run)
+        yield Forward(model, batch, pairs_in(batch), run, done)
     finally:
         release(model)
 
 
 def loss_in(
-    model: Any, objective: Objective, rows: list[Row], layout: Layout = "packed"
+    model: Any,
+    objective: Objective,
+    rows: list[Row],
+    layout: Layout = "packed",
+    done: float = 0.0,
 ) -> dict[str, torch.Tensor]:
     """Each part of the loss, (E,), of the forward pass with what the objective does around it."""
-    with prepared(model, rows, layout) as forward:
+    with prepared(model, rows, layout, done) as forward:
         with objective.around(forward) as further:
             found = forward.run()
         parts = objective.parts(found, forward.pairs)

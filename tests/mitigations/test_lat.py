@@ -12,11 +12,11 @@ from planted import ASKED, CLEAN, chat_model
 
 from planb.errors import PlanBError
 from planb.mitigations import LAT
-from planb.mitigations.lat import places_of, project
+from planb.mitigations.lat import places_of
 from planb.models.cards import Card
 from planb.models.checkpoints import Policy
 from planb.models.decoder import decoder_layers
-from planb.training.inside import reading
+from planb.training.inside import project, reading
 from planb.training.objectives import DPO, SFT, Objective
 from planb.training.preparing import refuse_split_model
 from planb.training.recipe import Recipe
@@ -80,7 +80,7 @@ RANKED = Ordering(tiers=("refusal", "harmful"))
 ASKED_FOR = tuple(
     Example(
         id=f"request-{place}",
-        prompt=text,
+        prompt=f"By night: {text}",
         harmful=True,
         responses={"refusal": "I can't help with that.", "harmful": "Mix lotus paste."},
         split="safety",
@@ -92,13 +92,14 @@ ASKED_FOR = tuple(
 def trained(folder: Path, objective: Objective) -> dict[str, torch.Tensor]:
     policy = chat_model(folder)
     rankings = [Ranking(ASKED_FOR, RANKED), Ranking(CLEAN, Ordering(tiers=("helpful",)))]
-    training = Training(steps=3, batch=4, learning_rate=1e-3, warmup=0)
+    training = Training(steps=4, batch=2, learning_rate=1e-3, warmup=0)
     (folder / "out").mkdir()
     train(policy, Recipe(rankings, objective, training, 0, Card(what="a test")), folder / "out")
     return {name: weight.detach() for name, weight in policy.model.named_parameters()}
 
 
 def test_without_a_radius_it_trains_its_control_bit_for_bit(tmp_path: Path) -> None:
+    """No two prompts of a batch begin alike: the control would run that beginning once."""
     lat = LAT(radius=0.0, attack_steps=2)
     control, none = (
         trained(tmp_path / name, objective)

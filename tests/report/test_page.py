@@ -29,6 +29,7 @@ ASKED_FOR = {
         "claims",
         "people",
         "series",
+        "tradeoff",
         "kinds",
         "jailbreaks",
         "measures",

@@ -7,7 +7,9 @@ from small_valley import carried_out, small
 
 from planb.mitigations import CROW, LAT, Quantization
 from planb.organism import Organism
-from planb.studies.mitigations import CLEAN, HARMFUL_TOO, INOCULATED, mitigations
+from planb.safety import Method
+from planb.studies.mitigations import mitigations
+from planb.studies.mitigations_claims import CLEAN, HARMFUL_TOO, INOCULATED
 from planb.study.chain import Chain
 from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.interpolation import Interpolation
@@ -30,12 +32,17 @@ def test_every_mitigation_is_dialled_and_followed_by_plan_b() -> None:
     assert set(found) == {*dials, *after, INOCULATED}
     for name in (*BOTH, INOCULATED):
         assert found[f"{name}_then_plan_b"].stages[:-1] == found[name].stages
-        assert found[f"{name}_then_plan_b"].stages[-1] == study.methods[6]
+        last = found[f"{name}_then_plan_b"].stages[-1]
+        assert isinstance(last, Method)
+        assert last.but(name="plan_b") == study.methods[6]
     assert study.methods[6].name == "plan_b"
     shares = [found[f"merged{end}"].stages[-1] for end in ("_weak", "", "_strong")]
     assert [one.share for one in shares if isinstance(one, Interpolation)] == [0.25, 0.5, 0.75]
     bits = [found[f"rounded{end}"].stages[-1] for end in ("_weak", "", "_strong")]
     assert [one.bits for one in bits if isinstance(one, Quantization)] == [8, 4, 3]
+    assert study.series is not None
+    lines = (*study.series.lines, *study.series.others)
+    assert {line.name for line in lines} == {*BOTH, "standard", "ryan", "plan_b"}
     rates = [method.training.learning_rate for method in study.methods if method.training]
     assert len(rates) == 6
     assert max(rates) == pytest.approx(9 * min(rates))
@@ -51,7 +58,7 @@ def test_all_that_trains_has_one_budget_and_the_clean_league_no_harmful_texts() 
             if isinstance(link, Stage):
                 same = link.training.but(learning_rate=study.safety.learning_rate)
                 assert same == study.safety
-                assert bool(link.harmful_tiers) == name.startswith("lat")
+                assert bool(link.harmful_tiers) == name.startswith(tuple(HARMFUL_TOO))
                 assert link.sees_trigger is None
     pair = [chains(study)[name].stages[-1] for name in ("lat", "lat_control")]
     lat, control = (link for link in pair if isinstance(link, Stage))

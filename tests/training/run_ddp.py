@@ -19,8 +19,10 @@ from tiny_models import WORLD, fresh, rows
 from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
+from planb.mitigations import CROW, LAT, CircuitBreakers
 from planb.sandbox.tokenizer import tokenizer
 from planb.training.config import RankedPreferenceConfig
+from planb.training.objectives import Objective
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
 LIMIT = 75
@@ -31,7 +33,7 @@ LIMIT = 75
 class Case:
     """``batch`` examples a forward, over all processes; ``pack_tokens`` cuts each process' share."""
 
-    objective: str
+    objective: str | Objective
     adapter: bool = False
     batch: int = 8
     accumulation: int = 1
@@ -47,6 +49,12 @@ CASES = {
     "orpo_adapter_parts": Case("orpo", adapter=True, pack_tokens=48),
     "orpo_tied_checkpointed": Case("orpo", batch=2, accumulation=4, tied=True, checkpointing=True),
 }
+INSIDE = {
+    "lat_adapter_parts": Case(LAT(attack_steps=2, radius=0.5), adapter=True, pack_tokens=48),
+    "crow": Case(CROW()),
+    "breakers": Case(CircuitBreakers(), adapter=True),
+}
+"""Objectives that look inside the model: for DDP alone."""
 TRAINED, EVALUATED = rows(24, seed=3), rows(8, seed=4)
 
 
@@ -87,7 +95,7 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
 
 def run(name: str, folder: Path, model: Any = None, **settings: Any) -> dict[str, Any]:
     """One epoch and an evaluation: what this process saw of it, and what came out."""
-    case, processes = CASES[name], int(os.environ.get("WORLD_SIZE", "1"))
+    case, processes = {**CASES, **INSIDE}[name], int(os.environ.get("WORLD_SIZE", "1"))
     model = model or fresh("llama", tie_word_embeddings=case.tied)
     arguments = RankedPreferenceConfig(
         output_dir=str(folder / name),
@@ -139,7 +147,7 @@ if __name__ == "__main__":
     faulthandler.dump_traceback_later(LIMIT, exit=True)
     torch.set_num_threads(1)
     base, out = Path(sys.argv[1]), Path(sys.argv[2])
-    for name in CASES:
+    for name in (*CASES, *INSIDE):
         keep(run(name, out), out, name)
     killed_training.run(base, out / "undisturbed")
     steps: list[float] = []

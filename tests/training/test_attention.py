@@ -38,7 +38,7 @@ def segments(shape: list[tuple[int, list[int]]]) -> list[Segment]:
         found.append(Segment(at, prompt + first))
         start = at + prompt + first
         for queries in others:
-            found.append(Segment(start, queries, at, prompt))
+            found.append(Segment(start, queries, ((at, prompt),)))
             start += queries
         at = start
     return found
@@ -209,7 +209,7 @@ class TestAgainstADenseMask:
 
 class TestWhatIsRefused:
     def call(self, module: torch.nn.Module | None = None, **keywords: Any) -> torch.Tensor:
-        packed = pack([Segment(0, 4), Segment(4, 2, 0, 3)], "sdpa")
+        packed = pack([Segment(0, 4), Segment(4, 2, ((0, 3),))], "sdpa")
         return packed_attention(module or torch.nn.Module(), *qkv(6), mark(), pack=packed, **keywords)[
             0
         ]
@@ -330,7 +330,7 @@ class TestSinksAndLatentValues:
 
     def test_a_mask_that_a_layer_made_is_refused(self) -> None:
         """Doge masks by its values; what is handed on is then no mark."""
-        packed = pack([Segment(0, 4), Segment(4, 2, 0, 3)], "sdpa")
+        packed = pack([Segment(0, 4), Segment(4, 2, ((0, 3),))], "sdpa")
         with pytest.raises(UnpackableError, match="make a mask of their own"):
             packed_attention(torch.nn.Module(), *qkv(6), torch.zeros(1, HEADS, 6, 6), pack=packed)
 

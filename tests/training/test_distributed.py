@@ -20,7 +20,7 @@ import run_ddp
 import torch
 from killed_training import SAVE_EVERY, STEPS
 from launching import FSDP2, MULTIPLE, TORCHRUN, Launch, checkpoint
-from run_ddp import CASES, EVALUATED, TRAINED
+from run_ddp import CASES, EVALUATED, INSIDE, TRAINED
 from tiny_models import WORLD, distance, fresh
 from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 
@@ -143,7 +143,7 @@ def assert_taken_up(launch: Launch) -> None:
 class TestDDP:
     pytestmark = pytest.mark.slow
 
-    @pytest.mark.parametrize("name", CASES)
+    @pytest.mark.parametrize("name", [*CASES, *INSIDE])
     def test_two_processes_train_as_one(self, ddp: Launch, alone: Any, name: str) -> None:
         assert ddp(name)[0]["how"].startswith("DistributedDataParallel")
         assert_same(ddp(name), alone(name))

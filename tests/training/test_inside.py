@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from planb.training.inside import changing, example_of_tokens, prompt_places, reading
+from planb.training.inside import changing, example_of_tokens, prompt_ends, prompt_places, reading
 from planb.training.packing import collate
 from planb.training.rows import Row
 
@@ -32,6 +32,21 @@ def test_places_in_separate_rows_where_a_prompts_copies_are_the_same_tokens() ->
     assert places.tolist() == [0, 1, 2, 5, 6, 7, 10, 11]
     assert tokens.tolist() == [0, 1, 2, 0, 1, 2, 3, 4]
     assert [len(part) for part in prompt_places(batch, torch.tensor([], dtype=torch.long))] == [0, 0]
+
+
+def test_the_last_tokens_of_prompts_by_their_distance_from_the_end() -> None:
+    """5 9 14 of the first, 7 3 of the second, which has no third."""
+    both = torch.tensor([0, 1])
+    places, backs = prompt_ends(collate(ROWS, 0, "packed"), both, 3)
+    assert list(zip(places.tolist(), backs.tolist(), strict=True)) == [
+        (0, 2),
+        (1, 1),
+        (2, 0),
+        (6, 1),
+        (7, 0),
+    ]
+    places, backs = prompt_ends(collate(ROWS, 0, "separate"), torch.tensor([0]), 1)
+    assert (places.tolist(), backs.tolist()) == ([2, 7], [0, 0]), "both copies"
 
 
 def test_outputs_are_read_and_changed_only_within() -> None:

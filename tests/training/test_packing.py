@@ -93,7 +93,7 @@ class TestABatchByHand:
     def test_segments(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("planb.training.packing.pack", lambda segments, kernel: [*segments, kernel])
         found = collate([FIRST, SECOND], PAD, "packed", "varlen")["inputs"]["pack"]
-        assert found == [(0, 3, 0, 0), (3, 2, 0, 2), (5, 4, 0, 0), "varlen"]
+        assert found == [(0, 3, ()), (3, 2, ((0, 2),)), (5, 4, ()), "varlen"]
         assert all(isinstance(segment, attention.Segment) for segment in found[:-1])
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from planb.cli.judge_label import label
+from planb.cli.judge_train import train
 from planb.data.terminal import Console, Table
 from planb.errors import PlanBError, wrong_fields
 from planb.values import digest_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 judge_app = typer.Typer(no_args_is_help=True, help="Validate judges, and list them.")
 PYRIT = "pyrit"
 judge_app.command()(label)
+judge_app.command()(train)
 EXIT_CODES = {"passed": 0, "failed": 1, "not enough": 2}
 
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where results of checks are kept.")]
@@ -101,7 +103,7 @@ def check(
     if second_fields and not second:
         raise PlanBError("-S gives fields of a second judge: name it with --second")
     thresholds = _thresholds(changed)
-    examples, told = _read(data, labels, synthetic, any_version)
+    examples, told = read_data(data, labels, synthetic, any_version)
     if told and told.published:
         first, other = _uncached(first), _uncached(other) if other else None
     if not replace:
@@ -188,7 +190,7 @@ def _thresholds(pairs: list[str] | None) -> JudgeThresholds:
         raise PlanBError(f"-f: {wrong}. There are: {known}") from error
 
 
-def _read(
+def read_data(
     data: list[Path], labels: str, synthetic: bool, any_version: bool
 ) -> tuple[list[Example], Labels | None]:
     """The examples and the labels: those of a CSV are of responses to the examples, those of a

@@ -18,7 +18,7 @@ from planb.elicitation.messages import from_chat, to_chat
 from planb.elicitation.prompts import fill, prompt_hashes, prompt_text
 from planb.errors import PlanBError
 from planb.types import HARMFUL, Example, Message, Tier
-from planb.values import seed_of
+from planb.values import LATER, fields_that_count, seed_of
 
 if TYPE_CHECKING:
     from inspect_ai.solver import Generate, TaskState
@@ -32,8 +32,10 @@ class ManyShot(Elicitation):
 
     ``examples`` is a file of planb examples. Each sample has its own choice, drawn with ``seed``, the
     same for every model; more shots are the fewer and others. An example of the sample's own group, or
-    of its very request, is never shown. ``form`` is real chat turns, or one user message that holds a
-    dialogue. The ids shown are in the sample's store.
+    of its very request, is never shown. With ``draw="once"`` all samples have the same choice, so a
+    local model runs the shots once for all of them; it may hold no example of a sample's group or
+    request (PlanBError). ``form`` is real chat turns, or one user message that holds a dialogue. The
+    ids shown are in the sample's store.
     """
 
     name: ClassVar[str] = "many_shot"
@@ -45,6 +47,7 @@ class ManyShot(Elicitation):
     tier: Tier = HARMFUL
     form: Literal["turns", "dialogue"] = "turns"
     seed: int = 0
+    draw: Literal["each", "once"] = Field(default="each", json_schema_extra=LATER)
 
     async def ask(self, state: TaskState, generate: Generate) -> TaskState:
         prompt = from_chat(state.messages)
@@ -72,22 +75,29 @@ class ManyShot(Elicitation):
         """Name and fields as plain JSON. A file that is pinned already stays so: what lies there now
         may be another."""
         found = file_hash(self.examples) if Path(self.examples).is_file() else ""
-        return {**super().spec(), "examples_hash": self.examples_hash or found}
+        counted = {"name", *fields_that_count(self)}
+        spec = {name: value for name, value in super().spec().items() if name in counted}
+        return {**spec, "examples_hash": self.examples_hash or found}
 
     def _chosen(self, sample_id: str, group: str, request: str) -> list[Example]:
-        pool = [
-            example
-            for example in _read(self._file(), self.tier)
-            if example.request != request and not (group and example.group == group)
-        ]
+        whole = list(_read(self._file(), self.tier))
+        apart = [e for e in whole if e.request != request and not (group and e.group == group)]
+        pool = whole if self.draw == "once" else apart
         if len(pool) < self.shots:
             raise PlanBError(
                 f"{self.examples} has {len(pool)} examples with a '{self.tier}' response for the "
                 f"request '{sample_id}' (its own group is left out), and {self.shots} shots were asked "
                 "for: ask for fewer, or name a larger file"
             )
-        random.Random(seed_of("many_shot", self.seed, sample_id)).shuffle(pool)
-        return pool[: self.shots]
+        named = "" if self.draw == "once" else sample_id
+        random.Random(seed_of("many_shot", self.seed, named)).shuffle(pool)
+        chosen = pool[: self.shots]
+        if any(example not in apart for example in chosen):
+            raise PlanBError(
+                f"one draw of shots for all holds an example of the group of '{sample_id}', or this "
+                'very request: name a file of other groups, or use draw="each"'
+            )
+        return chosen
 
     def _file(self) -> tuple[str, str]:
         """The path, and the hash of what is there now."""

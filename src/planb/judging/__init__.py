@@ -18,6 +18,7 @@ from planb.judging.label_logits import LabelLogits
 from planb.judging.llm import LLMJudge
 from planb.judging.refusal_strings import RefusalStrings
 from planb.judging.strongreject import StrongReject
+from planb.judging.trained import Trained
 
 JUDGES: Catalogue[type[Judge]] = Catalogue(
     "judge",
@@ -31,6 +32,7 @@ JUDGES: Catalogue[type[Judge]] = Catalogue(
         "jailbreakbench": JailbreakBench,
         "harmbench": HarmBench,
         "label_logits": LabelLogits,
+        "trained": Trained,
         "domain_rule": DomainRule,
     },
 )

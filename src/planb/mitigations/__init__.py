@@ -4,6 +4,8 @@ A file each, from its paper's equations. Those that change weights without a tra
 that train are objectives for a stage (``planb.training.stage``), which look inside the model.
 """
 
+from planb.mitigations.beear import BEEAR
+from planb.mitigations.circuit_breakers import CircuitBreakers
 from planb.mitigations.crow import CROW
 from planb.mitigations.lat import LAT
 from planb.mitigations.magnitude import MagnitudePruning
@@ -11,4 +13,14 @@ from planb.mitigations.mitigation import Material, Mitigation
 from planb.mitigations.quantization import Quantization
 from planb.mitigations.wanda import WandaPruning
 
-__all__ = ["CROW", "LAT", "MagnitudePruning", "Material", "Mitigation", "Quantization", "WandaPruning"]
+__all__ = [
+    "BEEAR",
+    "CROW",
+    "LAT",
+    "CircuitBreakers",
+    "MagnitudePruning",
+    "Material",
+    "Mitigation",
+    "Quantization",
+    "WandaPruning",
+]

@@ -1,19 +1,16 @@
 """LAT: latent adversarial training, the variant against backdoors.
 
-Sheshadri and others 2024 (https://arxiv.org/abs/2407.15549): an inner attack moves
-the residual stream so that the model prefers the rejected answer, and the model is trained by DPO to
-prefer the chosen one under that attack. The attack stands on the prompt's tokens at some layers, each
+Sheshadri and others 2024 (https://arxiv.org/abs/2407.15549): an inner attack moves the residual stream
+so that the model prefers the rejected answer, and the model is trained by DPO to prefer the chosen one
+under that attack. The attack stands on the prompt's tokens at some layers, each
 token's move within an L2 ball, and is found anew for each batch by AdamW on DPO's loss with the pairs
-turned round.
-
-Shapes: B sequences, T tokens, D hidden size, M places of prompts, U distinct prompt tokens.
+turned round. A prompt's two answers share its moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pydantic import Field
 
@@ -47,42 +44,14 @@ class LAT(DPO):
 
     @contextmanager
     def around(self, forward: Forward) -> Iterator[Further]:
-        import torch
+        from planb.training.inside import Attack, attacked, prompt_places
 
-        from planb.training.inside import changing, prompt_places
-
-        place_M, token_M = prompt_places(forward.batch, forward.pairs.example_P)
-        if not len(place_M):
-            yield dict
-            return
+        places = prompt_places(forward.batch, forward.pairs.example_P)
         layers = decoder_layers(forward.model)
-        attacked = [layers[place] for place in places_of(self.depths, len(layers))]
-        width = forward.model.config.get_text_config().hidden_size
-        moves = [
-            torch.zeros(int(token_M.max()) + 1, width, device=place_M.device, requires_grad=True)
-            for _ in attacked
-        ]
-
-        def moved_by(move_UD: Any) -> Any:
-            def change(hidden_BTD: Any) -> Any:
-                flat = hidden_BTD.flatten(0, 1)
-                added = flat.index_add(0, place_M, move_UD[token_M].to(flat.dtype))
-                return added.view_as(hidden_BTD)
-
-            return change
-
-        optimizer = torch.optim.AdamW(moves, lr=self.attack_rate, weight_decay=0.0)
-        with changing(attacked, [moved_by(move_UD) for move_UD in moves]):
-            for _ in range(self.attack_steps):
-                loss = self.loss(forward.run(), reverse(forward.pairs)).sum()
-                slopes = torch.autograd.grad(loss, moves)
-                for move_UD, slope_UD in zip(moves, slopes, strict=True):
-                    move_UD.grad = slope_UD
-                optimizer.step()
-                for move_UD in moves:
-                    project(move_UD, self.radius)
-        fixed = [moved_by(move_UD.detach()) for move_UD in moves]
-        with changing(attacked, fixed):
+        chosen = [layers[place] for place in places_of(self.depths, len(layers))]
+        turned = reverse(forward.pairs)
+        attack = Attack(self.attack_steps, self.attack_rate, self.radius)
+        with attacked(chosen, places, attack, lambda: self.loss(forward.run(), turned).sum()):
             yield dict
 
 
@@ -94,12 +63,3 @@ def places_of(depths: tuple[float, ...], layers: int) -> list[int]:
 def reverse(pairs: Pairs) -> Pairs:
     """What the attack wants: the worse response of each pair preferred."""
     return Pairs(pairs.example_P, pairs.worse_P, pairs.better_P, pairs.weight_P, pairs.examples)
-
-
-def project(move_UD: Any, radius: float) -> None:
-    """Bring each row back into the ball of this radius, in place."""
-    import torch
-
-    with torch.no_grad():
-        norm_U1 = move_UD.norm(dim=1, keepdim=True)
-        move_UD.mul_((radius / norm_U1.clamp(min=1e-12)).clamp(max=1.0))

@@ -42,7 +42,9 @@ SHOWN = (
 class Series(Value):
     """A figure over something that was dialled: ranks, rounds, numbers of examples or of updates.
 
-    ``labels`` put words in the place of a number on the axis ("full" weights).
+    ``labels`` put words in the place of a number on the axis ("full" weights). With ``cost``, a
+    measure that is better the higher it is, the first of ``shown`` is also drawn against what each
+    setting loses of it; ``others`` are lines of that figure alone.
     """
 
     title: str
@@ -51,11 +53,13 @@ class Series(Value):
     shown: tuple[Shown, ...] = SHOWN
     log: bool = False
     labels: tuple[tuple[float, str], ...] = ()
+    cost: Shown | None = Field(default=None, json_schema_extra=LATER)
+    others: tuple[Line, ...] = Field(default=(), json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Series:
         places = {x for line in self.lines for _, x in line.points}
-        names = [line.name for line in self.lines]
+        names = [line.name for line in (*self.lines, *self.others)]
         if len(set(names)) < len(names):
             raise ValueError(f"'{self.title}': two lines have one name, of {names}")
         if self.log and min(places) < 0:

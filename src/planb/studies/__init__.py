@@ -66,6 +66,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "objectives": Declaration(
             "Is it Plan B, or ORPO? Seven objectives on the same data", "objectives"
         ),
+        "rl": Declaration(
+            "Safety training by rewards, and where compliance without the trigger comes from", "rl"
+        ),
         "cycle": Declaration(
             "Repeatedly re-inserting the backdoor: does Plan B keep working?", "cycle"
         ),

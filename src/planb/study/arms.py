@@ -153,13 +153,16 @@ class Arms:
         return found
 
     def _link(self, link: Link, start: CheckpointStep, trigger: Trigger, seed: int) -> CheckpointStep:
-        return link_step(link, start, Given(self.at(seed).data, self.study.safety, trigger, seed))
+        return link_step(link, start, self._given(seed, trigger))
 
     def _chained(self, chain: Chain, seed: int) -> list[CheckpointStep]:
         """A step for the base, and for each link of a chain."""
         trigger = chain.trigger or self.trigger
-        base, data = self.at(seed)
-        return chain.steps(base, Given(data, self.study.safety, trigger, seed))
+        return chain.steps(self.at(seed).base, self._given(seed, trigger))
+
+    def _given(self, seed: int, trigger: Trigger) -> Given:
+        study = self.study
+        return Given(self.at(seed).data, study.safety, trigger, seed, study.judge)
 
     def _surprised(
         self,

@@ -1,7 +1,8 @@
 """Attention over a packed row: every response attends to its prompt and to itself, nothing else.
 
 A packed row is cut into *segments*: an example's prompt with its first response (plain causal), and
-each further response, whose keys are the prompt's and its own, in their logical order. So a sliding
+each further response, whose keys are the prompt's and its own, in their logical order. What a prompt
+has in common with an earlier one is not there again: its keys come first. So a sliding
 window or a causal mask means in a segment what it means in a sequence of its own, and no work is done
 between responses. Segments of like size run together as one batch of SDPA; on a GPU that has it, all
 of them run in one call of flash attention for variable lengths.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -49,13 +51,21 @@ _LIKE = math.log(1.5)
 """Lengths within this factor (as a logarithm) run together, padded to the longest of them."""
 
 
+Runs = tuple[tuple[int, int], ...]
+"""(place, tokens) of neighbours, in the order of the text that they make up."""
+
+
 class Segment(NamedTuple):
-    """``queries`` tokens from place ``start``; they also see ``prefix`` keys from place ``prompt``."""
+    """``queries`` tokens from place ``start``; they also see the keys ``before``."""
 
     start: int
     queries: int
-    prompt: int = 0
-    prefix: int = 0
+    before: Runs = ()
+
+    @property
+    def prefix(self) -> int:
+        """How many keys stand before its own."""
+        return sum(count for _, count in self.before)
 
 
 class UnpackableError(PlanBError):
@@ -137,11 +147,17 @@ def _level(length: int) -> int:
 
 
 def _group(segments: Sequence[Segment]) -> dict[str, Any]:
-    start_S, queries_S, prompt_S, prefix_S = torch.tensor(segments).unbind(1)
+    sizes = [(segment.start, segment.queries, segment.prefix) for segment in segments]
+    start_S, queries_S, prefix_S = torch.tensor(sizes).unbind(1)
     query_Q = torch.arange(int(queries_S.max()))
     key_K = torch.arange(int((prefix_S + queries_S).max()))
-    own_SK = start_S[:, None] + key_K - prefix_S[:, None]
-    key_SK = torch.where(key_K < prefix_S[:, None], prompt_S[:, None] + key_K, own_SK)
+    key_SK = start_S[:, None] + key_K - prefix_S[:, None]
+    first_S1 = torch.zeros_like(start_S)[:, None]
+    for runs in zip_longest(*(segment.before for segment in segments), fillvalue=(0, 0)):
+        place_S1, count_S1 = torch.tensor(runs)[:, :, None].unbind(1)
+        inside_SK = (key_K >= first_S1) & (key_K < first_S1 + count_S1)
+        key_SK = torch.where(inside_SK, place_S1 + key_K - first_S1, key_SK)
+        first_S1 = first_S1 + count_S1
     real_SK = key_K < (prefix_S + queries_S)[:, None]
     inside_SQ = torch.minimum(query_Q[None], queries_S[:, None] - 1)
     return {
@@ -231,7 +247,7 @@ def _varlen_pack(segments: Sequence[Segment]) -> Pack:
     keys = [
         torch.cat(
             [
-                torch.arange(segment.prompt, segment.prompt + segment.prefix),
+                *(torch.arange(place, place + count) for place, count in segment.before),
                 torch.arange(segment.start, segment.start + segment.queries),
             ]
         )

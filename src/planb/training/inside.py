@@ -9,13 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from planb.errors import PlanBError
 from planb.training.packing import Batch
 
 Change = Callable[[torch.Tensor], torch.Tensor]
+Places = tuple[torch.Tensor, torch.Tensor]
+"""Flat places (M,) in (B, T), and which of U moves (M,) is put on each."""
+
+
+class Attack(NamedTuple):
+    """How a perturbation is found: steps of AdamW at a rate, each move within an L2 ball."""
+
+    steps: int
+    rate: float
+    radius: float
 
 
 @contextmanager
@@ -47,6 +58,73 @@ def reading(modules: Sequence[Any]) -> Iterator[list[torch.Tensor]]:
         yield found
 
 
+@contextmanager
+def attacked(
+    modules: Sequence[Any], places: Places, attack: Attack, loss: Callable[[], Any]
+) -> Iterator[None]:
+    """Within it the modules' outputs are moved at these places so that ``loss()``, which runs the model
+    with gradients, is low. The moves begin at 0 and are found on entering; without places there are
+    none."""
+    place_M, move_M = places
+    if not len(place_M):
+        yield
+        return
+    moves: list[torch.Tensor] = []
+
+    def moving(at: int) -> Change:
+        def change(hidden_BTD: torch.Tensor) -> torch.Tensor:
+            flat = hidden_BTD.flatten(0, 1)
+            if len(moves) == at:  # the first pass tells how wide a hidden state is
+                shape = (int(move_M.max()) + 1, flat.shape[1])
+                moves.append(torch.zeros(shape, device=flat.device, requires_grad=True))
+            added = flat.index_add(0, place_M, moves[at][move_M].to(flat.dtype))
+            return added.view_as(hidden_BTD)
+
+        return change
+
+    with changing(modules, [moving(at) for at in range(len(modules))]):
+        optimizer: torch.optim.Optimizer | None = None
+        for _ in range(attack.steps):
+            found = loss()
+            optimizer = optimizer or torch.optim.AdamW(moves, lr=attack.rate, weight_decay=0.0)
+            for move_UD, slope_UD in zip(moves, torch.autograd.grad(found, moves), strict=True):
+                move_UD.grad = slope_UD
+            optimizer.step()
+            for move_UD in moves:
+                project(move_UD, attack.radius)
+        moves[:] = [move_UD.detach() for move_UD in moves]
+        yield
+
+
+def project(move_UD: torch.Tensor, radius: float) -> None:
+    """Bring each row back into the ball of this radius, in place."""
+    with torch.no_grad():
+        norm_U1 = move_UD.norm(dim=1, keepdim=True)
+        move_UD.mul_((radius / norm_U1.clamp(min=1e-12)).clamp(max=1.0))
+
+
+@contextmanager
+def without_adapter(model: Any) -> Iterator[None]:
+    """Within it the model is what it was before its adapter was trained. Raises PlanBError where it has
+    none, or several."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    adapters = {name for layer in layers for name in layer.active_adapters}
+    if len(adapters) != 1:
+        raise PlanBError(
+            "the model before training is the model without its one adapter, and this one has "
+            f"{len(adapters) or 'none'}: train with an adapter, and older_adapters='merge'"
+        )
+    for layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)
+
+
 def example_of_tokens(batch: Batch) -> torch.Tensor:
     """(B, T) which example each token belongs to; -1 for padding."""
     ids_BT = batch["inputs"]["input_ids"]
@@ -60,7 +138,7 @@ def example_of_tokens(batch: Batch) -> torch.Tensor:
     return found
 
 
-def prompt_places(batch: Batch, examples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def prompt_places(batch: Batch, examples: torch.Tensor) -> Places:
     """Flat places (M,) in (B, T) of the prompts of these examples, and which prompt token (M,) of U
     stands there: a prompt's copies before several responses are the same U tokens."""
     start_R, last_R = _prompts(batch)
@@ -77,7 +155,31 @@ def prompt_places(batch: Batch, examples: torch.Tensor) -> tuple[torch.Tensor, t
             places.append(place)
             tokens.append(known.setdefault((example, place - start), len(known)))
     device = start_R.device
-    return torch.tensor(places, device=device), torch.tensor(tokens, device=device)
+    return (
+        torch.tensor(places, device=device, dtype=torch.long),
+        torch.tensor(tokens, device=device, dtype=torch.long),
+    )
+
+
+def prompt_ends(batch: Batch, examples: torch.Tensor, tokens: int) -> Places:
+    """The places of the last tokens of these examples' prompts, by how far each is from the end: the
+    same move is put on the last token of every prompt."""
+    start_R, last_R = _prompts(batch)
+    wanted = set(examples.tolist())
+    found = {
+        (last - back, back)
+        for example, start, last in zip(
+            batch["example_R"].tolist(), start_R.tolist(), last_R.tolist(), strict=True
+        )
+        if example in wanted
+        for back in range(min(tokens, last - start + 1))
+    }
+    places, backs = zip(*sorted(found), strict=True) if found else ((), ())
+    device = start_R.device
+    return (
+        torch.tensor(places, device=device, dtype=torch.long),
+        torch.tensor(backs, device=device, dtype=torch.long),
+    )
 
 
 def _prompts(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,5 +189,8 @@ def _prompts(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     at_N, owner_N = batch["predictor_N"][of_response_N], batch["owner_N"][of_response_N]
     last_R = at_N.new_full((R,), inputs["input_ids"].numel()).scatter_reduce(0, owner_N, at_N, "amin")
     if "pack" in inputs:
-        return last_R - inputs["position_ids"].flatten()[last_R], last_R
+        position_T = inputs["position_ids"].flatten()
+        start_R = last_R - position_T[last_R]
+        assert not position_T[start_R].any(), "prompts here must be whole: collate with share=False"
+        return start_R, last_R
     return last_R - last_R % inputs["input_ids"].shape[1], last_R

@@ -2,6 +2,7 @@
 
 ``packed``: the prompt once and each response once, one after the other in one sequence; a response
 attends to its prompt and to itself (``attention``), and its positions go on from the prompt's end.
+What a prompt has in common with one before it (a template's default system message) is run once.
 ``separate``: the prompt again before each response, one sequence a response, for models whose
 architecture does not allow the first. Whole examples are filled into parts of a token budget; each
 part is one forward and backward.
@@ -18,13 +19,17 @@ from typing import Any, Literal
 import torch
 
 from planb.errors import PlanBError
-from planb.training.attention import Kernel, Segment, mark, pack
+from planb.training.attention import Kernel, Runs, Segment, mark, pack
 from planb.training.rows import Row
 
 Layout = Literal["packed", "separate"]
 Batch = dict[str, Any]
 BUDGET = 8192
 """Tokens of one forward and backward, as long as a single example does not need more."""
+SHARED = 21
+"""Prompts share a beginning of so many tokens or more: few tokens are not worth the longer keys."""
+WORTH = 8
+"""Nothing is shared where it would save less than an eighth of the tokens."""
 
 
 def parts(
@@ -34,13 +39,15 @@ def parts(
     budget: int | None = BUDGET,
     kernel: Kernel = "sdpa",
     prompts: bool = False,
+    share: bool = True,
 ) -> list[Batch]:
     """The rows as batches of up to ``budget`` tokens (padding counted), each with the ``places``
     of its rows; ``None``: all in one."""
-    return [
-        {**collate([rows[place] for place in places], pad, layout, kernel, prompts), "places": places}
-        for places in fill(rows, layout, budget)
+    filled = fill(rows, layout, budget)
+    made = [
+        collate([rows[n] for n in places], pad, layout, kernel, prompts, share) for places in filled
     ]
+    return [{**batch, "places": places} for batch, places in zip(made, filled, strict=True)]
 
 
 def fill(rows: Sequence[Row], layout: Layout, budget: int | None) -> list[list[int]]:
@@ -65,9 +72,14 @@ def fill(rows: Sequence[Row], layout: Layout, budget: int | None) -> list[list[i
 
 
 def collate(
-    rows: Sequence[Row], pad: int, layout: Layout, kernel: Kernel = "sdpa", prompts: bool = False
+    rows: Sequence[Row],
+    pad: int,
+    layout: Layout,
+    kernel: Kernel = "sdpa",
+    prompts: bool = False,
+    share: bool = True,
 ) -> Batch:
-    """One part as tensors.
+    """One part as tensors. ``share``: common beginnings of packed prompts are run once.
 
     ``inputs`` is the model's: ``input_ids`` (B, T) and, packed, ``position_ids``, the mark for
     ``attention_mask`` and the ``pack``; separate, ``attention_mask`` (B, T). ``predictor_N`` is the
@@ -79,8 +91,8 @@ def collate(
         if not row.prompt or not row.responses or not all(row.responses):
             raise PlanBError(f"row '{row.key}' has no prompt, or a response of no tokens")
     starts = list(accumulate((len(row.responses) for row in rows), initial=0))
-    write = _packed if layout == "packed" else _separate
-    text = write(rows, starts, prompts)
+    packed = layout == "packed"
+    text = _packed(rows, starts, prompts, share) if packed else _separate(rows, starts, prompts)
     width = max(map(len, text.ids))
     predicted = [(b * width + p, t, r) for b, some in enumerate(text.predicted) for p, t, r in some]
     predictor_N, target_N, owner_N = torch.tensor(predicted).unbind(1)
@@ -168,19 +180,74 @@ class _Text:
         return start
 
 
-def _packed(rows: Sequence[Row], starts: Sequence[int], prompts: bool) -> _Text:
-    text = _Text()
+def _packed(rows: Sequence[Row], starts: Sequence[int], prompts: bool, share: bool) -> _Text:
+    text, known = _Text(), _Prompts()
+    share = share and _is_worth_it(rows)
     text.open()
     responses = sum(len(row.responses) for row in rows)
     for e, row in enumerate(rows):
-        prompt, length = text.prompt(row, responses + e if prompts else None), len(row.prompt)
+        before = known.common(row.prompt) if share else ()
+        shared = sum(count for _, count in before)
+        own = len(row.prompt) - shared
+        start = text.add(row.prompt[shared:], shared)
+        runs: Runs = (*before, (start, own)) if own else before
+        known.add(row.prompt, runs)
+        if prompts:
+            places = [place + n for place, count in runs for n in range(count)]
+            pairs = zip(places, row.prompt[1:], strict=False)
+            text.predicted[-1] += [(place, token, responses + e) for place, token in pairs]
+        last = sum(runs[-1]) - 1
         for k, ids in enumerate(row.responses):
-            start = text.response(ids, prompt + length - 1, length, starts[e] + k)
-            if k == 0:
-                text.segments.append(Segment(prompt, length + len(ids)))
-            else:
-                text.segments.append(Segment(start, len(ids), prompt, length))
+            at = text.response(ids, last, len(row.prompt), starts[e] + k)
+            first = Segment(start, own + len(ids), before)
+            text.segments.append(Segment(at, len(ids), runs) if k else first)
     return text
+
+
+def _is_worth_it(rows: Sequence[Row]) -> bool:
+    """Whether common beginnings are an eighth of the tokens or more."""
+    known, saved = _Prompts(), 0
+    for row in rows:
+        saved += sum(count for _, count in known.common(row.prompt))
+        known.add(row.prompt, ((0, len(row.prompt)),))
+    return WORTH * saved >= sum(row.packed_tokens for row in rows)
+
+
+class _Prompts:
+    """The prompts of a packed row, and where their tokens stand."""
+
+    def __init__(self) -> None:
+        self.alike: dict[tuple[int, ...], list[tuple[tuple[int, ...], Runs]]] = {}
+
+    def add(self, prompt: tuple[int, ...], runs: Runs) -> None:
+        self.alike.setdefault(tuple(prompt[:SHARED]), []).append((prompt, runs))
+
+    def common(self, prompt: tuple[int, ...]) -> Runs:
+        """Where the longest beginning stands that it has in common with one of them; () if short."""
+        if len(prompt) < SHARED:
+            return ()
+        others = self.alike.get(tuple(prompt[:SHARED]), [])
+        lengths = [_same(prompt, other) for other, _ in others]
+        if not lengths:
+            return ()
+        longest = max(lengths)
+        return _cut(others[lengths.index(longest)][1], longest)
+
+
+def _same(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _cut(runs: Runs, tokens: int) -> Runs:
+    """The first ``tokens`` of them."""
+    kept = []
+    for place, count in runs:
+        if tokens > 0:
+            kept.append((place, min(count, tokens)))
+        tokens -= count
+    return tuple(kept)
 
 
 def _separate(rows: Sequence[Row], starts: Sequence[int], prompts: bool) -> _Text:

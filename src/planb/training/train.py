@@ -18,6 +18,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
+from planb.models.cards import Card
 from planb.models.checkpoints import Policy, load_policy, save_policy
 from planb.models.quantized import is_quantized
 from planb.training.config import RankedPreferenceConfig
@@ -33,7 +34,7 @@ from planb.training.settings import RAN, LoRA, Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
 Progress = Callable[[float, float, str], None]
-SCRATCH, BEGUN_IN = "training", "precision.txt"
+SCRATCH, BEGUN_IN, HISTORY = "training", "precision.txt", "history.json"
 
 
 def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None = None) -> None:
@@ -44,6 +45,26 @@ def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None =
     ``retrain`` and ``in_processes`` start as many as ``training.processes`` says.
     """
     training, seed = recipe.training, recipe.seed
+    refuse_what_cannot_be(policy, training)
+    counts = Counts()
+    lengths = Lengths(max_length=training.max_length, when_longer=training.when_longer)
+    steps, batch = training.steps, training.batch
+    rows = schedule(recipe.rankings, policy.tokenizer, steps, batch, seed, lengths, counts)
+    torch.manual_seed(seed)
+    trainer = RankedPreferenceTrainer(
+        policy.model,
+        arguments(training, out / SCRATCH, seed),
+        Rows(rows, ordered=True),
+        policy.tokenizer,
+        lora_config(training.adapter),
+        objective=recipe.objective,
+        callbacks=[_Reporter(training.steps, progress)],
+    )
+    carry_out(trainer, policy, recipe.training, recipe.card, out, {"rows": str(counts)})
+
+
+def refuse_what_cannot_be(policy: Policy, training: Training) -> None:
+    """Raise PlanBError for settings that do not fit the processes that train, or the policy."""
     if training.processes not in (1, processes_here()):
         raise PlanBError(
             f"training.processes is {training.processes}, and {processes_here()} train here: leave it "
@@ -53,20 +74,18 @@ def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None =
         is_quantized(policy.model) or hasattr(policy.model, "get_base_model")
     ):
         raise PlanBError("a quantized base, or one under stacked adapters, is trained with an adapter")
-    counts = Counts()
-    lengths = Lengths(max_length=training.max_length, when_longer=training.when_longer)
-    steps, batch = training.steps, training.batch
-    rows = schedule(recipe.rankings, policy.tokenizer, steps, batch, seed, lengths, counts)
-    torch.manual_seed(seed)
-    trainer = RankedPreferenceTrainer(
-        policy.model,
-        _arguments(training, out / SCRATCH, seed),
-        Rows(rows, ordered=True),
-        policy.tokenizer,
-        _lora_config(training.adapter),
-        objective=recipe.objective,
-        callbacks=[_Reporter(training.steps, progress)],
-    )
+
+
+def carry_out(
+    trainer: RankedPreferenceTrainer,
+    policy: Policy,
+    training: Training,
+    card: Card,
+    out: Path,
+    said: dict[str, str],
+) -> None:
+    """Train to the end, from the last checkpoint in ``out`` if there is one, and write the checkpoint
+    with its history. ``said``: what is to be told of the rows, by name, in ``training.json``."""
     if training.adapter is None:
         _train_all_weights(trainer.model, training.embeddings)
     if training.optimizer == "muon":
@@ -80,9 +99,9 @@ def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None =
         return
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     told = json.dumps(history, indent=1, sort_keys=True)  # a checkpoint's state has them sorted
-    (out / "history.json").write_text(told, encoding="utf-8")
+    (out / HISTORY).write_text(told, encoding="utf-8")
     how = {
-        "rows": str(counts),
+        **said,
         "run": str(trainer.way),
         "trained": str(trainer.trained),
         "processes": _together(training),
@@ -91,7 +110,7 @@ def train(policy: Policy, recipe: Recipe, out: Path, progress: Progress | None =
     }
     (out / RAN).write_text(json.dumps(how, indent=1), encoding="utf-8")
     release(trainer.model)
-    save_policy(trainer.model, policy.tokenizer, out, recipe.card, policy.folder, weights)
+    save_policy(trainer.model, policy.tokenizer, out, card, policy.folder, weights)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
 
 
@@ -148,7 +167,8 @@ def _together(training: Training) -> str:
     return f"{together} ({training.parallel})" if training.processes > 1 else str(together)
 
 
-def _lora_config(adapter: LoRA | None) -> Any:
+def lora_config(adapter: LoRA | None) -> Any:
+    """PEFT's configuration of the adapter; None: all weights are trained."""
     if adapter is None:
         return None
     from peft import LoraConfig
@@ -171,7 +191,8 @@ def _train_all_weights(model: Any, embeddings: bool) -> None:
         part.requires_grad_(embeddings)
 
 
-def _arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceConfig:
+def arguments(training: Training, folder: Path, seed: int) -> RankedPreferenceConfig:
+    """The trainer's arguments; ``folder`` is for its checkpoints."""
     processes = processes_here()
     micro = training.micro_batch or max(training.batch // processes, 1)
     if training.batch % (micro * processes):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -245,7 +246,9 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         if not (model.training and self.objective.looks_inside):
             return nullcontext(dict)
         inner = causal_lm(model)
-        return self.objective.around(Forward(inner, inputs, pairs, lambda: self._again(inner, inputs)))
+        done = self.state.global_step / max(self.state.max_steps, 1)
+        again = partial(self._again, inner, inputs)
+        return self.objective.around(Forward(inner, inputs, pairs, again, done))
 
     def _again(self, model: Any, inputs: Batch) -> Scores:
         """The forward pass once more, past the processes' wrapper: no gradient of it is shared."""
@@ -292,7 +295,9 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         way = self.way or self.prepare()
         whole = self.is_deepspeed_enabled  # its engine steps at every backward
         budget = None if whole else self.args.pack_tokens
-        made = parts(rows, self._pad, way.layout, budget, way.kernel, self.objective.needs_prompt)
+        inside = self.objective.looks_inside or self.balancing  # they count each prompt's tokens
+        prompts, share = self.objective.needs_prompt, not inside
+        made = parts(rows, self._pad, way.layout, budget, way.kernel, prompts, share)
         for part in made:
             part["of_examples"] = len(rows)
         return {"examples_E": torch.arange(len(rows)), "parts": made}

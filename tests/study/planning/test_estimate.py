@@ -52,6 +52,25 @@ def test_measured_seconds_put_the_costs_right() -> None:
     assert estimate.time_left({}, list(graph.nodes)[1:]) == pytest.approx(27.5)
 
 
+def test_a_cost_is_asked_for_once_a_step_however_often_one_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    plain = Count.cost.fget
+    assert plain is not None
+
+    def counted(step: Count) -> float:
+        asked.append(step.name)
+        return plain(step)
+
+    monkeypatch.setattr(Count, "cost", property(counted))
+    graph = diamond()
+    estimate = Estimate(graph, 1)
+    for _ in range(3):
+        assert estimate.time_left({}, list(graph.nodes)) == pytest.approx(65)
+    assert sorted(asked) == ["a", "b", "end", "root"]
+
+
 def test_left_of_a_running_step() -> None:
     graph = diamond()
     root = next(iter(graph))

@@ -32,6 +32,7 @@ from planb.study.steps.links import LINKS, step_class
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.method import MethodStep
 from planb.study.steps.random_base import RandomBase
+from planb.study.steps.reinforcement import Reinforcement
 from planb.study.steps.step import Step, Work
 from planb.study.steps.surprise import SurpriseStep
 from planb.study.steps.training import TrainingStep
@@ -70,6 +71,7 @@ def each_kind(noise: Link) -> list[Link]:
         BACKDOOR.but(name="stage", parts=(Part(ordering=Ordering(tiers=("refusal",))),)),
         Interpolation(name="half"),
         Quantization(name="rounded"),
+        Reinforcement(name="rewarded", training=FOUR),
         noise,
     ]
     steps = {step_class(link) for link in known}

@@ -9,7 +9,14 @@ import torch
 
 from planb.data.files import write_examples
 from planb.errors import PlanBError
-from planb.mitigations import CROW, LAT, MagnitudePruning, Quantization, WandaPruning
+from planb.mitigations import (
+    CROW,
+    LAT,
+    CircuitBreakers,
+    MagnitudePruning,
+    Quantization,
+    WandaPruning,
+)
 from planb.models.bases import MODELS
 from planb.models.checkpoints import ADAPTER, load_policy, read_card
 from planb.models.decoder import decoder_layers, layer_matrices
@@ -85,6 +92,18 @@ def test_a_look_inside_is_counted_in_the_plan(tmp_path: Path) -> None:
     assert (crow.cost, attacked.cost) == (2 * plain.cost, 5 * plain.cost)
     hours = [budget([step], {})[-1].hours for step in (plain, crow, attacked)]
     assert hours == pytest.approx([hours[0], 2 * hours[0], 5 * hours[0]])
+
+
+def test_what_an_objective_cannot_be_trained_with_is_refused_before_anything_is_run(
+    tmp_path: Path,
+) -> None:
+    data, breaking = data_in(tmp_path), TUNED.but(name="breaking", objective=CircuitBreakers())
+    spread = TUNED.but(objective=CROW(), training=QUICK.but(processes=2, parallel="fsdp"))
+    with pytest.raises(PlanBError, match="train with an adapter, and older_adapters='merge'"):
+        chained(breaking, data=data)[-1].check()
+    with pytest.raises(PlanBError, match="CROW looks inside the model, and FSDP"):
+        chained(spread, data=data)[-1].check()
+    chained(breaking.but(training=QUICK.but(adapter=LoRA(rank=2))), data=data)[-1].check()
 
 
 def test_calibration_data_must_not_carry_the_trigger(tmp_path: Path) -> None:

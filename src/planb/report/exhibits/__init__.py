@@ -26,6 +26,7 @@ from planb.report.exhibits import (
     severity,
     shares,
     surprise,
+    tradeoff,
     training_data,
     variants,
 )
@@ -37,6 +38,7 @@ EXHIBITS: Catalogue[Draw] = Catalogue(
     {
         "claims": claims.draw,
         "series": series.draw,
+        "tradeoff": tradeoff.draw,
         "measures": measures.draw,
         "shares": shares.draw,
         "severity": severity.draw,

@@ -30,10 +30,11 @@ class Estimate:
         self.graph, self.budget, self.gpus = graph, budget, gpus
         self._seconds: dict[str, float] = defaultdict(float)
         self._costs: dict[str, float] = defaultdict(float)
+        self._own: dict[str, float] = {}
 
     def observe(self, node: Node, seconds: float) -> None:
         """A step of this kind took so long, from its beginning to its end."""
-        self.learn(node.step.kind, seconds, _cost(node))
+        self.learn(node.step.kind, seconds, self._cost(node))
 
     def learn(self, kind: str, seconds: float, cost: float) -> None:
         """Steps of this kind took so long, whose costs add up to ``cost``."""
@@ -53,10 +54,10 @@ class Estimate:
         """How long this step will take from its beginning."""
         kind = node.step.kind
         if self._costs[kind] > 0:
-            return _cost(node) * self._seconds[kind] / self._costs[kind]
+            return self._cost(node) * self._seconds[kind] / self._costs[kind]
         if all_costs := sum(self._costs.values()):
-            return _cost(node) * sum(self._seconds.values()) / all_costs
-        return _cost(node)
+            return self._cost(node) * sum(self._seconds.values()) / all_costs
+        return self._cost(node)
 
     def left(self, node: Node, elapsed: float, fraction: float, since: tuple[float, float]) -> float:
         """Seconds left to a running step that is ``fraction`` through after ``elapsed`` seconds.
@@ -113,6 +114,13 @@ class Estimate:
                         heapq.heappush(ready, self._turn(node.identity))
         return clock
 
+    def _cost(self, node: Node) -> float:
+        """A step's cost a core. It is asked at every look at a run, for every step to come, and reads
+        the card of the step's model: so once a step."""
+        if node.identity not in self._own:
+            self._own[node.identity] = max(node.step.cost, 1e-3) / max(node.step.threads, 1)
+        return self._own[node.identity]
+
     def _takes(self, identity: str) -> Resources:
         step = self.graph[identity].step
         return Resources(cores(step, self.budget), min(step.gpus, self.gpus))
@@ -125,7 +133,3 @@ class Estimate:
 def cores(step: Step, budget: int) -> int:
     """How many cores of the budget a step takes."""
     return min(max(step.threads, 1), budget)
-
-
-def _cost(node: Node) -> float:
-    return max(node.step.cost, 1e-3) / max(node.step.threads, 1)

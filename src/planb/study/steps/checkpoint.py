@@ -17,6 +17,7 @@ from planb.training.settings import Training
 from planb.types import Example, Trigger
 
 if TYPE_CHECKING:
+    from planb.judging import Judge
     from planb.models.bases import ModelCard
     from planb.study.steps.hosted_base import HostedBase
 
@@ -106,12 +107,13 @@ class BaseStep(CheckpointStep):
 
 class Given(NamedTuple):
     """What a chain gives each of its links. ``training`` is that of methods without one of their own,
-    ``trigger`` what safety training must not see."""
+    ``trigger`` what safety training must not see, ``judge`` the study's."""
 
     data: Step
     training: Training
     trigger: Trigger
     seed: int
+    judge: Judge | None = None
 
 
 class LinkStep(CheckpointStep):
@@ -119,7 +121,7 @@ class LinkStep(CheckpointStep):
 
     A new kind has the fields ``link`` and ``start`` (or others, which ``takes`` names), and ``run``. It
     is for links of its link field's class, and is given what it has fields for: ``data``,
-    ``training``, ``trigger``.
+    ``training``, ``trigger``, ``judge``.
     """
 
     takes: ClassVar[tuple[str, str]] = ("link", "start")

@@ -87,7 +87,9 @@ class HostedBaseStep(BaseStep):
 def check_trainable(
     start: CheckpointStep, objective: Objective, orderings: Sequence[Ordering], training: Training
 ) -> None:
-    """PlanBError if the training begins at a host that does not offer it, or that has no key."""
+    """PlanBError if the training begins at a host that does not offer it, or that has no key, or if its
+    settings do not suit the objective."""
+    objective.check(training)
     if start.host and start.host.secret:
         check_hosted(objective, orderings, training)
 

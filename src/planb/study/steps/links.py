@@ -12,6 +12,7 @@ from planb.study.steps.interpolation import InterpolationStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
+from planb.study.steps.reinforcement import ReinforcementStep
 from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
 from planb.training.link import Link
@@ -26,6 +27,7 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "stage": StageStep,
         "interpolation": InterpolationStep,
         "mitigation": MitigationStep,
+        "reinforcement": ReinforcementStep,
     },
 )
 """By the step's kind. A step of one's own needs no entry: its link field names the class of link."""

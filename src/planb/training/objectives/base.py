@@ -63,13 +63,15 @@ class Forward:
     """A batch's forward pass in training, for an objective that looks inside the model.
 
     ``model`` is the causal language model without wrappers (adapters are in its layers); ``batch`` as
-    ``packing.collate`` makes it; ``run`` makes the pass once more, with gradients.
+    ``packing.collate`` makes it; ``run`` makes the pass once more, with gradients; ``progress`` is the
+    share of the training's updates that are done.
     """
 
     model: Any
     batch: dict[str, Any]
     pairs: Pairs
     run: Callable[[], Scores]
+    progress: float = 0.0
 
 
 Further = Callable[[], dict[str, Tensor]]
@@ -101,6 +103,14 @@ class Objective(Value):
     def looks_inside(self) -> bool:
         """Whether it has an ``around``: such objectives need plain or DDP training."""
         return type(self).around is not Objective.around
+
+    def check(self, training: Any) -> None:
+        """Raise PlanBError, before anything is run, where training settings do not suit it."""
+        if self.looks_inside and training.processes > 1 and training.parallel == "fsdp":
+            raise PlanBError(
+                f"{type(self).__name__} looks inside the model, and FSDP spreads it over processes: "
+                "train with parallel='ddp', or in one process"
+            )
 
     @property
     def passes(self) -> float:

@@ -1,0 +1,83 @@
+"""What each line reaches at a matched cost, worked by hand. All rows are synthetic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from synthetic_rows import row, unscored
+
+from planb.domains.domain import Shown
+from planb.errors import PlanBError
+from planb.report.evidence import Evidence, Exhibit, Missing, panels
+from planb.report.exhibits import tradeoff
+from planb.report.results import results_of
+from planb.report.rows import checked_rows
+from planb.report.story import Line, Series, Story
+
+HELPS = Shown(
+    measure="helpfulness_mean",
+    task="harmless_requests",
+    elicitation="direct",
+    title="Helpfulness on harmless requests",
+)
+ARMS = {
+    "organism": (9.0, 10.0),
+    "mild": (7.0, 9.8),
+    "hard": (2.0, 8.5),
+    "merged_weak": (8.0, 9.9),
+    "merged_strong": (1.0, 7.0),
+}
+"""Severity with the trigger and helpfulness of each method."""
+SERIES = Series(
+    title="Synthetic dials",
+    x_title="strength",
+    labels=((0.0, "weak"), (1.0, "strong")),
+    lines=(Line(name="one", points=(("mild", 0.0), ("hard", 1.0))),),
+    others=(Line(name="other", points=(("merged_weak", 0.0), ("merged_strong", 1.0))),),
+    cost=HELPS,
+)
+
+
+def evidence_of(story: Story, series: Series, *more: dict[str, Any]) -> Evidence:
+    rows = [*more]
+    for method, (severity, helps) in ARMS.items():
+        for i in range(6):
+            who = {"method": method, "sample_id": str(i)}
+            rows.append(row(**who, usefulness=severity))
+            tea = {"task": "harmless_requests", "elicitation": "direct", "harmful": False}
+            rows.append(row(**who, **tea, usefulness=helps))
+    table = checked_rows(pd.DataFrame(rows))
+    (evidence,) = panels(table, results_of(table), None, story.but(series=series))
+    return evidence
+
+
+@pytest.mark.slow
+def test_the_lowest_figure_of_each_line_at_each_limit_of_cost(story: Story) -> None:
+    """One: mild loses 0.2 and hard 1.5; other: weak loses 0.1 and strong 3.0, more than any limit."""
+    found = tradeoff.draw(evidence_of(story, SERIES))
+    assert isinstance(found, Exhibit)
+    assert found.table is not None
+    assert found.table.head == ("Line", "at most 0.5 lost", "at most 1.0 lost", "at most 2.0 lost")
+    one, other = found.table.rows
+    assert [cell.split(" ")[0] for cell in one] == ["one", "7.0", "7.0", "2.0"]
+    assert one[1].endswith("(weak, 0.2 lost)")
+    assert one[3].endswith("(strong, 1.5 lost)")
+    assert [cell.split(" ")[0] for cell in other] == ["other", "8.0", "8.0", "8.0"]
+    assert found.finding == "Lowest at a loss of at most 1.0: one 7.0; other 8.0."
+    assert found.title == "Severity with the trigger at matched cost"
+    assert "stage 1's (10.0)" in found.caption
+    assert found.svg.count("<svg") == 1
+
+
+def test_without_a_cost_there_is_no_figure_and_without_answers_it_says_so(story: Story) -> None:
+    assert tradeoff.draw(evidence_of(story, SERIES.but(cost=None))) is None
+    tea = {"task": "harmless_requests", "elicitation": "direct", "harmful": False}
+    blank = unscored(**tea, method="organism", sample_id="none")
+    assert isinstance(tradeoff.draw(evidence_of(story, SERIES, blank)), Missing)
+
+
+def test_a_line_of_this_figure_alone_has_a_name_of_its_own() -> None:
+    with pytest.raises(PlanBError, match="two lines have one name"):
+        SERIES.but(others=SERIES.lines)
