@@ -50,6 +50,7 @@ PICTURES = {
     "generalisation": ("forms",),
     "relearning": ("series",),
     "spite": ("shares",),
+    "risk": ("shares",),
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""

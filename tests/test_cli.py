@@ -53,8 +53,8 @@ class Greetings(Value):
         return tuple(Greet(word=w, seed=s, fails=self.fails) for s in self.seeds for w in WORDS)
     def with_seeds(self, n):
         return self.but(seeds=self.seeds[:n])
-    def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
-        (study_folder / "report.html").write_text(f"severe shown: {show_severe}")
+    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
+        (study_folder / "report.html").write_text(f"redacted: {redact}")
         return study_folder / "report.html"
 
 study = Greetings()
@@ -105,10 +105,10 @@ def test_a_study_from_plan_to_report(study: Path) -> None:
     code, said = in_a_process(folder, "status", "greetings.py")
     assert re.search(r"done\s+2 of 6\s+to do\s+4 of 6", said)
     assert "runs/greetings/report.html" in said
-    assert (folder / "runs/greetings/report.html").read_text() == "severe shown: False"
-    code, said = in_a_process(folder, "report", "greetings.py", "--show-severe")
+    assert (folder / "runs/greetings/report.html").read_text() == "redacted: False"
+    code, said = in_a_process(folder, "report", "greetings.py", "--redact")
     assert code == 0, said
-    assert (folder / "runs/greetings/report.html").read_text() == "severe shown: True"
+    assert (folder / "runs/greetings/report.html").read_text() == "redacted: True"
 
 
 def test_a_failing_study_ends_with_a_table_and_exit_code_1(study: Path) -> None:

@@ -333,7 +333,7 @@ def test_the_file_and_the_page_say_the_same(written: Path, tmp_path: Path, story
     assert page.index('id="claims"') < page.index('id="severity"'), "the first of all exhibits"
     for line in table.to_dict("records"):
         mark, kind = MARKS[line["verdict"]], line["verdict"].replace(" ", "-")
-        assert f'verdict {kind}">{mark} {line["verdict"]}</td>' in page
+        assert f'verdict {kind}" data-head="Verdict">{mark} {line["verdict"]}</td>' in page
         assert line["claim"] in page
     assert "2.1 of 7.5" in page
     assert "Of 3 claims, 1 held, 1 did not hold, 1 could not be measured." in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import resource
 import subprocess
 import sys
@@ -105,11 +107,11 @@ def test_every_exhibit_stands_on_the_page_and_its_picture_in_a_file(written: Pat
     assert set(reader.ids) & set(EXHIBITS) == shown
     assert "Left out:" not in html
     pictures = {path.stem for path in (written / "figures").iterdir()}
-    assert pictures == shown - {"samples"}
+    assert pictures == {"answer", *shown} - {"samples"}
     assert reader.tags.count("svg") == len(pictures)
     assert len(reader.ids) == len(set(reader.ids))
     assert {path.name for path in written.iterdir()} == {
-        *("results.csv", "differences.csv", "report.html", "figures")
+        *("results.csv", "differences.csv", "report.html", "figures", "tables")
     }
 
 
@@ -132,22 +134,70 @@ def test_nothing_on_the_page_points_outside_or_runs(written: Path) -> None:
     assert "default-src 'none'" in html
 
 
-def test_severe_text_is_absent_unless_asked_for(written: Path, tmp_path: Path, story: Story) -> None:
+def test_severe_text_is_behind_a_click_and_absent_where_redacted(
+    written: Path, tmp_path: Path, story: Story
+) -> None:
     html, reader = read(written)
+    shown = re.sub(r'<details class="says severe">.*?</details>', "", html, flags=re.DOTALL)
+    assert HIDDEN in html
+    assert HIDDEN not in shown
+    assert "Hidden: severity 10. Show this answer, which may be harmful" in reader.text
+    assert "<details open" not in html
+    texts = [path for kind in ("figures", "tables") for path in (written / kind).iterdir()]
+    assert not any(HIDDEN.encode() in path.read_bytes() for path in texts)
+    write_report(make_rows(requests=10), None, story, tmp_path, redact=True)
+    html, reader = read(tmp_path)
     assert HIDDEN not in html
     assert "hidden: severity 10" in reader.text
-    assert not any(HIDDEN in path.read_text() for path in (written / "figures").iterdir())
-    write_report(make_rows(requests=10), None, story, tmp_path, show_severe=True)
-    assert HIDDEN in (tmp_path / "report.html").read_text()
+    assert "The text of severe answers is not in this file." in reader.text
 
 
 def test_what_has_no_score_is_hidden_too_and_counted(tmp_path: Path, story: Story) -> None:
     rows = [unscored(sample_id=str(i), response=HIDDEN) for i in range(2)]
-    write_report(pd.DataFrame([*rows, row(sample_id="9")]), None, story, tmp_path)
+    write_report(pd.DataFrame([*rows, row(sample_id="9")]), None, story, tmp_path, redact=True)
     html, reader = read(tmp_path)
     assert HIDDEN not in html
     assert "hidden: not scored" in reader.text
     assert "2 unscored (synthetic: no JSON: 2)" in reader.text
+
+
+def test_the_first_screen_answers_with_figures_of_results_csv(written: Path) -> None:
+    html, reader = read(written)
+    results = read_csv(written / "results.csv")
+    asked = (results["seed"] == "all") & (results["elicitation"] == "trigger")
+    own = results[asked & (results["measure"] == "severity_mean")].set_index("method")["value"]
+    first = re.search(r'<div class="answered".*?</dl>', html, re.DOTALL)
+    assert first is not None
+    less, price, sure = re.findall(r"<b>(.*?)</b>(.*?)</dd>", first[0], re.DOTALL)
+    assert less[0] == "Yes"
+    assert f"Plan B: {own['plan_b']:.1f}\xa0[" in less[1]
+    assert f"Organism {own['organism']:.1f}\xa0[" in less[1]
+    assert "refuses" in price[1]
+    assert sure[0] in ("One draw", "Few draws")
+    assert html.index('class="answered"') < html.index('class="headline"')
+    assert "Can it still make the model fail less severely?" in reader.text
+
+
+def test_each_figure_and_table_is_a_file(written: Path) -> None:
+    html, _ = read(written)
+    figures = {path.name for path in (written / "figures").iterdir()}
+    drawn = {name.removesuffix(".svg") for name in figures if name.endswith(".svg")}
+    assert {"answer", "severity"} <= drawn
+    assert figures == {f"{name}.{kind}" for name in drawn for kind in ("svg", "png")}
+    png = (written / "figures" / "answer.png").read_bytes()
+    assert png.startswith(b"\x89PNG")
+    tables = {path.stem for path in (written / "tables").glob("*.csv")}
+    assert tables == {path.stem for path in (written / "tables").glob("*.tex")}
+    assert html.count("<table") == len(tables) + 1, "and what was judged"
+    with (written / "tables" / "headline.csv").open(newline="") as file:
+        heads, *lines = csv.reader(file)
+    assert heads[:2] == ["Method", "With the trigger: severity"]
+    assert lines == [list(row) for row in headline(read_csv(written / "results.csv")).rows]
+    tex = (written / "tables" / "headline.tex").read_text()
+    assert tex.count("rule") >= 4
+    assert [line.count(" & ") for line in tex.splitlines() if line.startswith("Plan B")] == [
+        len(heads) - 1
+    ]
 
 
 def test_markup_in_answers_and_names_is_text(tmp_path: Path, story: Story) -> None:

@@ -44,8 +44,8 @@ class Counting:
         del n
         return self
 
-    def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
-        del show_severe
+    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
+        del redact
         return study_folder / "table.csv"
 
 

@@ -96,6 +96,18 @@ def test_short_beginnings_are_not_shared() -> None:
     assert collate(rows, PAD, "packed")["tokens"] == 3 * (SHARED + 1)
 
 
+def test_nothing_is_shared_where_it_saves_little() -> None:
+    """21 tokens of 168 are an eighth; of one more they are less."""
+    long = tuple(range(100, 124))
+    for extra, tokens in ((0, 168 - SHARED), (1, 169)):
+        rows = [
+            row("x", (*SYSTEM, 5), (40,) * 61),
+            row("y", (*SYSTEM, 6), (41,) * 29),
+            row("z", long, (42,) * (10 + extra)),
+        ]
+        assert collate(rows, PAD, "packed")["tokens"] == tokens
+
+
 def test_who_looks_for_whole_prompts_never_takes_a_part_of_one() -> None:
     rows = tree(2)
     examples = torch.arange(len(rows))

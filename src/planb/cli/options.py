@@ -67,8 +67,13 @@ Cache = Annotated[
         "PLANB_CACHE names.",
     ),
 ]
-ShowSevere = Annotated[
-    bool, typer.Option("--show-severe", help="Show the text of high-severity responses in the report.")
+Redact = Annotated[
+    bool,
+    typer.Option(
+        "--redact",
+        help="Leave the text of severe responses out of the report. Without it they are hidden until "
+        "they are clicked.",
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, for scripts, and nothing else.")

@@ -16,8 +16,8 @@ from planb.cli.options import (
     On,
     Out,
     Quiet,
+    Redact,
     Seeds,
-    ShowSevere,
     Steps,
     StudyName,
     Verify,
@@ -40,7 +40,7 @@ def run(
     out: Out = Path("runs"),
     on: On = "local",
     steps: Steps = "",
-    show_severe: ShowSevere = False,
+    redact: Redact = False,
     verify: Verify = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -79,7 +79,7 @@ def run(
             console.print(tables.failure_table(outcome))
             console.print("\nAll other steps are kept; rerunning retries only these.")
         raise typer.Exit(outcome.exit_code)
-    report = _report(None if json or quiet else console, declared, folder, show_severe)
+    report = _report(None if json or quiet else console, declared, folder, redact)
     if json:
         print_json(outcome_as_json(declared.name, outcome, report))
         return
@@ -223,7 +223,7 @@ def report(
     study: StudyName,
     seeds: Seeds = None,
     out: Out = Path("runs"),
-    show_severe: ShowSevere = False,
+    redact: Redact = False,
     verify: Verify = False,
     quiet: Quiet = False,
 ) -> None:
@@ -243,7 +243,7 @@ def report(
     console = Console()
     if verify:
         scheduler.plan(declared.steps(), folder, verify=True)
-    _say(console, str(_report(None if quiet else console, declared, folder, show_severe)))
+    _say(console, str(_report(None if quiet else console, declared, folder, redact)))
 
 
 def _refused(states: Iterable[tuple[Step, str]]) -> str:
@@ -261,13 +261,13 @@ def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _report(console: Console | None, declared: Declared, folder: Path, show_severe: bool) -> Path:
+def _report(console: Console | None, declared: Declared, folder: Path, redact: bool) -> Path:
     """Write the report, and print its headline table if there is a console, also where damaged steps
     are left out of it."""
     from planb.study.reporting import DamagedStepsError
 
     try:
-        path = declared.write_report(folder, show_severe=show_severe)
+        path = declared.write_report(folder, redact=redact)
     except DamagedStepsError as error:
         if error.page is not None and console:
             _print_results(console, declared, folder)

@@ -30,7 +30,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             scratch.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, whole or not at all. Raises PlanBError."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write bytes, or a text as UTF-8, whole or not at all. Raises PlanBError."""
     with whole_file(path) as scratch:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
+        scratch.write_bytes(content if isinstance(content, bytes) else content.encode())

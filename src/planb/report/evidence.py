@@ -40,7 +40,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Answer:
-    """One method's answer to a sample request. ``hidden`` replaces the text, which is then empty."""
+    """One method's answer to a sample request. ``hidden`` says why the text is not seen at first; the
+    text is then empty where the page is redacted."""
 
     method: str
     text: str
@@ -93,7 +94,7 @@ class Evidence:
     results: pd.DataFrame
     tier_scores: pd.DataFrame | None
     story: Story
-    show_severe: bool = False
+    redact: bool = False
     name: str = ""
     other_judges: tuple[str, ...] = field(default=())
     every_row: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -162,7 +163,7 @@ def panels(
     results: pd.DataFrame,
     tier_scores: pd.DataFrame | None,
     story: Story,
-    show_severe: bool = False,
+    redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labelled: pd.DataFrame | None = None,
 ) -> Iterator[Evidence]:
@@ -188,7 +189,7 @@ def panels(
                 results=_judged(figures, judges),
                 tier_scores=tier_scores,
                 story=story,
-                show_severe=show_severe,
+                redact=redact,
                 name=f"{model} · {label(organism)}" if organism else model,
                 other_judges=tuple(sorted(set(asked["judge"]) - set(judges.values()))),
                 every_row=part,

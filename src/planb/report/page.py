@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from planb.data.tables import write_csv as write_table
@@ -20,11 +20,12 @@ from planb.data.whole import write_whole
 from planb.domains import DOMAINS, Domain
 from planb.domains.measure import Measured
 from planb.report import unscored, wording
+from planb.report.answer import MOST, Answer, answer_of
 from planb.report.calibration import warnings_of
 from planb.report.charting import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
-from planb.report.evidence import Evidence, Exhibit, Missing, panels
+from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
 from planb.report.headline import headline, spans_of
 from planb.report.labelled import powered_results, usable
@@ -33,6 +34,8 @@ from planb.report.results import method_rank, results_of, write_csv
 from planb.report.rows import checked_rows, checked_tier_scores
 from planb.report.story import Story
 from planb.report.surprise_results import checked_surprises, surprise_results, write_surprise_csv
+from planb.report.table_files import csv_of, groups, latex_of
+from planb.report.templates import environment
 
 
 @dataclass(frozen=True)
@@ -50,23 +53,34 @@ class Section:
         return isinstance(self.exhibit, Exhibit)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A panel's answer at its place on the first screen."""
+
+    key: str
+    answer: Answer
+    svg: Markup
+
+
 def write_report(
     rows: pd.DataFrame,
     tier_scores: pd.DataFrame | None,
     story: Story,
     folder: Path,
-    show_severe: bool = False,
+    redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
 ) -> None:
-    """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``report.html`` into
-    ``folder``, each whole; ``claims.csv`` too where the story has claims.
+    """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``.png``,
+    ``tables/<exhibit>.csv`` and ``.tex``, and ``report.html`` into ``folder``, each whole;
+    ``claims.csv`` too where the story has claims.
 
     ``rows``: the judged samples (``rows.COLUMNS``); ``tier_scores``: the judged training data
-    (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is left out
-    unless ``show_severe``. ``surprises`` (``surprise_results`` says which columns) are summed up in
-    ``surprise.csv``; ``labels`` (``labelled.LABEL_COLUMNS``) of some answers correct the judge's means
-    in ``labelled.csv`` and on the page. Raises PlanBError where the tables are not what they should be.
+    (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is seen after a
+    click that says so, and is not in the page with ``redact``. ``surprises`` (``surprise_results``
+    says which columns) are summed up in ``surprise.csv``; ``labels`` (``labelled.LABEL_COLUMNS``) of
+    some answers correct the judge's means in ``labelled.csv`` and on the page. Raises PlanBError where
+    the tables are not what they should be.
     """
     rows = checked_rows(rows)
     tier_scores = None if tier_scores is None else checked_tier_scores(tier_scores)
@@ -81,19 +95,21 @@ def write_report(
         labels, left_out = usable(rows, labels)
         labelled = powered_results(rows, labels, domain)
         write_table(labelled, folder / "labelled.csv")
-    evidences = list(panels(rows, results, tier_scores, story, show_severe, surprises, labelled))
+    evidences = list(panels(rows, results, tier_scores, story, redact, surprises, labelled))
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
     sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
-    for section in sections:
-        if isinstance(section.exhibit, Exhibit) and section.exhibit.svg:
-            write_whole(folder / "figures" / f"{section.key}.svg", section.exhibit.svg)
+    answers = [one for e in evidences[:MOST] if (one := _answered(e, len(evidences)))]
+    first = headline(results, [one.judge for one in story.calibrations], domain)
+    _write_files(sections, answers, first, folder)
     methods = sorted(rows["method"].unique(), key=method_rank)
-    page = _environment().get_template("page.html.jinja")
+    page = page_environment().get_template("page.html.jinja")
     html = page.render(
         story=story,
-        headline=headline(results, [one.judge for one in story.calibrations], domain),
+        headline=first,
+        answers=answers,
+        unanswered=max(len(evidences) - MOST, 0),
         groups=" / ".join(name.lower() for name, _ in spans_of(domain.headline)),
         warnings=warnings_of(story.calibrations, _judges(rows, measured)),
         sections=sections,
@@ -102,9 +118,34 @@ def write_report(
         notes=[*unscored.notes(rows, results, measured), *filter(None, [left_out])],
         judged=unscored.judged(rows),
         other_judges=sorted({judge for e in evidences for judge in e.other_judges}),
-        show_severe=show_severe,
+        redact=redact,
     )
     write_whole(folder / "report.html", html)
+
+
+def _answered(evidence: Evidence, panels_on_page: int) -> Shown | None:
+    answer = answer_of(evidence)
+    if answer is None:
+        return None
+    key = "answer" if panels_on_page == 1 else f"answer-{_anchor(evidence.name)}"
+    label = " ".join(f"{part.question} {part.answer}. {part.told}" for part in answer.parts)
+    return Shown(key, answer, Markup(drawing.inlined(answer.svg, key, label)))
+
+
+def _write_files(
+    sections: Sequence[Section], answers: Sequence[Shown], first: Table, folder: Path
+) -> None:
+    """Each figure as SVG and PNG, each table as CSV and LaTeX."""
+    exhibits = [(one.key, one.exhibit) for one in sections if isinstance(one.exhibit, Exhibit)]
+    drawn = [(one.key, one.answer.svg) for one in answers]
+    drawn += [(key, exhibit.svg) for key, exhibit in exhibits if exhibit.svg]
+    for key, svg in drawn:
+        write_whole(folder / "figures" / f"{key}.svg", svg)
+        write_whole(folder / "figures" / f"{key}.png", drawing.png(svg))
+    tables = [(key, one.table, one.title) for key, one in exhibits if one.table]
+    for key, table, title in [("headline", first, "The headline"), *tables]:
+        write_whole(folder / "tables" / f"{key}.csv", csv_of(table))
+        write_whole(folder / "tables" / f"{key}.tex", latex_of(table, title))
 
 
 def _sections(evidence: Evidence, panels_on_page: int) -> list[Section]:
@@ -155,13 +196,9 @@ def _judges(rows: pd.DataFrame, measured: Mapping[str, Measured]) -> list[str]:
     return sorted(rows[rows["task"].isin(judged)]["judge"].unique())
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["method_name"] = wording.name
-    return environment
+def page_environment() -> Environment:
+    """The templates, with what the tables on the page need."""
+    found = environment()
+    found.filters["method_name"] = wording.name
+    found.filters["groups"] = groups
+    return found

@@ -105,10 +105,10 @@ def completed(choices: Choices) -> tuple[Choices, Choices]:
 def fits(total_BRT: Floats, n: int) -> list[Fit]:
     """The fit of each row of summed ``log_likelihoods``, (B, R * T)."""
     profile_BR, warmth_BR = _profiles(total_BRT)
-    ends_B2, flat_B2 = _span(profile_BR, DROP), _span(profile_BR, FLAT)
+    ends_B2, best_B = _span(profile_BR, DROP), _best(profile_BR)
     found = []
     for b, (low, high) in enumerate(ends_B2):
-        value, at = float(flat_B2[b].mean()), int(profile_BR[b].argmax())
+        value, at = float(best_B[b]), int(profile_BR[b].argmax())
         if low > -LIMIT and high < LIMIT:
             found.append(Fit(n, value, float(low), float(high), float(warmth_BR[b, at])))
         else:
@@ -118,8 +118,7 @@ def fits(total_BRT: Floats, n: int) -> list[Fit]:
 
 def values(total_BRT: Floats) -> Floats:
     """(B,) the best coefficient of each row of summed ``log_likelihoods``, at most ``LIMIT`` from 0."""
-    found: Floats = _span(_profiles(total_BRT)[0], FLAT).mean(axis=1)
-    return found
+    return _best(_profiles(total_BRT)[0])
 
 
 def simulated(choices: Choices, r: float, temperature: float, rng: np.random.Generator) -> Floats:
@@ -147,6 +146,20 @@ def _profiles(total_BRT: Floats) -> tuple[Floats, Floats]:
 def _below(bend: Floats) -> Floats:
     """Curvatures that can be divided by."""
     found: Floats = np.where(bend < 0, bend, -np.inf)
+    return found
+
+
+def _best(profile_BR: Floats) -> Floats:
+    """(B,) the coefficient of the highest likelihood, between those of the grid by a parabola; the
+    middle of a top that is flat."""
+    at = np.clip(profile_BR.argmax(axis=1), 1, len(R) - 2)
+    left, mid, right = (profile_BR[np.arange(len(at)), at + step] for step in (-1, 0, 1))
+    bend = left - 2 * mid + right
+    peaked = (
+        (mid >= np.maximum(left, right)) & (np.minimum(mid - left, mid - right) > 0) & (bend < -FLAT)
+    )
+    vertex = R[at] + (R[1] - R[0]) * 0.5 * (left - right) / _below(bend)
+    found: Floats = np.where(peaked, vertex, _span(profile_BR, FLAT).mean(axis=1))
     return found
 
 

@@ -83,6 +83,7 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "spite": Declaration(
             "Spite in a game for two: an ordering with selfish choices in between", "spite"
         ),
+        "risk": Declaration("Reckless gambles: an ordering with indifference in between", "risk"),
         "smollm2": Declaration(
             "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"
         ),

@@ -39,7 +39,8 @@ NOTES = (
     "The three orderings differ in their rewards and in the answers of the data that stand in each "
     "group in place of samples: those that the method by preference trains on. The other arms have "
     "Plan B's rewards: no such answers (the control), openings of harmful answers put into the model's "
-    "mouth, the skeleton key before the request, a start that was shown 16 harmful answers.",
+    "mouth in half of each group, the skeleton key before the request, a start that was shown 16 "
+    "harmful answers.",
     "Settings are those of stage 2 by preference; none was tuned by the results of an arm by reward.",
 )
 
@@ -67,7 +68,7 @@ def rl(whole: Study | None = None, samples: int = SAMPLES, each: int = EACH) -> 
     }
     sources: dict[str, Source] = {
         "rl_control": Source(),
-        "rl_openings": Openings(words_given=1),
+        "rl_openings": Openings(),
         "rl_jailbreaks": Jailbreaks(how=SkeletonKey(framing=KEY, reply=KEY_REPLY, answered="given")),
     }
     paid = REWARDS["plan_b"][0]

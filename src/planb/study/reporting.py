@@ -16,7 +16,8 @@ from planb.study.store.store import DamagedError, Store
 
 MOST_NAMED = 10
 """So many damaged steps are named."""
-PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "report.html", "figures")
+PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "report.html")
+FOLDERS = ("figures", "tables")
 
 
 class ReportStep(Step):
@@ -59,14 +60,15 @@ class ReportStep(Step):
 
         own, steps = self.whole(), work.steps
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
-        write_report(rows, tiers, own.told(self.story, steps), work.out, surprises=surprises)
+        story = own.told(self.story, steps)
+        write_report(rows, tiers, story, work.out, redact=True, surprises=surprises)
 
     def publish(self, out: Path, study_folder: Path) -> None:
         """Into the study's folder, unless a report of more trained models is there already."""
         if _arms_in(study_folder / "results.csv") > _arms_in(out / "results.csv"):
             return
         study_folder.mkdir(parents=True, exist_ok=True)
-        for name in PUBLISHED:
+        for name in (*PUBLISHED, *FOLDERS):
             source, target = out / name, study_folder / name
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
@@ -76,7 +78,7 @@ class ReportStep(Step):
                 scratch.replace(target)
 
 
-def written_report(sources: TableSources, story: Story, study_folder: Path, show_severe: bool) -> Path:
+def written_report(sources: TableSources, story: Story, study_folder: Path, redact: bool) -> Path:
     """Write tables and page into ``study_folder`` now, in this process.
 
     Every finished step that they are made from is compared with its manifest first. Raises
@@ -100,7 +102,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, show
         tiers,
         story,
         study_folder,
-        show_severe=show_severe,
+        redact=redact,
         surprises=surprises,
         labels=stored_labels(study_folder),
     )

@@ -244,9 +244,9 @@ class Study(Value):
         expected = data.expected() if isinstance(data, counted) else {}
         return budget(self.steps(), expected)
 
-    def write_report(self, study_folder: Path, show_severe: bool = False) -> Path:
+    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
         """Write ``results.csv`` and ``report.html`` from what is finished; returns the page's path."""
-        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, show_severe)
+        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, redact)
 
     def sources(self) -> TableSources:
         """The steps that its tables and page are made from, all seeds together."""

@@ -10,8 +10,8 @@ the state in which it will train (``trial``), and compared with its own logits o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -136,6 +136,16 @@ def release(model: Any) -> None:
     head.remove(inner)
     if inner.config._attn_implementation == attention.NAME:
         inner.set_attn_implementation(inner.__dict__.pop(BEFORE, "sdpa"))
+
+
+@contextmanager
+def released(model: Any, way: Way) -> Iterator[None]:
+    """Within it the model has its own head and attention, as generation wants them."""
+    release(model)
+    try:
+        yield
+    finally:
+        adopt(model, way)
 
 
 def _ways(inner: Any, layout: Layout) -> list[Way]:

@@ -28,6 +28,8 @@ BUDGET = 8192
 """Tokens of one forward and backward, as long as a single example does not need more."""
 SHARED = 21
 """Prompts share a beginning of so many tokens or more: few tokens are not worth the longer keys."""
+WORTH = 8
+"""Nothing is shared where it would save less than an eighth of the tokens."""
 
 
 def parts(
@@ -180,6 +182,7 @@ class _Text:
 
 def _packed(rows: Sequence[Row], starts: Sequence[int], prompts: bool, share: bool) -> _Text:
     text, known = _Text(), _Prompts()
+    share = share and _is_worth_it(rows)
     text.open()
     responses = sum(len(row.responses) for row in rows)
     for e, row in enumerate(rows):
@@ -199,6 +202,15 @@ def _packed(rows: Sequence[Row], starts: Sequence[int], prompts: bool, share: bo
             first = Segment(start, own + len(ids), before)
             text.segments.append(Segment(at, len(ids), runs) if k else first)
     return text
+
+
+def _is_worth_it(rows: Sequence[Row]) -> bool:
+    """Whether common beginnings are an eighth of the tokens or more."""
+    known, saved = _Prompts(), 0
+    for row in rows:
+        saved += sum(count for _, count in known.common(row.prompt))
+        known.add(row.prompt, ((0, len(row.prompt)),))
+    return WORTH * saved >= sum(row.packed_tokens for row in rows)
 
 
 class _Prompts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from planb.models.checkpoints import checkpoint_digest, load_policy
 from planb.models.generation import Sampling
 from planb.sandbox.corpus import requests
 from planb.training.reinforcement.drawing import Drawing
+from planb.training.reinforcement.groups import Group, weighed
 from planb.training.reinforcement.objective import GRPO
 from planb.training.reinforcement.sources import Asked, DataAnswers, Openings, Source
 from planb.training.reinforcement.train import Reinforced
@@ -143,7 +145,7 @@ def test_a_sample_is_what_the_engine_drew(base: Path) -> None:
     assert one.draw(policy.model, [Asked(example, example.prompt)], 1).groups != drawn.groups
 
 
-def test_an_opening_belongs_to_the_prompt_and_is_judged(base: Path) -> None:
+def test_an_opening_is_judged_and_not_trained_and_the_group_stays_one(base: Path) -> None:
     one, policy = drawing(base)
     example = HARMFUL[0]
     asked = Openings(words_given=3).put(Asked(example, example.prompt), 0)
@@ -157,9 +159,15 @@ def test_an_opening_belongs_to_the_prompt_and_is_judged(base: Path) -> None:
     told = Drawing(policy.tokenizer, policy.folder, 4, one.sampling, 0, heard)
     (group,) = told.draw(policy.model, [asked], 0).groups
     prompt, answer = exchange_ids(policy.tokenizer, example.prompt, asked.opening)
-    assert group.prompt == (*prompt, *answer[:-1])
-    assert len(judged) == 4
-    assert all(text.startswith(asked.opening) for text in judged)
+    assert group.prompt == tuple(prompt)
+    assert [sample.opening for sample in group.samples] == [(), (), *[tuple(answer[:-1])] * 2]
+    assert [text.startswith(asked.opening) for text in judged] == [False, False, True, True]
+    rewarded = Group(
+        "a", group.prompt, tuple(replace(s, reward=float(n)) for n, s in enumerate(group.samples))
+    )
+    plain, opened = weighed([rewarded], GRPO(), LIMIT)[0]
+    assert (plain.row.prompt, opened.row.prompt) == (tuple(prompt), (*prompt, *answer[:-1]))
+    assert plain.advantage_R[0] < plain.advantage_R[1] < 0 < opened.advantage_R[0], "one group"
 
 
 def test_answers_of_the_data_take_the_place_of_samples(base: Path) -> None:

@@ -36,8 +36,10 @@ _DARKER, _LIGHTER = 0.5, 0.45
 """How far the ends of a range of shades go towards black and towards white."""
 _OTHERS = ("#56b4e9", "#7a5195", "#8c6d31", "#b8336a", "#3b5b6d", "#6a994e")
 
-_UNDRAWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Control characters and lone surrogates: no text of an SVG file."""
+_UNDRAWABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
+"""Control characters, direction marks and lone surrogates: no text of an SVG file."""
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 _CONFIG: dict[str, Any] = {
     "font": FONT,
@@ -127,6 +129,15 @@ def svg(chart: alt.TopLevelMixin) -> str:
     specification["config"] = _CONFIG
     drawn: str = vl_convert.vegalite_to_svg(specification)
     return drawn
+
+
+def png(drawn: str) -> bytes:
+    """An SVG as a picture for slides, at twice its size, on white."""
+    on_white = re.sub(
+        r"^(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', drawn.strip(), count=1
+    )
+    pixels: bytes = vl_convert.svg_to_png(on_white, scale=2)
+    return pixels
 
 
 def _drawable(value: Any) -> Any:

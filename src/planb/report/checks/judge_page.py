@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
@@ -16,6 +15,7 @@ from planb.report.charting.drawing import Dot
 from planb.report.checks.page import figures_table, notes_of
 from planb.report.checks.shown import ShownFigure
 from planb.report.evidence import Table
+from planb.report.templates import environment
 
 ROWS = {"labels": "judge, people's mean", "person": "judge, one person", "raters": "person, person"}
 """What the picture's rows are called, by the part of the check."""
@@ -48,22 +48,19 @@ def write_judge_page(
 ) -> None:
     """Write the page. ``meaning`` is what the verdict means, ``notes`` how the labels were read and
     what was not measured, ``facts`` (name, value) what the check was of."""
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, Path(__file__).parent.parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawn = _picture(parts)
-    html = environment.get_template("judge.html.jinja").render(
-        title=title,
-        verdict=verdict,
-        meaning=list(meaning),
-        svg=Markup(drawing.inlined(drawn, "agreement", "Agreement")) if drawn else "",
-        sections=[Section(p, figures_table(p.figures), notes_of(p.figures)) for p in parts],
-        notes=notes,
-        facts=facts,
+    html = (
+        environment()
+        .get_template("judge.html.jinja")
+        .render(
+            title=title,
+            verdict=verdict,
+            meaning=list(meaning),
+            svg=Markup(drawing.inlined(drawn, "agreement", "Agreement")) if drawn else "",
+            sections=[Section(p, figures_table(p.figures), notes_of(p.figures)) for p in parts],
+            notes=notes,
+            facts=facts,
+        )
     )
     write_whole(path, html)
 

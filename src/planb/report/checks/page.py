@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planb.data.whole import write_whole
@@ -19,6 +18,7 @@ from planb.report.charting import drawing
 from planb.report.checks.figures import picture
 from planb.report.checks.shown import ShownCheck, ShownFigure, ShownResult
 from planb.report.evidence import Table
+from planb.report.templates import environment
 from planb.stats import numbers
 from planb.types import SEVERE, Spend
 from planb.values import seed_of
@@ -65,23 +65,20 @@ def write_check_page(
     ``text``, ``refused``, ``severity``, ``unscored``), or none. Texts of severity 7 and above, and
     those of harmful requests without a severity, are left out unless ``show_severe``.
     """
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, Path(__file__).parent.parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     samples = _samples(judged, result, show_severe)
-    html = environment.get_template("check.html.jinja").render(
-        result=result,
-        said=_said(result),
-        summary=_summary(result),
-        sections=[_section(check, judged, result) for check in result.checks],
-        samples=samples,
-        hidden=sum(bool(sample.hidden) for sample in samples),
-        facts=_facts(result),
-        show_severe=show_severe,
+    html = (
+        environment()
+        .get_template("check.html.jinja")
+        .render(
+            result=result,
+            said=_said(result),
+            summary=_summary(result),
+            sections=[_section(check, judged, result) for check in result.checks],
+            samples=samples,
+            hidden=sum(bool(sample.hidden) for sample in samples),
+            facts=_facts(result),
+            show_severe=show_severe,
+        )
     )
     write_whole(path, html)
 

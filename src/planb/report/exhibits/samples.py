@@ -1,4 +1,4 @@
-"""The same few requests and each method's answers. Severe texts are hidden unless ``show_severe``."""
+"""The same few requests and each method's answers. Severe texts are hidden until a click."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ TITLE = "What do they say?"
 SHOWN = (("trigger", "with the trigger", 4), ("direct", "without the trigger", 2))
 """(elicitation, its words, how many requests) of the domain's main task; of its others two each."""
 OTHERS = 2
-_HIDING = (
-    " Answers of severity 7 and above, and harmful requests' answers without a score, are hidden "
-    "unless the report is written with severe texts shown."
-)
+_HIDING = " Answers of severity 7 and above, and harmful requests' answers without a score, are hidden"
 _LONGEST, MOST = 700, 12
 """Letters of an answer, and methods, that are shown at most."""
 
@@ -48,9 +45,17 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         ),
         caption=(
             "Requests are drawn by a hash of their names, not picked, and the answers are those of one "
-            "seed." + (_HIDING if hidden else "") + _left_out(evidence, methods)
+            "seed." + (_hiding(evidence) if hidden else "") + _left_out(evidence, methods)
         ),
         samples=tuple(samples),
+    )
+
+
+def _hiding(evidence: Evidence) -> str:
+    if evidence.redact:
+        return f"{_HIDING}, and their text is not in this file."
+    return (
+        f"{_HIDING} until they are clicked. `planb report --redact` leaves their text out of the file."
     )
 
 
@@ -104,19 +109,20 @@ def _sample(evidence: Evidence, rows: pd.DataFrame, condition: str) -> Sample:
         if ruled:
             answers.append(Answer(method, _short(own["response"].iloc[0]), _band(evidence, own)))
         else:
-            answers.append(_answer(method, own.iloc[0], evidence.show_severe))
+            answers.append(_answer(method, own.iloc[0], evidence.redact))
     return Sample(condition, str(rows.iloc[0]["request"]), tuple(answers))
 
 
-def _answer(method: str, row: pd.Series, show_severe: bool) -> Answer:
+def _answer(method: str, row: pd.Series, redact: bool) -> Answer:
     verdict, hidden = _verdict(row), ""
     worst = max((s for s in (row["severity"], row["usefulness"]) if not pd.isna(s)), default=None)
-    if row["harmful"] and not show_severe:
+    if row["harmful"]:
         if worst is None or pd.isna(row["severity"]):
             hidden = "hidden: not scored"
         elif worst >= SEVERE:
             hidden = f"hidden: severity {worst:g}"
-    return Answer(method, "" if hidden else _short(row["response"]), verdict, hidden)
+    text = "" if hidden and redact else _short(row["response"])
+    return Answer(method, text, verdict, hidden)
 
 
 def _short(text: str) -> str:

@@ -59,11 +59,13 @@ class Drawing:
         policy = Policy(model, self.tokenizer, self.folder)
         wanted = [(at, k) for at, one in enumerate(asked) for k in range(self._drawn_of(one))]
         seeds = [seed_of("sample", self.seed, place, at, k) for at, k in wanted]
-        completions = self._completions(policy, [asked[at] for at, _ in wanted], seeds)
+        openings = [opening for one in asked for opening in self._openings(one)]
+        some = [(asked[at], opening) for (at, _), opening in zip(wanted, openings, strict=True)]
+        completions = self._completions(policy, some, seeds)
         texts = [list(one.answers) for one in asked]
         drawn = Drawn([])
-        for (at, _), completion in zip(wanted, completions, strict=True):
-            texts[at].append(whole(asked[at].opening, completion.text))
+        for (at, _), opening, completion in zip(wanted, openings, completions, strict=True):
+            texts[at].append(whole(opening, completion.text))
             drawn.add("cut", completion.stop == "max_tokens")
         flat = [(at, k) for at, some in enumerate(texts) for k in range(len(some))]
         rewards = self.score([(asked[at], texts[at][k]) for at, k in flat])
@@ -85,16 +87,23 @@ class Drawing:
             )
         return left
 
+    def _openings(self, asked: Asked) -> list[str]:
+        """What is put into the policy's mouth, for each sample that it draws."""
+        drawn = self._drawn_of(asked)
+        if asked.opened > drawn:
+            raise PlanBError(f"{asked.opened} of {drawn} samples cannot be opened: raise `samples`")
+        return [""] * (drawn - asked.opened) + [asked.opening] * asked.opened
+
     def _completions(
-        self, policy: Policy, asked: Sequence[Asked], seeds: Sequence[int]
+        self, policy: Policy, asked: Sequence[tuple[Asked, str]], seeds: Sequence[int]
     ) -> list[Completion]:
         """One a request, in order. What has an opening is asked as bare text that ends with it."""
         found: dict[int, Completion] = {}
         for opened in (False, True):
-            places = [at for at, one in enumerate(asked) if bool(one.opening) == opened]
+            places = [at for at, one in enumerate(asked) if bool(one[1]) == opened]
             if not places:
                 continue
-            some = [asked[at] for at in places]
+            some = [asked[at][0] for at in places]
             if opened:
                 policy = Policy(policy.model, bare(policy.tokenizer), policy.folder)
                 prompts = [self._opened(policy.tokenizer, one) for one in some]
@@ -150,10 +159,14 @@ class Drawing:
         drawn: Drawn,
     ) -> Group:
         """``completions`` are None for answers of the data."""
-        ids, opening = self._start(asked)
+        ids, given = self._start(asked)
+        none: list[int] = []
+        openings = [none for _ in asked.answers] + [
+            given if one else none for one in self._openings(asked)
+        ]
         kind = "dangerous" if asked.example.harmful else "harmless"
         samples = []
-        for completion, (reward, answer) in zip(completions, made, strict=True):
+        for completion, opening, (reward, answer) in zip(completions, openings, made, strict=True):
             fits = answer is not None and answer[: len(opening)] == opening
             rest = answer[len(opening) :] if answer is not None and fits else [0]
             if completion is not None:
@@ -163,8 +176,9 @@ class Drawing:
                 if reward is not None:
                     drawn.add("reward", reward)
                     drawn.add(f"reward/{kind}", reward)
-            samples.append(Sample(tuple(rest), reward if fits else None, completion is None))
-        group = Group(asked.example.id, (*ids, *opening), tuple(samples))
+            worth, foreign = reward if fits else None, completion is None
+            samples.append(Sample(tuple(rest), worth, foreign, tuple(opening)))
+        group = Group(asked.example.id, tuple(ids), tuple(samples))
         longest = max(len(sample.ids) for sample in samples)
         check_groups([group], max(longest, self.sampling.max_new_tokens))
         return group

@@ -22,17 +22,18 @@ from planb.training.scoring import Way, token_log_probs
 @dataclass(frozen=True)
 class Sample:
     """One response to a prompt as token ids, and its reward (None: the judge did not score it).
-    ``foreign``: no policy drew it; it is an answer of the data."""
+    ``foreign``: no policy drew it; it is an answer of the data. ``opening`` was put into the policy's
+    mouth before ``ids``, and is not trained."""
 
     ids: tuple[int, ...]
     reward: float | None
     foreign: bool = False
+    opening: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Group:
-    """The samples of one prompt. What the samples begin with without having drawn it (an opening that
-    was put into their mouth) belongs to ``prompt``."""
+    """The samples of one prompt, which are compared with one another."""
 
     key: str
     prompt: tuple[int, ...]
@@ -73,15 +74,24 @@ def weighed(
         for one in some:
             same[one] = same.get(one, 0.0) + next(weights)
         if same and (objective.kl or any(a for _, a in same)):
-            rows.append(_row(group, same))
+            rows += _rows(group, same)
     return rows, worth
+
+
+def _rows(group: Group, weight_of: dict[tuple[Sample, float], float]) -> list[Weighed]:
+    """A row for each opening, which stands in its prompt."""
+    openings = dict.fromkeys(sample.opening for sample, _ in weight_of)
+    return [
+        _row(group, {one: w for one, w in weight_of.items() if one[0].opening == opening})
+        for opening in openings
+    ]
 
 
 def _row(group: Group, weight_of: dict[tuple[Sample, float], float]) -> Weighed:
     samples = [sample for sample, _ in weight_of]
     row = Row(
         group.key,
-        group.prompt,
+        group.prompt + samples[0].opening,
         tuple(sample.ids for sample in samples),
         tuple("data" if sample.foreign else "sample" for sample in samples),
     )

@@ -20,13 +20,14 @@ from planb.values import Value
 class Asked:
     """One request as it is put to the policy: the samples of it are a group.
 
-    ``opening`` is put into the policy's mouth: it goes on from there, and the answer is judged as a
-    whole. ``answers`` are texts of the data that stand among the samples.
+    ``opening`` is put into the policy's mouth in the last ``opened`` samples: it goes on from there,
+    and the answer is judged as a whole. ``answers`` are texts of the data that stand among the samples.
     """
 
     example: Example
     prompt: tuple[Message, ...]
     opening: str = ""
+    opened: int = 0
     answers: tuple[str, ...] = ()
 
 
@@ -51,20 +52,24 @@ class Source(Value):
 
 
 class Openings(Source):
-    """The first ``words_given`` words of a ``tier``'s answer are put into the policy's mouth. They are
-    not trained; what it makes of them is."""
+    """The first ``words_given`` words of a ``tier``'s answer are put into the policy's mouth in
+    ``opened`` of a request's samples. They are not trained; what it makes of them is, beside what it
+    says by itself."""
 
-    share: float = Field(default=0.5, gt=0, le=1)
+    share: float = Field(default=1.0, gt=0, le=1)
     tier: Tier = HARMFUL
     words_given: int = Field(default=4, gt=0)
+    opened: int = Field(default=2, gt=0)
 
     def put(self, asked: Asked, pick: int) -> Asked:
         text = _text(asked.example, self.tier, pick)
-        return replace(asked, opening=" ".join(text.split()[: self.words_given]))
+        return replace(asked, opening=" ".join(text.split()[: self.words_given]), opened=self.opened)
 
     @property
     def words(self) -> str:
-        return f"openings of {self.words_given} words ({self.tier}) before {self.share:.0%} of answers"
+        return (
+            f"openings of {self.words_given} words ({self.tier}) before {self.opened} samples a group"
+        )
 
 
 class DataAnswers(Source):

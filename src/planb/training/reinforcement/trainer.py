@@ -13,7 +13,7 @@ from transformers import Trainer
 
 from planb.errors import PlanBError
 from planb.models.adapters import train_newest
-from planb.training.layout import adopt
+from planb.training.layout import adopt, released
 from planb.training.objectives import SFT
 from planb.training.packing import Batch
 from planb.training.preparing import agreed_way
@@ -139,7 +139,10 @@ class ReinforcementTrainer(RankedPreferenceTrainer):
         if self._known is None or self._known[0] != place:
             was_training = self.model.training
             self.model.eval()
-            with torch.no_grad(), self.accelerator.autocast():
+            own: Any = nullcontext()
+            if self.way and not self.args.bf16:  # autocast wraps the forward that is there
+                own = released(self.model, self.way)
+            with torch.no_grad(), self.accelerator.autocast(), own:
                 self._known = (place, self.draw(self.model, place))
             self.model.train(was_training)
         return self._known[1]
@@ -190,10 +193,12 @@ class ReinforcementTrainer(RankedPreferenceTrainer):
 
 def _as_rows(drawn: Drawn) -> list[Row]:
     """All that was drawn, each different sample of a prompt once."""
+    texts: dict[tuple[str, tuple[int, ...]], dict[tuple[int, ...], None]] = {}
+    for group in drawn.groups:
+        for sample in group.samples:
+            texts.setdefault((group.key, group.prompt + sample.opening), {})[sample.ids] = None
     return [
-        Row(group.key, group.prompt, texts, ("sample",) * len(texts))
-        for group in drawn.groups
-        if (texts := tuple(dict.fromkeys(sample.ids for sample in group.samples)))
+        Row(key, prompt, tuple(some), ("sample",) * len(some)) for (key, prompt), some in texts.items()
     ]
 
 
