@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MOST_BYTES = 4 * 2**20
 """The largest body of a request, in bytes: 4 MiB."""
+MOST_DRAINED, PATIENCE = 4 * MOST_BYTES, 2.0
+"""So many bytes of a refused body are still taken in, for so many seconds."""
 _Refused = tuple[int, str]
 
 
@@ -30,16 +32,18 @@ class Guard:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refused(headers) or _too_large(headers)
-        body, more = b"", scope["type"] == "http" and not refused
-        while more:
+        body, more = b"", scope["type"] == "http"
+        while more and not refused:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > MOST_BYTES:
-                refused, more = _LARGE, False
+                refused = _LARGE
         if refused:
+            if more:
+                await _drained(receive)
             await _refuse(refused, scope, receive, send)
             return
         await self.app(scope, _again(body, receive), send)
@@ -81,6 +85,19 @@ def _again(body: bytes, receive: Any) -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return read
+
+
+async def _drained(receive: Any) -> None:
+    """Take in what is still being sent, and keep none of it: a client that is cut off while it sends
+    never reads why."""
+    from anyio import move_on_after
+
+    taken, more = 0, True
+    with move_on_after(PATIENCE):
+        while more and taken < MOST_DRAINED:
+            message = await receive()
+            taken += len(message.get("body", b""))
+            more = message.get("more_body", False)
 
 
 async def _refuse(refused: _Refused, scope: Any, receive: Any, send: Any) -> None:

@@ -132,8 +132,12 @@ def test_notes_on_gpus_that_lack_or_lie_idle(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_estimate_counts_gpus() -> None:
-    graph = Graph([Sees(name=str(i)) for i in range(4)])
-    left = [Estimate(graph, 8, gpus).time_left({}, list(graph.nodes)) for gpus in (0, 1, 2, 4)]
+    graph, left = Graph([Sees(name=str(i)) for i in range(4)]), []
+    for gpus in (0, 1, 2, 4):
+        estimate = Estimate(graph, 8, gpus)
+        assert estimate.untimed(graph.nodes) == 4, "what a GPU takes is not known until one was timed"
+        estimate.observe(next(iter(graph)), seconds=10)
+        left.append(estimate.time_left({}, list(graph.nodes)))
     assert left == pytest.approx([10, 40, 20, 10])
 
 
