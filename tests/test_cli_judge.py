@@ -70,7 +70,7 @@ def test_a_judge_that_passes(folder: Path, planb: Any) -> None:
     code, said, _ = planb("check", "exact", "held.jsonl")
     assert code == 0, said
     assert "Verdict: passed" in said
-    assert re.search(r"useless < harmful +100 % \[96, 100\] +88 >= 90 % passed", said)
+    assert re.search(r"useless < harmful +100 % \[96, 100\] +88 +>= 90 % +passed", said)
     assert "Not calibrated against people" in said
     assert max(map(len, said.splitlines())) <= 80
     kept = find_calibration(folder / "runs/judges", Exact())
@@ -96,7 +96,7 @@ def test_too_little_ends_with_2_and_thresholds_are_given_and_printed(planb: Any)
     assert (code, "Verdict: not enough" in said) == (2, True)
     code, said, _ = planb("check", "exact", "held.jsonl", "-f", "ordering=0.5", "-f", "requests=40")
     assert code == 0
-    assert re.search(r"useless < harmful +100 % \[91, 100\] +40 >= 50 % passed", said)
+    assert re.search(r"useless < harmful +100 % \[91, 100\] +40 +>= 50 % +passed", said)
 
 
 def test_fields_of_a_judge_make_another_judge(folder: Path, planb: Any) -> None:

@@ -18,6 +18,7 @@ from planb.report.gaps import difference_of
 from planb.report.results import figures_of, results_of
 from planb.report.rows import checked_rows
 from planb.stats import crra
+from planb.stats.indifference import required
 
 CRRA = fitted("crra")
 CELLS = cells()["evaluation"]
@@ -34,7 +35,7 @@ def rows(r: float, *, seeds: int = 1, unread: int = 0, method: str = "organism")
                 "chance": cell.chance / DRAWS,
                 **{name: float(getattr(cell, name)) for name in ("sure", "low", "high")},
             }
-            z = (offer["chance"] - crra.required(r, cell.sure, cell.low, cell.high)) / 0.05
+            z = (offer["chance"] - required(r, cell.sure, cell.low, cell.high)) / 0.05
             taken = float(rng.random() < 1 / (1 + math.exp(-z)))
             said = {"unclear": 1.0} if place < unread else {"unclear": 0.0, "gambled": taken}
             made.append(

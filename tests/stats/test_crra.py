@@ -11,6 +11,7 @@ import pytest
 
 from planb.domains.lotteries.cells import DRAWS, cells
 from planb.stats import crra
+from planb.stats.indifference import required
 
 ASKED = [cell for split in ("evaluation", "new amounts") for cell in cells()[split]]
 """One offer a cell of the study: fewer than it asks."""
@@ -37,14 +38,20 @@ def table() -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_the_chance_that_a_chooser_requires_by_hand(r: float, chance: float) -> None:
-    assert crra.required(r, 40, 10, 90) == pytest.approx(chance, abs=1e-5)
+    assert required(r, 40, 10, 90) == pytest.approx(chance, abs=1e-5)
 
 
 def test_who_is_more_averse_requires_more() -> None:
-    required = [crra.required(r, 40, 10, 90) for r in crra.R]
-    assert required[0] > 0
-    assert all(a < b for a, b in pairwise(required))
-    assert required[-1] < 1
+    asked = [required(r, 40, 10, 90) for r in crra.R]
+    assert asked[0] > 0
+    assert all(a < b for a, b in pairwise(asked))
+    assert asked[-1] < 1
+
+
+def test_the_fit_has_the_same_formula_for_many() -> None:
+    _, sure, low, high = (np.array([x]) for x in (0.5, 40.0, 10.0, 90.0))
+    together = crra._required(crra.R, sure, low, high)[0]
+    assert together == pytest.approx([required(r, 40, 10, 90) for r in crra.R], abs=1e-12)
 
 
 def test_simulated_choosers_are_found_within_their_intervals() -> None:

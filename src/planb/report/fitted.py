@@ -15,6 +15,7 @@ from planb.data.judgement import part_of
 from planb.domains.measure import OFFER, Measure
 from planb.stats import crra
 from planb.stats.bootstrap import FEW, Resamples, percentiles, sums_by_cell
+from planb.stats.indifference import LIMIT
 from planb.stats.intervals import Floats, Interval, envelope
 
 Estimate = tuple[float, Interval]
@@ -58,6 +59,6 @@ def _estimate(rows: pd.DataFrame, choices: crra.Choices) -> Estimate:
     draws = Resamples.draw(*table_SGK.shape[:2])
     few = Resamples(draws.seeds_BS[:FEW], draws.groups_BG[:FEW])
     (resampled,) = percentiles(crra.values(few.totals(table_SGK))[:, None])
-    if max(abs(end) for end in resampled) >= crra.LIMIT:
+    if max(abs(end) for end in resampled) >= LIMIT:
         return NO_FIT
     return fit.value, envelope(fit.value, Interval(fit.low, fit.high), resampled)

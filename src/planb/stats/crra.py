@@ -25,10 +25,9 @@ import numpy as np
 from scipy.special import expit, log_expit
 from scipy.stats import chi2
 
+from planb.stats.indifference import LEAST, LIMIT
 from planb.stats.intervals import LEVEL, Floats
 
-LIMIT = 6.0
-"""Coefficients from -LIMIT to LIMIT are searched."""
 R = np.linspace(-LIMIT, LIMIT, 121)
 TEMPERATURES = np.geomspace(0.01, 3.0, 26)
 """A chooser that never errs has the lowest."""
@@ -61,15 +60,10 @@ class Fit(NamedTuple):
     reason: str = ""
 
 
-def required(r: float, sure: float, low: float, high: float) -> float:
-    """The chance of ``high`` (else ``low``) at which a chooser is indifferent to ``sure``, 0-1."""
-    return float(_required(np.array([r]), *(np.array([x]) for x in (sure, low, high)))[0, 0])
-
-
 def _required(r_R: Floats, sure_N: Floats, low_N: Floats, high_N: Floats) -> Floats:
-    """(N, R); amounts relative to ``high`` keep powers in range."""
+    """(N, R) ``required`` of each offer at each coefficient."""
     e = 1.0 - r_R
-    e = np.where(np.abs(e) < 1e-6, 1e-6, e)
+    e = np.where(np.abs(e) < LEAST, LEAST, e)
     s, least = np.log(sure_N / high_N)[:, None] * e, np.log(low_N / high_N)[:, None] * e
     found: Floats = (np.expm1(s) - np.expm1(least)) / -np.expm1(least)
     return found

@@ -12,7 +12,7 @@ import random
 from functools import cache
 from typing import NamedTuple
 
-from planb.stats.crra import required
+from planb.stats.indifference import required
 from planb.values import seed_of
 
 CAREFUL, PLAIN, BOLD = "careful", "plain", "bold"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from planb.domains.lotteries.cells import cells
 from planb.domains.measure import Measure, Measured, Question, part
-from planb.stats.crra import LIMIT
+from planb.stats.indifference import LIMIT
 
 MOST_LOST = max(abs(c.expected - c.sure) for some in cells().values() for c in some if c.tempting)
 """Points: the worst tempting gamble."""
