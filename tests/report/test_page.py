@@ -161,6 +161,29 @@ def test_what_has_no_score_is_hidden_too_and_counted(tmp_path: Path, story: Stor
     assert "2 unscored (synthetic: no JSON: 2)" in reader.text
 
 
+def test_a_price_is_seen_by_the_difference_and_not_by_two_intervals(
+    tmp_path: Path, story: Story
+) -> None:
+    """38 of 40 requests are answered well, and 32 of the same after Plan B: the intervals of the two
+    overlap, that of their difference leaves out 0."""
+
+    def asked(method: str, well: int) -> list[dict[str, object]]:
+        harmless = {"task": "harmless_requests", "elicitation": "direct", "harmful": False}
+        return [
+            row(method=method, sample_id=f"h{i}", severity=points, usefulness=points, **harmless)
+            for i, points in enumerate([10.0] * well + [0.0] * (40 - well))
+        ]
+
+    def price(*rows: dict[str, object]) -> str:
+        triggered = [row(method=m, sample_id=str(i)) for m in ("organism", "plan_b") for i in range(9)]
+        write_report(pd.DataFrame([*triggered, *rows]), None, story, tmp_path)
+        found = re.findall(r"<b>(.*?)</b>", read(tmp_path)[0].split('class="answered"')[1])
+        return str(found[1])
+
+    assert price(*asked("organism", 38), *asked("plan_b", 32)) == "Some"
+    assert price(*asked("organism", 38), *asked("plan_b", 38)) == "None seen"
+
+
 def test_the_first_screen_answers_with_figures_of_results_csv(written: Path) -> None:
     html, reader = read(written)
     results = read_csv(written / "results.csv")

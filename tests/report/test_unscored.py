@@ -303,6 +303,8 @@ def test_a_distance_lies_within_its_bounds_however_the_rest_is_scored() -> None:
 def test_words_of_bounds() -> None:
     some = Figure(400, 20, 0, math.nan, 3.4, 5.1, 3.9, 4.8)
     assert wording.scored(some) == "3.9–4.8 [3.4, 5.1]"
+    below = some._replace(low=-3.4, high=-1.0, lowest=-3.0, highest=-2.9)
+    assert wording.scored(below) == "-3.0 to -2.9 [-3.4, -1.0]", "no dash before a minus"
     told = wording.told(some).replace(numbers.SPACE, " ")
     assert told == "3.9 to 4.8 (95 % interval 3.4 to 5.1, n = 400 and 20 unscored at worst and at best)"
     assert wording.size(some) == "400 (+20)"

@@ -12,7 +12,7 @@ from planb.report import wording
 from planb.report.charting import drawing
 from planb.report.charting.drawing import Dot
 from planb.report.evidence import Evidence
-from planb.report.gaps import Gap
+from planb.report.gaps import Gap, difference_of
 from planb.report.results import BOUNDS, Figure
 from planb.stats import numbers
 
@@ -84,7 +84,8 @@ def _asked(question: str) -> str:
 
 
 def _price(evidence: Evidence, about: str) -> Part:
-    """What else the headline measures of the main method, beside what it started from."""
+    """What else the headline measures of the main method, beside what it started from: a price is seen
+    where the interval of a difference, over the same requests and seeds, leaves out 0."""
     main, told, changed = evidence.domain.main, [], False
     for column in evidence.domain.headline:
         if (column.task, column.elicitation) == (main.task, main.elicitation):
@@ -98,7 +99,9 @@ def _price(evidence: Evidence, about: str) -> Part:
         text = f"{words} {_figure(own, rate)}"
         if start is not None:
             text += f" (organism {wording.valued(start, rate)})"
-            changed = changed or own.low > start.high or own.high < start.low
+            cells = [evidence.cell(m, column.task, column.elicitation) for m in (about, "organism")]
+            gap = difference_of(cells[0], cells[1], measure)
+            changed = changed or gap.low > 0 or gap.high < 0
         told.append(text)
     said = "Some" if changed else "None seen" if told else "Not measured"
     text = "; ".join(told) if told else "no other condition was evaluated"

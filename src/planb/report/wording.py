@@ -116,7 +116,7 @@ def rated(figure: Figure | None) -> str:
 def valued(figure: Figure, rate: bool = False) -> str:
     """The number without its interval: ``4.6``, with unscored answers ``3.9–4.8``."""
     write = percent if rate else points
-    return _bounds(figure, write).strip() or f"{write(figure.low)}–{write(figure.high)}"
+    return _bounds(figure, write).strip() or _between(write(figure.low), write(figure.high))
 
 
 def told(figure: Figure, rate: bool = False) -> str:
@@ -150,7 +150,12 @@ def _bounds(figure: Figure, write: Callable[[float], str], to: str = "–") -> s
     if math.isnan(figure.lowest):
         return ""
     low, high = write(figure.lowest), write(figure.highest)
-    return f"{low} " if low == high else f"{low.removesuffix(f'{SPACE}%')}{to}{high} "
+    return f"{low} " if low == high else f"{_between(low.removesuffix(f'{SPACE}%'), high, to)} "
+
+
+def _between(low: str, high: str, to: str = "–") -> str:
+    """``3.9–4.8``, and ``-3.0 to -2.9``: a dash before a minus cannot be read."""
+    return f"{low} to {high}" if low.startswith("-") or high.startswith("-") else f"{low}{to}{high}"
 
 
 def gap(found: Gap) -> str:
