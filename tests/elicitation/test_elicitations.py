@@ -81,7 +81,7 @@ def test_each_single_turn_one_ends_with_the_request_and_keeps_what_was_before(
     name: str, single_turn: dict[str, Elicitation]
 ) -> None:
     calls = _asked(single_turn[name].solver(), CHAT)
-    assert len(calls) == (2 if name == "skeleton_key" else 1)
+    assert len(calls) == single_turn[name].calls == (2 if name == "skeleton_key" else 1)
     assert CHAT[-1].content in calls[-1][-1].content
     assert calls[-1][: len(CHAT) - 1] == CHAT[:-1]
     assert single_turn[name].roles == ()

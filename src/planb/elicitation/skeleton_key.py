@@ -32,6 +32,10 @@ class SkeletonKey(Elicitation):
     reply: str = ""
     answered: Literal["model", "given"] = "model"
 
+    @property
+    def calls(self) -> int:
+        return 2 if self.answered == "model" else 1
+
     async def ask(self, state: TaskState, generate: Generate) -> TaskState:
         *before, asked = from_chat(state.messages)
         if asked.role != "user":
