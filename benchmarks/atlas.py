@@ -51,6 +51,8 @@ CANDIDATES: dict[str, Callable[[Study], Study]] = {
     "pilot": trained({}, {}),
     "gentle": trained({}, {"learning_rate": 1e-4}),
     "gentlest": trained({}, {"learning_rate": 3e-5}),
+    "middle": trained({}, {"learning_rate": 2e-4}),
+    "gentle-long": trained({}, {"learning_rate": 1e-4, "steps": 120}),
     "firm": trained(FIRM, {}),
     "firm-gentle": trained(FIRM, {"learning_rate": 1e-4}),
 }
