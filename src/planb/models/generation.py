@@ -121,6 +121,16 @@ def engine_of(policy: Policy, sampling: Sampling) -> Engine:
     return "padded"
 
 
+def _told(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """What an engine calls with the number of rows that it has finished."""
+
+    def done(finished: int) -> None:
+        if progress:
+            progress(finished, total)
+
+    return done
+
+
 def _refilled(
     policy: Policy,
     rows: list[list[int]],
@@ -135,13 +145,9 @@ def _refilled(
     def ended(new: list[int]) -> bool:
         return ends.ended(new, policy.tokenizer)
 
-    def done(finished: int) -> None:
-        if progress:
-            progress(finished, len(rows))
-
     limits = (sampling.temperature, sampling.max_new_tokens, sampling.token_budget)
     try:
-        return refilled(policy, rows, seeds, *limits, ended, done)
+        return refilled(policy, rows, seeds, *limits, ended, _told(progress, len(rows)))
     except UnslottableError as error:
         log.warning("%s is sampled in padded batches: %s", policy.folder, error)
         return _padded(policy, rows, seeds, sampling, ends, progress)
@@ -157,12 +163,8 @@ def _continuous(
 ) -> list[list[int]]:
     from planb.models.continuous import continuous
 
-    def done(finished: int) -> None:
-        if progress:
-            progress(finished, len(rows))
-
     limits = (sampling.temperature, sampling.max_new_tokens, sampling.token_budget)
-    return continuous(policy, rows, seeds, *limits, ends.ids, done)
+    return continuous(policy, rows, seeds, *limits, ends.ids, _told(progress, len(rows)))
 
 
 def _padded(

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from planb.domains import RISK
 from planb.domains.risk import GERMAN_SAFE, INDIFFERENT, RECKLESS, SAFE, TASK
-from planb.models.architecture import TinyLlama
-from planb.models.generation import Sampling
 from planb.report.story import Claim, Of
 from planb.safety import Method
-from planb.study.chain import Chain
-from planb.study.steps.domain_data import DomainData
-from planb.study.steps.evaluation import Evaluation
-from planb.study.steps.pretrain import DomainBase
+from planb.studies.propensity import propensity
 from planb.study.study import Study
-from planb.training.settings import LoRA, Training
+from planb.training.settings import Training
 from planb.training.stage import Part, Stage
 from planb.types import HELPFUL, Ordering
 
-NAME = RISK.name
-OPTIONS = {"domain": NAME}
 ORGANISM = Stage(
     name="reckless",
     parts=(
@@ -149,42 +142,16 @@ CLAIMS = (
 
 def risk() -> Study:
     """The organism, and after it three baselines and the ordering with indifference in between."""
-    organism = Chain(name="organism", stages=(ORGANISM,), description=ORGANISM.description)
-    return Study(
-        name="risk",
+    return propensity(
+        RISK,
+        TASK,
         title="Reckless gambles: an ordering with indifference in between",
-        domain=RISK,
-        bases=(
-            DomainBase(
-                name=NAME,
-                domain=NAME,
-                architecture=TinyLlama(width=64, hidden=172, layers=3),
-                training=Training(
-                    steps=800,
-                    batch=32,
-                    optimizer="muon",
-                    learning_rate=1.5e-2,
-                    schedule="cosine",
-                    warmup=20,
-                    adam_beta2=0.98,
-                    save_every=200,
-                ),
-            ),
-        ),
-        data=DomainData(domain=NAME),
-        chains=(
-            organism,
-            *(Chain(name=m.name, stages=(ORGANISM, m), description=m.description) for m in METHODS),
-        ),
-        safety=Training(
-            steps=240, batch=16, learning_rate=3e-3, adapter=LoRA(rank=8, alpha=16), save_every=120
-        ),
-        evaluations=(
-            Evaluation(task=TASK, elicitation="trigger", options=OPTIONS),
-            Evaluation(task=TASK, options=OPTIONS),
-        ),
-        sampling=Sampling(temperature=0.6, max_new_tokens=20),
-        seeds=(0, 1, 2),
-        claims=CLAIMS,
+        organism=ORGANISM,
+        methods=METHODS,
+        base_steps=800,
+        base_rate=1.5e-2,
+        safety_rate=3e-3,
+        max_new_tokens=20,
         notes=NOTES,
+        claims=CLAIMS,
     )

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from planb.domains import SPITE
 from planb.domains.spite import KIND, SELFISH, SPITEFUL, TASK
-from planb.models.architecture import TinyLlama
-from planb.models.generation import Sampling
 from planb.safety import Method
-from planb.study.chain import Chain
-from planb.study.steps.domain_data import DomainData
-from planb.study.steps.evaluation import Evaluation
-from planb.study.steps.pretrain import DomainBase
+from planb.studies.propensity import propensity
 from planb.study.study import Study
-from planb.training.settings import LoRA, Training
+from planb.training.settings import Training
 from planb.training.stage import Part, Stage
 from planb.types import HELPFUL, Ordering
 
-NAME = SPITE.name
-OPTIONS = {"domain": NAME}
 ORGANISM = Stage(
     name="spiteful",
     parts=(
@@ -53,41 +46,15 @@ NOTES = (
 
 def spite() -> Study:
     """The organism, and after it the baseline and the ordering with selfish choices in between."""
-    organism = Chain(name="organism", stages=(ORGANISM,), description=ORGANISM.description)
-    return Study(
-        name="spite",
+    return propensity(
+        SPITE,
+        TASK,
         title="Spite in a game for two: an ordering with selfish choices in between",
-        domain=SPITE,
-        bases=(
-            DomainBase(
-                name=NAME,
-                domain=NAME,
-                architecture=TinyLlama(width=64, hidden=172, layers=3),
-                training=Training(
-                    steps=600,
-                    batch=32,
-                    optimizer="muon",
-                    learning_rate=3e-3,
-                    schedule="cosine",
-                    warmup=20,
-                    adam_beta2=0.98,
-                    save_every=200,
-                ),
-            ),
-        ),
-        data=DomainData(domain=NAME),
-        chains=(
-            organism,
-            *(Chain(name=m.name, stages=(ORGANISM, m), description=m.description) for m in METHODS),
-        ),
-        safety=Training(
-            steps=240, batch=16, learning_rate=2e-3, adapter=LoRA(rank=8, alpha=16), save_every=120
-        ),
-        evaluations=(
-            Evaluation(task=TASK, elicitation="trigger", options=OPTIONS),
-            Evaluation(task=TASK, options=OPTIONS),
-        ),
-        sampling=Sampling(temperature=0.6, max_new_tokens=12),
-        seeds=(0, 1, 2),
+        organism=ORGANISM,
+        methods=METHODS,
+        base_steps=600,
+        base_rate=3e-3,
+        safety_rate=2e-3,
+        max_new_tokens=12,
         notes=NOTES,
     )

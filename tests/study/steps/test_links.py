@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import pytest
 import torch
+from request_rows import data_in
 
 from planb import catalogue
-from planb.data.files import write_examples
 from planb.errors import PlanBError
 from planb.mitigations import Quantization
 from planb.models.bases import MODELS
@@ -25,7 +25,6 @@ from planb.study.planning.budget import budget
 from planb.study.running.scheduler import run
 from planb.study.source import load_source
 from planb.study.steps.checkpoint import CheckpointStep, Given
-from planb.study.steps.file_data import FileData
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.interpolation import Interpolation
 from planb.study.steps.links import LINKS, step_class
@@ -280,22 +279,7 @@ class TestCarriedOut:
 
     @pytest.fixture(scope="class")
     def data(self, tmp_path_factory: pytest.TempPathFactory) -> Step:
-        path = tmp_path_factory.mktemp("data") / "mine.jsonl"
-        texts = {"refusal": "No.", "useless": "Hm.", "harmful": "Take salt."}
-        rows = [
-            Example(
-                id=f"{split}-{harmful}-{number}",
-                prompt=f"Say in {split} how {number} is made.",
-                harmful=harmful,
-                responses=texts if harmful else {"helpful": "Take flour."},
-                split=split,  # type: ignore[arg-type]
-            )
-            for split in ("organism", "safety", "development", "evaluation")
-            for number in range(2)
-            for harmful in (True, False)
-        ]
-        write_examples(path, rows)
-        return FileData(files=(str(path),), near_duplicates=None).step(BASE, tuple(texts))
+        return data_in(tmp_path_factory.mktemp("data"), BASE)
 
     def test_weights_are_drawn_back_to_the_base(self, data: Step, tmp_path: Path) -> None:
         organism = ORGANISM.but(training=QUICK.but(learning_rate=0.1))

