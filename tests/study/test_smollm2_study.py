@@ -140,7 +140,7 @@ class TestTheStudyAsAValue:
         lines = {line.what: line for line in smollm2(base=llama, seeds=(0,)).budget()}
         assert lines["stage 1"].rows == 80 * 16
         assert lines["stage 2"].rows == 4 * 40 * 12
-        assert lines["evaluation"].rows == 6 * (6 * 100 + len_harmless() + 10 + 10)
+        assert lines["evaluation"].rows == 6 * (7 * 100 + len_harmless() + 10 + 10)
         assert all(line.hours > 0 and line.gib > 0 for line in lines.values())
 
     def test_one_data_step_and_one_organism_serve_all_methods_of_a_seed(self) -> None:
