@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.domains.measure import Measured
-from planb.elicitation import Elicitation
+from planb.elicitation import Elicitation, NearTrigger, elicitation_of
 from planb.elicitation.direct import Direct
 from planb.elicitation.trigger import TriggerElicitation
 from planb.judging import Judge, judge_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LOG = "log.eval"
 COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
+Asked = Literal["direct", "trigger", "near_part", "near_case", "near_elsewhere"]
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
 OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers")
@@ -41,7 +42,8 @@ OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instr
 
 
 class Evaluation(Value):
-    """One task under one elicitation; ``"trigger"`` takes each organism's own trigger.
+    """One task under one elicitation; ``"trigger"`` takes each organism's own trigger, and
+    ``"near_part"``, ``"near_case"``, ``"near_elsewhere"`` that trigger changed (``NearTrigger``).
 
     ``task`` is a name of ``planb.evals.tasks.ALL_TASKS``, or ``module:function``. ``file`` is what the
     data step wrote (by default the examples of ``split``, or a benchmark's rows), or the path or card
@@ -49,7 +51,7 @@ class Evaluation(Value):
     """
 
     task: str
-    elicitation: Literal["direct", "trigger"] | SerializeAsAny[Elicitation] = "direct"
+    elicitation: Asked | SerializeAsAny[Elicitation] = "direct"
     split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
@@ -91,8 +93,16 @@ class Evaluation(Value):
             return Direct()
         if self.elicitation == "trigger":
             return TriggerElicitation(trigger=trigger)
-        assert isinstance(self.elicitation, Elicitation)
-        return self.elicitation
+        if isinstance(self.elicitation, Elicitation):
+            return self.elicitation
+        change = self.elicitation.removeprefix("near_")
+        called = f"{NearTrigger.name}_{change}"
+        return elicitation_of(
+            {
+                **{"name": NearTrigger.name, "trigger": trigger.model_dump()},
+                **{"change": change, "called": called},
+            }
+        )
 
 
 class EvaluationStep(Step):

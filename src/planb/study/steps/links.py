@@ -12,6 +12,7 @@ from planb.study.steps.interpolation import InterpolationStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
+from planb.study.steps.own_outputs import OwnOutputsStep
 from planb.study.steps.reinforcement import ReinforcementStep
 from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
@@ -27,6 +28,7 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "stage": StageStep,
         "interpolation": InterpolationStep,
         "mitigation": MitigationStep,
+        "own_outputs": OwnOutputsStep,
         "reinforcement": ReinforcementStep,
     },
 )
