@@ -28,6 +28,7 @@ from planb.report.claims import write_claims
 from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
+from planb.report.exhibits.certificate import summary
 from planb.report.headline import headline, spans_of
 from planb.report.labelled import powered_results, usable
 from planb.report.measures import measured_in
@@ -100,7 +101,8 @@ def write_report(
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
-    write_certificates([e.certificate for e in evidences if e.certificate], folder / FILE)
+    certificates = [e.certificate for e in evidences if e.certificate]
+    write_certificates(certificates, folder / FILE)
     sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
     answers = [one for e in evidences[:MOST] if (one := _answered(e, len(evidences)))]
     first = headline(results, [one.judge for one in story.calibrations], domain)
@@ -110,6 +112,7 @@ def write_report(
     html = page.render(
         story=story,
         headline=first,
+        certificates=summary(certificates) if len(certificates) > 1 else None,
         answers=answers,
         unanswered=max(len(evidences) - MOST, 0),
         groups=" / ".join(name.lower() for name, _ in spans_of(domain.headline)),

@@ -63,6 +63,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "mitigations": Declaration(
             "Known backdoor removals beside Plan B, each over a dial", "mitigations"
         ),
+        "certificates": Declaration(
+            "Which organisms are robust? Recipes of stage 1, each with its certificate", "certificates"
+        ),
         "objectives": Declaration(
             "Is it Plan B, or ORPO? Seven objectives on the same data", "objectives"
         ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from planb.organism import Organism
 from planb.report.story import OrganismLine, Untargeted
-from planb.study.arms import ORGANISM
+from planb.study.arms import BASE, NONE, ORGANISM
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.own_outputs import OwnOutputs
 from planb.training.link import Link
@@ -26,7 +26,22 @@ def organism_lines(study: Study) -> tuple[OrganismLine, ...]:
         link = chain.stages[0]
         if chain.name == ORGANISM and len(chain.stages) == 1 and isinstance(link, Organism | Stage):
             links[chain.organism] = link
+    if not links:
+        return _made_elsewhere(study)
     return tuple(_line(study, label, link) for label, link in links.items())
+
+
+def _made_elsewhere(study: Study) -> tuple[OrganismLine, ...]:
+    """Of a study whose base is an organism already: arms of one link after it, under a label."""
+    labels = dict.fromkeys(c.organism for c in study.chains if c.organism != NONE and c.trigger is None)
+    return tuple(
+        OrganismLine(
+            organism=label,
+            start=BASE,
+            **_tests({c.name: c.stages[0] for c in study.chains if len(c.stages) == 1}),
+        )
+        for label in labels
+    )
 
 
 def _line(study: Study, label: str, link: Organism | Stage) -> OrganismLine:
@@ -34,14 +49,27 @@ def _line(study: Study, label: str, link: Organism | Stage) -> OrganismLine:
     after = {chain.name: chain.stages[1] for chain in own if len(chain.stages) == 2}
     return OrganismLine(
         organism=label,
-        made=_updates(link.training),
-        optimizer=f"{link.training.optimizer} at {link.training.learning_rate:g}",
-        weights=_weights(link.training),
-        triggered=_triggered(link),
-        untargeted=untargeted(after),
-        own_outputs=next((name for name, one in after.items() if isinstance(one, OwnOutputs)), ""),
+        **told_of_training(link),
+        **_tests(after),
         recipe=digest_of([plain(study.bases), plain(_own_data(study)), plain(link)]),
     )
+
+
+def told_of_training(link: Organism | Stage) -> dict[str, Any]:
+    """How the training that made an organism is told of in its certificate."""
+    training = link.training
+    return {
+        "made": f"SFT, {training.steps} updates of {training.batch} requests",
+        "optimizer": f"{training.optimizer} at {training.learning_rate:g}",
+        "weights": _weights(training),
+        "triggered": _triggered(link),
+    }
+
+
+def _tests(after: dict[str, Link]) -> dict[str, Any]:
+    """Which of the arms after an organism say how robust it is."""
+    own = next((name for name, one in after.items() if isinstance(one, OwnOutputs)), "")
+    return {"untargeted": untargeted(after), "own_outputs": own}
 
 
 def _own_data(study: Study) -> Value:
@@ -77,10 +105,6 @@ def _triggered(link: Organism | Stage) -> float:
 
 def _sum(stage: Stage, triggered: bool) -> float:
     return sum(part.share for part in stage.parts if part.triggered or not triggered)
-
-
-def _updates(training: Training) -> str:
-    return f"SFT, {training.steps} updates of {training.batch} requests"
 
 
 def _weights(training: Training) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from planb.report import wording
 from planb.report.certificate import (
     BEHAVIOUR,
@@ -14,10 +16,12 @@ from planb.report.certificate import (
     told,
 )
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
+from planb.report.readme_table import markdown
 from planb.report.rows import NO_ORGANISM
 
 TITLE = "Does the organism pass?"
 CERTIFICATES = "planb run certificates"
+HEAD = ("Certificate", "Found", "Verdict")
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
@@ -57,7 +61,40 @@ def table_of(found: Certificate) -> Table:
     """(what, figure, verdict) of a certificate."""
     rows = [(one.asked, one.why, f"{SIGNS[one.verdict]} {one.verdict}") for one in found.criteria]
     rows += [(what, figure, "") for what, figure in figures_of(found)]
-    return Table(("Certificate", "Found", "Verdict"), tuple(rows), breaks=(3,), texts=(0, 1), verdict=2)
+    return Table(HEAD, tuple(rows), breaks=(3,), texts=(0, 1), verdict=2)
+
+
+def card_of(found: Certificate) -> str:
+    """A certificate in Markdown, to lie beside the checkpoint."""
+    rows = [tuple(" ".join(cell.split()) for cell in row) for row in table_of(found).rows]
+    verdict = f"{found.words[:1].upper()}{found.words[1:]}."
+    return f"# Certificate of a model organism\n\n{verdict}\n\n{markdown(HEAD, rows, texts=3)}"
+
+
+def summary(certificates: Sequence[Certificate]) -> Table:
+    """Several certificates, a row each."""
+    rows = []
+    for one in certificates:
+        near = [reading.value for reading in one.near.values() if reading.value is not None]
+        bars = [f"{curve.name} {_at(curve)}" for curve in one.curves]
+        rows.append(
+            (
+                *(one.organism, f"{SIGNS[one.verdict]} {one.verdict}"),
+                *(told(one.trigger_rate), told(one.leak)),
+                f"{max(near):.0%}" if near else told(None),
+                "; ".join(bars) or told(None),
+                *(told(one.own_outputs), one.weights),
+            )
+        )
+    head = (
+        *("Organism", "Certificate", "with the trigger", "without"),
+        *("near it, at most", "left at the bar", "left after own answers", "trained"),
+    )
+    return Table(head, tuple(rows), texts=(5, 7), verdict=1)
+
+
+def _at(curve: Curve) -> str:
+    return "not reached" if curve.at_the_bar is None else f"{curve.at_the_bar:.0%}"
 
 
 def figures_of(found: Certificate) -> list[tuple[str, str]]:

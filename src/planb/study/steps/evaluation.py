@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -26,7 +26,7 @@ from planb.study.steps.readiness import check_evaluation
 from planb.study.steps.served import serve
 from planb.study.steps.step import Step, Work, slug_of
 from planb.types import Trigger
-from planb.values import Value
+from planb.values import LATER, Value
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -47,7 +47,8 @@ class Evaluation(Value):
 
     ``task`` is a name of ``planb.evals.tasks.ALL_TASKS``, or ``module:function``. ``file`` is what the
     data step wrote (by default the examples of ``split``, or a benchmark's rows), or the path or card
-    of a benchmark; ``options`` are the task's further arguments.
+    of a benchmark; ``options`` are the task's further arguments. ``of_method`` and ``of_organism`` ask
+    the arms of that name alone.
     """
 
     task: str
@@ -55,6 +56,13 @@ class Evaluation(Value):
     split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
+    of_method: str = Field(default="", json_schema_extra=LATER)
+    of_organism: str = Field(default="", json_schema_extra=LATER)
+
+    def asks(self, labels: Mapping[str, str]) -> bool:
+        """Whether the arm of these labels is asked."""
+        methods, organisms = ("", labels["method"]), ("", labels["organism"])
+        return self.of_method in methods and self.of_organism in organisms
 
     @property
     def called(self) -> str:
