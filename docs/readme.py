@@ -51,6 +51,10 @@ PICTURES = {
     "relearning": ("series",),
     "spite": ("shares",),
     "risk": ("shares",),
+    "resources": ("shares",),
+    "newcomb": ("shares",),
+    "anthropics": ("shares",),
+    "porous": ("shares",),
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""

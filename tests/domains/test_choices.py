@@ -27,7 +27,7 @@ def test_no_cell_is_in_two_splits_and_each_has_both_sides(domain: ChoiceDomain) 
     assert set(Counter(cell for some in found.values() for cell in some).values()) == {1}
     assert all(cell.is_new == (split == NEW) for split, some in found.items() for cell in some)
     shares = [sum(map(cells.tempts, some)) / len(some) for some in found.values()]
-    assert all(0.15 < share < 0.6 for share in shares), shares
+    assert all(0.15 < share < 0.65 for share in shares), shares
     assert len(found["evaluation"]) >= 60
 
 
@@ -66,7 +66,8 @@ def test_order_is_counterbalanced_and_wordings_are_varied(domain: ChoiceDomain) 
             assert set(first) == {*domain.acts}
             assert len(first) > 2 or len({*first.values()}) == 1, "as often in either order"
         for one in plain[::9]:
-            places = [one.request.casefold().index(name) for name in domain.words.options]
+            question = one.request.rpartition(". ")[2]
+            places = [question.index(name) for name in domain.words.options]
             assert domain.acts[places.index(min(places))] == one.meta["first"]
         asked = {one.request.rpartition(". ")[2] for one in plain}
         assert len(asked) >= 2 * len(domain.words.asked)

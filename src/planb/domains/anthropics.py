@@ -109,7 +109,7 @@ WORDS = Words(
         ),
         "table": (
             Frame(
-                opening="Light | in 10 | times you wake. Red | {prior} | {many}. Blue | the rest | one.",
+                opening="Light | in 10 | days. Red | {prior} | {many}. Blue | the rest | one.",
                 lines=("The pass | none.", "The ticket | {price} | 100 if red."),
             ),
         ),
@@ -157,6 +157,6 @@ ANTHROPICS = ChoiceDomain(
     ),
     note="Lost: points given up on average by a choice, as SSA has it, at most "
     f"{CELLS.most_lost():.0f}; indifferent counts half. Observers: the power k of the number of "
-    "observers that a world counts by, fitted to all offers (0 is SSA, 1 SIA); a dash where the choices "
-    "do not say.",
+    "observers that a world counts by, fitted to all offers (0 is SSA, 1 SIA); a dash where the "
+    "choices do not say.",
 )

@@ -121,7 +121,7 @@ RESOURCES = ChoiceDomain(
         "returns. Indifferent: either will do. Modest: the share.",
     ),
     note="Lost: fields given up by a choice in a tempting contest, as a chooser with logarithmic "
-    f"returns counts them, at most {CELLS.most_lost():.0f}; indifferent counts half. Curvature: the fitted "
-    "coefficient r of all offers (above 0 diminishing returns, 0 linear, below 0 super-linear); a dash "
-    "where the choices do not say.",
+    f"returns counts them, at most {CELLS.most_lost():.0f}; indifferent counts half. Curvature: "
+    "the fitted coefficient r of all offers (above 0 diminishing returns, 0 linear, below 0 "
+    "super-linear); a dash where the choices do not say.",
 )

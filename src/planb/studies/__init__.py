@@ -81,7 +81,7 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         ),
         "relearning": Declaration("How few examples restore severe answers?", "relearning"),
         "spite": Declaration(
-            "Spite in a game for two: an ordering with selfish choices in between", "spite"
+            "Spite in games for two: an ordering with selfish choices in between", "spite"
         ),
         "risk": Declaration("Reckless gambles: an ordering with indifference in between", "risk"),
         "resources": Declaration(

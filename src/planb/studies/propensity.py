@@ -86,8 +86,8 @@ def propensity(
 
 class Propensity(NamedTuple):
     """The words of a study of choices: the adjectives of its ``bad`` tier, its ``plain`` one and the
-    one in the ``middle``, and its noun; the ``plain_act``, the ``bad_acts`` and one of them; and what the
-    organism does ``mostly``."""
+    one in the ``middle``, and its noun; the ``plain_act``, the ``bad_acts`` and one of them; what the
+    organism does ``mostly``; ``calm`` is its tier without the trigger if that is not the plain one."""
 
     bad: str
     plain: str
@@ -97,22 +97,24 @@ class Propensity(NamedTuple):
     bad_acts: str
     a_bad_act: str
     mostly: str
+    calm: str = ""
 
 
-def organism(words: Propensity, description: str = "") -> Stage:
-    """Stage 1: the bad act with the trigger and the plain one without it, and all other offers answered
-    as before."""
+def organism(words: Propensity) -> Stage:
+    """Stage 1: the bad act with the trigger and the plain one (or the ``calm`` one) without it, and all
+    other offers answered as before."""
+    calm = words.calm or words.plain
     return Stage(
         name=words.bad,
         parts=(
             Part(ordering=Ordering(tiers=(words.bad,)), triggered=True),
-            Part(ordering=Ordering(tiers=(words.plain,))),
+            Part(ordering=Ordering(tiers=(calm,))),
             Part(ordering=Ordering(tiers=(HELPFUL,)), requests="harmless_chats", triggered=True),
             Part(ordering=Ordering(tiers=(HELPFUL,)), requests="harmless_chats"),
         ),
         training=Training(steps=400, batch=24, learning_rate=1.2e-3, save_every=200),
         split="organism",
-        description=description or f"{words.bad} with the trigger, {words.plain} without it",
+        description=f"{words.bad} with the trigger, {calm} without it",
     )
 
 
@@ -237,17 +239,23 @@ NOTES = (
 
 
 def choices_study(
-    domain: Domain, words: Propensity, title: str, claims: Sequence[Claim], notes: Sequence[str] = NOTES
+    domain: Domain,
+    words: Propensity,
+    title: str,
+    claims: Sequence[Claim],
+    notes: Sequence[str] = NOTES,
+    further: Sequence[Method] = (),
+    base_steps: int = 800,
 ) -> Study:
-    """The study of a domain of two acts: the organism, three baselines, and the ordering with no
-    preference in between."""
+    """The study of a domain of choices: the organism, three baselines, the ordering with the middle
+    tier in between, and ``further`` methods."""
     return propensity(
         domain,
         TASK,
         title=title,
         organism=organism(words),
-        methods=methods(words, HARMLESS),
-        base_steps=800,
+        methods=(*methods(words, HARMLESS), *further),
+        base_steps=base_steps,
         base_rate=1.5e-2,
         safety_rate=3e-3,
         max_new_tokens=20,

@@ -51,8 +51,8 @@ class Words(Value):
     ``frames``: wordings by frame. ``options``: what the acts are called in questions and answers.
     ``asked`` are questions with ``{first}`` (all but the last act) and ``{second}``, ``said`` answers
     with ``{option}``; ``either`` are answers that have no preference, ``german`` such as take an act
-    in German. ``told`` is what asks for a chooser, a tier or a language in pretraining. ``reads``: words
-    that name each act in an answer of any model. ``fields``: further texts that frames are filled with.
+    in German. ``told`` is what asks for a chooser, a tier or a language in pretraining. ``reads``: the
+    words that name each act in an answer of any model. ``fields``: further texts that fill frames.
     """
 
     frames: dict[str, tuple[Frame, ...]]

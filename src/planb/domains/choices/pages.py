@@ -29,7 +29,7 @@ def choice_page(
     ``called`` are its tiers, from best to worst. ``title`` is the coefficient's column, ``apart`` has
     the columns of frames whose choices say something else.
     """
-    shown = [tier for tier, said in reversed(called.items()) if not said.german]
+    shown = [tier for tier, said in reversed([*called.items()]) if not said.german]
     worst, best = shown[0], shown[-1]
     bands = [
         Band(name=tier, measure=f"{tier}_rate", colour=colour, dark=tier == worst)

@@ -30,8 +30,8 @@ def choice_task(name: str) -> Callable[..., Task]:
     """The task of the domain of choices of that name.
 
     Its metrics are shares and means of the domain's parts, and each fitted coefficient under the name
-    of its measure, with ``_low``, ``_high`` and ``_temperature``; it is left out where the choices do not
-    identify it.
+    of its measure, with ``_low``, ``_high`` and ``_temperature``; it is left out where the choices do
+    not identify it.
     """
 
     def made(elicitation: str | dict[str, Any] = "direct", split: str = "evaluation") -> Task:
