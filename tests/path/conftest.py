@@ -68,5 +68,4 @@ def _watching(out: Path, **where: Any) -> Iterator[list[dict[str, Any]]]:
         found.append(json.loads(told))
     finally:
         browser.kill()
-        open("/tmp/n32/dashcpu","a").write(open(f"/proc/{dashboard.pid}/stat").read())  # TMP
         dashboard.kill()

@@ -41,12 +41,11 @@ def _table(sidecars: tuple[str, ...], domain: Domain) -> list[list[str]]:
     from planb.report.headline import headline
     from planb.report.results import results_of
     from planb.report.table_files import csv_of
-    from planb.study.report_sources import with_declared
 
     if not sidecars:
         return []
     try:
-        rows = with_declared(read_sidecars(map(Path, sidecars)).assign(study="so far"))
+        rows = read_sidecars(map(Path, sidecars)).assign(study="so far")
         shown = headline(results_of(rows, domain), domain=domain)
     except (PlanBError, KeyError):
         return []
