@@ -30,6 +30,7 @@ from planb.training.precision import BF16, ran_in, uses_bf16
 from planb.training.processor import processor
 from planb.training.recipe import Recipe
 from planb.training.rows import schedule
+from planb.training.saving import Looks, whole_weights
 from planb.training.settings import RAN, LoRA, Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
@@ -91,6 +92,8 @@ def carry_out(
     if training.optimizer == "muon":
         trainer.optimizer = _muon(trainer, training)
     trainer.remove_callback(PrinterCallback)
+    if training.look_every:
+        trainer.add_callback(Looks(training.look_every, trainer, policy, card, out))
     with trainer.accelerator.main_process_first():  # it alone puts away what was cut short
         last = _last_checkpoint(out / SCRATCH)
     trainer.train(resume_from_checkpoint=last)
@@ -120,14 +123,6 @@ def _muon(trainer: RankedPreferenceTrainer, training: Training) -> MuonAndAdamW:
     betas = (trainer.args.adam_beta1, training.adam_beta2)
     rates = (training.muon_rate, training.learning_rate)
     return MuonAndAdamW(trainer.model, *rates, betas, training.weight_decay)
-
-
-def whole_weights(trainer: RankedPreferenceTrainer) -> dict[str, torch.Tensor] | None:
-    """The weights gathered from the processes that share them (all must call); None: nobody shares."""
-    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
-        return None
-    found: dict[str, torch.Tensor] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    return found
 
 
 def retrain(folder: Path, recipe: Recipe, out: Path, progress: Progress | None = None) -> None:
