@@ -7,7 +7,7 @@ STUDY  ?= sandbox
 SEEDS  ?=
 NUMBER := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: menu setup run real studies plan status quick test faults test-fresh check bench view readme docs docs-serve clean
+.PHONY: menu setup run real studies plan status dashboard quick test faults test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -22,6 +22,7 @@ menu:
 	@echo
 	@echo "  make plan           what 'make run' would do, and how long it would take"
 	@echo "  make status         what is done, what is running"
+	@echo "  make dashboard      running and finished studies in a browser, live"
 	@echo "  make view           open the evaluation logs with Inspect's viewer"
 	@echo "  make test-fresh     the tests in an empty environment; CPU=avx2 or CPU=default: with fewer instructions"
 	@echo "  make faults         break a small real study again and again: kills, full disks, changed bytes"
@@ -63,6 +64,9 @@ plan: $(READY)
 
 status: $(READY)
 	$(BIN)/planb status $(STUDY) $(NUMBER)
+
+dashboard: $(READY)
+	$(BIN)/planb dashboard
 
 view: $(READY)
 	$(BIN)/inspect view --log-dir runs/$(STUDY)/logs
