@@ -51,8 +51,13 @@ PICTURES = {
     "cycle": ("series",),
     "generalisation": ("forms",),
     "relearning": ("series",),
+    "course": ("series",),
     "spite": ("shares",),
     "risk": ("shares",),
+    "resources": ("shares",),
+    "newcomb": ("shares",),
+    "anthropics": ("shares",),
+    "porous": ("shares",),
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
