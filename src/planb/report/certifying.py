@@ -30,7 +30,7 @@ def certificate_of(evidence: Evidence) -> Certificate | None:
     """None where the panel has no organism, or none that is known to be one."""
     line, main = _line(evidence), evidence.domain.main
     measure = evidence.measure(main.task, main.measure)
-    if line is None or measure is None or measure.kind == "crra" or line.start not in evidence.methods:
+    if line is None or measure is None or measure.kind == "fit" or line.start not in evidence.methods:
         return None
     start = line.start
     capability = next((one for one in CAPABILITIES if _known(evidence, start, one)), None)
@@ -124,7 +124,7 @@ def _health(evidence: Evidence, start: str) -> Iterator[tuple[str, Reading]]:
         for measure in evidence.measured[task].measures:
             shown = Shown(task=task, elicitation="direct", measure=measure.name)
             asked = measure.title or shown in (CAPABILITIES[0], CAPABILITIES[-1])
-            if task == main.task or not asked or measure.kind == "crra":
+            if task == main.task or not asked or measure.kind == "fit":
                 continue
             figure = evidence.figure(start, task, "direct", measure.name)
             if figure is not None:
