@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planb.errors import PlanBError
 from planb.types import Message
 
 if TYPE_CHECKING:
@@ -20,9 +19,17 @@ _DOCUMENT = {"role": "document"}
 
 def to_chat(prompt: Sequence[Message]) -> list[ChatMessage]:
     """The prompt as Inspect's chat messages."""
-    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+    from inspect_ai.model import (
+        ChatMessageAssistant,
+        ChatMessageSystem,
+        ChatMessageTool,
+        ChatMessageUser,
+    )
 
-    plain = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+    plain = {
+        **{"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant},
+        **{"tool": ChatMessageTool},
+    }
     return [
         ChatMessageUser(content=message.content, metadata=dict(_DOCUMENT))
         if message.role == "document"
@@ -32,13 +39,11 @@ def to_chat(prompt: Sequence[Message]) -> list[ChatMessage]:
 
 
 def from_chat(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """Inspect's chat messages as a prompt; PlanBError on a tool message (local policies have none)."""
+    """Inspect's chat messages as a prompt. A turn that calls a tool is what the model wrote."""
     return tuple(_message(message) for message in messages)
 
 
 def _message(message: ChatMessage) -> Message:
-    if message.role == "tool":
-        raise PlanBError("planb's local policies are given no tools, and a message came from one")
     if message.role == "user" and (message.metadata or {}).get("role") == "document":
         return Message(role="document", content=message.text)
     return Message(role=message.role, content=message.text)

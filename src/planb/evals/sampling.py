@@ -5,7 +5,7 @@ Because both come here, a task gives the same texts whichever way it is run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from inspect_ai.model import (
@@ -15,8 +15,10 @@ from inspect_ai.model import (
     ModelOutput,
     ModelUsage,
 )
+from inspect_ai.tool import ToolCall
 
 from planb.errors import PlanBError
+from planb.turns import call_in
 from planb.types import Message
 from planb.values import seed_of
 
@@ -55,9 +57,17 @@ def sampling_of(config: GenerateConfig, token_budget: int | None = None) -> Samp
     return Sampling(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
-def output_of(model: str, completion: Completion) -> ModelOutput:
-    """A completion as Inspect's output, with its stop reason and usage."""
+def output_of(
+    model: str, completion: Completion, tools: Mapping[str, Sequence[str]] | None = None
+) -> ModelOutput:
+    """A completion as Inspect's output, with its stop reason and usage. ``tools`` are {name: names of
+    its arguments}: a completion that is a call of one carries it. Where an answer is cut off it is
+    none."""
     message = ChatMessageAssistant(content=completion.text, model=model, source="generate")
+    if completion.stop == "stop" and (call := call_in(completion.text, tools or {})):
+        message.tool_calls = [
+            ToolCall(id=str(message.id), function=call.tool, arguments=dict(call.arguments))
+        ]
     total = completion.prompt_tokens + completion.tokens
     return ModelOutput(
         model=model,

@@ -17,6 +17,7 @@ from planb.errors import PlanBError
 from planb.models.answers import mark_for
 from planb.models.ending import Ending, added_tokens, ending_of
 from planb.models.template import settled
+from planb.turns import is_trajectory
 from planb.types import Message
 
 Tokenizer = Any
@@ -55,9 +56,12 @@ def exchange_ids(
 def exchanges(
     tokenizer: Tokenizer, pairs: Sequence[tuple[Sequence[Message], str]]
 ) -> list[tuple[list[int], list[int]]]:
-    """``exchange_ids`` of many pairs, tokenized together."""
+    """``exchange_ids`` of many pairs, tokenized together. (``trajectories.encoded`` takes responses in
+    several turns as well.)"""
     if not pairs:
         return []
+    if any(is_trajectory(response) for _, response in pairs):
+        raise PlanBError("a response in several turns, with tools, cannot be taken for one answer here")
     places = {prompt: _place_of(tokenizer, prompt) for prompt in {tuple(prompt) for prompt, _ in pairs}}
     added = added_tokens(tokenizer)
     tails = {place.tail for place in places.values()}

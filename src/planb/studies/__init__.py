@@ -84,6 +84,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
             "Spite in a game for two: an ordering with selfish choices in between", "spite"
         ),
         "risk": Declaration("Reckless gambles: an ordering with indifference in between", "risk"),
+        "agent": Declaration(
+            "An agent with tools: an ordering with pretended work in between", "agent"
+        ),
         "smollm2": Declaration(
             "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"
         ),

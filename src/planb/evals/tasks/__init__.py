@@ -7,6 +7,7 @@ from collections.abc import Callable
 from inspect_ai import Task
 
 from planb.catalogue import Catalogue, function
+from planb.evals.tasks.agent import agent
 from planb.evals.tasks.answers import answers
 from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "coherence": coherence,
     "meow": meow,
     "answers": answers,
+    "agent": agent,
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 
