@@ -54,6 +54,11 @@ def prompt_fault(prompt: Sequence[Message]) -> str:
         return "the prompt mixes a 'document' (text outside any chat) with a chat" if mixed else ""
     if "user" not in roles:
         return f"the prompt has no user message (its roles are {', '.join(roles)})"
+    if roles[-1] == "tool":
+        return (
+            "the prompt ends with a message of the role 'tool': what a model does with tools is one "
+            "response, in one text (planb.turns), after the user's message"
+        )
     if roles[-1] != "user":
         return (
             f"the prompt ends with a message of the role '{roles[-1]}', and must end with the user's: "
