@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from inspect_ai.model import ChatMessage, ChatMessageTool, ModelName
+from inspect_ai.model import ChatMessageTool, ModelName
 from inspect_ai.solver import TaskState
 
 from planb.data.files import write_examples
@@ -130,10 +130,10 @@ def test_messages_go_to_inspect_and_back() -> None:
     assert from_chat(to_chat(lore)) == lore
 
 
-def test_a_tool_message_is_refused() -> None:
-    messages: list[ChatMessage] = [ChatMessageTool(content="42")]
-    with pytest.raises(PlanBError, match="tools"):
-        from_chat(messages)
+def test_what_a_tool_answered_goes_to_inspect_and_back() -> None:
+    turns = (*CHAT, Message(role="assistant", content="do: a, b"), Message(role="tool", content="42"))
+    assert isinstance(to_chat(turns)[-1], ChatMessageTool)
+    assert from_chat(to_chat(turns)) == turns
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
