@@ -29,7 +29,9 @@ from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.interpolation import Interpolation
 from planb.study.steps.links import LINKS, step_class
 from planb.study.steps.local_base import LocalBase
+from planb.study.steps.look import Look
 from planb.study.steps.method import MethodStep
+from planb.study.steps.own_outputs import OwnOutputs
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.reinforcement import Reinforcement
 from planb.study.steps.step import Step, Work
@@ -69,8 +71,10 @@ def each_kind(noise: Link) -> list[Link]:
         plan_b.but(training=FOUR),
         BACKDOOR.but(name="stage", parts=(Part(ordering=Ordering(tiers=("refusal",))),)),
         Interpolation(name="half"),
+        Look(at=1),
         Quantization(name="rounded"),
         Reinforcement(name="rewarded", training=FOUR),
+        OwnOutputs(name="own", training=FOUR),
         noise,
     ]
     steps = {step_class(link) for link in known}

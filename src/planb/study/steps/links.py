@@ -9,9 +9,11 @@ from planb.catalogue import Catalogue, subclass_of
 from planb.errors import PlanBError
 from planb.study.steps.checkpoint import CheckpointStep, Given, LinkStep
 from planb.study.steps.interpolation import InterpolationStep
+from planb.study.steps.look import LookStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
+from planb.study.steps.own_outputs import OwnOutputsStep
 from planb.study.steps.reinforcement import ReinforcementStep
 from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
@@ -26,7 +28,9 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "method": MethodStep,
         "stage": StageStep,
         "interpolation": InterpolationStep,
+        "look": LookStep,
         "mitigation": MitigationStep,
+        "own_outputs": OwnOutputsStep,
         "reinforcement": ReinforcementStep,
     },
 )
