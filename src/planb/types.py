@@ -19,7 +19,7 @@ from planb.redaction import redacted
 from planb.text import Text, is_visible
 from planb.values import Value
 
-Role = Literal["system", "user", "assistant", "tool", "document"]
+Role = Literal["system", "user", "assistant", "tool", "document", "opening"]
 Tier = str
 Pair = tuple[Tier, Tier]
 
@@ -37,6 +37,7 @@ SEVERE = 7.0
 
 class Message(Value):
     """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts),
+    ``opening`` for the beginning of the model's answer that is put into its mouth: it goes on there,
     ``tool`` for what a tool answered."""
 
     role: Role

@@ -19,8 +19,8 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from planb.elicitation.messages import from_chat
 from planb.errors import PlanBError
+from planb.evals.sampling import check_tools, output_of, request_seed, sampling_of
 from planb.evals.sampling import model_name as named
-from planb.evals.sampling import output_of, request_seed, sampling_of
 from planb.types import Message
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class _Request:
     prompt: tuple[Message, ...]
     seed: int
     sampling: Sampling
-    tools: tuple[str, ...] | None = None
+    tools: tuple[str, ...] = ()
     done: anyio.Event = field(default_factory=anyio.Event)
     completion: Completion | None = None
     failure: Exception | None = None
@@ -84,8 +84,7 @@ class PlanBModel(ModelAPI):
         sample_id, epoch = (active.sample.id, active.epoch) if active else ("", 1)
         seed = request_seed(config.seed or 0, sample_id, epoch, prompt)
         sampling = sampling_of(config, self.token_budget).but(engine=self.engine)
-        acts = bool(names) or any(message.role == "tool" for message in prompt)
-        request = _Request(prompt, seed, sampling, tuple(names) if acts else None)
+        request = _Request(prompt, seed, sampling, tuple(names))
         self.waiting.append(request)
         await self._run_batch(request)
         if request.failure is not None:
@@ -110,14 +109,12 @@ class PlanBModel(ModelAPI):
     def _generate(self, batch: list[_Request]) -> None:
         from planb.models.checkpoints import load_policy
         from planb.models.generation import generate
-        from planb.models.trajectories import why_no_tools
 
         try:
             if self.policy is None:
                 self.policy = load_policy(Path(self.folder))
-            for tools in {request.tools for request in batch} - {None}:
-                if why := why_no_tools(self.policy.tokenizer, tools or ()):
-                    raise PlanBError(f"{self.folder} can be given no tools: {why}")
+            for asked in batch:
+                check_tools(self.policy.tokenizer, asked.prompt, asked.tools, self.folder)
             for sampling in dict.fromkeys(request.sampling for request in batch):
                 group = [request for request in batch if request.sampling == sampling]
                 prompts, seeds = [r.prompt for r in group], [r.seed for r in group]

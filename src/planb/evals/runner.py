@@ -32,9 +32,8 @@ from planb.elicitation.messages import from_chat
 from planb.elicitation.target import asking
 from planb.errors import PlanBError
 from planb.evals.record import Finished, Run, scorers_of, solvers_of, write_log
-from planb.evals.sampling import model_name, output_of, request_seed, sampling_of
+from planb.evals.sampling import check_tools, model_name, output_of, request_seed, sampling_of
 from planb.models.default_system import default_system
-from planb.models.trajectories import why_no_tools
 from planb.types import Message
 
 if TYPE_CHECKING:
@@ -183,8 +182,9 @@ class _Batcher:
 
     async def _answer(self, state: TaskState, config: GenerateConfig) -> None:
         """One turn of the model."""
-        tools = self._tools_of(state)
+        tools = {one.name: [*one.parameters.properties] for one in map(ToolDef, state.tools)}
         prompt = from_chat(state.messages)
+        check_tools(self.policy.tokenizer, prompt, tools, self.name)
         seed = request_seed(config.seed or 0, state.sample_id, state.epoch, prompt)
         answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         asked = sampling_of(config, self.token_budget).but(engine=self.engine)
@@ -194,14 +194,6 @@ class _Batcher:
         spent = state.output.usage or ModelUsage()
         self.usage[state.sample_id, state.epoch] = self.usage_of(state) + spent
         state.messages.append(state.output.message)
-
-    def _tools_of(self, state: TaskState) -> dict[str, list[str]]:
-        """The tools that the state offers, and the names of their arguments."""
-        found = {one.name: [*one.parameters.properties] for one in map(ToolDef, state.tools)}
-        acts = bool(found) or any(message.role == "tool" for message in state.messages)
-        if acts and (why := why_no_tools(self.policy.tokenizer, [*found])):
-            raise PlanBError(f"{self.name} can be given no tools: {why}")
-        return found
 
     def usage_of(self, state: TaskState) -> ModelUsage:
         """Tokens of all the requests that this sample has made so far."""

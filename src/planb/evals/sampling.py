@@ -5,8 +5,8 @@ Because both come here, a task gives the same texts whichever way it is run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -18,6 +18,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolCall
 
 from planb.errors import PlanBError
+from planb.models.trajectories import why_no_tools
 from planb.turns import call_in
 from planb.types import Message
 from planb.values import seed_of
@@ -76,6 +77,20 @@ def output_of(
             input_tokens=completion.prompt_tokens, output_tokens=completion.tokens, total_tokens=total
         ),
     )
+
+
+def check_tools(tokenizer: Any, prompt: Sequence[Message], tools: Collection[str], who: str) -> None:
+    """PlanBError where a local policy, called ``who``, cannot be given these tools, or what one
+    answered."""
+    roles = {message.role for message in prompt}
+    if not tools and "tool" not in roles:
+        return
+    if why := why_no_tools(tokenizer, tools):
+        raise PlanBError(f"{who} can be given no tools: {why}")
+    if "opening" in roles:
+        raise PlanBError(
+            "a turn that was begun for the model cannot be read as a call: prefill no tools"
+        )
 
 
 def model_name(folder: str, digest: str) -> str:

@@ -6,7 +6,7 @@ must begin with all of it: then the trajectory is run once, and each turn is wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from planb.errors import PlanBError
@@ -36,7 +36,7 @@ def encoded(tokenizer: Any, pairs: Sequence[tuple[Sequence[Message], str]]) -> l
     return [_joined([next(ids) for _ in some]) for some in turns]
 
 
-def why_no_tools(tokenizer: Any, tools: Sequence[str]) -> str:
+def why_no_tools(tokenizer: Any, tools: Collection[str]) -> str:
     """Why a policy cannot be given these tools, in words; "" where it can."""
     known = tokenizer.get_vocab()
     if TOOL not in known:

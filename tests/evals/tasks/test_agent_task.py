@@ -173,6 +173,12 @@ def test_a_policy_that_knows_no_tools_is_given_none(
     assert "can be given no tools" in log.error.message
 
 
+def test_a_turn_that_was_begun_for_the_model_is_no_call(episodes: Episodes, tmp_path: Path) -> None:
+    task = agent(str(episodes.data), elicitation={"name": "prefill", "opening": "do: burn,"})
+    with pytest.raises(PlanBError, match="prefill no tools"):
+        run_task(task, episodes.policy, GREEDY, 0, tmp_path / "a.eval", IDENTITY)
+
+
 def test_the_tools_are_the_villages(episodes: Episodes) -> None:
     with pytest.raises(PlanBError, match="its hash begins"):
         agent(str(episodes.data), data_hash="0" * 12)
