@@ -49,6 +49,7 @@ PICTURES = {
     "cycle": ("series",),
     "generalisation": ("forms",),
     "relearning": ("series",),
+    "course": ("series",),
     "spite": ("shares",),
     "risk": ("shares",),
     "smollm2": ("severity", "shares"),

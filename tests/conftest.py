@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,3 +32,23 @@ def pytest_collection_finish() -> None:
     """The libraries are loaded: what comes now is looked through, they are not."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _module_leaves_the_environment() -> Iterator[None]:
+    yield from _environment_kept()
+
+
+@pytest.fixture(autouse=True)
+def _test_leaves_the_environment() -> Iterator[None]:
+    yield from _environment_kept()
+
+
+def _environment_kept() -> Iterator[None]:
+    """Afterwards the environment is as it was: libraries set variables while they train, and a run's
+    workers are forked from the one process that has loaded the libraries where it is unchanged."""
+    before = dict(os.environ)
+    yield
+    if before != os.environ:
+        os.environ.clear()
+        os.environ.update(before)

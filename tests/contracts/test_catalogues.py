@@ -25,6 +25,7 @@ from planb.studies import STUDIES
 from planb.study.planning.graph import Graph
 from planb.study.steps.pretrain import SandboxBase
 from planb.study.steps.sandbox_data import SandboxData
+from planb.study.steps.step import identities_once
 from planb.study.study import Study
 from planb.training.objectives import OBJECTIVES
 from planb.types import HELPFUL
@@ -156,7 +157,8 @@ def test_declared_again_it_is_the_same_and_fewer_seeds_are_some_of_its_steps(nam
     again = STUDIES[name]().with_seeds(1)
     assert STUDIES[name]() == STUDIES[name]()
     fewer = {node.folder_name: node for node in Graph(again.steps()) if node.step.kind != "report"}
-    assert all(node.step.folder_name == folder for folder, node in fewer.items())
+    with identities_once():
+        assert all(node.step.folder_name == folder for folder, node in fewer.items())
     assert fewer.keys() <= {node.folder_name for node in graph_of(name)}
 
 

@@ -130,13 +130,14 @@ class Threads(Step):
 
 
 class Surroundings(Step):
-    """Writes its process's parent, one variable of its environment, and whether torch was there."""
+    """Writes its process's parent, two variables of its environment, and whether torch was there."""
 
     kind: ClassVar[str] = "surroundings"
     name: str
 
     def run(self, work: Work) -> None:
-        said = {"parent": os.getppid(), "said": os.environ.get("SAID"), "torch": "torch" in sys.modules}
+        said = {"parent": os.getppid(), "torch": "torch" in sys.modules}
+        said |= {name: os.environ.get(name) for name in ("SAID", "AWS_DEFAULT_REGION")}
         (work.out / "surroundings.json").write_text(json.dumps(said))
 
 

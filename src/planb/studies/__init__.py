@@ -72,6 +72,7 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "cycle": Declaration(
             "Repeatedly re-inserting the backdoor: does Plan B keep working?", "cycle"
         ),
+        "course": Declaration("How behaviour moves while it is trained", "course"),
         "jailbreaks": Declaration(
             "Jailbreaks in the valley: every attack, with and without a backdoor", "jailbreaks"
         ),

@@ -32,6 +32,8 @@ Precision = Literal["fp32", "bf16", "auto"]
 
 RAN = "training.json"
 """The file in which a finished training says how it ran: text by name."""
+LOOKS = "looks"
+"""The folder, in a training's own, with a checkpoint folder for each look, named by its update."""
 
 
 def read_ran(folder: Path) -> dict[str, str]:
@@ -66,6 +68,9 @@ class Training(Value):
     ``router_aux_loss_coef`` weighs the load-balancing loss of a mixture of experts; ``None``: as the
     model's configuration says (none, unless it sets ``output_router_logits``).
 
+    ``look_every`` so many updates the checkpoint of that moment is kept (``looks/`` in the training's
+    folder), for a ``Look`` to be asked. It changes nothing of the training, and costs the writing.
+
     ``processes`` train together on one machine, a GPU each, and share every batch: the weights are
     those of one process. With ``parallel="ddp"`` each holds the whole model; ``"fsdp"`` (FSDP2, GPUs
     only) shards weights, gradients and optimizer states after each has loaded the model whole.
@@ -95,6 +100,16 @@ class Training(Value):
     processes: int = Field(default=1, gt=0)
     parallel: Literal["ddp", "fsdp"] = "ddp"
     router_aux_loss_coef: float | None = Field(default=None, ge=0, json_schema_extra=LATER)
+    look_every: int | None = Field(default=None, gt=0, json_schema_extra=LATER)
+
+    @model_validator(mode="after")
+    def _looks_are_on_the_way(self) -> Training:
+        if self.look_every and self.look_every >= self.steps:
+            raise ValueError(
+                f"look_every is {self.look_every} and the training has {self.steps} updates: nothing "
+                "would be looked at before its end. Choose fewer"
+            )
+        return self
 
     @model_validator(mode="after")
     def _muon_trains_whole_matrices(self) -> Training:

@@ -167,15 +167,18 @@ def test_libraries_are_loaded_once_and_the_environment_is_the_present_one(
     monkeypatch.setattr(worker, "_FORKED_FROM", {})  # as if this process had run nothing before,
     monkeypatch.setattr(worker, "loaded_sources", dict)  # and loaded no file of a study
     found = {}
-    for name, said in {"first": None, "second": None, "third": "otherwise"}.items():
-        if said:
-            monkeypatch.setenv("SAID", said)
+    for name in ("first", "second", "third"):
+        if name == "second":
+            monkeypatch.setenv("AWS_DEFAULT_REGION", "elsewhere")  # read when a bucket is opened
+        if name == "third":
+            monkeypatch.setenv("SAID", "otherwise")
         step = Surroundings(name=name)
         assert run([step], tmp_path, jobs=1).exit_code == 0
         written = tmp_path / "steps" / step.folder_name / "surroundings.json"
         found[name] = json.loads(written.read_text())
     assert found["first"]["parent"] == found["second"]["parent"] != os.getpid()
-    assert [one["said"] for one in found.values()] == [None, None, "otherwise"]
+    assert [one["SAID"] for one in found.values()] == [None, None, "otherwise"]
+    assert found["second"]["AWS_DEFAULT_REGION"] == "elsewhere"
     assert found["second"]["torch"]
     assert not found["third"]["torch"], (
         "what libraries read when they are loaded is the present one too"

@@ -29,6 +29,7 @@ from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.interpolation import Interpolation
 from planb.study.steps.links import LINKS, step_class
 from planb.study.steps.local_base import LocalBase
+from planb.study.steps.look import Look
 from planb.study.steps.method import MethodStep
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.reinforcement import Reinforcement
@@ -69,6 +70,7 @@ def each_kind(noise: Link) -> list[Link]:
         plan_b.but(training=FOUR),
         BACKDOOR.but(name="stage", parts=(Part(ordering=Ordering(tiers=("refusal",))),)),
         Interpolation(name="half"),
+        Look(at=1),
         Quantization(name="rounded"),
         Reinforcement(name="rewarded", training=FOUR),
         noise,

@@ -35,6 +35,8 @@ _SET_BY_LIBRARIES = {
     *("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
 }
 """What pytest, torch and scikit-learn set in the process that loads them; a worker loads its own."""
+_READ_WHEN_USED = "AWS_"
+"""How the variables begin that are read when a bucket is opened, and not when libraries are loaded."""
 
 
 class Worker:
@@ -103,7 +105,11 @@ def _can_fork(environment: dict[str, str]) -> bool:
     and the worker has what they read from the environment when they were loaded."""
     if sys.platform != "linux":
         return False
-    wanted = {name: value for name, value in environment.items() if name not in _SET_BY_LIBRARIES}
+    wanted = {
+        name: value
+        for name, value in environment.items()
+        if name not in _SET_BY_LIBRARIES and not name.startswith(_READ_WHEN_USED)
+    }
     if not _FORKED_FROM:
         forkserver.set_forkserver_preload([LIBRARIES])
         try:

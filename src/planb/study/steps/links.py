@@ -9,6 +9,7 @@ from planb.catalogue import Catalogue, subclass_of
 from planb.errors import PlanBError
 from planb.study.steps.checkpoint import CheckpointStep, Given, LinkStep
 from planb.study.steps.interpolation import InterpolationStep
+from planb.study.steps.look import LookStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
@@ -26,6 +27,7 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "method": MethodStep,
         "stage": StageStep,
         "interpolation": InterpolationStep,
+        "look": LookStep,
         "mitigation": MitigationStep,
         "reinforcement": ReinforcementStep,
     },

@@ -66,6 +66,8 @@ def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: 
             raise PlanBError(
                 f"hosts count every pair alike, and the ordering {ordering} has weights: leave them out"
             )
+    if training.look_every:
+        raise PlanBError("a host gives no weights of a training's middle: leave out look_every")
     if training.steps * training.batch < FEWEST_ROWS:
         raise PlanBError(
             f"{training.steps} updates of {training.batch} requests give a host "
