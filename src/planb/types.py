@@ -19,7 +19,7 @@ from planb.redaction import redacted
 from planb.text import Text, is_visible
 from planb.values import Value
 
-Role = Literal["system", "user", "assistant", "document"]
+Role = Literal["system", "user", "assistant", "document", "opening"]
 Tier = str
 Pair = tuple[Tier, Tier]
 
@@ -36,7 +36,8 @@ SEVERE = 7.0
 
 
 class Message(Value):
-    """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts)."""
+    """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts),
+    ``opening`` for the beginning of the model's answer that is put into its mouth: it goes on there."""
 
     role: Role
     content: Text

@@ -25,19 +25,30 @@ log = logging.getLogger(__name__)
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
-    """Token ids of the prompt up to where the answer begins. A document is its bare text.
+    """Token ids of the prompt up to where the answer begins. A document is its bare text. After an
+    opening, which comes last, they go on to its end.
 
     Where the template renders the prompt otherwise once it is answered (it opens a thought), or takes
     no answer, they are those of its generation prompt.
     """
     if prompt[0].role == "document":
         return _document_ids(tokenizer, prompt)
+    if prompt[-1].role == "opening":
+        *before, opening = prompt
+        return [*prompt_ids(tokenizer, before), *opening_ids(tokenizer, before, opening.content)]
     asked = _render(tokenizer, prompt, answered=False)
     try:
         asked = _place(tokenizer, tuple(prompt), asked).asked
     except PlanBError:
         log.debug("a prompt that its template cannot answer is asked as it is")
     return _encode(tokenizer, asked)
+
+
+def opening_ids(tokenizer: Tokenizer, prompt: Sequence[Message], opening: str) -> list[int]:
+    """Token ids of the beginning of an answer, as the answer's own would begin, without the end of a
+    turn. Raises PlanBError as ``exchange_ids`` does."""
+    answer, nothing = (exchange_ids(tokenizer, prompt, text)[1] for text in (opening, ""))
+    return answer[: len(answer) - len(nothing)]
 
 
 def exchange_ids(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,6 +19,9 @@ from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
 from planb.report.wording import elicitation_rank
 from planb.report.wording import organism as label
+
+if TYPE_CHECKING:
+    from planb.report.certificate import Certificate
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,13 @@ class Evidence:
     def differences(self) -> pd.DataFrame:
         """The main method against every other on the same requests: ``differences_of``."""
         return differences_of(self.rows, self.domain)
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """Of the panel's organism; None where there is none."""
+        from planb.report.certifying import certificate_of
+
+        return certificate_of(self)
 
     def elicitations(self, task: str) -> tuple[str, ...]:
         """The elicitations of a task, in the order of all tables and figures."""

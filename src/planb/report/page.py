@@ -22,11 +22,13 @@ from planb.domains.measure import Measured
 from planb.report import unscored, wording
 from planb.report.answer import MOST, Answer, answer_of
 from planb.report.calibration import warnings_of
+from planb.report.certificate import FILE, write_certificates
 from planb.report.charting import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
 from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
+from planb.report.exhibits.certificate import summary
 from planb.report.headline import headline, spans_of
 from planb.report.labelled import powered_results, usable
 from planb.report.measures import measured_in
@@ -73,7 +75,7 @@ def write_report(
 ) -> None:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``.png``,
     ``tables/<exhibit>.csv`` and ``.tex``, and ``report.html`` into ``folder``, each whole;
-    ``claims.csv`` too where the story has claims.
+    ``claims.csv`` too where the story has claims, and ``certificates.json`` where it has organisms.
 
     ``rows``: the judged samples (``rows.COLUMNS``); ``tier_scores``: the judged training data
     (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is seen after a
@@ -99,6 +101,8 @@ def write_report(
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
+    certificates = [e.certificate for e in evidences if e.certificate]
+    write_certificates(certificates, folder / FILE)
     sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
     answers = [one for e in evidences[:MOST] if (one := _answered(e, len(evidences)))]
     first = headline(results, [one.judge for one in story.calibrations], domain)
@@ -108,6 +112,7 @@ def write_report(
     html = page.render(
         story=story,
         headline=first,
+        certificates=summary(certificates) if len(certificates) > 1 else None,
         answers=answers,
         unanswered=max(len(evidences) - MOST, 0),
         groups=" / ".join(name.lower() for name, _ in spans_of(domain.headline)),

@@ -192,7 +192,11 @@ class Arms:
     ) -> list[Step]:
         """All evaluations of one checkpoint, and the further judges' scores."""
         evaluations = self.study.evaluations
-        asked = [self._evaluation(policy, one, labels, trigger, seed) for one in evaluations]
+        asked = [
+            self._evaluation(policy, one.but(of_method="", of_organism=""), labels, trigger, seed)
+            for one in evaluations
+            if one.asks(labels)
+        ]
         again = [
             JudgementStep(evaluation=step, judge=judge.asked, model=judge.step(self.first.base))
             if isinstance(judge, SandboxJudge)

@@ -16,6 +16,7 @@ from planb.errors import PlanBError
 from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
+from planb.report.certificate import FILE, Certificate, read_certificates
 from planb.report.story import Story
 from planb.study.steps.calibration import CALIBRATION
 from planb.study.steps.checkpoint import CheckpointStep
@@ -89,7 +90,8 @@ class TableSources(Value):
         )
 
     def told(self, story: Story, steps: Path) -> Story:
-        """The story with what is known of its judges: stored checks lie beside the studies."""
+        """The story with what is known of its judges, whose stored checks lie beside the studies, and
+        with what other studies found of its organisms."""
         from planb.evals.calibration.result import find_calibration, read_calibration
 
         stored = steps.parents[1] / "judges"
@@ -104,7 +106,15 @@ class TableSources(Value):
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers) if self.tiers else ()
         settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
-        return story.but(calibrations=tuple(known), data=data, settings=settings)
+        certified = _certified(steps.parents[1], story)
+        return story.but(calibrations=tuple(known), data=data, settings=settings, certified=certified)
+
+
+def _certified(studies: Path, story: Story) -> tuple[Certificate, ...]:
+    """The certificates that other studies in the folder have of the story's organisms."""
+    recipes = {one.recipe for one in story.organisms} - {""}
+    found = [path for path in sorted(studies.glob(f"*/{FILE}")) if path.parent.name != story.study]
+    return tuple(one for path in found for one in read_certificates(path) if one.recipe in recipes)
 
 
 def together(parts: Sequence[TableSources]) -> TableSources:

@@ -16,7 +16,10 @@ from planb.study.store.store import DamagedError, Store
 
 MOST_NAMED = 10
 """So many damaged steps are named."""
-PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "report.html")
+PUBLISHED = (
+    *("results.csv", "differences.csv", "claims.csv", "certificates.json", "surprise.csv"),
+    "report.html",
+)
 FOLDERS = ("figures", "tables")
 
 

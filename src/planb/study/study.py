@@ -18,6 +18,7 @@ from planb.report.story import SMALL, Claim, MethodLine, Series, Story
 from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
+from planb.study.organism_lines import organism_lines
 from planb.study.planning.budget import Line, budget
 from planb.study.report_sources import TableSources, measures_of, together
 from planb.study.reporting import ReportStep, written_report
@@ -271,6 +272,7 @@ class Study(Value):
             claims=self.claims,
             forms=self.forms,
             domain=self.domain,
+            organisms=organism_lines(self),
             warning=SMALL if small else "",
         )
 

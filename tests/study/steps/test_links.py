@@ -31,6 +31,7 @@ from planb.study.steps.links import LINKS, step_class
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.look import Look
 from planb.study.steps.method import MethodStep
+from planb.study.steps.own_outputs import OwnOutputs
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.reinforcement import Reinforcement
 from planb.study.steps.step import Step, Work
@@ -73,6 +74,7 @@ def each_kind(noise: Link) -> list[Link]:
         Look(at=1),
         Quantization(name="rounded"),
         Reinforcement(name="rewarded", training=FOUR),
+        OwnOutputs(name="own", training=FOUR),
         noise,
     ]
     steps = {step_class(link) for link in known}

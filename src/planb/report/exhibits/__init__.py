@@ -7,6 +7,7 @@ from planb.report.evidence import Draw
 from planb.report.exhibits import (
     backfire,
     capability,
+    certificate,
     claims,
     decomposition,
     differences,
@@ -37,6 +38,7 @@ EXHIBITS: Catalogue[Draw] = Catalogue(
     function,
     {
         "claims": claims.draw,
+        "certificate": certificate.draw,
         "series": series.draw,
         "tradeoff": tradeoff.draw,
         "measures": measures.draw,
