@@ -7,7 +7,7 @@ STUDY  ?= sandbox
 SEEDS  ?=
 NUMBER := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: menu setup run real studies plan status dashboard quick test test-fresh check bench view readme docs docs-serve clean
+.PHONY: menu setup run real studies plan status dashboard quick test faults test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -25,6 +25,7 @@ menu:
 	@echo "  make dashboard      running and finished studies in a browser, live"
 	@echo "  make view           open the evaluation logs with Inspect's viewer"
 	@echo "  make test-fresh     the tests in an empty environment; CPU=avx2 or CPU=default: with fewer instructions"
+	@echo "  make faults         break a small real study again and again: kills, full disks, changed bytes"
 	@echo "  make check          format, lint, types, import direction"
 	@echo "  make bench          measure speed against peers (benchmarks/)"
 	@echo "  make readme         write the README's tables and docs/findings.md from finished runs"
@@ -96,6 +97,9 @@ test-fresh: $(READY)
 	@$(if $(CPU),$(if $(ISA_$(CPU)),,$(error CPU is 'default' or 'avx2', not '$(CPU)')))top=$$(mktemp -d) && mkdir $$top/home $$top/tmp && \
 	  env -i PATH="$$PATH" HOME=$$top/home TMPDIR=$$top/tmp LANG=C.UTF-8 $(ISA_$(CPU)) \
 	  $(PYTEST) -p no:cacheprovider $(TESTS); code=$$?; rm -rf $$top; exit $$code
+
+faults: $(READY)
+	$(BIN)/python tests/faults/campaign.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
