@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,6 +18,10 @@ from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
 from planb.report.wording import elicitation_rank
 from planb.report.wording import organism as label
+
+LOGGED = ("model", "organism", "method", "task", "elicitation", "seed")
+"""What an evaluation, and so its log, is known by."""
+Logs = Mapping[tuple[str, ...], str]
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,18 @@ class Table:
 @dataclass(frozen=True)
 class Answer:
     """One method's answer to a sample request. ``hidden`` says why the text is not seen at first; the
-    text is then empty where the page is redacted."""
+    text is then empty where the page is redacted. ``log`` is the file of the evaluation's log, where it
+    is known, and ``sample`` its id there. ``bar`` names the bar of a figure that it stands for, and
+    ``share`` says how many answers are in that."""
 
     method: str
     text: str
     verdict: str
     hidden: str = ""
+    log: str = ""
+    sample: str = ""
+    bar: str = ""
+    share: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One part of the page: what it shows, what it finds, and the picture or table that show it."""
+    """One part of the page: what it shows, what it finds, and the picture or table that show it.
+    ``behind``: requests and answers behind the picture's bars, which link to ``Answer.bar``."""
 
     title: str
     finding: str
@@ -68,6 +79,7 @@ class Exhibit:
     svg: str = ""
     table: Table | None = None
     samples: tuple[Sample, ...] = ()
+    behind: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,8 @@ class Evidence:
     from the never-backdoored base, the results of the model's organisms, to be shown beside them.
     ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
     ``claims``: those that stand on this panel, judged. ``labelled``: prediction-powered means
-    (``planb.report.labelled``), where people labelled answers of this panel.
+    (``planb.report.labelled``), where people labelled answers of this panel. ``logs``: names of the
+    evaluations' logs in the study's ``logs``, by ``LOGGED``.
     """
 
     rows: pd.DataFrame
@@ -103,6 +116,11 @@ class Evidence:
     surprises: pd.DataFrame | None = None
     claims: tuple[JudgedClaim, ...] = ()
     labelled: pd.DataFrame | None = None
+    logs: Logs = field(default_factory=dict)
+
+    def log(self, row: pd.Series) -> str:
+        """The log that a judged sample stands in; "" where it is not known."""
+        return self.logs.get(tuple(str(row[name]) for name in LOGGED), "")
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -166,6 +184,7 @@ def panels(
     redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labelled: pd.DataFrame | None = None,
+    logs: Logs | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
 
@@ -197,6 +216,7 @@ def panels(
                 beside=_beside(_judged(found, judges), organism),
                 surprises=_surprises(surprises, model, organism),
                 labelled=_labelled(labelled, model, organism, organisms, judges),
+                logs=logs or {},
             )
     yield from _claimed(drawn, story)
 

@@ -61,7 +61,8 @@ class ReportStep(Step):
         own, steps = self.whole(), work.steps
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
         story = own.told(self.story, steps)
-        write_report(rows, tiers, story, work.out, redact=True, surprises=surprises)
+        logs = own.logs()
+        write_report(rows, tiers, story, work.out, redact=True, surprises=surprises, logs=logs)
 
     def publish(self, out: Path, study_folder: Path) -> None:
         """Into the study's folder, unless a report of more trained models is there already."""
@@ -96,7 +97,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         rows, surprises = whole.rows(steps), whole.surprising(steps)
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
-        story = _without(whole.told(story, steps), sources, damaged)
+        story, logs = _without(whole.told(story, steps), sources, damaged), whole.logs()
     write_report(
         rows,
         tiers,
@@ -105,6 +106,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         redact=redact,
         surprises=surprises,
         labels=stored_labels(study_folder),
+        logs=logs,
     )
     if damaged:
         raise DamagedStepsError(damaged, page)
