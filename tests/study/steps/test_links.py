@@ -315,7 +315,7 @@ class TestCarriedOut:
 
     def test_a_way_back_to_a_link_that_is_not_before_it_is_refused(self, data: Step) -> None:
         back = Interpolation(name="back", back_to="elsewhere")
-        with pytest.raises(PlanBError, match="are only: random, organism"):
+        with pytest.raises(PlanBError, match="are only: tiny, organism"):
             chained(ORGANISM, back, base=BASE, data=data)[-1].check()
 
     def test_a_link_of_the_users_own_file_is_run_by_worker_processes(
