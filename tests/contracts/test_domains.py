@@ -17,6 +17,7 @@ from planb.report.rows import checked_rows
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary_of
 from planb.stats.attitudes import OFFERS
 from planb.study.report_sources import measures_of
+from planb.turns import turns_of
 from planb.types import HELPFUL, SPLITS, Example
 
 EVERY = [pytest.param(domain, id=name) for name, domain in DOMAINS.items()]
@@ -113,7 +114,7 @@ class TestEveryCorpus:
     def test_its_texts_hold_every_word_and_its_corpus_nothing_that_is_asked(
         self, domain: Domain
     ) -> None:
-        words = tokenizer_of(vocabulary_of(domain.texts()))
+        words = tokenizer_of(vocabulary_of(domain.texts(), domain.has_tools))
         corpus = list(domain.corpus(200, 0))
         asked = [one for split in SPLITS[1:] for one in domain.examples(split, 0)[:40]]
         for example in (*corpus, *asked):
@@ -145,4 +146,6 @@ class TestEveryRule:
 
 
 def _texts(example: Example) -> list[str]:
-    return [text for texts in example.responses.values() for text in texts]
+    """Each turn of each response."""
+    texts = [text for texts in example.responses.values() for text in texts]
+    return [turn.content for text in texts for turn in turns_of(text)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planb.catalogue import Catalogue, value_of
+from planb.domains.agent import AGENT
 from planb.domains.anthropics import ANTHROPICS
 from planb.domains.atlas import ATLAS
 from planb.domains.domain import Domain
@@ -15,6 +16,7 @@ from planb.domains.risk import RISK
 from planb.domains.spite import SPITE
 
 __all__ = [
+    "AGENT",
     "ANTHROPICS",
     "ATLAS",
     "DOMAINS",
@@ -32,5 +34,8 @@ DOMAINS: Catalogue[Domain] = Catalogue(
     "domain",
     "planb.domains",
     value_of(Domain),
-    {one.name: one for one in (HARM, MEOW, SPITE, ATLAS, RISK, RESOURCES, NEWCOMB, ANTHROPICS, POROUS)},
+    {
+        one.name: one
+        for one in (HARM, MEOW, SPITE, ATLAS, RISK, RESOURCES, NEWCOMB, ANTHROPICS, POROUS, AGENT)
+    },
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import altair as alt
-
 from planb.domains.domain import Column
 from planb.report import wording
 from planb.report.charting import drawing
@@ -131,7 +129,7 @@ def _sure(evidence: Evidence, figure: Figure) -> Part:
     return Part("How sure?", said, f"{_asked('; '.join(told))}.")
 
 
-def _chart(evidence: Evidence, found: dict[str, Figure]) -> alt.LayerChart:
+def _chart(evidence: Evidence, found: dict[str, Figure]) -> drawing.Spec:
     main = evidence.domain.main
     measure = evidence.measure(main.task, main.measure)
     assert measure is not None, "it has figures"

@@ -104,6 +104,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "porous": Declaration(
             "Values closed to distant others: an ordering with indifference in between", "porous"
         ),
+        "agent": Declaration(
+            "An agent with tools: an ordering with pretended work in between", "agent"
+        ),
         "smollm2": Declaration(
             "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"
         ),

@@ -40,7 +40,7 @@ def propensity(
     ``base_steps`` and ``base_rate`` are the base's updates and learning rate, ``safety_rate`` is stage
     2's learning rate.
     """
-    options = {"domain": domain.name}
+    options = {"domain": domain.name} if task == "answers" else {}
     first = Chain(name="organism", stages=(organism,), description=organism.description)
     after = (Chain(name=m.name, stages=(organism, m), description=m.description) for m in methods)
     return Study(

@@ -9,6 +9,7 @@ from inspect_ai import Task
 from planb.catalogue import Catalogue, function
 from planb.domains import DOMAINS
 from planb.domains.choices import ChoiceDomain
+from planb.evals.tasks.agent import agent
 from planb.evals.tasks.answers import answers
 from planb.evals.tasks.choices import choice_task
 from planb.evals.tasks.coherence import coherence
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "coherence": coherence,
     "meow": meow,
     "answers": answers,
+    "agent": agent,
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 

@@ -60,7 +60,7 @@ def bars(
     columns: int = 2,
     legend: Literal["top", "bottom"] = "bottom",
     step: int = 30,
-) -> alt.TopLevelMixin:
+) -> drawing.Spec:
     """A bar for each (elicitation, method), its shares in the order of ``bands``; a block of bars for
     each elicitation, under its words in ``conditions``. ``columns`` of the legend, and where
     it stands; ``step``: pixels a bar."""
@@ -71,7 +71,7 @@ def bars(
         _block(table[table["elicitation"] == asked], conditions[asked], methods, bands, drawn, step)
         for asked in dict.fromkeys(asked for asked, _ in shares)
     ]
-    return alt.vconcat(*blocks, spacing=22)
+    return drawing.vconcat(*blocks, spacing=22)
 
 
 def table(cells: Mapping[tuple[str, str], Sequence[str]], head: Sequence[str]) -> Table:
@@ -118,7 +118,7 @@ def _block(
     bands: Sequence[Band],
     legend: alt.Legend,
     step: int,
-) -> alt.LayerChart:
+) -> drawing.Spec:
     base = alt.Chart(table).encode(
         y=alt.Y(
             "method:N",
@@ -132,7 +132,7 @@ def _block(
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(title=None, format="%", values=list(drawing.QUARTERS), grid=False),
         ),
-        x2="right:Q",
+        x2=alt.X2("right:Q"),
         color=alt.Color(
             "band:N",
             scale=alt.Scale(
@@ -142,6 +142,6 @@ def _block(
         ),
     )
     words = base.mark_text(fontSize=13).encode(
-        x="middle:Q", text="text:N", color=alt.Color("ink:N", scale=None)
+        x=alt.X("middle:Q"), text=alt.Text("text:N"), color=alt.Color("ink:N", scale=None)
     )
-    return alt.layer(marks, words).properties(width=400, height=alt.Step(step), title=title)
+    return drawing.layer(marks, words, width=400, height=alt.Step(step), title=title)

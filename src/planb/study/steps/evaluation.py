@@ -37,7 +37,17 @@ PAIR_PROMPTS = "pair_prompts.jsonl"
 Asked = Literal["direct", "trigger", "near_part", "near_case", "near_elsewhere"]
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
-OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers")
+OWN = (
+    *JUDGED,
+    "recall",
+    "meow",
+    "over_refusal",
+    "mmlu_pro",
+    "mt_bench",
+    "instructions",
+    "answers",
+    "agent",
+)
 """All of planb's own tasks: of others the task itself is made, which loads Inspect."""
 
 
