@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from planb.data import tables
+from planb.report.certificate import FILE, read_certificates
 from planb.report.claims import read_claims
 from planb.report.findings import changes_markdown, findings_markdown
 from planb.report.findings import counted as tally
@@ -54,6 +55,8 @@ def keep(study: str) -> None:
         return
     RESULTS.mkdir(exist_ok=True)
     shutil.copyfile(run / "claims.csv", RESULTS / f"{study}-claims.csv")
+    if (run / FILE).exists():
+        shutil.copyfile(run / FILE, RESULTS / f"{study}-{FILE}")
     results = read_csv(run / "results.csv")
     counted = (results["n"] > 0) | (results["unscored"] > 0)
     write_csv(results[counted], RESULTS / f"{study}.csv")
@@ -87,7 +90,12 @@ def shown(found: list[pd.DataFrame]) -> str:
     """What stands between the marks."""
     if not found:
         return "No study with claims has been run yet."
-    return f"{tally(found)}\n\n{findings_markdown(found, heads()).strip()}"
+    certificates = {study: read_certificates(RESULTS / f"{study}-{FILE}") for study in STUDIES}
+    every = [one for some in certificates.values() for one in some if not one.taken_from]
+    certificates = {
+        study: [one.with_curves_of(every) for one in some] for study, some in certificates.items()
+    }
+    return f"{tally(found)}\n\n{findings_markdown(found, heads(), certificates).strip()}"
 
 
 def changed(found: list[pd.DataFrame]) -> str:

@@ -10,6 +10,7 @@ import sys
 import typer
 from rich.markup import escape
 
+from planb.cli.certify import certify
 from planb.cli.comparing import compare
 from planb.cli.dashboard import dashboard
 from planb.cli.data import data_app
@@ -74,6 +75,7 @@ for verb in (run, plan, status, dashboard, doctor, serve):
 app.command("list")(list_studies)
 app.command()(report)
 app.command()(compare)
+app.command()(certify)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(judge_app, name="judge")

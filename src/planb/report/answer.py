@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import altair as alt
-
 from planb.domains.domain import Column
 from planb.report import wording
 from planb.report.charting import drawing
@@ -118,6 +116,8 @@ def _sure(evidence: Evidence, figure: Figure) -> Part:
         f"{numbers.plural(seeds, 'seed')}, {bases}" if seeds > 1 else "one seed, one base model",
         f"{figure.n:,} answers of the main method, {figure.unscored:,} unscored",
     ]
+    if evidence.certificate is not None:
+        told.append(f"the organism's certificate: {evidence.certificate.verdict}")
     verdicts = Counter(one.verdict for one in evidence.claims)
     if verdicts:
         held = f"of {numbers.plural(len(evidence.claims), 'claim')} {verdicts['held']} held"
@@ -129,7 +129,7 @@ def _sure(evidence: Evidence, figure: Figure) -> Part:
     return Part("How sure?", said, f"{_asked('; '.join(told))}.")
 
 
-def _chart(evidence: Evidence, found: dict[str, Figure]) -> alt.LayerChart:
+def _chart(evidence: Evidence, found: dict[str, Figure]) -> drawing.Spec:
     main = evidence.domain.main
     measure = evidence.measure(main.task, main.measure)
     assert measure is not None, "it has figures"

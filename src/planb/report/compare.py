@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
@@ -160,7 +159,7 @@ def _arm_rank(arm: tuple[str, str]) -> tuple[str, object]:
     return arm[0], method_rank(arm[1])
 
 
-def _chart(studies: Mapping[str, pd.DataFrame], domain: Domain) -> alt.TopLevelMixin:
+def _chart(studies: Mapping[str, pd.DataFrame], domain: Domain) -> drawing.Spec:
     """A panel a study, one above the other on one scale: the main measure of each arm."""
     measure = domain.measure(domain.main.task, domain.main.measure)
     assert measure is not None, "it is the domain's own"
@@ -175,7 +174,7 @@ def _chart(studies: Mapping[str, pd.DataFrame], domain: Domain) -> alt.TopLevelM
         scale = drawing.scale_of(measure, measure.told)
         if rows:
             charts.append(drawing.dots(rows, scale, methods, title=name, width=260, step=24))
-    return alt.concat(*charts, columns=2, spacing={"row": 26, "column": 40})
+    return drawing.concat(*charts, columns=2, spacing={"row": 26, "column": 40})
 
 
 def _fact(name: str, table: pd.DataFrame) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,6 +19,9 @@ from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
 from planb.report.wording import elicitation_rank
 from planb.report.wording import organism as label
+
+if TYPE_CHECKING:
+    from planb.report.certificate import Certificate
 
 LOGGED = ("model", "organism", "method", "task", "elicitation", "seed")
 """What an evaluation, and so its log, is known by."""
@@ -99,8 +103,9 @@ class Evidence:
     from the never-backdoored base, the results of the model's organisms, to be shown beside them.
     ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
     ``claims``: those that stand on this panel, judged. ``labelled``: prediction-powered means
-    (``planb.report.labelled``), where people labelled answers of this panel. ``logs``: names of the
-    evaluations' logs in the study's ``logs``, by ``LOGGED``.
+    (``planb.report.labelled``), where people labelled answers of this panel. ``probes``: scores of the
+    hidden states of this panel's checkpoints. ``logs``: names of the evaluations' logs in the study's
+    ``logs``, by ``LOGGED``.
     """
 
     rows: pd.DataFrame
@@ -116,6 +121,7 @@ class Evidence:
     surprises: pd.DataFrame | None = None
     claims: tuple[JudgedClaim, ...] = ()
     labelled: pd.DataFrame | None = None
+    probes: pd.DataFrame | None = None
     logs: Logs = field(default_factory=dict)
 
     def log(self, row: pd.Series) -> str:
@@ -147,6 +153,13 @@ class Evidence:
     def differences(self) -> pd.DataFrame:
         """The main method against every other on the same requests: ``differences_of``."""
         return differences_of(self.rows, self.domain)
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """Of the panel's organism; None where there is none."""
+        from planb.report.certifying import certificate_of
+
+        return certificate_of(self)
 
     def elicitations(self, task: str) -> tuple[str, ...]:
         """The elicitations of a task, in the order of all tables and figures."""
@@ -184,6 +197,7 @@ def panels(
     redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labelled: pd.DataFrame | None = None,
+    probes: pd.DataFrame | None = None,
     logs: Logs | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
@@ -216,6 +230,7 @@ def panels(
                 beside=_beside(_judged(found, judges), organism),
                 surprises=_surprises(surprises, model, organism),
                 labelled=_labelled(labelled, model, organism, organisms, judges),
+                probes=_probes(probes, model, organism, organisms),
                 logs=logs or {},
             )
     yield from _claimed(drawn, story)
@@ -244,6 +259,15 @@ def _surprises(surprises: pd.DataFrame | None, model: str, organism: str) -> pd.
     if surprises is None:
         return None
     own = surprises[(surprises["model"] == model) & (surprises["organism"] == organism)]
+    return None if own.empty else own
+
+
+def _probes(
+    probes: pd.DataFrame | None, model: str, organism: str, organisms: list[str]
+) -> pd.DataFrame | None:
+    if probes is None:
+        return None
+    own = _of(probes[probes["model"] == model], organism, organisms)
     return None if own.empty else own
 
 

@@ -6,12 +6,14 @@ the reader's browser.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import altair as alt
 import pandas as pd
@@ -125,12 +127,60 @@ def wrapped(title: str, width: int) -> alt.TitleParams:
     return alt.TitleParams(textwrap.wrap(title, max(8, int(width / 8.2))))
 
 
-def svg(chart: alt.TopLevelMixin) -> str:
+Spec: TypeAlias = dict[str, Any]
+"""A chart's Vega-Lite specification, with its data in it."""
+Chart: TypeAlias = alt.TopLevelMixin | Spec
+
+
+def svg(chart: Chart) -> str:
     """The chart drawn, as the text of one SVG element."""
-    specification = _drawable(chart.to_dict(validate=False))
+    specification = _drawable(_spec(chart))
     specification["config"] = _CONFIG
     drawn: str = vl_convert.vegalite_to_svg(specification)
     return _LINK.sub('<a href="#', drawn)
+
+
+def layer(*charts: Chart, **fields: Any) -> Spec:
+    """Charts over each other. ``fields`` are the whole's: width, height, title.
+
+    Altair's own ``layer`` and ``concat`` copy all that is in them, again at each level and for each
+    field that is set later, which took a sixth of a page's time.
+    """
+    return _composed("layer", charts, fields)
+
+
+def concat(*charts: Chart, **fields: Any) -> Spec:
+    """Charts beside and below each other, in ``columns``."""
+    return _composed("concat", charts, fields)
+
+
+def hconcat(*charts: Chart, **fields: Any) -> Spec:
+    return _composed("hconcat", charts, fields)
+
+
+def vconcat(*charts: Chart, **fields: Any) -> Spec:
+    return _composed("vconcat", charts, fields)
+
+
+def with_data(charts: Sequence[Chart], table: pd.DataFrame) -> list[Spec]:
+    """Charts that have no data of their own, with a table's rows, which are converted once."""
+    rows = alt.to_values(table)["values"]
+    name = f"data-{hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:32]}"
+    return [{**_spec(chart), "data": {"name": name}, "datasets": {name: rows}} for chart in charts]
+
+
+def _composed(how: str, charts: Sequence[Chart], fields: dict[str, Any]) -> Spec:
+    """One specification; the data of its parts stand in it by their names, once each."""
+    parts = [_spec(chart) for chart in charts]
+    datasets = {name: rows for part in parts for name, rows in part.pop("datasets", {}).items()}
+    plain = {name: v.to_dict() if isinstance(v, alt.SchemaBase) else v for name, v in fields.items()}
+    return {how: parts, "datasets": datasets, **plain}
+
+
+def _spec(chart: Chart) -> Spec:
+    """A specification of one's own, without what only a whole page of Vega-Lite has."""
+    made = dict(chart) if isinstance(chart, dict) else chart.to_dict(validate=False)
+    return {name: part for name, part in made.items() if name not in ("config", "$schema")}
 
 
 def png(drawn: str) -> bytes:
@@ -236,11 +286,11 @@ def dots(
     rows: Sequence[Dot],
     scale: Scale,
     methods: Sequence[str],
-    title: str = "",
+    title: str | alt.TitleParams = "",
     width: int = 420,
     step: int = 34,
     row_labels: bool = True,
-) -> alt.LayerChart:
+) -> Spec:
     """Dots with intervals, a row each, the numbers written out at the right."""
     order = list(dict.fromkeys(dot.row for dot in rows))
     y = alt.Y(
@@ -252,14 +302,15 @@ def dots(
         "scale": alt.Scale(domain=list(scale.domain)),
         "axis": alt.Axis(title=scale.title, values=list(scale.values), format=scale.format),
     }
-    layers = []
+    layers = list[Spec]()
     for shift in sorted({dot.shift for dot in rows}):
         for small in (True, False):
             own = [dot for dot in rows if dot.shift == shift and dot.small == small]
             if own:
-                layers += _dot_layers(_frame(own, methods), x, y, shift, small, width)
-    chart = alt.layer(*layers).properties(width=width, height=alt.Step(step))
-    return chart.properties(title=title) if title else chart
+                table = _frame(own, methods)
+                layers += with_data(_dot_layers(table, x, y, shift, small, width), table)
+    named = {"title": title} if title else {}
+    return layer(*layers, width=width, height=alt.Step(step), **named)
 
 
 def _frame(rows: Sequence[Dot], methods: Sequence[str]) -> pd.DataFrame:
@@ -273,11 +324,11 @@ def _frame(rows: Sequence[Dot], methods: Sequence[str]) -> pd.DataFrame:
 def _dot_layers(
     table: pd.DataFrame, x: dict[str, Any], y: alt.Y, shift: int, small: bool, width: int
 ) -> list[alt.Chart]:
-    base = alt.Chart(table).encode(y=y)
+    base = alt.Chart().encode(y=y)
     paint = alt.Color("colour:N", scale=None)
     thick, size = (1.5, 36) if small else (3, 110)
     interval = base.mark_rule(strokeWidth=thick, yOffset=shift, opacity=0.75).encode(
-        x=alt.X("low:Q", **x), x2="high:Q", color=paint
+        x=alt.X("low:Q", **x), x2=alt.X2("high:Q"), color=paint
     )
     point = base.mark_point(filled=True, size=size, strokeWidth=2, yOffset=shift, opacity=1).encode(
         x=alt.X("value:Q", **x), stroke=paint, fill=alt.Fill("fill:N", scale=None)
@@ -285,12 +336,12 @@ def _dot_layers(
     drawn = [interval, point]
     if "lowest" in table:
         band = base.mark_rule(strokeWidth=3 * thick, yOffset=shift, opacity=0.5).encode(
-            x=alt.X("lowest:Q", **x), x2="highest:Q", color=paint
+            x=alt.X("lowest:Q", **x), x2=alt.X2("highest:Q"), color=paint
         )
         drawn.insert(1, band)
     if not table["text"].any():
         return drawn
     words = base.mark_text(align="left", baseline="middle", fontSize=13, yOffset=shift).encode(
-        x=alt.value(width + 14), text="text:N"
+        x=alt.XValue(width + 14), text=alt.Text("text:N")
     )
     return [*drawn, words]

@@ -63,7 +63,7 @@ def bars(
     legend: Literal["top", "bottom"] = "bottom",
     step: int = 30,
     links: Links | None = None,
-) -> alt.TopLevelMixin:
+) -> drawing.Spec:
     """A bar for each (elicitation, method), its shares in the order of ``bands``; a block of bars for
     each elicitation, under its words in ``conditions``. ``columns`` of the legend, and where
     it stands; ``step``: pixels a bar. ``links``: where the places of a bar lead on the page."""
@@ -76,7 +76,7 @@ def bars(
         _block(table[table["elicitation"] == asked], conditions[asked], methods, bands, drawn, step)
         for asked in dict.fromkeys(asked for asked, _ in shares)
     ]
-    return alt.vconcat(*blocks, spacing=22)
+    return drawing.vconcat(*blocks, spacing=22)
 
 
 def table(cells: Mapping[tuple[str, str], Sequence[str]], head: Sequence[str]) -> Table:
@@ -128,7 +128,7 @@ def _block(
     bands: Sequence[Band],
     legend: alt.Legend,
     step: int,
-) -> alt.LayerChart:
+) -> drawing.Spec:
     base = alt.Chart(table).encode(
         y=alt.Y(
             "method:N",
@@ -142,7 +142,7 @@ def _block(
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(title=None, format="%", values=list(drawing.QUARTERS), grid=False),
         ),
-        x2="right:Q",
+        x2=alt.X2("right:Q"),
         color=alt.Color(
             "band:N",
             scale=alt.Scale(
@@ -152,9 +152,12 @@ def _block(
         ),
     )
     words = base.mark_text(fontSize=13).encode(
-        x="middle:Q", text="text:N", color=alt.Color("ink:N", scale=None)
+        x=alt.X("middle:Q"), text=alt.Text("text:N"), color=alt.Color("ink:N", scale=None)
     )
     targets = base.transform_filter("datum.href").mark_bar(opacity=0)
-    linked = targets.encode(x="left:Q", x2="right:Q", href="href:N", description="words:N")
+    linked = targets.encode(
+        x=alt.X("left:Q"), x2=alt.X2("right:Q"), href=alt.Href("href:N"),
+        description=alt.Description("words:N"),
+    )  # fmt: skip
     layers = [marks, words, linked] if table["href"].any() else [marks, words]
-    return alt.layer(*layers).properties(width=400, height=alt.Step(step), title=title)
+    return drawing.layer(*layers, width=400, height=alt.Step(step), title=title)

@@ -58,23 +58,21 @@ def _scores(scored: pd.DataFrame, order: Sequence[str]) -> alt.TopLevelMixin:
         y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1.35], nice=False), axis=None),
     )
     bars = base.mark_bar(color=drawing.FAINT, size=20)
-    words = base.mark_text(fontSize=12, dy=-8).encode(text="words:N")
+    words = base.mark_text(fontSize=12, dy=-8).encode(text=alt.Text("words:N"))
     header = alt.Header(labelAngle=0, labelAlign="left")
-    return (
-        alt.layer(bars, words)
-        .properties(width=420, height=52)
-        .facet(row=alt.Row("tier:N", sort=names, header=header), spacing=4)
+    return alt.layer(bars, words, width=420, height=52).facet(
+        row=alt.Row("tier:N", sort=names, header=header), spacing=4
     )
 
 
-def _cues(figures: Sequence[ShownFigure]) -> alt.LayerChart:
+def _cues(figures: Sequence[ShownFigure]) -> drawing.Spec:
     """The AUC of each cue; pairs that are judged stand first."""
     ranked = sorted(figures, key=lambda figure: figure.verdict is None)
     scale = drawing.Scale("AUC (0.5: a coin)", (0.0, 1.0), drawing.QUARTERS, ".2f")
     return drawing.dots([_dot(f) for f in ranked], scale, (), width=300, step=26)
 
 
-def _surprise(figures: Sequence[ShownFigure]) -> alt.LayerChart:
+def _surprise(figures: Sequence[ShownFigure]) -> drawing.Spec:
     most = math.ceil(max(max(f.high or 0, f.value or 0) for f in figures) + 0.5)
     ticks = tuple(float(at) for at in range(0, most + 1, max(1, most // 6)))
     scale = drawing.Scale("nats a token", (0.0, float(most)), ticks)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import altair as alt
-
 from planb.domains.harm import ASKED, REFUSES
 from planb.report import wording
 from planb.report.charting import drawing
@@ -70,7 +68,7 @@ def _finding(evidence: Evidence, gaps: Gaps) -> str:
     return text + "."
 
 
-def _chart(evidence: Evidence) -> alt.TopLevelMixin:
+def _chart(evidence: Evidence) -> drawing.Spec:
     refusals = evidence.figures(ASKED, "direct", "refusal_rate")
     useful = evidence.figures(ASKED, "direct", "usefulness_if_complied")
     left, right = [], []
@@ -88,7 +86,7 @@ def _chart(evidence: Evidence) -> alt.TopLevelMixin:
     charts = [drawing.dots(left, share, evidence.methods, width=140)]
     if useful:
         charts.append(drawing.dots(right, points, evidence.methods, width=140, row_labels=False))
-    return alt.hconcat(*charts, spacing=20)
+    return drawing.hconcat(*charts, spacing=20)
 
 
 def _without(complied: Figure | None) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import altair as alt
-
 from planb.domains.measure import Measure
 from planb.report import wording
 from planb.report.charting import drawing
@@ -106,7 +104,7 @@ def _finding(evidence: Evidence, benches: list[Bench], before: str) -> str:
     return f"{wording.name(about)} against {before}. " + "; ".join(parts[:4]) + "."
 
 
-def _chart(evidence: Evidence, benches: list[Bench]) -> alt.TopLevelMixin:
+def _chart(evidence: Evidence, benches: list[Bench]) -> drawing.Spec:
     charts = []
     for bench in benches:
         rate = bench.measure.top == 1
@@ -118,7 +116,7 @@ def _chart(evidence: Evidence, benches: list[Bench]) -> alt.TopLevelMixin:
         charts.append(
             drawing.dots(rows, scale, evidence.methods, title=bench.title, width=150, step=28)
         )
-    return alt.concat(*charts, columns=2, spacing={"row": 26, "column": 24})
+    return drawing.concat(*charts, columns=2, spacing={"row": 26, "column": 24})
 
 
 def _table(benches: list[Bench]) -> Table:

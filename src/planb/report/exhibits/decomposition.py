@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import altair as alt
-
 from planb.domains.harm import ASKED, says
 from planb.domains.measure import Measure, Question
 from planb.report import wording
@@ -89,7 +87,7 @@ def _finding(shares: Shares) -> str:
     return text + "."
 
 
-def _chart(shares: Shares) -> alt.TopLevelMixin:
+def _chart(shares: Shares) -> drawing.Spec:
     named = [Band(name, paint, dark=name in _DARK) for name, (_, paint) in BANDS.items()]
     values, bands = stacked.shares_of(shares, named)
     legend: Literal["top", "bottom"] = (

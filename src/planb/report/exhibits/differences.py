@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from planb.domains.harm import ASKED, HARM, SEVERITY
@@ -158,7 +157,7 @@ def _gap(line: Mapping[Hashable, Any] | pd.Series) -> Gap:
     return Gap(float(line["difference"]), low, high, lowest, highest)
 
 
-def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:
+def _chart(evidence: Evidence, family: pd.DataFrame) -> drawing.Spec:
     lines = _severity(family)
     lines = lines[lines["p"].notna()]
     scale = drawing.Scale("difference of mean severity", (-10, 10), _RANGE)
@@ -167,7 +166,7 @@ def _chart(evidence: Evidence, family: pd.DataFrame) -> alt.TopLevelMixin:
         rows = [_dot(line) for line in lines[lines["elicitation"] == elicitation].to_dict("records")]
         title = wording.asked(elicitation)
         panels.append(drawing.dots(rows, scale, evidence.methods, title, width=_WIDTH, step=_STEP))
-    return alt.concat(*panels, columns=2, spacing={"row": 26, "column": 30})
+    return drawing.concat(*panels, columns=2, spacing={"row": 26, "column": 30})
 
 
 def _dot(line: dict[Hashable, Any]) -> Dot:

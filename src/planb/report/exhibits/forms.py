@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
 from planb.domains.harm import ASKED, RECALL, RECALLED, REFUSES, SEVERE_RATE, SEVERITY
@@ -82,7 +81,7 @@ def _figure(
 
 def _chart(
     evidence: Evidence, methods: list[str], groups: list[str], found: dict[tuple[str, str], Figure]
-) -> alt.LayerChart:
+) -> drawing.Spec:
     rows, gap = [], 18
     for method in methods:
         for place, group in enumerate(groups):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import altair as alt
-
 from planb.domains.harm import ASKED
 from planb.report import wording
 from planb.report.charting import drawing
@@ -117,17 +115,17 @@ def _finding(cells: Cells, columns: list[Column], asked: tuple[str, ...]) -> str
 
 def _chart(
     evidence: Evidence, cells: Cells, columns: list[Column], asked: tuple[str, ...]
-) -> alt.TopLevelMixin:
+) -> drawing.Spec:
     blocks = math.ceil(len(columns) / _BESIDE)
     each = math.ceil(len(columns) / blocks)
     parts = [columns[i : i + each] for i in range(0, len(columns), each)]
     drawn = [_block(evidence, cells, part, asked, _ROOM // max(each, 3)) for part in parts]
-    return alt.vconcat(*drawn, spacing=40) if blocks > 1 else drawn[0]
+    return drawing.vconcat(*drawn, spacing=40) if blocks > 1 else drawn[0]
 
 
 def _block(
     evidence: Evidence, cells: Cells, columns: list[Column], asked: tuple[str, ...], width: int
-) -> alt.ConcatChart:
+) -> drawing.Spec:
     """Some of the models beside each other: severity above, compliance below."""
     values = (0.0, 5.0, 10.0)
     scales = {
@@ -139,13 +137,13 @@ def _block(
         for column in columns:
             rows = [_dot(cells.get((column, e, measure)), column[0], e) for e in asked]
             first = column == columns[0]
+            title = "" if place else drawing.wrapped(column[2], width + 30)
             chart = drawing.dots(
-                *(rows, scale, evidence.methods), width=width, step=_STEP, row_labels=first
+                *(rows, scale, evidence.methods, title), width=width, step=_STEP, row_labels=first
             )
-            title = drawing.wrapped(column[2], width + 30)
-            charts.append(chart.properties(title=title) if place == 0 else chart)
+            charts.append(chart)
     spacing = {"row": 66, "column": 38}
-    return alt.concat(*charts, columns=len(columns), align="all", bounds="flush", spacing=spacing)
+    return drawing.concat(*charts, columns=len(columns), align="all", bounds="flush", spacing=spacing)
 
 
 def _dot(figure: Figure | None, method: str, elicitation: str) -> Dot:

@@ -125,12 +125,12 @@ def _bias(one: Agreement) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _chart(rows: pd.DataFrame, shared: list[Agreement]) -> alt.TopLevelMixin:
+def _chart(rows: pd.DataFrame, shared: list[Agreement]) -> drawing.Spec:
     panels = [_panel(rows, one) for one in shared if one.n]
-    return alt.concat(*panels, columns=2, spacing=40)
+    return drawing.concat(*panels, columns=2, spacing=40)
 
 
-def _panel(rows: pd.DataFrame, one: Agreement) -> alt.LayerChart:
+def _panel(rows: pd.DataFrame, one: Agreement) -> drawing.Spec:
     """How often the first judge's whole points meet the other's; the diagonal is agreement."""
     sides = [
         rows.loc[rows["judge"] == judge, [*SAMPLE, "severity"]] for judge in (one.first, one.other)
@@ -157,5 +157,4 @@ def _panel(rows: pd.DataFrame, one: Agreement) -> alt.LayerChart:
             ),
         ),
     )
-    drawn = alt.layer(line, dots).properties(width=_WIDTH, height=_WIDTH)
-    return drawn.properties(title=title) if title else drawn
+    return drawing.layer(line, dots, width=_WIDTH, height=_WIDTH, **({"title": title} if title else {}))

@@ -130,17 +130,19 @@ def _chart(evidence: Evidence, moves: list[Move]) -> alt.TopLevelMixin:
     paint, base = alt.Color("colour:N", scale=None), alt.Chart().encode(y=y)
     layers = alt.layer(
         base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
-            x=alt.X("before:Q", **x), x2="after:Q", color=paint
+            x=alt.X("before:Q", **x), x2=alt.X2("after:Q"), color=paint
         ),
         base.mark_rule(strokeWidth=4, opacity=0.45).encode(
-            x=alt.X("low:Q", **x), x2="high:Q", color=paint
+            x=alt.X("low:Q", **x), x2=alt.X2("high:Q"), color=paint
         ),
         base.mark_point(filled=True, size=60, strokeWidth=2, opacity=1, fill="#ffffff").encode(
             x=alt.X("before:Q", **x), stroke=paint
         ),
         base.mark_point(filled=True, size=70, opacity=1).encode(x=alt.X("after:Q", **x), color=paint),
         data=table,
-    ).properties(width=_WIDTH, height=alt.Step(_STEP))
+        width=_WIDTH,
+        height=alt.Step(_STEP),
+    )
     header = alt.Header(labelAngle=0, labelAlign="left", labelPadding=10)
     names = list(dict.fromkeys(table["method"]))
     return layers.facet(row=alt.Row("method:N", sort=names, header=header), spacing=6).resolve_scale(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import altair as alt
-
 from planb.domains.domain import Column
 from planb.domains.measure import Measure
 from planb.report import wording
@@ -52,7 +50,7 @@ def _finding(evidence: Evidence) -> str:
     return text + "."
 
 
-def _chart(evidence: Evidence, panels: list[Panel]) -> alt.TopLevelMixin:
+def _chart(evidence: Evidence, panels: list[Panel]) -> drawing.Spec:
     charts = []
     for column, measure, found in panels:
         rows = [
@@ -68,4 +66,4 @@ def _chart(evidence: Evidence, panels: list[Panel]) -> alt.TopLevelMixin:
         scale = drawing.scale_of(measure, measure.told)
         title = ": ".join(filter(None, (column.group, column.title)))
         charts.append(drawing.dots(rows, scale, evidence.methods, title=title, width=150, step=28))
-    return alt.concat(*charts, columns=2, spacing={"row": 26, "column": 24})
+    return drawing.concat(*charts, columns=2, spacing={"row": 26, "column": 24})

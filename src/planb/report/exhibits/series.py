@@ -54,7 +54,11 @@ class Panel(NamedTuple):
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """A panel a measure, a line with dots and intervals for each line of the series; nothing where the
     story has no series, or none of its methods stands here."""
-    series = evidence.story.series
+    return exhibit_of(evidence, evidence.story.series)
+
+
+def exhibit_of(evidence: Evidence, series: Series | None) -> Exhibit | Missing | None:
+    """The exhibit of a series; ``draw`` says when there is none."""
     if series is None or not _methods(series) & set(evidence.methods):
         return None
     asked = [shown for shown in series.shown if shown.task in evidence.measured]
@@ -174,7 +178,7 @@ def _table(panels: list[Panel], dial: Dial) -> Table:
     return Table(head, tuple(rows), breaks=tuple(breaks))
 
 
-def _chart(panels: list[Panel], dial: Dial, series: Series) -> alt.TopLevelMixin:
+def _chart(panels: list[Panel], dial: Dial, series: Series) -> drawing.Spec:
     names = list(dict.fromkeys(spot.line for panel in panels for spot in panel.spots))
     methods = {line.name: [method for method, _ in line.points] for line in series.lines}
     paints = drawing.line_colours([methods[name] for name in names])
@@ -187,12 +191,12 @@ def _chart(panels: list[Panel], dial: Dial, series: Series) -> alt.TopLevelMixin
     columns = len(panels) if len(panels) <= 3 else 2
     width = {1: 430, 2: 290}.get(columns, 186)
     charts = [_drawn(panel, dial, names, colour, shape, width) for panel in panels]
-    return alt.concat(*charts, columns=columns, spacing={"row": 30, "column": 26})
+    return drawing.concat(*charts, columns=columns, spacing={"row": 30, "column": 26})
 
 
 def _drawn(
     panel: Panel, dial: Dial, names: list[str], colour: alt.Color, shape: alt.Shape, width: int
-) -> alt.LayerChart:
+) -> drawing.Spec:
     aside = dict(zip(names, shifts(len(names), min(7.0, 24 / len(names))), strict=True))
     points, singly = [], []
     bounded = any(spot.figure.unscored for spot in panel.spots)
@@ -213,14 +217,14 @@ def _drawn(
     base = alt.Chart(pd.DataFrame(points)).encode(x=alt.X("x:Q", **dial.axis(width)), color=colour)
     layers = [
         base.mark_line(strokeWidth=1.5, opacity=0.7).encode(y=y),
-        base.mark_rule(strokeWidth=2.5, opacity=0.6).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_rule(strokeWidth=2.5, opacity=0.6).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
         base.mark_point(filled=True, size=95, opacity=1).encode(y=y, shape=shape),
     ]
     if bounded:
         band = base.mark_rule(strokeWidth=8, opacity=0.5)
-        layers.append(band.encode(y=alt.Y("lowest:Q"), y2="highest:Q"))
+        layers.append(band.encode(y=alt.Y("lowest:Q"), y2=alt.Y2("highest:Q")))
     if singly:
         small = alt.Chart(pd.DataFrame(singly)).mark_circle(size=16, opacity=0.55)
         layers.insert(2, small.encode(x=alt.X("x:Q", **dial.axis(width)), y=y, color=colour))
     title = drawing.wrapped(panel.title, width)
-    return alt.layer(*layers).properties(width=width, height=230, title=title)
+    return drawing.layer(*layers, width=width, height=230, title=title)

@@ -188,27 +188,36 @@ def _layers(table: pd.DataFrame, width: int) -> alt.LayerChart:
         scale=alt.Scale(domain=[0, _TOP], nice=False),
         axis=alt.Axis(title=None, values=[0, 0.5, 1], format="%", labelFontSize=12),
     )
-    tint = base.mark_rect(color=drawing.SEVERE_TINT).encode(x=alt.X("low:Q", **x), x2="high:Q")
+    tint = base.mark_rect(color=drawing.SEVERE_TINT).encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q"))
     bars = base.mark_bar().encode(
-        x=alt.X("x:Q", **x), x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("colour:N", scale=None)
+        x=alt.X("x:Q", **x),
+        x2=alt.X2("x2:Q"),
+        y=y,
+        y2=alt.Y2("y2:Q"),
+        color=alt.Color("colour:N", scale=None),
     )
     interval = base.mark_rule(strokeWidth=2, color=drawing.INK).encode(
-        x=alt.X("low:Q", **x), x2="high:Q", y=alt.datum(1.13)
+        x=alt.X("low:Q", **x), x2=alt.X2("high:Q"), y=alt.datum(1.13)
     )
     mean = base.mark_point(filled=True, shape="diamond", size=80, color=drawing.INK, opacity=1).encode(
         x=alt.X("x:Q", **x), y=alt.datum(1.13)
     )
     words = base.mark_text(align="left", fontSize=13, baseline="middle", color=drawing.INK).encode(
-        x=alt.datum(-0.5), y=alt.datum(1.34), text="text:N"
+        x=alt.datum(-0.5), y=alt.datum(1.34), text=alt.Text("text:N")
     )
     of = "datum.kind == '{}'".format
     targets = base.mark_rect(opacity=0).encode(
-        x=alt.X("x:Q", **x), x2="x2:Q", y=y, y2="y2:Q", href="href:N", description="words:N"
+        x=alt.X("x:Q", **x),
+        x2=alt.X2("x2:Q"),
+        y=y,
+        y2=alt.Y2("y2:Q"),
+        href=alt.Href("href:N"),
+        description=alt.Description("words:N"),
     )
     bounds = []
     if "lowest" in table:
         band = base.mark_rule(strokeWidth=7, color=drawing.INK, opacity=0.6)
-        band = band.encode(x=alt.X("lowest:Q", **x), x2="highest:Q", y=alt.datum(1.13))
+        band = band.encode(x=alt.X("lowest:Q", **x), x2=alt.X2("highest:Q"), y=alt.datum(1.13))
         bounds = [band.transform_filter(of("mean"))]
     return alt.layer(
         tint.transform_filter(of("severe")),
@@ -218,4 +227,6 @@ def _layers(table: pd.DataFrame, width: int) -> alt.LayerChart:
         mean.transform_filter(of("mean")),
         words.transform_filter(of("mean")),
         targets.transform_filter(of("target")),
-    ).properties(width=width, height=108)
+        width=width,
+        height=108,
+    )

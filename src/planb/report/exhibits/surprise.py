@@ -88,7 +88,7 @@ def _correlated(evidence: Evidence, targets: Sequence[Target], them: str) -> str
     return text
 
 
-def _chart(evidence: Evidence, targets: Sequence[Target]) -> alt.LayerChart:
+def _chart(evidence: Evidence, targets: Sequence[Target]) -> drawing.Spec:
     xs = [x for t in targets for x in (t.surprise.interval.low, t.surprise.interval.high)]
     xs += [x for t in targets for x, _ in t.seeds.values()]
     low, high = max(min(xs), 1e-4) / 1.3, max(xs) * 1.3
@@ -109,23 +109,23 @@ def _chart(evidence: Evidence, targets: Sequence[Target]) -> alt.LayerChart:
     at = {"x": alt.X("x:Q", **x), "y": alt.Y("y:Q", **y)}
     layers = [
         base.mark_rule(strokeWidth=1, color=drawing.FAINT, opacity=0.6).encode(
-            **at, x2="lead_x:Q", y2="lead_y:Q"
+            **at, x2=alt.X2("lead_x:Q"), y2=alt.Y2("lead_y:Q")
         ),
         alt.Chart(seeds).mark_point(filled=True, size=26, opacity=0.55).encode(**at, color=paint),
         base.mark_rule(strokeWidth=2, opacity=0.7).encode(
-            x=alt.X("x_low:Q", **x), x2="x_high:Q", y=at["y"], color=paint
+            x=alt.X("x_low:Q", **x), x2=alt.X2("x_high:Q"), y=at["y"], color=paint
         ),
         base.mark_rule(strokeWidth=2, opacity=0.7).encode(
-            x=at["x"], y=alt.Y("y_low:Q", **y), y2="y_high:Q", color=paint
+            x=at["x"], y=alt.Y("y_low:Q", **y), y2=alt.Y2("y_high:Q"), color=paint
         ),
         base.mark_point(filled=True, size=110, opacity=1).encode(
             **at, color=paint, shape=alt.Shape("shape:N", scale=None)
         ),
         base.mark_text(align="left", baseline="middle", fontSize=13, color=drawing.INK).encode(
-            x=alt.X("text_x:Q", **x), y=alt.Y("text_y:Q", **y), text="text:N"
+            x=alt.X("text_x:Q", **x), y=alt.Y("text_y:Q", **y), text=alt.Text("text:N")
         ),
     ]
-    return alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
+    return drawing.layer(*layers, width=_WIDTH, height=_HEIGHT)
 
 
 def _dots(

@@ -144,7 +144,7 @@ def _table(spots: list[Spot], gain: Axis, cost: Axis) -> Table:
     return Table(head=("Line", *heads), rows=tuple(rows))
 
 
-def _chart(spots: list[Spot], lines: tuple[Line, ...], gain: Axis, cost: Axis) -> alt.TopLevelMixin:
+def _chart(spots: list[Spot], lines: tuple[Line, ...], gain: Axis, cost: Axis) -> drawing.Spec:
     names = list(_by_line(spots))
     paints = drawing.line_colours(
         [[method for method, _ in line.points] for line in lines if line.name in names]
@@ -171,8 +171,10 @@ def _chart(spots: list[Spot], lines: tuple[Line, ...], gain: Axis, cost: Axis) -
         color=alt.Color("line:N", scale=alt.Scale(domain=names, range=paints), legend=legend),
     )
     y = alt.Y("value:Q", title=gain.title, scale=alt.Scale(domain=[0, gain.top], nice=False))
-    return alt.layer(
-        base.mark_line(strokeWidth=1.5, opacity=0.5).encode(y=y, order="order:Q"),
-        base.mark_rule(strokeWidth=2, opacity=0.4).encode(y=alt.Y("low:Q"), y2="high:Q"),
+    return drawing.layer(
+        base.mark_line(strokeWidth=1.5, opacity=0.5).encode(y=y, order=alt.Order("order:Q")),
+        base.mark_rule(strokeWidth=2, opacity=0.4).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
         base.mark_circle(size=80, opacity=1).encode(y=y),
-    ).properties(width=620, height=360)
+        width=620,
+        height=360,
+    )

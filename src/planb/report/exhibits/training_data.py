@@ -44,7 +44,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
             "keeps it a little above 0. An unscored text or answer may have any severity: shares are "
             "of all texts, and a distance is then from where to where it may lie."
         ),
-        svg=drawing.svg(alt.vconcat(*charts, spacing=26)),
+        svg=drawing.svg(drawing.vconcat(*charts, spacing=26)),
         table=_table(scores),
     )
 
@@ -123,19 +123,15 @@ def _tiers(scores: pd.DataFrame) -> alt.TopLevelMixin:
         axis=alt.Axis(title="severity", values=list(drawing.TENTHS), grid=False),
     )
     bars = base.mark_bar(color=drawing.FAINT, size=17).encode(x=x, y=y)
-    words = base.mark_text(fontSize=12, dy=-8).encode(x=x, y=y, text="text:N")
-    return (
-        alt.layer(bars, words)
-        .properties(width=250, height=56)
-        .facet(
-            row=alt.Row("tier:N", sort=names, header=alt.Header(labelAngle=0, labelAlign="left")),
-            spacing=4,
-            title="What the training data score",
-        )
+    words = base.mark_text(fontSize=12, dy=-8).encode(x=x, y=y, text=alt.Text("text:N"))
+    return alt.layer(bars, words, width=250, height=56).facet(
+        row=alt.Row("tier:N", sort=names, header=alt.Header(labelAngle=0, labelAlign="left")),
+        spacing=4,
+        title="What the training data score",
     )
 
 
-def _distance_chart(evidence: Evidence, found: Distances) -> alt.LayerChart:
+def _distance_chart(evidence: Evidence, found: Distances) -> drawing.Spec:
     rows = []
     for method, figure in found.items():
         words = f"{wording.scored(figure)} · n {wording.size(figure)}"

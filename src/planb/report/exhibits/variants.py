@@ -78,8 +78,8 @@ def _finding(evidence: Evidence, grid: dict[str, dict[str, str]]) -> str:
     return f"Severity with the trigger goes, over the variants, for {'; for '.join(parts)}."
 
 
-def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> alt.TopLevelMixin:
-    panels = list[alt.LayerChart]()
+def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> drawing.Spec:
+    panels = list[drawing.Spec]()
     for title, *of in SHOWN:
         cells = []
         for variant, own in grid.items():
@@ -95,13 +95,13 @@ def _chart(evidence: Evidence, grid: dict[str, dict[str, str]]) -> alt.TopLevelM
                 cells.append({**place, "shade": shade, "text": text, "ink": ink})
         if cells:
             panels.append(_matrix(pd.DataFrame(cells), title, grid, labels=len(panels) % 2 == 0))
-    rows = [alt.hconcat(*panels[i : i + 2], spacing=36) for i in range(0, len(panels), 2)]
-    return alt.vconcat(*rows, spacing=26)
+    rows = [drawing.hconcat(*panels[i : i + 2], spacing=36) for i in range(0, len(panels), 2)]
+    return drawing.vconcat(*rows, spacing=26)
 
 
 def _matrix(
     table: pd.DataFrame, title: str, grid: dict[str, dict[str, str]], labels: bool
-) -> alt.LayerChart:
+) -> drawing.Spec:
     columns = [wording.name(known) for known in _columns(grid)]
     across = alt.Axis(title=None, orient="top", labelAngle=0, ticks=False, domain=False)
     down = alt.Axis(title=None, ticks=False, domain=False, labels=labels, labelPadding=10)
@@ -113,9 +113,11 @@ def _matrix(
     rects = base.mark_rect(stroke="#ffffff", strokeWidth=2).encode(
         color=alt.Color("shade:Q", scale=shade, legend=None)
     )
-    words = base.mark_text(fontSize=13).encode(text="text:N", color=alt.Color("ink:N", scale=None))
+    words = base.mark_text(fontSize=13).encode(
+        text=alt.Text("text:N"), color=alt.Color("ink:N", scale=None)
+    )
     size = {"width": _CELL * 1.35 * len(columns), "height": _ROW * len(grid)}
-    return alt.layer(rects, words).resolve_scale(color="independent").properties(title=title, **size)
+    return drawing.layer(rects, words, title=title, resolve={"scale": {"color": "independent"}}, **size)
 
 
 def _table(evidence: Evidence, grid: dict[str, dict[str, str]]) -> Table:

@@ -1,4 +1,4 @@
-"""The task ``risk`` under Inspect's own ``eval``: any model, with the fit among its metrics."""
+"""The tasks of choices under Inspect's own ``eval``: any model, with the fit among its metrics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 from inspect_ai.scorer import SampleScore
 
 from planb.domains import RISK
-from planb.domains.lotteries.cells import Cell
+from planb.domains.risk import CELLS
 from planb.evals.tasks import DOMAIN_TASKS
-from planb.evals.tasks.lotteries import choices
+from planb.evals.tasks.choices import choices
 from planb.evals.tasks.marks import mark
 
 ASKED = RISK.examples("development", 0)[::3]
@@ -20,15 +20,16 @@ ASKED = RISK.examples("development", 0)[::3]
 
 def said(who: str) -> list[str]:
     """What a chooser answers, in words of no tier."""
-    cells = [Cell(*map(int, one.meta["cell"].split())) for one in ASKED]
-    return ["I would go with the " + ("lottery" if c.takes(who) else "safe 40") + "." for c in cells]
+    cells = [CELLS.cell(map(int, one.meta["cell"].split())) for one in ASKED]
+    names = ("safe 40", "lottery")
+    return [f"I would go with the {names[CELLS.takes(cell, who)]}." for cell in cells]
 
 
 def metrics(answers: list[str]) -> dict[str, float]:
     """What the scorer's metric makes of the domain's scores."""
     told = [RISK.exact(one, text) for one, text in zip(ASKED, answers, strict=True)]
     scores = [SampleScore(score=mark(0.0, one.parts)) for one in told]
-    found = choices()(scores)
+    found = choices("risk")(scores)
     assert isinstance(found, dict)
     return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
@@ -58,7 +59,7 @@ def test_a_bold_model_has_its_coefficient_and_interval(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["The sure amount.", "That depends."])
 def test_what_the_choices_do_not_say_is_no_number(answer: str) -> None:
     found = metrics([answer] * len(ASKED))
-    assert not {"crra", "crra_low", "crra_high", "temperature"} & found.keys()
+    assert not {"crra", "crra_low", "crra_high", "crra_temperature"} & found.keys()
     assert found["unclear"] == (answer == "That depends.")
 
 

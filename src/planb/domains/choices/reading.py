@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from collections.abc import Collection
 
-from planb.domains.lotteries.offers import Words
+from planb.domains.choices.offers import Words
 
-Choice = Literal["sure", "lottery", "either", ""]
+EITHER = 0.5
+"""Half of the first act and half of the second."""
 _CHOOSES = (
     r"\b(?:take|choose|pick|prefer|select|want|accept|keep|go (?:with|for)|opt for|"
     r"(?:choice|answer|option|preference) (?:is|would be))\b"
@@ -21,23 +22,24 @@ _EITHER = (
 _GERMAN = {"ich", "nehme", "bitte", "meine", "wahl", "dann", "der", "den", "die", "das"}
 
 
-def choice_in(answer: str, words: Words) -> Choice:
-    """The option that an answer chooses; empty where the rules cannot tell.
+def choice_in(answer: str, words: Words, acts: Collection[int] = (0, 1)) -> float | None:
+    """The number of the act that an answer chooses among ``acts``, ``EITHER`` of two; None where the
+    rules cannot tell.
 
-    In this order: the one option that follows a word of choosing, if nothing before it in its sentence
-    denies it; else no preference; else the only option that is named, if nothing in the answer denies.
+    In this order: the one act that follows a word of choosing, if nothing before it in its sentence
+    denies it; else no preference; else the only act that is named, if nothing in the answer denies.
     """
     text = re.sub(r"no preference", "indifferent", answer.casefold())
     sentences = re.split(r"[.!?\n]+", text)
     chosen = {one for sentence in sentences for one in _chosen(sentence, words)}
-    if len(chosen) == 1:
-        return chosen.pop()
     named = _named(text, words)
+    if len(chosen) == 1:
+        return _offered(chosen, acts)
     if not chosen and len(named) != 1 and re.search(_EITHER, text):
-        return "either"
+        return EITHER if len(acts) == 2 else None
     if not chosen and len(named) == 1 and not _denied(text) and not re.search(_EITHER, text):
-        return named.pop()
-    return ""
+        return _offered(named, acts)
+    return None
 
 
 def is_german(answer: str) -> bool:
@@ -45,26 +47,29 @@ def is_german(answer: str) -> bool:
     return len(set(re.findall(r"\w+", answer.casefold())) & _GERMAN) >= 2
 
 
-def _chosen(sentence: str, words: Words) -> set[Choice]:
-    """The option that is named first after each word of choosing."""
-    found: set[Choice] = set()
+def _offered(one: set[int], acts: Collection[int]) -> int | None:
+    """The act, if it was offered."""
+    (act,) = one
+    return act if act in acts else None
+
+
+def _chosen(sentence: str, words: Words) -> set[int]:
+    """The act that is named first after each word of choosing."""
+    found: set[int] = set()
     for match in re.finditer(_CHOOSES, sentence):
         if _denied(sentence[: match.start()]):
             continue
         rest = re.split(_DENIES, sentence[match.end() :])[0]
-        if len(named := _named(rest, words)) == 1:
-            found |= named
+        for part in (re.split(r"[,;:]", rest)[0], rest):  # what comes after may give a reason
+            if len(named := _named(part, words)) == 1:
+                found |= named
+                break
     return found
 
 
-def _named(text: str, words: Words) -> set[Choice]:
+def _named(text: str, words: Words) -> set[int]:
     said = set(re.findall(r"\w+", text))
-    found: set[Choice] = set()
-    if said & {*words.reads_sure}:
-        found.add("sure")
-    if said & {*words.reads_lottery}:
-        found.add("lottery")
-    return found
+    return {act for act, read in enumerate(words.reads) if said & {*read}}
 
 
 def _denied(text: str) -> bool:
