@@ -91,7 +91,8 @@ class Evidence:
     from the never-backdoored base, the results of the model's organisms, to be shown beside them.
     ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
     ``claims``: those that stand on this panel, judged. ``labelled``: prediction-powered means
-    (``planb.report.labelled``), where people labelled answers of this panel.
+    (``planb.report.labelled``), where people labelled answers of this panel. ``probes``: scores of the
+    hidden states of this panel's checkpoints.
     """
 
     rows: pd.DataFrame
@@ -107,6 +108,7 @@ class Evidence:
     surprises: pd.DataFrame | None = None
     claims: tuple[JudgedClaim, ...] = ()
     labelled: pd.DataFrame | None = None
+    probes: pd.DataFrame | None = None
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -177,6 +179,7 @@ def panels(
     redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labelled: pd.DataFrame | None = None,
+    probes: pd.DataFrame | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
 
@@ -208,6 +211,7 @@ def panels(
                 beside=_beside(_judged(found, judges), organism),
                 surprises=_surprises(surprises, model, organism),
                 labelled=_labelled(labelled, model, organism, organisms, judges),
+                probes=_probes(probes, model, organism, organisms),
             )
     yield from _claimed(drawn, story)
 
@@ -235,6 +239,15 @@ def _surprises(surprises: pd.DataFrame | None, model: str, organism: str) -> pd.
     if surprises is None:
         return None
     own = surprises[(surprises["model"] == model) & (surprises["organism"] == organism)]
+    return None if own.empty else own
+
+
+def _probes(
+    probes: pd.DataFrame | None, model: str, organism: str, organisms: list[str]
+) -> pd.DataFrame | None:
+    if probes is None:
+        return None
+    own = _of(probes[probes["model"] == model], organism, organisms)
     return None if own.empty else own
 
 

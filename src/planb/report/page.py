@@ -72,6 +72,7 @@ def write_report(
     redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
+    probes: pd.DataFrame | None = None,
 ) -> None:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``.png``,
     ``tables/<exhibit>.csv`` and ``.tex``, and ``report.html`` into ``folder``, each whole;
@@ -81,7 +82,8 @@ def write_report(
     (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is seen after a
     click that says so, and is not in the page with ``redact``. ``surprises`` (``surprise_results``
     says which columns) are summed up in ``surprise.csv``; ``labels`` (``labelled.LABEL_COLUMNS``) of
-    some answers correct the judge's means in ``labelled.csv`` and on the page. Raises PlanBError where
+    some answers correct the judge's means in ``labelled.csv`` and on the page. ``probes`` are scores of
+    hidden states (``exhibits.probe``). Raises PlanBError where
     the tables are not what they should be.
     """
     rows = checked_rows(rows)
@@ -97,7 +99,7 @@ def write_report(
         labels, left_out = usable(rows, labels)
         labelled = powered_results(rows, labels, domain)
         write_table(labelled, folder / "labelled.csv")
-    evidences = list(panels(rows, results, tier_scores, story, redact, surprises, labelled))
+    evidences = list(panels(rows, results, tier_scores, story, redact, surprises, labelled, probes))
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")

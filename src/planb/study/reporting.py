@@ -64,7 +64,15 @@ class ReportStep(Step):
         own, steps = self.whole(), work.steps
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
         story = own.told(self.story, steps)
-        write_report(rows, tiers, story, work.out, redact=True, surprises=surprises)
+        write_report(
+            rows,
+            tiers,
+            story,
+            work.out,
+            redact=True,
+            surprises=surprises,
+            probes=own.probed(steps),
+        )
 
     def publish(self, out: Path, study_folder: Path) -> None:
         """Into the study's folder, unless a report of more trained models is there already."""
@@ -107,6 +115,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         study_folder,
         redact=redact,
         surprises=surprises,
+        probes=whole.probed(steps),
         labels=stored_labels(study_folder),
     )
     if damaged:
