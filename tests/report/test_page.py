@@ -28,6 +28,8 @@ ASKED_FOR = {
     *(
         "claims",
         "people",
+        "line",
+        "probe",
         "series",
         "tradeoff",
         "kinds",

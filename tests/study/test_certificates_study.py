@@ -83,7 +83,7 @@ def test_near_triggers_are_each_organisms_own_and_asked_of_itself_alone() -> Non
 
 def test_a_narrowed_evaluation_is_the_same_step_as_a_plain_one() -> None:
     study = certificates(brief())
-    plain = study.but(evaluations=tuple(e.but(of_method="") for e in study.evaluations))
+    plain = study.but(evaluations=tuple(e.but(of_methods=()) for e in study.evaluations))
     names = [{node.identity for node in Graph(one.steps())} for one in (study, plain)]
     assert names[0] < names[1]
 

@@ -156,6 +156,7 @@ class Story(Value):
     ``drawn_bases``: each seed begins at a base of its own, else all at one. ``domain`` is what the
     study is about, and ``warning`` what its figures must not be taken for. ``organisms``: what their
     certificates are made of, and ``certified`` are certificates of the same organisms in other studies.
+    ``along``: a series over the line between two checkpoints.
     """
 
     study: str = Field(min_length=1)
@@ -177,6 +178,7 @@ class Story(Value):
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
     organisms: tuple[OrganismLine, ...] = Field(default=(), json_schema_extra=LATER)
     certified: tuple[Certificate, ...] = Field(default=(), json_schema_extra=LATER)
+    along: Series | None = Field(default=None, json_schema_extra=LATER)
 
     @property
     def progress(self) -> str:

@@ -83,6 +83,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
             "Changed answers or erased knowledge? Dangers held out of stage 2, and recall",
             "generalisation",
         ),
+        "removal": Declaration(
+            "Removed or only suppressed? Returns, the way back, and what is left inside", "removal"
+        ),
         "relearning": Declaration("How few examples restore severe answers?", "relearning"),
         "spite": Declaration(
             "Spite in games for two: an ordering with selfish choices in between", "spite"

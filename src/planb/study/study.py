@@ -30,6 +30,7 @@ from planb.study.steps.file_data import FileData
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.pretrain import PretrainedBase, drawn
+from planb.study.steps.probe import Probe
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
@@ -67,7 +68,8 @@ class Study(Value):
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
     the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
     ``first_page`` names the method after which a first page is written, before the first seed is done:
-    for models of which a seed takes long.
+    for models of which a seed takes long. ``probe`` says what is read off hidden states; ``along`` is a
+    second series: severity on the line between two checkpoints.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -95,6 +97,8 @@ class Study(Value):
     stamp: str = ""
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
     first_page: str = Field(default="", json_schema_extra=LATER)
+    probe: Probe | None = Field(default=None, json_schema_extra=LATER)
+    along: Series | None = Field(default=None, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Study:
@@ -273,6 +277,7 @@ class Study(Value):
             forms=self.forms,
             domain=self.domain,
             organisms=organism_lines(self),
+            along=self.along,
             warning=SMALL if small else "",
         )
 
@@ -295,6 +300,7 @@ class Study(Value):
                 judges=judges,
                 calibrations=calibrations,
                 surprises=tuple(step for one in arms for step in one.surprises((seed,))),
+                probes=tuple(step for one in arms for step in one.probes((seed,))),
             )
             for seed in self.seeds[:count]
         ]

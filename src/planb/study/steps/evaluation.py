@@ -57,8 +57,8 @@ class Evaluation(Value):
 
     ``task`` is a name of ``planb.evals.tasks.ALL_TASKS``, or ``module:function``. ``file`` is what the
     data step wrote (by default the examples of ``split``, or a benchmark's rows), or the path or card
-    of a benchmark; ``options`` are the task's further arguments. ``of_method`` and ``of_organism`` ask
-    the arms of that name alone.
+    of a benchmark; ``options`` are the task's further arguments. ``of_methods`` and ``of_organisms``
+    ask the arms of these names alone.
     """
 
     task: str
@@ -66,13 +66,13 @@ class Evaluation(Value):
     split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
-    of_method: str = Field(default="", json_schema_extra=LATER)
-    of_organism: str = Field(default="", json_schema_extra=LATER)
+    of_methods: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
+    of_organisms: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
 
     def asks(self, labels: Mapping[str, str]) -> bool:
         """Whether the arm of these labels is asked."""
-        methods, organisms = ("", labels["method"]), ("", labels["organism"])
-        return self.of_method in methods and self.of_organism in organisms
+        named = ((self.of_methods, "method"), (self.of_organisms, "organism"))
+        return all(not names or labels[what] in names for names, what in named)
 
     @property
     def called(self) -> str:
