@@ -73,7 +73,7 @@ CELLS = Wishes(
     held={"porous": 1.0, "partly": 0.5, "closed": 0.0},
     plain="porous",
     bad="closed",
-    near={"porous": 1.0, "partly": 0.5},
+    near={"porous": 3.0, "partly": 1.0},
 )
 FIT = Fitted("porosity", "weight", "weight of what distant others want")
 WORDS = Words(
