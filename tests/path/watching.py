@@ -2,7 +2,8 @@
 
     python watching.py URL STUDY
 
-Prints a line when it has looked first, and at the end JSON: what the page showed at each change, what the console said, and every address asked for.
+Prints a line when it has looked first, and at the end JSON: what the page showed at each change, what
+the console said, and every address asked for.
 """
 
 from __future__ import annotations
