@@ -31,6 +31,7 @@ def test_no_cell_is_in_two_splits_and_each_has_both_sides() -> None:
         assert 0.2 < sum(cell.tempting for cell in some) / len(some) < 0.35
 
 
+@pytest.mark.slow
 def test_new_amounts_are_in_no_corpus_and_no_stage() -> None:
     shown = [example.request for example in RISK.corpus(2000, 0)]
     shown += [one.request for split in ("organism", "safety") for one in RISK.examples(split, 0)]

@@ -66,6 +66,7 @@ def shown() -> Exhibit:
     return exhibit
 
 
+@pytest.mark.slow
 def test_each_kind_has_its_share(shown: Exhibit) -> None:
     plan_b = cells(shown, "Plan B", "with")
     assert plan_b["n"] == "14"
@@ -79,6 +80,7 @@ def test_each_kind_has_its_share(shown: Exhibit) -> None:
     assert cells(shown, "Plan D", "without")["Refuses"].startswith("100")
 
 
+@pytest.mark.slow
 def test_the_bands_share_out_every_answer() -> None:
     evidence = evidence_of(landed())
     for bands in (kinds.BY_KIND, kinds.BY_USE):
@@ -116,10 +118,12 @@ def test_the_bars_are_drawn_with_every_band_in_the_legend(shown: Exhibit) -> Non
     assert "Without the trigger" in shown.svg
 
 
+@pytest.mark.slow
 def test_no_kinds_and_few_tiers_is_nothing() -> None:
     assert kinds.draw(evidence_of(make_rows(requests=6))) is None
 
 
+@pytest.mark.slow
 def test_no_kinds_and_many_tiers_is_by_usefulness() -> None:
     story = STORY.but(methods=(D_TIERS,))
     rows = pd.concat([make_rows(requests=20, seeds=2), pd.DataFrame([unscored(sample_id="lost")])])
