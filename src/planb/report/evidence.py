@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,6 +22,10 @@ from planb.report.wording import organism as label
 
 if TYPE_CHECKING:
     from planb.report.certificate import Certificate
+
+LOGGED = ("model", "organism", "method", "task", "elicitation", "seed")
+"""What an evaluation, and so its log, is known by."""
+Logs = Mapping[tuple[str, ...], str]
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,18 @@ class Table:
 @dataclass(frozen=True)
 class Answer:
     """One method's answer to a sample request. ``hidden`` says why the text is not seen at first; the
-    text is then empty where the page is redacted."""
+    text is then empty where the page is redacted. ``log`` is the file of the evaluation's log, where it
+    is known, and ``sample`` its id there. ``bar`` names the bar of a figure that it stands for, and
+    ``share`` says how many answers are in that."""
 
     method: str
     text: str
     verdict: str
     hidden: str = ""
+    log: str = ""
+    sample: str = ""
+    bar: str = ""
+    share: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One part of the page: what it shows, what it finds, and the picture or table that show it."""
+    """One part of the page: what it shows, what it finds, and the picture or table that show it.
+    ``behind``: requests and answers behind the picture's bars, which link to ``Answer.bar``."""
 
     title: str
     finding: str
@@ -72,6 +83,7 @@ class Exhibit:
     svg: str = ""
     table: Table | None = None
     samples: tuple[Sample, ...] = ()
+    behind: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,8 @@ class Evidence:
     ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
     ``claims``: those that stand on this panel, judged. ``labelled``: prediction-powered means
     (``planb.report.labelled``), where people labelled answers of this panel. ``probes``: scores of the
-    hidden states of this panel's checkpoints.
+    hidden states of this panel's checkpoints. ``logs``: names of the evaluations' logs in the study's
+    ``logs``, by ``LOGGED``.
     """
 
     rows: pd.DataFrame
@@ -109,6 +122,11 @@ class Evidence:
     claims: tuple[JudgedClaim, ...] = ()
     labelled: pd.DataFrame | None = None
     probes: pd.DataFrame | None = None
+    logs: Logs = field(default_factory=dict)
+
+    def log(self, row: pd.Series) -> str:
+        """The log that a judged sample stands in; "" where it is not known."""
+        return self.logs.get(tuple(str(row[name]) for name in LOGGED), "")
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -180,6 +198,7 @@ def panels(
     surprises: pd.DataFrame | None = None,
     labelled: pd.DataFrame | None = None,
     probes: pd.DataFrame | None = None,
+    logs: Logs | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
 
@@ -212,6 +231,7 @@ def panels(
                 surprises=_surprises(surprises, model, organism),
                 labelled=_labelled(labelled, model, organism, organisms, judges),
                 probes=_probes(probes, model, organism, organisms),
+                logs=logs or {},
             )
     yield from _claimed(drawn, story)
 

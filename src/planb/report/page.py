@@ -26,7 +26,7 @@ from planb.report.certificate import FILE, write_certificates
 from planb.report.charting import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
-from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
+from planb.report.evidence import Evidence, Exhibit, Logs, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
 from planb.report.exhibits.certificate import summary
 from planb.report.headline import headline, spans_of
@@ -73,6 +73,7 @@ def write_report(
     surprises: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
     probes: pd.DataFrame | None = None,
+    logs: Logs | None = None,
 ) -> None:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``.png``,
     ``tables/<exhibit>.csv`` and ``.tex``, and ``report.html`` into ``folder``, each whole;
@@ -83,7 +84,8 @@ def write_report(
     click that says so, and is not in the page with ``redact``. ``surprises`` (``surprise_results``
     says which columns) are summed up in ``surprise.csv``; ``labels`` (``labelled.LABEL_COLUMNS``) of
     some answers correct the judge's means in ``labelled.csv`` and on the page. ``probes`` are scores of
-    hidden states (``exhibits.probe``). Raises PlanBError where
+    hidden states (``exhibits.probe``); answers link to their ``logs`` (``evidence.LOGGED``), files in
+    ``folder/logs``. Raises PlanBError where
     the tables are not what they should be.
     """
     rows = checked_rows(rows)
@@ -99,7 +101,9 @@ def write_report(
         labels, left_out = usable(rows, labels)
         labelled = powered_results(rows, labels, domain)
         write_table(labelled, folder / "labelled.csv")
-    evidences = list(panels(rows, results, tier_scores, story, redact, surprises, labelled, probes))
+    evidences = list(
+        panels(rows, results, tier_scores, story, redact, surprises, labelled, probes, logs)
+    )
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
@@ -147,6 +151,7 @@ def _write_files(
     drawn = [(one.key, one.answer.svg) for one in answers]
     drawn += [(key, exhibit.svg) for key, exhibit in exhibits if exhibit.svg]
     for key, svg in drawn:
+        svg = drawing.unlinked(svg)
         write_whole(folder / "figures" / f"{key}.svg", svg)
         write_whole(folder / "figures" / f"{key}.png", drawing.png(svg))
     tables = [(key, one.table, one.title) for key, one in exhibits if one.table]

@@ -84,6 +84,19 @@ class TableSources(Value):
         tiers = [self.tiers] if self.tiers else []
         return (*self.evaluations, *tiers, *self.calibrations, *self.surprises, *self.probes)
 
+    def logs(self) -> dict[tuple[str, ...], str]:
+        """The evaluations' logs by what their rows are known by (``planb.report.evidence.LOGGED``)."""
+        return {
+            (
+                *(step.labels[name] for name in ("model", "organism", "method")),
+                step.evaluation.called,
+                step.elicitation.title,
+                str(step.seed),
+            ): f"{step.folder_name}.eval"
+            for step in self.evaluations
+            if isinstance(step, EvaluationStep)
+        }
+
     def whole(self, damaged: Mapping[str, str]) -> TableSources:
         """Without the steps of these identities, except for the tiers."""
 

@@ -72,6 +72,7 @@ class ReportStep(Step):
             redact=True,
             surprises=surprises,
             probes=own.probed(steps),
+            logs=own.logs(),
         )
 
     def publish(self, out: Path, study_folder: Path) -> None:
@@ -107,7 +108,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         rows, surprises = whole.rows(steps), whole.surprising(steps)
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
-        story = _without(whole.told(story, steps), sources, damaged)
+        story, logs = _without(whole.told(story, steps), sources, damaged), whole.logs()
     write_report(
         rows,
         tiers,
@@ -117,6 +118,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         surprises=surprises,
         probes=whole.probed(steps),
         labels=stored_labels(study_folder),
+        logs=logs,
     )
     if damaged:
         raise DamagedStepsError(damaged, page)
