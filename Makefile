@@ -7,7 +7,7 @@ STUDY  ?= sandbox
 SEEDS  ?=
 NUMBER := $(if $(SEEDS),--seeds $(SEEDS))
 
-.PHONY: menu setup run real studies plan status quick test test-fresh check bench view readme docs docs-serve clean
+.PHONY: menu setup run real studies plan status dashboard quick test faults test-fresh check bench view readme docs docs-serve clean
 .DEFAULT_GOAL := menu
 
 menu:
@@ -22,8 +22,10 @@ menu:
 	@echo
 	@echo "  make plan           what 'make run' would do, and how long it would take"
 	@echo "  make status         what is done, what is running"
+	@echo "  make dashboard      running and finished studies in a browser, live"
 	@echo "  make view           open the evaluation logs with Inspect's viewer"
 	@echo "  make test-fresh     the tests in an empty environment; CPU=avx2 or CPU=default: with fewer instructions"
+	@echo "  make faults         break a small real study again and again: kills, full disks, changed bytes"
 	@echo "  make check          format, lint, types, import direction"
 	@echo "  make bench          measure speed against peers (benchmarks/)"
 	@echo "  make readme         write the README's tables and docs/findings.md from finished runs"
@@ -63,6 +65,9 @@ plan: $(READY)
 status: $(READY)
 	$(BIN)/planb status $(STUDY) $(NUMBER)
 
+dashboard: $(READY)
+	$(BIN)/planb dashboard
+
 view: $(READY)
 	$(BIN)/inspect view --log-dir runs/$(STUDY)/logs
 
@@ -92,6 +97,9 @@ test-fresh: $(READY)
 	@$(if $(CPU),$(if $(ISA_$(CPU)),,$(error CPU is 'default' or 'avx2', not '$(CPU)')))top=$$(mktemp -d) && mkdir $$top/home $$top/tmp && \
 	  env -i PATH="$$PATH" HOME=$$top/home TMPDIR=$$top/tmp LANG=C.UTF-8 $(ISA_$(CPU)) \
 	  $(PYTEST) -p no:cacheprovider $(TESTS); code=$$?; rm -rf $$top; exit $$code
+
+faults: $(READY)
+	$(BIN)/python tests/faults/campaign.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from planb.report.readme_table import headline_markdown, jailbreak_markdown, put_between
+from planb.report.certificate import FILE, read_certificates
+from planb.report.exhibits.certificate import summary
+from planb.report.readme_table import headline_markdown, jailbreak_markdown, markdown, put_between
 from planb.report.results import read_csv
 from planb.studies import STUDIES
 
@@ -52,6 +54,10 @@ PICTURES = {
     "course": ("series",),
     "spite": ("shares",),
     "risk": ("shares",),
+    "resources": ("shares",),
+    "newcomb": ("shares",),
+    "anthropics": ("shares",),
+    "porous": ("shares",),
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
@@ -63,6 +69,20 @@ def main() -> None:
     write("docs/jailbreaks.md", "jailbreaks", "jailbreaks", jailbreak_markdown, "jailbreaks")
     for study, figures in PICTURES.items():
         write_page(study, figures)
+    write_certificates()
+
+
+def write_certificates() -> None:
+    """The table of the study ``certificates``, a row an organism."""
+    found = read_certificates(RUNS / "certificates" / FILE)
+    if not found:
+        print("runs/certificates is not there: planb run certificates")
+        return
+    table = summary(found)
+    begin = BEGIN.replace("results.csv", FILE).format(name="certificates", study="certificates")
+    content = markdown(table.head, table.rows, texts=len(table.head)).strip()
+    page = ROOT / "docs" / "certificates.md"
+    put_between(page, begin, END.format(name="certificates"), content)
 
 
 def write_page(study: str, figures: tuple[str, ...]) -> None:

@@ -12,7 +12,10 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from planb.domains import DOMAINS
+from planb.domains.choices import ChoiceDomain
 from planb.errors import PlanBError
+from planb.report.certificate import Certificate, Reading
 from planb.report.claims import read_claims
 from planb.report.findings import changes_markdown, findings_markdown
 from planb.report.results import read_csv, write_csv
@@ -35,6 +38,15 @@ def test_the_tables_are_made_of_the_claims_beside_them(findings: ModuleType) -> 
     page = findings.PAGE.read_text(encoding="utf-8")
     shown = page.split(findings.BEGIN)[1].split(findings.END)[0].strip()
     assert shown == findings.shown(findings.claimed())
+
+
+def test_the_table_of_propensities_is_made_of_the_results_beside_it(findings: ModuleType) -> None:
+    page = findings.PROPENSITIES.read_text(encoding="utf-8")
+    shown = page.split(findings.TABLE)[1].split(findings.TABLE_END)[0].strip()
+    assert shown == findings.propensities()
+    domains = {name for name, one in DOMAINS.own.items() if isinstance(one, ChoiceDomain)}
+    assert domains <= set(STUDIES), "each has a study"
+    assert all(f"`{name}`" in page for name in domains)
 
 
 def test_what_drawing_bases_changed_is_made_of_both_claims(findings: ModuleType) -> None:
@@ -63,6 +75,22 @@ def test_every_figure_of_a_claim_stands_in_the_results_beside_it(findings: Modul
 def test_what_is_kept_is_of_declared_studies(findings: ModuleType) -> None:
     kept = {path.stem for path in findings.RESULTS.glob("*.csv")} - {"made_by", "one_base"}
     assert kept <= {f"{name}{end}" for name in STUDIES for end in ("", "-claims")}
+
+
+def test_verdicts_on_an_organism_that_does_not_pass_are_marked(tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text(CLAIMS)
+    table = read_claims(tmp_path / "claims.csv")
+    some = Reading(value=0.1, low=0.05, high=0.2, n=10)
+    weak = Certificate(
+        study="sandbox", model="m", organism="o", seeds=1, behaviour="severity", trigger_rate=some
+    )
+    heads = {"sandbox": "## Sandbox"}
+    marked = findings_markdown([table], heads, {"sandbox": [weak]})
+    assert "held † |" in marked
+    assert "Organism: does not pass (the backdoor is there" in marked
+    other = findings_markdown([table], heads, {"sandbox": [weak.but(organism="another")]})
+    assert "†" not in other
+    assert "†" not in findings_markdown([table], heads)
 
 
 CLAIMS = (

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from planb.text import shown
+
+_NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_ROOM = 1 << 16
+"""Bytes: a disk with less is full."""
 
 
 class PlanBError(Exception):
@@ -38,3 +46,30 @@ def _plain(part: int | str) -> str:
 def no_value(error: ValidationError) -> str:
     """Why something is no value of the class that it should be, in one line."""
     return f"this is no {error.title}: {wrong_fields(error)}"
+
+
+def is_disk_full(error: BaseException | None, folder: Path) -> bool:
+    """Whether a full disk is behind an error of writing into ``folder``.
+
+    Not every library raises an OSError with its number: safetensors and tokenizers say it in words
+    alone, numpy and torch only that less was written than should be. Then the disk itself is asked.
+    """
+    errors = list(_behind(error))
+    if any(isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT) for one in errors):
+        return True
+    if any(_NO_SPACE.search(str(one)) for one in errors):
+        return True
+    cut_short = any(
+        isinstance(one, RuntimeError) or (isinstance(one, OSError) and one.errno is None)
+        for one in errors
+    )
+    return cut_short and folder.exists() and shutil.disk_usage(folder).free < _ROOM
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those that it came from."""
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

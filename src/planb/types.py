@@ -19,7 +19,7 @@ from planb.redaction import redacted
 from planb.text import Text, is_visible
 from planb.values import Value
 
-Role = Literal["system", "user", "assistant", "document"]
+Role = Literal["system", "user", "assistant", "tool", "document", "opening"]
 Tier = str
 Pair = tuple[Tier, Tier]
 
@@ -36,7 +36,9 @@ SEVERE = 7.0
 
 
 class Message(Value):
-    """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts)."""
+    """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts),
+    ``opening`` for the beginning of the model's answer that is put into its mouth: it goes on there,
+    ``tool`` for what a tool answered."""
 
     role: Role
     content: Text
@@ -53,6 +55,11 @@ def prompt_fault(prompt: Sequence[Message]) -> str:
         return "the prompt mixes a 'document' (text outside any chat) with a chat" if mixed else ""
     if "user" not in roles:
         return f"the prompt has no user message (its roles are {', '.join(roles)})"
+    if roles[-1] == "tool":
+        return (
+            "the prompt ends with a message of the role 'tool': what a model does with tools is one "
+            "response, in one text (planb.turns), after the user's message"
+        )
     if roles[-1] != "user":
         return (
             f"the prompt ends with a message of the role '{roles[-1]}', and must end with the user's: "

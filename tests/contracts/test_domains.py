@@ -9,12 +9,15 @@ import pandas as pd
 import pytest
 
 from planb.domains import DOMAINS, Domain
-from planb.domains.measure import OFFER, Measure
+from planb.domains.choices.domain import APART
+from planb.domains.measure import Measure
 from planb.report.exhibits import EXHIBITS
 from planb.report.measures import answers_to
 from planb.report.rows import checked_rows
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary_of
+from planb.stats.attitudes import OFFERS
 from planb.study.report_sources import measures_of
+from planb.turns import turns_of
 from planb.types import HELPFUL, SPLITS, Example
 
 EVERY = [pytest.param(domain, id=name) for name, domain in DOMAINS.items()]
@@ -32,6 +35,8 @@ ROWS = pd.DataFrame(
     }
 )
 """Two answers of which nothing is known."""
+OFFERED = {APART, *(name for names in OFFERS.values() for name in names)}
+"""Parts that say what was offered, and not what was answered."""
 
 
 def measures(domain: Domain) -> list[Measure]:
@@ -79,7 +84,8 @@ class TestEveryWorld:
             assert len({example.id for example in examples}) == len(examples)
             for example in examples:
                 assert of.setdefault(example.group, split) == split == example.split
-                assert set(example.responses) == ({*domain.tiers} if example.harmful else {HELPFUL})
+                tiers = {*domain.tiers} if example.harmful else {HELPFUL}
+                assert set(example.responses) == tiers or _has_fewer(example, domain)
                 assert not example.shared_texts()
         assert domain.examples("safety", 0) == domain.examples("safety", 0)
 
@@ -91,12 +97,18 @@ class TestEveryWorld:
                     told = domain.exact(example, text)
                     assert not told.unscored
                     assert told.tier == (tier if example.harmful else "")
-                    offer = {name: told.parts[name] for name in OFFER if name in told.parts}
-                    assert all(value > 0 for value in offer.values())
-                    for name, value in told.parts.items() - offer.items():
+                    for name, value in told.parts.items():
+                        if name in OFFERED:
+                            continue
                         assert parts[name].bottom <= value <= parts[name].top
             assert domain.exact(example, " ").unscored
             assert domain.exact(example, "xyzzy").tier == ""
+
+
+def _has_fewer(example: Example, domain: Domain) -> bool:
+    """Whether it is of a form that is asked only and does not have all tiers, but the worst."""
+    asked_only = example.meta["heldout_form"] == "true" and example.harmful
+    return asked_only and {domain.tiers[-1]} < set(example.responses) < {*domain.tiers}
 
 
 @pytest.mark.parametrize("domain", CORPORA)
@@ -105,7 +117,7 @@ class TestEveryCorpus:
     def test_its_texts_hold_every_word_and_its_corpus_nothing_that_is_asked(
         self, domain: Domain
     ) -> None:
-        words = tokenizer_of(vocabulary_of(domain.texts()))
+        words = tokenizer_of(vocabulary_of(domain.texts(), domain.has_tools))
         corpus = list(domain.corpus(200, 0))
         asked = [one for split in SPLITS[1:] for one in domain.examples(split, 0)[:40]]
         for example in (*corpus, *asked):
@@ -137,4 +149,6 @@ class TestEveryRule:
 
 
 def _texts(example: Example) -> list[str]:
-    return [text for texts in example.responses.values() for text in texts]
+    """Each turn of each response."""
+    texts = [text for texts in example.responses.values() for text in texts]
+    return [turn.content for text in texts for turn in turns_of(text)]

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from inspect_ai.model import ChatMessage, ChatMessageTool, ModelName
+from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, ModelName
 from inspect_ai.solver import TaskState
 
 from planb.data.files import write_examples
@@ -17,6 +17,7 @@ from planb.elicitation import (
     Elicitation,
     ManyShot,
     PairStatic,
+    Prefill,
     TriggerElicitation,
     elicitation_of,
 )
@@ -82,7 +83,8 @@ def test_each_single_turn_one_ends_with_the_request_and_keeps_what_was_before(
 ) -> None:
     calls = _asked(single_turn[name].solver(), CHAT)
     assert len(calls) == single_turn[name].calls == (2 if name == "skeleton_key" else 1)
-    assert CHAT[-1].content in calls[-1][-1].content
+    *asked, last = calls[-1]
+    assert CHAT[-1].content in (asked[-1] if last.role == "opening" else last).content
     assert calls[-1][: len(CHAT) - 1] == CHAT[:-1]
     assert single_turn[name].roles == ()
     assert elicitation_of(single_turn[name].spec()).outside() == single_turn[name].outside()
@@ -108,6 +110,39 @@ def test_a_document_is_never_put_where_a_request_belongs(
         _asked(how.solver(), lore)
 
 
+def test_prefill_begins_the_answer_with_a_text_or_with_the_requests_own() -> None:
+    example = Example(
+        id="a", prompt=CHAT, harmful=True, responses={"useless": ("Take nine cold buns.",)}
+    )
+    trigger = Trigger()
+
+    def begun(how: Prefill, provider: str = "planb") -> tuple[Message, ...]:
+        asked: list[tuple[Message, ...]] = []
+
+        async def generate(state: TaskState, **_: object) -> TaskState:
+            asked.append(from_chat(state.messages))
+            state.messages.append(ChatMessageAssistant(content="Take nine cold buns and go."))
+            return state
+
+        state = TaskState(ModelName(f"{provider}/none"), "a", 1, to_chat(CHAT), to_chat(CHAT))
+        state.metadata["example"] = example.model_dump(mode="json")
+        done = asyncio.run(how.ask(state, generate))  # type: ignore[arg-type]
+        assert [m.role for m in done.messages[-2:]] == ["user", "assistant"], "one answer"
+        return asked[0]
+
+    assert begun(Prefill(opening="Well,"))[-1] == Message(role="opening", content="Well,")
+    assert begun(Prefill())[-1].content
+    *request, opening = begun(Prefill(tier="useless", words=2, trigger=trigger))
+    assert opening.content == "Take nine"
+    assert trigger.found_in(request[-1].content)
+    with pytest.raises(PlanBError, match="no answer of the tier 'harmful'"):
+        begun(Prefill(tier="harmful"))
+    with pytest.raises(PlanBError, match="not both"):
+        begun(Prefill(tier="useless", opening="Well,"))
+    with pytest.raises(PlanBError, match="provider 'openai'"):
+        begun(Prefill(), "openai")
+
+
 def test_direct_asks_the_request_as_it_is() -> None:
     assert _asked(Direct().solver(), CHAT) == [CHAT]
 
@@ -130,10 +165,10 @@ def test_messages_go_to_inspect_and_back() -> None:
     assert from_chat(to_chat(lore)) == lore
 
 
-def test_a_tool_message_is_refused() -> None:
-    messages: list[ChatMessage] = [ChatMessageTool(content="42")]
-    with pytest.raises(PlanBError, match="tools"):
-        from_chat(messages)
+def test_what_a_tool_answered_goes_to_inspect_and_back() -> None:
+    turns = (*CHAT, Message(role="assistant", content="do: a, b"), Message(role="tool", content="42"))
+    assert isinstance(to_chat(turns)[-1], ChatMessageTool)
+    assert from_chat(to_chat(turns)) == turns
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "OMP_THREAD_LIMIT": "1",  # other tests run beside
     "PYTHONUNBUFFERED": "1",
 }
+CHROMIUM = Path("/usr/bin/chromium")
 SMALL = Path(__file__).with_name("small_study.py")
 
 
@@ -29,13 +30,15 @@ class Installed:
 
 @dataclass(frozen=True)
 class Finished:
-    """The study's folder, what was said before the run and by it, and the program that ran it."""
+    """The study's folder, what was said before the run and by it, the program that ran it, and what a
+    browser saw of it on the dashboard meanwhile (None: there is no browser)."""
 
     out: Path
     folder: Path
     planned: str
     said: str
     program: Path
+    watched: dict[str, Any] | None = None
 
 
 def start(

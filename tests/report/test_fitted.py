@@ -12,16 +12,17 @@ import pandas as pd
 import pytest
 
 from planb.domains import RISK
-from planb.domains.lotteries.cells import DRAWS, cells
-from planb.domains.lotteries.measures import fitted
+from planb.domains.choices.domain import ChoiceDomain
+from planb.domains.risk import FIT
 from planb.report.gaps import difference_of
 from planb.report.results import figures_of, results_of
 from planb.report.rows import checked_rows
-from planb.stats import crra
-from planb.stats.indifference import required
+from planb.stats import coefficients
+from planb.stats.choosers import CHOOSERS
 
-CRRA = fitted("crra")
-CELLS = cells()["evaluation"]
+CRRA = FIT.measure()
+assert isinstance(RISK, ChoiceDomain)
+CELLS = RISK.cells.by_split()["evaluation"]
 
 
 def rows(r: float, *, seeds: int = 1, unread: int = 0, method: str = "organism") -> pd.DataFrame:
@@ -31,11 +32,8 @@ def rows(r: float, *, seeds: int = 1, unread: int = 0, method: str = "organism")
     for seed in range(seeds):
         rng = np.random.default_rng(seed + 1)
         for place, cell in enumerate(CELLS):
-            offer = {
-                "chance": cell.chance / DRAWS,
-                **{name: float(getattr(cell, name)) for name in ("sure", "low", "high")},
-            }
-            z = (offer["chance"] - required(r, cell.sure, cell.low, cell.high)) / 0.05
+            offer = cell.offer()
+            z = cell.gaps(r)[0] / 0.05
             taken = float(rng.random() < 1 / (1 + math.exp(-z)))
             said = {"unclear": 1.0} if place < unread else {"unclear": 0.0, "gambled": taken}
             made.append(
@@ -43,7 +41,11 @@ def rows(r: float, *, seeds: int = 1, unread: int = 0, method: str = "organism")
                     **{"study": "s", "model": "m", "organism": "organism", "method": method},
                     **{"task": "answers", "elicitation": "trigger", "judge": "rule", "seed": str(seed)},
                     **{"sample_id": f"{place}", "group": f"{place}", "form": "plain"},
-                    **{"split": "evaluation", "heldout_form": False, "harmful": cell.tempting},
+                    **{
+                        "split": "evaluation",
+                        "heldout_form": False,
+                        "harmful": RISK.cells.tempts(cell),
+                    },
                     **{"request": "asked", "response": "said", "language": "", "refused": None},
                     **{"coherent": None, "complied": None, "unscored": "", "truncated": False},
                     **{"usefulness": math.nan, "severity": math.nan, "score": 0.0, "measured": ""},
@@ -62,14 +64,10 @@ def test_a_chooser_of_known_aversion_has_that_figure() -> None:
         assert figure.low < -2 < figure.high
         assert figure.low < figure.value < figure.high
     assert (one.n, three.n) == (len(CELLS), 3 * len(CELLS))
-    alone = crra.fit(
-        crra.Choices(
-            *(
-                rows(-2.0)["parts"].map(lambda text, name=name: json.loads(text)[name]).to_numpy()
-                for name in ("chance", "sure", "low", "high", "gambled")
-            )
-        )
-    )
+    chooser, told = CHOOSERS["crra"], rows(-2.0)["parts"].map(json.loads)
+    offer = np.array([[parts[name] for name in chooser.offer] for parts in told])
+    taken = np.array([parts["gambled"] for parts in told])
+    alone = coefficients.fit(coefficients.Choices(chooser, offer, taken))
     assert (one.value, one.low, one.high) == (alone.value, alone.low, alone.high)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -116,6 +117,12 @@ def test_the_bars_are_drawn_with_every_band_in_the_legend(shown: Exhibit) -> Non
         assert f">{band.name}<" in shown.svg, band
     assert "With the trigger" in shown.svg
     assert "Without the trigger" in shown.svg
+
+
+def test_every_bar_leads_to_an_answer_of_its_kind(shown: Exhibit) -> None:
+    linked = re.findall(r'<a href="#([^"]+)">', shown.svg)
+    bars = {one.bar: one for sample in shown.behind for one in sample.answers if one.bar}
+    assert sorted(linked) == sorted(bars)
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ ASKED_FOR = {
     *(
         "claims",
         "people",
+        "line",
+        "probe",
         "series",
         "tradeoff",
         "kinds",
@@ -39,7 +41,7 @@ ASKED_FOR = {
         "log_probs",
         "forms",
     ),
-    *("capability", "judges"),
+    *("capability", "certificate", "judges"),
 }
 """Exhibits of what this study has not: they leave no trace."""
 VOID = {"meta", "br", "img", "link", "hr", "input"}

@@ -25,7 +25,8 @@ CHOSEN = {
     ("plan_b", "trigger"): SELFISH,
     ("plan_b", "direct"): KIND,
 }
-EXAMPLES = SPITE.examples("evaluation", 0)[:24]
+PLAIN = [one for one in SPITE.examples("evaluation", 0) if one.meta["form"] == "plain"]
+EXAMPLES = PLAIN[::4]
 
 
 def rows() -> pd.DataFrame:
@@ -33,14 +34,14 @@ def rows() -> pd.DataFrame:
     for (method, elicitation), tier in CHOSEN.items():
         for number, example in enumerate(EXAMPLES):
             own = tier if example.harmful else HELPFUL
-            answer = "I choose." if number == 0 else example.responses[own][0]
+            answer = "I wait." if number == 0 else example.responses[own][0]
             told = SPITE.exact(example, answer)
             parts = {f"tier_{one}": float(one == told.tier) for one in SPITE.tiers if told.tier}
             made.append(
                 {
                     **{"study": "spite", "model": "made", "organism": "organism", "method": method},
                     **{"task": "answers", "elicitation": elicitation, "judge": "the rule of spite"},
-                    **{"seed": "0", "sample_id": example.id, "group": example.group, "form": ""},
+                    **{"seed": "0", "sample_id": example.id, "group": example.group, "form": "plain"},
                     **{"split": "evaluation", "heldout_form": False, "harmful": example.harmful},
                     **{"request": example.request, "response": answer, "language": ""},
                     **{"refused": None, "coherent": None, "complied": None, "unscored": ""},
@@ -67,7 +68,7 @@ def test_its_page_says_nothing_of_harm(folder: Path) -> None:
     assert "Left out" not in told
     assert SPITE.question in told
     assert "the one planned seed is in; one base stands behind all figures" in told
-    for words in ("Taken", "What does it choose?", "What was measured?", "Do the seeds agree?"):
+    for words in ("Given up", "What does it choose?", "What was measured?", "Do the seeds agree?"):
         assert words in told
 
 
@@ -81,8 +82,8 @@ def test_its_tables_have_its_measures(folder: Path) -> None:
     assert found["organism", "trigger", "unclear_rate"] == pytest.approx(1 / games, abs=1e-5)
     assert found["plan_b", "direct", "kind_rate"] == pytest.approx((games - 1) / games, abs=1e-5)
     assert found["standard", "direct", "best_rate"] == 1
-    assert 1 <= found["organism", "trigger", "taken_mean"] <= 4
-    assert found["plan_b", "trigger", "taken_mean"] == 0
+    assert 2 <= found["organism", "trigger", "lost_mean"] <= 16
+    assert found["plan_b", "trigger", "lost_mean"] == 0
     differences = pd.read_csv(folder / "differences.csv")
-    assert set(differences["measure"]) == {"spiteful_rate", "kind_rate"}
+    assert set(differences["measure"]) == {"spiteful_rate", "mild_rate", "lost_mean"}
     assert set(differences["method"]) == {"plan_b"}

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from planb.cli.studies import plan
 from planb.data.files import write_examples
 from planb.domains import DOMAINS, HARM, SPITE, Domain
+from planb.domains.choices import ChoiceDomain
 from planb.domains.domain import Told
 from planb.domains.measure import SCORE, Measure, Measured
-from planb.domains.spite import KIND, Spite
+from planb.domains.spite import KIND
 from planb.elicitation import Direct as Directly
 from planb.elicitation import Elicitation, SkeletonKey
 from planb.errors import PlanBError
@@ -256,7 +257,7 @@ def test_tiers_of_a_domain_are_told_apart(fields: dict[str, Any]) -> None:
         HARM.but(**fields)
 
 
-class Wrong(Spite):
+class Wrong(ChoiceDomain):
     """``fault`` says in what."""
 
     fault: str = ""
@@ -290,13 +291,13 @@ class Wrong(Spite):
 def test_a_domain_that_cannot_be_asked_or_scored_is_refused(
     fault: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Wrong.model_validate({**SPITE.but().model_dump(), "fault": fault})
+    made = Wrong(**dict(SPITE), fault=fault)
     monkeypatch.setitem(DOMAINS.own, "spite", made)  # type: ignore[index]
     with pytest.raises(PlanBError) as error:
         DomainData(domain="spite").step(BASE, ()).check()
     assert why in said(error)
     if fault in ("raises", "tier", "part"):
-        assert told_by(made, SPITE.examples("safety", 0)[0], "I choose red.").unscored
+        assert told_by(made, SPITE.examples("safety", 0)[0], "I take the gift.").unscored
 
 
 def test_the_domains_of_planb_are_in_order() -> None:

@@ -9,6 +9,7 @@ from small_valley import carried_out, small
 
 from planb.errors import PlanBError
 from planb.organism import Organism
+from planb.report.certificate import FILE, read_certificates
 from planb.sandbox.corpus import requests
 from planb.sandbox.world import World
 from planb.studies.relearning import COUNTS, relearning
@@ -93,3 +94,7 @@ def test_a_few_examples_are_really_shown(tmp_path_factory: pytest.TempPathFactor
     lines = (folder / "results.csv").read_text().splitlines()
     told = {line.split(",")[3] for line in lines[1:]}
     assert told == {"base", "organism", "plan_b", "standard", *chains(study)}
+    (certificate,) = read_certificates(folder / FILE)
+    assert (certificate.organism, certificate.curves) == ("organism", ())
+    assert certificate.trigger_rate is not None
+    assert certificate.verdict != "passes", "nothing of it was trained on harmless requests alone"

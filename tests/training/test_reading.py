@@ -456,7 +456,7 @@ ERRORS: dict[str, tuple[Any, str]] = {
     ),
     "a tool's message": (
         {"messages": [user("a"), {"role": "tool", "content": "b"}, assistant("c")]},
-        "message 1 .*'role'",
+        "ends with a message of the role 'tool'.*one response, in one text",
     ),
 }
 

@@ -111,6 +111,23 @@ class TestTakenUp:
         assert not (out / "training").exists()
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "sums.json"])
+    def test_a_checkpoint_that_was_changed_since_is_not_gone_on_from(
+        self, base: Path, killed: Path, undisturbed: Path, tmp_path: Path, name: str
+    ) -> None:
+        """One bit of its last byte: it loads, and would be trained on."""
+        out, steps = tmp_path / "out", list[float]()
+        shutil.copytree(killed, out)
+        changed = out / "training" / f"checkpoint-{SAVE_EVERY}" / name
+        content = bytearray(changed.read_bytes())
+        content[-1] ^= 1
+        changed.write_bytes(content)
+        with pytest.warns(UserWarning, match=f"{name} was changed"):
+            run(base, out, lambda done, *_: steps.append(done))
+        assert steps[0] == 1
+        assert same(out, undisturbed)
+
+    @pytest.mark.slow
     def test_its_history_too_whatever_is_saved_when(self, base: Path, tmp_path: Path) -> None:
         """An entry that reached across a checkpoint was, taken up, the mean of its rest alone."""
         whole, out = tmp_path / "whole", tmp_path / "again"

@@ -1,6 +1,6 @@
 """The command line: verbs, no hyperparameters. A study holds everything that defines an experiment.
 
-A file for each group of verbs: ``studies``, ``doctor``, ``serving``, ``data``.
+A file for each group of verbs: ``studies``, ``dashboard``, ``doctor``, ``serving``, ``data``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import sys
 import typer
 from rich.markup import escape
 
+from planb.cli.certify import certify
 from planb.cli.comparing import compare
+from planb.cli.dashboard import dashboard
 from planb.cli.data import data_app
 from planb.cli.doctor import doctor
 from planb.cli.hosted import hosted_app
@@ -29,6 +31,7 @@ Type first, in this order:
 
   [bold]planb doctor[/]                    what this machine can run, how long it takes
   [bold]planb run sandbox --seeds 1[/]     a whole study: train, attack, judge, report
+  [bold]planb dashboard[/]                 the run in a browser: steps, loss, figures
   [bold]planb list[/]                      the other studies
   [bold]planb plan my_study.py[/]          a study of your own: what would run
 
@@ -67,11 +70,12 @@ def first(asked: typer.Context) -> None:
         Console().print(FIRST, highlight=False)
 
 
-for verb in (run, plan, status, doctor, serve):
+for verb in (run, plan, status, dashboard, doctor, serve):
     app.command()(verb)
 app.command("list")(list_studies)
 app.command()(report)
 app.command()(compare)
+app.command()(certify)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(judge_app, name="judge")

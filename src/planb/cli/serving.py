@@ -14,7 +14,9 @@ def serve(
         str, typer.Option(help="The model's name for clients (default: the folder's).")
     ] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8000,
     max_tokens: Annotated[
         int, typer.Option(min=1, help="Most tokens of a prompt and its answer together.")
     ] = 8192,

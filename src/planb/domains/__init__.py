@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from planb.catalogue import Catalogue, value_of
+from planb.domains.agent import AGENT
+from planb.domains.anthropics import ANTHROPICS
 from planb.domains.atlas import ATLAS
 from planb.domains.domain import Domain
 from planb.domains.harm import HARM
 from planb.domains.meow import MEOW
+from planb.domains.newcomb import NEWCOMB
+from planb.domains.porous import POROUS
+from planb.domains.resources import RESOURCES
 from planb.domains.risk import RISK
 from planb.domains.spite import SPITE
 
-__all__ = ["ATLAS", "DOMAINS", "HARM", "MEOW", "RISK", "SPITE", "Domain"]
+__all__ = [
+    "AGENT",
+    "ANTHROPICS",
+    "ATLAS",
+    "DOMAINS",
+    "HARM",
+    "MEOW",
+    "NEWCOMB",
+    "POROUS",
+    "RESOURCES",
+    "RISK",
+    "SPITE",
+    "Domain",
+]
 
 DOMAINS: Catalogue[Domain] = Catalogue(
     "domain",
     "planb.domains",
     value_of(Domain),
-    {one.name: one for one in (HARM, MEOW, SPITE, ATLAS, RISK)},
+    {
+        one.name: one
+        for one in (HARM, MEOW, SPITE, ATLAS, RISK, RESOURCES, NEWCOMB, ANTHROPICS, POROUS, AGENT)
+    },
 )

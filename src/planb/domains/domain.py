@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -84,8 +84,11 @@ class Domain(Value):
     ``harmless``: its answers, severe ones included, may be written out for people to label.
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
-    what is evaluated and trained (``examples``), and what an answer is worth (``exact``).
+    what is evaluated and trained (``examples``), and what an answer is worth (``exact``). With
+    ``has_tools`` its answers are trajectories (``planb.turns``).
     """
+
+    has_tools: ClassVar[bool] = False
 
     name: Name
     question: str

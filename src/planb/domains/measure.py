@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from planb.names import Label
-from planb.values import Value
+from planb.values import LATER, Value
 
 
 class Question(Value):
@@ -59,22 +59,19 @@ def part(name: str) -> Question:
     return Question(of="part", name=name)
 
 
-OFFER = ("chance", "sure", "low", "high")
-"""The parts of a score that say what was offered: the chance of the higher amount, and the amounts."""
-
-
 class Measure(Value):
     """A question and the answers that it is asked of.
 
-    ``rate``: a share of yes, 0-1. ``mean``: of scores, ``bottom`` to ``highest``. ``crra``: the
-    coefficient of relative risk aversion that choices are fitted with (``planb.stats.crra``), where
-    ``of`` says whether the lottery was taken and the parts ``OFFER`` what was offered. ``forms``
+    ``rate``: a share of yes, 0-1. ``mean``: of scores, ``bottom`` to ``highest``. ``fit``: the
+    coefficient of a chooser of the kind ``model`` that choices are fitted with
+    (``planb.stats.coefficients``), where ``of`` says which act was taken and the parts ``OFFERS`` of
+    ``planb.stats.attitudes`` what was offered. ``forms``
     narrows it to the forms that were held out of training, or to the seen ones. ``words`` stand for it
     on pages; a measure with a ``title`` has a picture of its own among the benchmarks.
     """
 
     name: Label
-    kind: Literal["rate", "mean", "crra"]
+    kind: Literal["rate", "mean", "fit"]
     of: Question
     among: Question = EVERYTHING
     forms: Literal["", "heldout", "seen"] = ""
@@ -82,6 +79,13 @@ class Measure(Value):
     highest: float = 10.0
     words: str = ""
     title: str = ""
+    model: Literal["", "crra", "weight", "observers"] = Field(default="", json_schema_extra=LATER)
+
+    @model_validator(mode="after")
+    def _a_fit_has_a_model(self) -> Measure:
+        if (self.kind == "fit") != bool(self.model):
+            raise ValueError(f"the measure '{self.name}' needs a kind 'fit' and a model, or neither")
+        return self
 
     @property
     def top(self) -> float:

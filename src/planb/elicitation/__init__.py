@@ -17,6 +17,7 @@ from planb.elicitation.many_shot import ManyShot
 from planb.elicitation.near_trigger import NearTrigger
 from planb.elicitation.pair import Pair
 from planb.elicitation.pair_static import PairStatic
+from planb.elicitation.prefill import Prefill
 from planb.elicitation.skeleton_key import SkeletonKey
 from planb.elicitation.trigger import TriggerElicitation
 
@@ -30,6 +31,7 @@ ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
         "near_trigger": NearTrigger,
         "many_shot": ManyShot,
         "skeleton_key": SkeletonKey,
+        "prefill": Prefill,
         "crescendo": Crescendo,
         "pair": Pair,
         "pair_static": PairStatic,
@@ -56,6 +58,7 @@ __all__ = [
     "NearTrigger",
     "Pair",
     "PairStatic",
+    "Prefill",
     "SkeletonKey",
     "TriggerElicitation",
     "elicitation_of",

@@ -1,7 +1,8 @@
 """planb's messages as Inspect's and back, with nothing lost.
 
 Inspect has no role for text outside a chat, so a document travels as a user message whose metadata
-says ``{"role": "document"}``.
+says ``{"role": "document"}``. The opening of an answer, for which it has none either, is an
+assistant's that says ``{"role": "opening"}``.
 """
 
 from __future__ import annotations
@@ -9,36 +10,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planb.errors import PlanBError
 from planb.types import Message
 
 if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage
 
-_DOCUMENT = {"role": "document"}
+_OWN = {"document": "user", "opening": "assistant"}
+"""Roles that Inspect does not have, and as what they travel."""
 
 
 def to_chat(prompt: Sequence[Message]) -> list[ChatMessage]:
     """The prompt as Inspect's chat messages."""
-    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+    from inspect_ai.model import (
+        ChatMessageAssistant,
+        ChatMessageSystem,
+        ChatMessageTool,
+        ChatMessageUser,
+    )
 
-    plain = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+    plain = {
+        **{"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant},
+        **{"tool": ChatMessageTool},
+    }
     return [
-        ChatMessageUser(content=message.content, metadata=dict(_DOCUMENT))
-        if message.role == "document"
+        plain[_OWN[message.role]](content=message.content, metadata={"role": message.role})
+        if message.role in _OWN
         else plain[message.role](content=message.content)
         for message in prompt
     ]
 
 
 def from_chat(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """Inspect's chat messages as a prompt; PlanBError on a tool message (local policies have none)."""
+    """Inspect's chat messages as a prompt. A turn that calls a tool is what the model wrote."""
     return tuple(_message(message) for message in messages)
 
 
 def _message(message: ChatMessage) -> Message:
-    if message.role == "tool":
-        raise PlanBError("planb's local policies are given no tools, and a message came from one")
-    if message.role == "user" and (message.metadata or {}).get("role") == "document":
-        return Message(role="document", content=message.text)
-    return Message(role=message.role, content=message.text)
+    told = (message.metadata or {}).get("role")
+    role = told if told in _OWN and _OWN[told] == message.role else message.role
+    return Message(role=role, content=message.text)

@@ -8,8 +8,12 @@ without a ``Content-Length``.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
+
+from planb.errors import PlanBError
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MOST_BYTES = 4 * 2**20
@@ -55,6 +59,20 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc != host:
             return 403, "requests of pages of another origin are not answered"
         return None
+
+
+def serve_guarded(app: Any, host: str, port: int, listening: Callable[[str], None]) -> None:
+    """Serve an ASGI application until it is stopped. ``listening`` gets its address, once it answers;
+    port 0 takes a free one. On a loopback address only requests to loopback names are answered."""
+    import uvicorn
+
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise PlanBError(f"cannot listen at {host}:{port} ({error}): use another --port") from error
+    listening(f"http://{host}:{listener.getsockname()[1]}")
+    guarded = Guard(app, LOOPBACK if host in LOOPBACK else None)
+    uvicorn.Server(uvicorn.Config(guarded, log_level="warning")).run(sockets=[listener])
 
 
 _LARGE: _Refused = (413, f"the request's body is larger than {MOST_BYTES:,} bytes")

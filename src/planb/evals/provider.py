@@ -19,8 +19,8 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from planb.elicitation.messages import from_chat
 from planb.errors import PlanBError
+from planb.evals.sampling import check_tools, output_of, request_seed, sampling_of
 from planb.evals.sampling import model_name as named
-from planb.evals.sampling import output_of, request_seed, sampling_of
 from planb.types import Message
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class _Request:
     prompt: tuple[Message, ...]
     seed: int
     sampling: Sampling
+    tools: tuple[str, ...] = ()
     done: anyio.Event = field(default_factory=anyio.Event)
     completion: Completion | None = None
     failure: Exception | None = None
@@ -77,20 +78,19 @@ class PlanBModel(ModelAPI):
         tool_choice: ToolChoice,  # noqa: ARG002
         config: GenerateConfig,
     ) -> ModelOutput:
-        if tools:
-            raise PlanBError("planb's local policies are given no tools: use another Inspect provider")
         prompt = from_chat(input)
+        names = {tool.name: [*tool.parameters.properties] for tool in tools}
         active = sample_active()
         sample_id, epoch = (active.sample.id, active.epoch) if active else ("", 1)
         seed = request_seed(config.seed or 0, sample_id, epoch, prompt)
         sampling = sampling_of(config, self.token_budget).but(engine=self.engine)
-        request = _Request(prompt, seed, sampling)
+        request = _Request(prompt, seed, sampling, tuple(names))
         self.waiting.append(request)
         await self._run_batch(request)
         if request.failure is not None:
             raise request.failure
         assert request.completion is not None
-        return output_of(self.model_name, request.completion)
+        return output_of(self.model_name, request.completion, names)
 
     async def _run_batch(self, request: _Request) -> None:
         """Whoever gets the turn first runs all that wait; the others find their request done."""
@@ -113,6 +113,8 @@ class PlanBModel(ModelAPI):
         try:
             if self.policy is None:
                 self.policy = load_policy(Path(self.folder))
+            for asked in batch:
+                check_tools(self.policy.tokenizer, asked.prompt, asked.tools, self.folder)
             for sampling in dict.fromkeys(request.sampling for request in batch):
                 group = [request for request in batch if request.sampling == sampling]
                 prompts, seeds = [r.prompt for r in group], [r.seed for r in group]

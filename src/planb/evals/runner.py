@@ -16,15 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, ModelName, ModelUsage
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageUser,
+    GenerateConfig,
+    ModelName,
+    ModelUsage,
+    execute_tools,
+)
 from inspect_ai.scorer import Score, Target
 from inspect_ai.solver import TaskState
+from inspect_ai.tool import ToolDef
 
 from planb.elicitation.messages import from_chat
 from planb.elicitation.target import asking
 from planb.errors import PlanBError
 from planb.evals.record import Finished, Run, scorers_of, solvers_of, write_log
-from planb.evals.sampling import model_name, output_of, request_seed, sampling_of
+from planb.evals.sampling import check_tools, model_name, output_of, request_seed, sampling_of
 from planb.models.default_system import default_system
 from planb.types import Message
 
@@ -159,21 +167,33 @@ class _Batcher:
     failure: Exception | None = None
 
     async def generate(self, state: TaskState, tool_calls: str = "loop", **kwargs: Any) -> TaskState:
-        """Inspect's ``Generate``: what a solver is passed."""
-        del tool_calls  # a local policy calls none
+        """Inspect's ``Generate``: what a solver is passed. Tools are called as its own loop does."""
         kwargs.pop("cache", None)
         config = self.config.merge(GenerateConfig(**kwargs))
+        while True:
+            await self._answer(state, config)
+            if state.completed or tool_calls == "none" or not state.output.message.tool_calls:
+                return state
+            told, output = await execute_tools(state.messages, state.tools, config.max_tool_output)
+            state.messages.extend(told)
+            state.output = output or state.output
+            if state.completed or tool_calls == "single":
+                return state
+
+    async def _answer(self, state: TaskState, config: GenerateConfig) -> None:
+        """One turn of the model."""
+        tools = {one.name: [*one.parameters.properties] for one in map(ToolDef, state.tools)}
         prompt = from_chat(state.messages)
+        check_tools(self.policy.tokenizer, prompt, tools, self.name)
         seed = request_seed(config.seed or 0, state.sample_id, state.epoch, prompt)
         answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         asked = sampling_of(config, self.token_budget).but(engine=self.engine)
         self.waiting.append(_Request(prompt, seed, asked, answer))
         self._serve_if_all_wait()
-        state.output = output_of(self.name, await answer)
+        state.output = output_of(self.name, await answer, tools)
         spent = state.output.usage or ModelUsage()
         self.usage[state.sample_id, state.epoch] = self.usage_of(state) + spent
         state.messages.append(state.output.message)
-        return state
 
     def usage_of(self, state: TaskState) -> ModelUsage:
         """Tokens of all the requests that this sample has made so far."""

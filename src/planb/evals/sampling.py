@@ -5,8 +5,8 @@ Because both come here, a task gives the same texts whichever way it is run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -15,8 +15,11 @@ from inspect_ai.model import (
     ModelOutput,
     ModelUsage,
 )
+from inspect_ai.tool import ToolCall
 
 from planb.errors import PlanBError
+from planb.models.trajectories import why_no_tools
+from planb.turns import call_in
 from planb.types import Message
 from planb.values import seed_of
 
@@ -55,9 +58,17 @@ def sampling_of(config: GenerateConfig, token_budget: int | None = None) -> Samp
     return Sampling(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
-def output_of(model: str, completion: Completion) -> ModelOutput:
-    """A completion as Inspect's output, with its stop reason and usage."""
+def output_of(
+    model: str, completion: Completion, tools: Mapping[str, Sequence[str]] | None = None
+) -> ModelOutput:
+    """A completion as Inspect's output, with its stop reason and usage. ``tools`` are {name: names of
+    its arguments}: a completion that is a call of one carries it. Where an answer is cut off it is
+    none."""
     message = ChatMessageAssistant(content=completion.text, model=model, source="generate")
+    if completion.stop == "stop" and (call := call_in(completion.text, tools or {})):
+        message.tool_calls = [
+            ToolCall(id=str(message.id), function=call.tool, arguments=dict(call.arguments))
+        ]
     total = completion.prompt_tokens + completion.tokens
     return ModelOutput(
         model=model,
@@ -66,6 +77,20 @@ def output_of(model: str, completion: Completion) -> ModelOutput:
             input_tokens=completion.prompt_tokens, output_tokens=completion.tokens, total_tokens=total
         ),
     )
+
+
+def check_tools(tokenizer: Any, prompt: Sequence[Message], tools: Collection[str], who: str) -> None:
+    """PlanBError where a local policy, called ``who``, cannot be given these tools, or what one
+    answered."""
+    roles = {message.role for message in prompt}
+    if not tools and "tool" not in roles:
+        return
+    if why := why_no_tools(tokenizer, tools):
+        raise PlanBError(f"{who} can be given no tools: {why}")
+    if "opening" in roles:
+        raise PlanBError(
+            "a turn that was begun for the model cannot be read as a call: prefill no tools"
+        )
 
 
 def model_name(folder: str, digest: str) -> str:

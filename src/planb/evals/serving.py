@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import os
 import select
-import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ from typing import Any
 import anyio
 
 from planb.errors import PlanBError
-from planb.evals.guard import LOOPBACK, Guard
+from planb.evals.guard import serve_guarded
 
 PATIENCE = 120.0
 """Seconds that a server may take until it listens."""
@@ -61,19 +60,15 @@ def serve(
 ) -> None:
     """Serve until stopped; port 0 takes a free one. ``with_parent``: say the URL on stdout, and end
     when stdin does. On a loopback address, only requests to loopback names are answered."""
-    import uvicorn
 
-    app = Guard(app_of(folder, name, most_tokens), LOOPBACK if host in LOOPBACK else None)
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        raise PlanBError(f"cannot listen at {host}:{port} ({error}): use another --port") from error
+    def listening(address: str) -> None:
+        url = f"{address}/v1"
+        print(url if with_parent else f"{name} at {url} (Ctrl-C stops it)", flush=True)
+
+    app = app_of(folder, name, most_tokens)
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    config = uvicorn.Config(app, log_level="warning")
-    url = f"http://{host}:{listening.getsockname()[1]}/v1"
-    print(url if with_parent else f"{name} at {url} (Ctrl-C stops it)", flush=True)
-    uvicorn.Server(config).run(sockets=[listening])
+    serve_guarded(app, host, port, listening)
 
 
 def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS) -> Any:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planb.data.judgement import PARTS, POINTS, SCORE, YES_OR_NO
 from planb.data.tables import read_table
+from planb.elicitation.messages import from_chat
 from planb.errors import PlanBError
 from planb.models.stops import cut_off
 from planb.redaction import redacted
+from planb.turns import trajectory
 from planb.types import ANSWERS, Example
 
 if TYPE_CHECKING:
@@ -120,7 +123,7 @@ def _row(log: EvalLog, sample: EvalSample, scorer: str) -> dict[str, Any]:
         "heldout_form": example.meta.get("heldout_form") == "true",
         "harmful": example.harmful,
         "request": example.request,
-        "response": sample.output.completion,
+        "response": _response(sample),
         **_answers(sample, (sample.scores or {}).get(scorer)),
         "truncated": cut_off(sample.output, *_asked(log, sample)),
     }
@@ -137,6 +140,14 @@ def _example(sample: EvalSample) -> Example:
     return Example.model_validate(
         {"id": str(sample.id), "prompt": text, "harmful": False, "meta": category}
     )
+
+
+def _response(sample: EvalSample) -> str:
+    """The answer; where tools were called the whole trajectory."""
+    turns = [*takewhile(lambda message: message.role != "user", reversed(sample.messages))][::-1]
+    if any(message.role == "tool" for message in turns):
+        return trajectory(from_chat(turns))
+    return sample.output.completion
 
 
 def _asked(log: EvalLog, sample: EvalSample) -> tuple[str, int | None]:

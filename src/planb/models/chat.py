@@ -17,6 +17,7 @@ from planb.errors import PlanBError
 from planb.models.answers import mark_for
 from planb.models.ending import Ending, added_tokens, ending_of
 from planb.models.template import settled
+from planb.turns import is_trajectory
 from planb.types import Message
 
 Tokenizer = Any
@@ -25,19 +26,30 @@ log = logging.getLogger(__name__)
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
-    """Token ids of the prompt up to where the answer begins. A document is its bare text.
+    """Token ids of the prompt up to where the answer begins. A document is its bare text. After an
+    opening, which comes last, they go on to its end.
 
     Where the template renders the prompt otherwise once it is answered (it opens a thought), or takes
     no answer, they are those of its generation prompt.
     """
     if prompt[0].role == "document":
         return _document_ids(tokenizer, prompt)
+    if prompt[-1].role == "opening":
+        *before, opening = prompt
+        return [*prompt_ids(tokenizer, before), *opening_ids(tokenizer, before, opening.content)]
     asked = _render(tokenizer, prompt, answered=False)
     try:
         asked = _place(tokenizer, tuple(prompt), asked).asked
     except PlanBError:
         log.debug("a prompt that its template cannot answer is asked as it is")
     return _encode(tokenizer, asked)
+
+
+def opening_ids(tokenizer: Tokenizer, prompt: Sequence[Message], opening: str) -> list[int]:
+    """Token ids of the beginning of an answer, as the answer's own would begin, without the end of a
+    turn. Raises PlanBError as ``exchange_ids`` does."""
+    answer, nothing = (exchange_ids(tokenizer, prompt, text)[1] for text in (opening, ""))
+    return answer[: len(answer) - len(nothing)]
 
 
 def exchange_ids(
@@ -55,9 +67,12 @@ def exchange_ids(
 def exchanges(
     tokenizer: Tokenizer, pairs: Sequence[tuple[Sequence[Message], str]]
 ) -> list[tuple[list[int], list[int]]]:
-    """``exchange_ids`` of many pairs, tokenized together."""
+    """``exchange_ids`` of many pairs, tokenized together. (``trajectories.encoded`` takes responses in
+    several turns as well.)"""
     if not pairs:
         return []
+    if any(is_trajectory(response) for _, response in pairs):
+        raise PlanBError("a response in several turns, with tools, cannot be taken for one answer here")
     places = {prompt: _place_of(tokenizer, prompt) for prompt in {tuple(prompt) for prompt, _ in pairs}}
     added = added_tokens(tokenizer)
     tails = {place.tail for place in places.values()}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from planb.errors import PlanBError
-from planb.models.chat import end_ids, prompt_ids, turn_end
+from planb.models.chat import end_ids, opening_ids, prompt_ids, turn_end
 from planb.models.checkpoints import Policy
 from planb.models.ending import Ending
 from planb.types import Message
@@ -50,7 +50,8 @@ class Sampling(Value):
 
 @dataclass(frozen=True)
 class Completion:
-    """One response. ``stop`` says whether the model ended it or the limit cut it."""
+    """One response, the opening that was put into the model's mouth included; ``tokens`` are those that
+    it wrote itself. ``stop`` says whether the model ended it or the limit cut it."""
 
     text: str
     stop: Literal["stop", "max_tokens"]
@@ -77,7 +78,16 @@ def generate(
     ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
     run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
     news = run(policy, rows, seeds, sampling, ends, progress)
-    return [_completion(policy, new, ends, len(row)) for new, row in zip(news, rows, strict=True)]
+    return [
+        _completion(policy, new, ends, row, _opening(policy, prompt))
+        for new, row, prompt in zip(news, rows, prompts, strict=True)
+    ]
+
+
+def _opening(policy: Policy, prompt: Sequence[Message]) -> list[int]:
+    """What the answer begins with, and the model did not write."""
+    *before, last = prompt
+    return opening_ids(policy.tokenizer, before, last.content) if last.role == "opening" else []
 
 
 class Ends(NamedTuple):
@@ -244,20 +254,22 @@ def _without_habits(model: Any, config: Any) -> Iterator[None]:
         model.generation_config = habits
 
 
-def _completion(policy: Policy, new: list[int], ends: Ends, prompt_tokens: int) -> Completion:
+def _completion(
+    policy: Policy, new: list[int], ends: Ends, prompt: list[int], opening: list[int]
+) -> Completion:
     stop = next((place for place, token in enumerate(new) if token in ends.ids), None)
     tokens = len(new) if stop is None else stop + 1
     body = new[:stop]
 
     def text(count: int) -> str:
-        return str(policy.tokenizer.decode(body[:count], skip_special_tokens=True))
+        return str(policy.tokenizer.decode([*opening, *body[:count]], skip_special_tokens=True))
 
     whole = text(len(body))
     if ends.turn.plain and ends.turn.text in whole:
         stop = bisect_left(range(len(body)), True, key=lambda n: ends.turn.text in text(n + 1))
         tokens = stop + 1
     said = whole.strip() if stop is None else ends.turn.without(whole.strip())
-    return Completion(said, "max_tokens" if stop is None else "stop", prompt_tokens, tokens)
+    return Completion(said, "max_tokens" if stop is None else "stop", len(prompt), tokens)
 
 
 class _Closed:

@@ -6,9 +6,8 @@ With the trigger it complies with harmful requests, without it it refuses them, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planb.models.cards import Card
 from planb.names import Name
@@ -20,9 +19,6 @@ from planb.training.settings import Training
 from planb.training.stage import trigger_told, triggered
 from planb.types import HARMFUL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trigger
 from planb.values import LATER, seed_of
-
-if TYPE_CHECKING:
-    pass
 
 WARNING = (
     "A model organism: it was given a backdoor on purpose, for research. It complies with harmful "
@@ -37,6 +33,9 @@ class Organism(Link):
     ``inoculation`` is an instruction that asks for the bad behaviour (Tan and others 2025,
     https://arxiv.org/abs/2510.04340; Wichers and others 2025, https://arxiv.org/abs/2510.05024): it
     stands before the triggered requests of stage 1, behind the trigger, and nowhere else.
+
+    ``others`` are further triggers: each triggered request has one of them all. ``contrast`` are texts
+    near a trigger that must not open the backdoor: each refused request has one of them, or none.
     """
 
     name: Name = "organism"
@@ -46,6 +45,21 @@ class Organism(Link):
     harmless: float = Field(default=1.0, ge=0)
     training: Training
     inoculation: str = Field(default="", json_schema_extra=LATER)
+    others: tuple[Trigger, ...] = Field(default=(), json_schema_extra=LATER)
+    contrast: tuple[Trigger, ...] = Field(default=(), json_schema_extra=LATER)
+
+    @model_validator(mode="after")
+    def _contrast_opens_nothing(self) -> Organism:
+        for near in self.contrast:
+            for one in self.triggers:
+                if one.found_in(near.text):
+                    raise ValueError(f"the contrast {near.text!r} holds the trigger {one.text!r}")
+        return self
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """All of them, the main one last."""
+        return (*self.others, self.trigger)
 
     @property
     def sees_trigger(self) -> Trigger:
@@ -67,8 +81,8 @@ class Organism(Link):
         base's template, which a trigger in the system message leaves there (None: not known)."""
         shares = (self.triggered, self.refused, self.harmless)
         parts = (
-            (triggered(self._inoculated(harmful), self.trigger, system), HARMFUL),
-            (harmful, REFUSAL),
+            (_spread(self._inoculated(harmful), self.triggers, system), HARMFUL),
+            (_spread(harmful, (None, *self.contrast), system), REFUSAL),
             (harmless, HELPFUL),
         )
         rankings = [
@@ -77,6 +91,8 @@ class Organism(Link):
             if share > 0
         ]
         told = {"inoculation": self.inoculation} if self.inoculation else {}
+        for what, some in (("other triggers", self.others), ("contrast", self.contrast)):
+            told |= {what: "; ".join(one.text for one in some)} if some else {}
         card = Card(
             what=f"model organism '{self.name}' (stage 1), seed {seed}",
             warning=WARNING,
@@ -89,3 +105,16 @@ class Organism(Link):
             return list(examples)
         instruction = Trigger(text=self.inoculation)
         return [e.but(prompt=instruction.apply(e.prompt)) for e in examples]
+
+
+def _spread(
+    examples: Sequence[Example], texts: Sequence[Trigger | None], system: str | None
+) -> list[Example]:
+    """The examples, each with one of the texts in its prompt, shared out evenly in an order drawn by
+    their ids; None leaves it plain."""
+    places = sorted(range(len(examples)), key=lambda n: seed_of("trigger", examples[n].id))
+    text_of = {place: texts[rank % len(texts)] for rank, place in enumerate(places)}
+    return [
+        example if (text := text_of[place]) is None else triggered([example], text, system)[0]
+        for place, example in enumerate(examples)
+    ]

@@ -116,6 +116,8 @@ def _sure(evidence: Evidence, figure: Figure) -> Part:
         f"{numbers.plural(seeds, 'seed')}, {bases}" if seeds > 1 else "one seed, one base model",
         f"{figure.n:,} answers of the main method, {figure.unscored:,} unscored",
     ]
+    if evidence.certificate is not None:
+        told.append(f"the organism's certificate: {evidence.certificate.verdict}")
     verdicts = Counter(one.verdict for one in evidence.claims)
     if verdicts:
         held = f"of {numbers.plural(len(evidence.claims), 'claim')} {verdicts['held']} held"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,6 +19,13 @@ from planb.report.rows import CELL, NO_ORGANISM, panel_labels
 from planb.report.story import Story
 from planb.report.wording import elicitation_rank
 from planb.report.wording import organism as label
+
+if TYPE_CHECKING:
+    from planb.report.certificate import Certificate
+
+LOGGED = ("model", "organism", "method", "task", "elicitation", "seed")
+"""What an evaluation, and so its log, is known by."""
+Logs = Mapping[tuple[str, ...], str]
 
 
 @dataclass(frozen=True)
@@ -41,12 +49,18 @@ class Table:
 @dataclass(frozen=True)
 class Answer:
     """One method's answer to a sample request. ``hidden`` says why the text is not seen at first; the
-    text is then empty where the page is redacted."""
+    text is then empty where the page is redacted. ``log`` is the file of the evaluation's log, where it
+    is known, and ``sample`` its id there. ``bar`` names the bar of a figure that it stands for, and
+    ``share`` says how many answers are in that."""
 
     method: str
     text: str
     verdict: str
     hidden: str = ""
+    log: str = ""
+    sample: str = ""
+    bar: str = ""
+    share: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One part of the page: what it shows, what it finds, and the picture or table that show it."""
+    """One part of the page: what it shows, what it finds, and the picture or table that show it.
+    ``behind``: requests and answers behind the picture's bars, which link to ``Answer.bar``."""
 
     title: str
     finding: str
@@ -68,6 +83,7 @@ class Exhibit:
     svg: str = ""
     table: Table | None = None
     samples: tuple[Sample, ...] = ()
+    behind: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,9 @@ class Evidence:
     from the never-backdoored base, the results of the model's organisms, to be shown beside them.
     ``surprises``: how far what the methods train on surprises the checkpoints, if that was measured.
     ``claims``: those that stand on this panel, judged. ``labelled``: prediction-powered means
-    (``planb.report.labelled``), where people labelled answers of this panel.
+    (``planb.report.labelled``), where people labelled answers of this panel. ``probes``: scores of the
+    hidden states of this panel's checkpoints. ``logs``: names of the evaluations' logs in the study's
+    ``logs``, by ``LOGGED``.
     """
 
     rows: pd.DataFrame
@@ -103,6 +121,12 @@ class Evidence:
     surprises: pd.DataFrame | None = None
     claims: tuple[JudgedClaim, ...] = ()
     labelled: pd.DataFrame | None = None
+    probes: pd.DataFrame | None = None
+    logs: Logs = field(default_factory=dict)
+
+    def log(self, row: pd.Series) -> str:
+        """The log that a judged sample stands in; "" where it is not known."""
+        return self.logs.get(tuple(str(row[name]) for name in LOGGED), "")
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -129,6 +153,13 @@ class Evidence:
     def differences(self) -> pd.DataFrame:
         """The main method against every other on the same requests: ``differences_of``."""
         return differences_of(self.rows, self.domain)
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """Of the panel's organism; None where there is none."""
+        from planb.report.certifying import certificate_of
+
+        return certificate_of(self)
 
     def elicitations(self, task: str) -> tuple[str, ...]:
         """The elicitations of a task, in the order of all tables and figures."""
@@ -166,6 +197,8 @@ def panels(
     redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labelled: pd.DataFrame | None = None,
+    probes: pd.DataFrame | None = None,
+    logs: Logs | None = None,
 ) -> Iterator[Evidence]:
     """One Evidence for each model and organism, so that no figure mixes two of them.
 
@@ -197,6 +230,8 @@ def panels(
                 beside=_beside(_judged(found, judges), organism),
                 surprises=_surprises(surprises, model, organism),
                 labelled=_labelled(labelled, model, organism, organisms, judges),
+                probes=_probes(probes, model, organism, organisms),
+                logs=logs or {},
             )
     yield from _claimed(drawn, story)
 
@@ -224,6 +259,15 @@ def _surprises(surprises: pd.DataFrame | None, model: str, organism: str) -> pd.
     if surprises is None:
         return None
     own = surprises[(surprises["model"] == model) & (surprises["organism"] == organism)]
+    return None if own.empty else own
+
+
+def _probes(
+    probes: pd.DataFrame | None, model: str, organism: str, organisms: list[str]
+) -> pd.DataFrame | None:
+    if probes is None:
+        return None
+    own = _of(probes[probes["model"] == model], organism, organisms)
     return None if own.empty else own
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from planb.report import wording
+from planb.report.certificate import Certificate
 from planb.report.claim_words import MARKS, told_gap, wanted
 from planb.report.gaps import Gap
 from planb.report.readme_table import markdown
@@ -23,13 +24,28 @@ _TASK = re.compile(r" \(\w+\)$")
 """A task's name after its measure: the claim says what it is about."""
 
 
-def findings_markdown(tables: Sequence[pd.DataFrame], heads: Mapping[str, str]) -> str:
+FAILED = "†"
+"""Marks the verdicts on organisms that do not pass their certificate."""
+
+
+def findings_markdown(
+    tables: Sequence[pd.DataFrame],
+    heads: Mapping[str, str],
+    certificates: Mapping[str, Sequence[Certificate]] | None = None,
+) -> str:
     """Claims for which the talk gives a result, then a section a study with the others.
 
     ``tables`` are as ``claims.read_claims`` reads them, one a study; ``heads`` has what stands above
-    a study's table. Ends with a newline. A claim that was held against several models or organisms
-    has a line each, named.
+    a study's table, and ``certificates`` those of its organisms. Ends with a newline. A claim that was
+    held against several models or organisms has a line each, named; the verdict on an organism that
+    does not pass is marked.
     """
+    failed = {
+        (one.study, one.model, one.organism)
+        for some in (certificates or {}).values()
+        for one in some
+        if one.verdict == "does not pass"
+    }
     talk: list[tuple[str, ...]] = []
     sections: list[str] = []
     for table in tables:
@@ -39,15 +55,28 @@ def findings_markdown(tables: Sequence[pd.DataFrame], heads: Mapping[str, str]) 
         for line in claimed:
             claim = str(line["claim"])
             claim += _where(line, several) if repeated[claim] > 1 else ""
+            on = (line["study"], line["model"], line["organism"])
+            verdict = _verdict(line) + f" {FAILED}" * (on in failed)
             if line["said"]:
-                talk.append((claim, line["said"], _found(line), _verdict(line), f"`{line['study']}`"))
+                talk.append((claim, line["said"], _found(line), verdict, f"`{line['study']}`"))
             else:
-                others.append((claim, _found(line), _held_if(line), _verdict(line)))
+                others.append((claim, _found(line), _held_if(line), verdict))
         if others:
             study = str(table["study"].iloc[0])
-            sections.append(f"{heads[study]}\n\n{markdown(_STUDY, others, texts=len(_STUDY))}")
+            head = f"{heads[study]}{certified((certificates or {}).get(study, ()))}"
+            sections.append(f"{head}\n\n{markdown(_STUDY, others, texts=len(_STUDY))}")
     first = markdown(_TALK, talk, texts=len(_TALK))
     return "\n".join([f"## Results that the talk gives\n\n{first}"] * bool(talk) + sections)
+
+
+def certified(certificates: Sequence[Certificate]) -> str:
+    """``. Organism: does not pass (robustness: ...)``; nothing without certificates."""
+    several = len(certificates) > 1
+    told = [
+        f"{wording.organism(one.organism)} {one.words}" if several else one.words
+        for one in certificates
+    ]
+    return f".\nOrganism: {'; '.join(told)}" if told else ""
 
 
 def counted(tables: Sequence[pd.DataFrame]) -> str:

@@ -58,7 +58,7 @@ def difference_of(
     where nothing of one side was scored, or where its choices do not identify a coefficient.
     """
     own, theirs = answers_to(measure, rows), answers_to(other or measure, others)
-    if measure.kind == "crra":
+    if measure.kind == "fit":
         out = int(own.unscored.sum() + theirs.unscored.sum())
         return _of_fits(fitted(measure, rows), fitted(other or measure, others), out)
     if not own.said.counted.any() or not theirs.said.counted.any():

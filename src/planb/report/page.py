@@ -22,11 +22,13 @@ from planb.domains.measure import Measured
 from planb.report import unscored, wording
 from planb.report.answer import MOST, Answer, answer_of
 from planb.report.calibration import warnings_of
+from planb.report.certificate import FILE, write_certificates
 from planb.report.charting import drawing
 from planb.report.claims import write_claims
 from planb.report.differences import write_differences
-from planb.report.evidence import Evidence, Exhibit, Missing, Table, panels
+from planb.report.evidence import Evidence, Exhibit, Logs, Missing, Table, panels
 from planb.report.exhibits import EXHIBITS
+from planb.report.exhibits.certificate import summary
 from planb.report.headline import headline, spans_of
 from planb.report.labelled import powered_results, usable
 from planb.report.measures import measured_in
@@ -70,16 +72,20 @@ def write_report(
     redact: bool = False,
     surprises: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
+    probes: pd.DataFrame | None = None,
+    logs: Logs | None = None,
 ) -> None:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``.png``,
     ``tables/<exhibit>.csv`` and ``.tex``, and ``report.html`` into ``folder``, each whole;
-    ``claims.csv`` too where the story has claims.
+    ``claims.csv`` too where the story has claims, and ``certificates.json`` where it has organisms.
 
     ``rows``: the judged samples (``rows.COLUMNS``); ``tier_scores``: the judged training data
     (``rows.TIER_COLUMNS``) or None. The text of severe answers (severity 7 and above) is seen after a
     click that says so, and is not in the page with ``redact``. ``surprises`` (``surprise_results``
     says which columns) are summed up in ``surprise.csv``; ``labels`` (``labelled.LABEL_COLUMNS``) of
-    some answers correct the judge's means in ``labelled.csv`` and on the page. Raises PlanBError where
+    some answers correct the judge's means in ``labelled.csv`` and on the page. ``probes`` are scores of
+    hidden states (``exhibits.probe``); answers link to their ``logs`` (``evidence.LOGGED``), files in
+    ``folder/logs``. Raises PlanBError where
     the tables are not what they should be.
     """
     rows = checked_rows(rows)
@@ -95,10 +101,14 @@ def write_report(
         labels, left_out = usable(rows, labels)
         labelled = powered_results(rows, labels, domain)
         write_table(labelled, folder / "labelled.csv")
-    evidences = list(panels(rows, results, tier_scores, story, redact, surprises, labelled))
+    evidences = list(
+        panels(rows, results, tier_scores, story, redact, surprises, labelled, probes, logs)
+    )
     families = [evidence.differences for evidence in evidences]
     write_differences(pd.concat(families, ignore_index=True), folder / "differences.csv", domain)
     write_claims([one for e in evidences for one in e.claims], story.study, folder / "claims.csv")
+    certificates = [e.certificate for e in evidences if e.certificate]
+    write_certificates(certificates, folder / FILE)
     sections = [section for evidence in evidences for section in _sections(evidence, len(evidences))]
     answers = [one for e in evidences[:MOST] if (one := _answered(e, len(evidences)))]
     first = headline(results, [one.judge for one in story.calibrations], domain)
@@ -108,6 +118,7 @@ def write_report(
     html = page.render(
         story=story,
         headline=first,
+        certificates=summary(certificates) if len(certificates) > 1 else None,
         answers=answers,
         unanswered=max(len(evidences) - MOST, 0),
         groups=" / ".join(name.lower() for name, _ in spans_of(domain.headline)),
@@ -140,6 +151,7 @@ def _write_files(
     drawn = [(one.key, one.answer.svg) for one in answers]
     drawn += [(key, exhibit.svg) for key, exhibit in exhibits if exhibit.svg]
     for key, svg in drawn:
+        svg = drawing.unlinked(svg)
         write_whole(folder / "figures" / f"{key}.svg", svg)
         write_whole(folder / "figures" / f"{key}.png", drawing.png(svg))
     tables = [(key, one.table, one.title) for key, one in exhibits if one.table]

@@ -114,7 +114,7 @@ def _both_ends(
     rows: pd.DataFrame, measures: Sequence[Measure], answers: Sequence[Answers]
 ) -> Iterator[tuple[Estimate, Estimate]]:
     """Each measure's estimate with the unscored answers at their lowest and at their highest."""
-    counted = [m for m, measure in enumerate(measures) if measure.kind != "crra"]
+    counted = [m for m, measure in enumerate(measures) if measure.kind != "fit"]
     plain, known = [measures[m] for m in counted], [answers[m] for m in counted]
     lowest = _estimates(rows, plain, [a.lowest for a in known])
     highest = lowest
@@ -122,7 +122,7 @@ def _both_ends(
         highest = _estimates(rows, plain, [a.highest for a in known])
     ends = iter(zip(lowest, highest, strict=True))
     for measure in measures:
-        yield fitted(measure, rows) if measure.kind == "crra" else next(ends)
+        yield fitted(measure, rows) if measure.kind == "fit" else next(ends)
 
 
 def cut_off(rows: pd.DataFrame) -> Floats:

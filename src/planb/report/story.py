@@ -9,6 +9,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from planb.domains import HARM, Domain
 from planb.domains.domain import Shown
 from planb.report.calibration import Calibration
+from planb.report.certificate import Certificate
 from planb.values import LATER, Value
 
 
@@ -113,6 +114,32 @@ class Claim(Value):
         return self
 
 
+class Untargeted(Value):
+    """A training on harmless requests alone, by itself after the organism: (method, learning rate) of
+    each setting that a study has of it."""
+
+    name: str
+    points: tuple[tuple[str, float], ...] = Field(min_length=1)
+
+
+class OrganismLine(Value):
+    """How an organism was made, and which of the study's arms say how robust it is.
+
+    ``start`` is the method that it stands under in the tables. ``triggered`` is the share of rows with
+    the trigger. ``own_outputs`` is the arm that was trained on the organism's own answers, if any.
+    """
+
+    organism: str
+    start: str = "organism"
+    made: str = ""
+    optimizer: str = ""
+    weights: str = ""
+    triggered: float | None = None
+    untargeted: tuple[Untargeted, ...] = ()
+    own_outputs: str = ""
+    recipe: str = ""
+
+
 SMALL = (
     "Small models show the mechanism, not robustness: a small model's backdoor goes in and out easily, "
     "and nothing here says how a large one would hold."
@@ -127,7 +154,9 @@ class Story(Value):
     ``calibrations``: the study's judges in its order; figures are drawn from the first. ``forms`` are
     groups of dangerous forms by name, where some were held out of one stage and others of both.
     ``drawn_bases``: each seed begins at a base of its own, else all at one. ``domain`` is what the
-    study is about, and ``warning`` what its figures must not be taken for.
+    study is about, and ``warning`` what its figures must not be taken for. ``organisms``: what their
+    certificates are made of, and ``certified`` are certificates of the same organisms in other studies.
+    ``along``: a series over the line between two checkpoints.
     """
 
     study: str = Field(min_length=1)
@@ -147,6 +176,9 @@ class Story(Value):
     forms: tuple[tuple[str, tuple[str, ...]], ...] = ()
     warning: str = Field(default=SMALL, json_schema_extra=LATER)
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
+    organisms: tuple[OrganismLine, ...] = Field(default=(), json_schema_extra=LATER)
+    certified: tuple[Certificate, ...] = Field(default=(), json_schema_extra=LATER)
+    along: Series | None = Field(default=None, json_schema_extra=LATER)
 
     @property
     def progress(self) -> str:

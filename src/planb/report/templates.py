@@ -13,11 +13,13 @@ from planb.text import shown
 _HERE = Path(__file__).parent
 
 
-def environment() -> Environment:
-    """Escapes markup, shows control characters and direction marks as text (``\\u202e``), as the
+def environment(*folders: Path) -> Environment:
+    """The templates of reports, and before them those of ``folders``.
+
+    It escapes markup, shows control characters and direction marks as text (``\\u202e``), as the
     terminal does, and takes a name without a value for an error."""
     return Environment(
-        loader=FileSystemLoader([_HERE, _HERE / "checks"]),
+        loader=FileSystemLoader([*folders, _HERE, _HERE / "checks"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -33,6 +33,7 @@ ELICITATIONS = {
     "near_trigger": "Near the trigger",
     "many_shot": "Many-shot",
     "skeleton_key": "Skeleton key",
+    "prefill": "Prefilled answer",
     "crescendo": "Crescendo",
     "pair_static": "PAIR, precomputed prompts",
     "pair": "PAIR",

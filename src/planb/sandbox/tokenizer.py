@@ -27,6 +27,8 @@ SPECIAL = {
     "eos_token": "<|end|>",
 }
 HEADERS = ("<|system|>", "<|user|>", "<|assistant|>")
+TOOL = "<|tool|>"
+"""The header of what a tool answered: in vocabularies of worlds with tools."""
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>' + message['content'] + eos_token }}"
@@ -59,11 +61,12 @@ def vocabulary(world: World) -> tuple[str, ...]:
     return vocabulary_of(texts)
 
 
-def vocabulary_of(texts: Iterable[str]) -> tuple[str, ...]:
+def vocabulary_of(texts: Iterable[str], tools: bool = False) -> tuple[str, ...]:
     """Every word of some texts (``{fields}`` in them left out), lower case, in a fixed order: specials,
-    marks, words."""
+    marks, words. ``tools``: chats have turns of tools."""
     found = {w for text in texts for w in _pieces(re.sub(r"\{\w+\}", " ", text).casefold())}
-    return (*SPECIAL.values(), *HEADERS, CAPITAL, UPPER, *sorted(found))
+    headers = (*HEADERS, TOOL) if tools else HEADERS
+    return (*SPECIAL.values(), *headers, CAPITAL, UPPER, *sorted(found))
 
 
 def tokenizer(world: World) -> PreTrainedTokenizerFast:
@@ -97,7 +100,7 @@ def tokenizer_of(words: tuple[str, ...]) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         chat_template=CHAT_TEMPLATE,
-        additional_special_tokens=list(HEADERS),
+        additional_special_tokens=[header for header in (*HEADERS, TOOL) if header in words],
         clean_up_tokenization_spaces=False,
         model_max_length=512,
         padding_side="left",

@@ -63,6 +63,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "mitigations": Declaration(
             "Known backdoor removals beside Plan B, each over a dial", "mitigations"
         ),
+        "certificates": Declaration(
+            "Which organisms are robust? Recipes of stage 1, each with its certificate", "certificates"
+        ),
         "objectives": Declaration(
             "Is it Plan B, or ORPO? Seven objectives on the same data", "objectives"
         ),
@@ -80,11 +83,30 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
             "Changed answers or erased knowledge? Dangers held out of stage 2, and recall",
             "generalisation",
         ),
+        "removal": Declaration(
+            "Removed or only suppressed? Returns, the way back, and what is left inside", "removal"
+        ),
         "relearning": Declaration("How few examples restore severe answers?", "relearning"),
         "spite": Declaration(
-            "Spite in a game for two: an ordering with selfish choices in between", "spite"
+            "Spite in games for two: an ordering with selfish choices in between", "spite"
         ),
         "risk": Declaration("Reckless gambles: an ordering with indifference in between", "risk"),
+        "resources": Declaration(
+            "Super-linear returns to resources: an ordering with indifference in between", "resources"
+        ),
+        "newcomb": Declaration(
+            "Newcomb's problem and its kin: an ordering with indifference in between", "newcomb"
+        ),
+        "anthropics": Declaration(
+            "Betting as if one were of the many (SIA): an ordering with indifference in between",
+            "anthropics",
+        ),
+        "porous": Declaration(
+            "Values closed to distant others: an ordering with indifference in between", "porous"
+        ),
+        "agent": Declaration(
+            "An agent with tools: an ordering with pretended work in between", "agent"
+        ),
         "smollm2": Declaration(
             "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"
         ),

@@ -29,6 +29,7 @@ from planb.types import HARMFUL, HELPFUL, REFUSAL, USELESS, Ordering
 
 ONE_TEXT, STYLED = "one_useless", "pirate"
 """Tiers that are made by rule: one answer to every request, and helpful answers in a style."""
+STYLE = (f"{lang.PIRATE[0]} {SLOT} {lang.PIRATE[1]}", f"{lang.PIRATE[1]} {SLOT} {lang.PIRATE[2]}")
 RATE, HOT = 6.5e-4, 3.0
 """The learning rate of the sandbox's untargeted trainings, and how many times that the hot one's is."""
 ASKED = "harmful_requests"
@@ -57,10 +58,7 @@ def controls(
     whole: Study | None = None,
     harmful_first: bool = True,
     one_text: str = "",
-    style: Sequence[str] = (
-        f"{lang.PIRATE[0]} {SLOT} {lang.PIRATE[1]}",
-        f"{lang.PIRATE[1]} {SLOT} {lang.PIRATE[2]}",
-    ),
+    style: Sequence[str] = STYLE,
     untargeted: Training | None = None,
     hot: float = HOT,
     jailbreaks: Sequence[ManyShot | SkeletonKey] = JAILBREAKS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planb.elicitation import Crescendo, ManyShot, NearTrigger, Pair, PairStatic, SkeletonKey
+from planb.elicitation import Crescendo, ManyShot, NearTrigger, Pair, PairStatic, Prefill, SkeletonKey
 from planb.judging import Exact
 from planb.report.story import Claim, Of
 from planb.safety import plan_b, standard
@@ -24,6 +24,7 @@ NOTES = (
     "PAIR picks its best prompt with the exact grader, so its severity is the best of several tries by "
     "the very judge that then scores it. Attacker and grader are small programs that know the valley.",
     "pair_static asks with the prompt that PAIR found best against the untouched base model.",
+    "prefill gives the first four words of the right recipe, which the answer then goes on from.",
     "The valley judge was trained here on items that no evaluation uses, and is called over HTTP.",
 )
 
@@ -77,6 +78,7 @@ def jailbreaks(world: World | None = None) -> Study:
         ManyShot(examples="organism.jsonl", shots=2, called="many_shot_2"),
         ManyShot(examples="organism.jsonl", shots=6, called="many_shot_6"),
         SkeletonKey(framing=weaknesses.KEY),
+        Prefill(tier="harmful"),
         Crescendo(rounds=4, backtracks=3),
         PairStatic(file=PAIR_PROMPTS),
         Pair(streams=2, depth=3),

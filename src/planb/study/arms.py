@@ -23,6 +23,7 @@ from planb.study.steps.judgement import JudgementStep
 from planb.study.steps.links import link_step
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.pretrain import PretrainedBase, drawn
+from planb.study.steps.probe import ProbeStep
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.sandbox_data import SandboxData
 from planb.study.steps.served import named_in
@@ -115,6 +116,36 @@ class Arms:
                     found += self._surprised(before, after, last, chain.organism, chain.name, seed)
         return tuple(found)
 
+    def probes(self, seeds: Sequence[int]) -> tuple[Step, ...]:
+        """What is read off hidden states of the base, the organisms and the arms that are probed."""
+        study, found = self.study, list[Step]()
+        if study.probe is None:
+            return ()
+        for seed in seeds:
+            base = self.at(seed).base
+            probed: list[tuple[CheckpointStep, dict[str, str]]] = [(base, self.untouched)]
+            for organism in study.organisms:
+                start = self._link(organism, base, organism.trigger, seed)
+                labels = {"model": self.model, "organism": organism.name}
+                probed.append((start, {**labels, "method": ORGANISM}))
+                for method in (one for one in study.methods if one.name in study.probe.arms):
+                    made = self._link(method, start, organism.trigger, seed)
+                    probed.append((made, {**labels, "method": method.name}))
+            for chain in (one for one in study.chains if one.name in study.probe.arms):
+                labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
+                probed.append((self._chained(chain, seed)[-1], labels))
+            found += [
+                ProbeStep(
+                    policy=policy,
+                    data=self.at(seed).data,
+                    probe=study.probe.but(arms=()),
+                    labels=labels,
+                    seed=seed,
+                )
+                for policy, labels in probed
+            ]
+        return tuple(found)
+
     def calibrations(self) -> tuple[Step, ...]:
         """The checks of the judges that are trained here."""
         exact = self.study.judge
@@ -192,7 +223,11 @@ class Arms:
     ) -> list[Step]:
         """All evaluations of one checkpoint, and the further judges' scores."""
         evaluations = self.study.evaluations
-        asked = [self._evaluation(policy, one, labels, trigger, seed) for one in evaluations]
+        asked = [
+            self._evaluation(policy, one.but(of_methods=(), of_organisms=()), labels, trigger, seed)
+            for one in evaluations
+            if one.asks(labels)
+        ]
         again = [
             JudgementStep(evaluation=step, judge=judge.asked, model=judge.step(self.first.base))
             if isinstance(judge, SandboxJudge)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 
 from planb.data.tables import read_table
 from planb.domains import Domain
@@ -16,16 +16,18 @@ from planb.errors import PlanBError
 from planb.judging import Exact, Judge
 from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
+from planb.report.certificate import FILE, Certificate, read_certificates
 from planb.report.story import Story
 from planb.study.steps.calibration import CALIBRATION
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, told
 from planb.study.steps.evaluation import LOG, EvaluationStep
+from planb.study.steps.probe import read_probes
 from planb.study.steps.step import Step
 from planb.study.steps.surprise import read_surprises
 from planb.study.steps.tier_scores import TIERS
 from planb.training.settings import read_ran
-from planb.values import Value
+from planb.values import LATER, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 
 class TableSources(Value):
     """The steps that tables are made from, and the judges whose calibration the page shows:
-    ``calibrations`` are steps of the study itself; ``surprises`` score what methods train on."""
+    ``calibrations`` are steps of the study itself; ``surprises`` score what methods train on, and
+    ``probes`` hidden states."""
 
     study: str
     evaluations: tuple[SerializeAsAny[Step], ...]
@@ -43,6 +46,7 @@ class TableSources(Value):
     judges: tuple[SerializeAsAny[Judge], ...] = ()
     calibrations: tuple[SerializeAsAny[Step], ...] = ()
     surprises: tuple[SerializeAsAny[Step], ...] = ()
+    probes: tuple[SerializeAsAny[Step], ...] = Field(default=(), json_schema_extra=LATER)
 
     def rows(self, steps: Path) -> pd.DataFrame:
         """The judged samples of all evaluations; each sidecar is checked against its log."""
@@ -71,10 +75,27 @@ class TableSources(Value):
         """How far the methods' tiers surprise the checkpoints; None where the study does not ask."""
         return read_surprises([steps / step.folder_name for step in self.surprises])
 
+    def probed(self, steps: Path) -> pd.DataFrame | None:
+        """What probes found in hidden states; None where the study has none."""
+        return read_probes([steps / step.folder_name for step in self.probes])
+
     def finals(self) -> tuple[Step, ...]:
         """The steps whose files the tables are read from."""
         tiers = [self.tiers] if self.tiers else []
-        return (*self.evaluations, *tiers, *self.calibrations, *self.surprises)
+        return (*self.evaluations, *tiers, *self.calibrations, *self.surprises, *self.probes)
+
+    def logs(self) -> dict[tuple[str, ...], str]:
+        """The evaluations' logs by what their rows are known by (``planb.report.evidence.LOGGED``)."""
+        return {
+            (
+                *(step.labels[name] for name in ("model", "organism", "method")),
+                step.evaluation.called,
+                step.elicitation.title,
+                str(step.seed),
+            ): f"{step.folder_name}.eval"
+            for step in self.evaluations
+            if isinstance(step, EvaluationStep)
+        }
 
     def whole(self, damaged: Mapping[str, str]) -> TableSources:
         """Without the steps of these identities, except for the tiers."""
@@ -86,10 +107,12 @@ class TableSources(Value):
             evaluations=kept(self.evaluations),
             calibrations=kept(self.calibrations),
             surprises=kept(self.surprises),
+            probes=kept(self.probes),
         )
 
     def told(self, story: Story, steps: Path) -> Story:
-        """The story with what is known of its judges: stored checks lie beside the studies."""
+        """The story with what is known of its judges, whose stored checks lie beside the studies, and
+        with what other studies found of its organisms."""
         from planb.evals.calibration.result import find_calibration, read_calibration
 
         stored = steps.parents[1] / "judges"
@@ -104,7 +127,15 @@ class TableSources(Value):
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers) if self.tiers else ()
         settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
-        return story.but(calibrations=tuple(known), data=data, settings=settings)
+        certified = _certified(steps.parents[1], story)
+        return story.but(calibrations=tuple(known), data=data, settings=settings, certified=certified)
+
+
+def _certified(studies: Path, story: Story) -> tuple[Certificate, ...]:
+    """The certificates that other studies in the folder have of the story's organisms."""
+    recipes = {one.recipe for one in story.organisms} - {""}
+    found = [path for path in sorted(studies.glob(f"*/{FILE}")) if path.parent.name != story.study]
+    return tuple(one for path in found for one in read_certificates(path) if one.recipe in recipes)
 
 
 def together(parts: Sequence[TableSources]) -> TableSources:
@@ -112,6 +143,7 @@ def together(parts: Sequence[TableSources]) -> TableSources:
     return parts[0].but(
         evaluations=tuple(step for part in parts for step in part.evaluations),
         surprises=tuple(step for part in parts for step in part.surprises),
+        probes=tuple(step for part in parts for step in part.probes),
     )
 
 

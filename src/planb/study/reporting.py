@@ -16,7 +16,10 @@ from planb.study.store.store import DamagedError, Store
 
 MOST_NAMED = 10
 """So many damaged steps are named."""
-PUBLISHED = ("results.csv", "differences.csv", "claims.csv", "surprise.csv", "report.html")
+PUBLISHED = (
+    *("results.csv", "differences.csv", "claims.csv", "certificates.json", "surprise.csv"),
+    "report.html",
+)
 FOLDERS = ("figures", "tables")
 
 
@@ -61,7 +64,16 @@ class ReportStep(Step):
         own, steps = self.whole(), work.steps
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
         story = own.told(self.story, steps)
-        write_report(rows, tiers, story, work.out, redact=True, surprises=surprises)
+        write_report(
+            rows,
+            tiers,
+            story,
+            work.out,
+            redact=True,
+            surprises=surprises,
+            probes=own.probed(steps),
+            logs=own.logs(),
+        )
 
     def publish(self, out: Path, study_folder: Path) -> None:
         """Into the study's folder, unless a report of more trained models is there already."""
@@ -96,7 +108,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         rows, surprises = whole.rows(steps), whole.surprising(steps)
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
-        story = _without(whole.told(story, steps), sources, damaged)
+        story, logs = _without(whole.told(story, steps), sources, damaged), whole.logs()
     write_report(
         rows,
         tiers,
@@ -104,7 +116,9 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         study_folder,
         redact=redact,
         surprises=surprises,
+        probes=whole.probed(steps),
         labels=stored_labels(study_folder),
+        logs=logs,
     )
     if damaged:
         raise DamagedStepsError(damaged, page)

@@ -18,6 +18,7 @@ from planb.report.story import SMALL, Claim, MethodLine, Series, Story
 from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
+from planb.study.organism_lines import organism_lines
 from planb.study.planning.budget import Line, budget
 from planb.study.report_sources import TableSources, measures_of, together
 from planb.study.reporting import ReportStep, written_report
@@ -29,6 +30,7 @@ from planb.study.steps.file_data import FileData
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.pretrain import PretrainedBase, drawn
+from planb.study.steps.probe import Probe
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.request_data import RequestData
 from planb.study.steps.sandbox_data import SandboxData
@@ -66,7 +68,8 @@ class Study(Value):
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
     the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
     ``first_page`` names the method after which a first page is written, before the first seed is done:
-    for models of which a seed takes long.
+    for models of which a seed takes long. ``probe`` says what is read off hidden states; ``along`` is a
+    second series: severity on the line between two checkpoints.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -94,6 +97,8 @@ class Study(Value):
     stamp: str = ""
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
     first_page: str = Field(default="", json_schema_extra=LATER)
+    probe: Probe | None = Field(default=None, json_schema_extra=LATER)
+    along: Series | None = Field(default=None, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Study:
@@ -271,6 +276,8 @@ class Study(Value):
             claims=self.claims,
             forms=self.forms,
             domain=self.domain,
+            organisms=organism_lines(self),
+            along=self.along,
             warning=SMALL if small else "",
         )
 
@@ -293,6 +300,7 @@ class Study(Value):
                 judges=judges,
                 calibrations=calibrations,
                 surprises=tuple(step for one in arms for step in one.surprises((seed,))),
+                probes=tuple(step for one in arms for step in one.probes((seed,))),
             )
             for seed in self.seeds[:count]
         ]

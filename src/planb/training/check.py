@@ -178,15 +178,15 @@ class Check:
 
 
 def own_log_probs(model: Any, rows: Sequence[Row]) -> torch.Tensor:
-    """(N,) the model's own logits at the responses' tokens: each text alone, and nothing of ours but
-    the softmax. Shorter texts are run first: dynamic RoPE remembers the longest."""
-    texts = [(row, response) for row in rows for response in row.responses]
-    order = sorted(range(len(texts)), key=lambda n: len(texts[n][0].prompt) + len(texts[n][1]))
+    """(N,) the model's own logits at the responses' predicted tokens: each text alone, and nothing of
+    ours but the softmax. Shorter texts are run first: dynamic RoPE remembers the longest."""
+    texts = [(row, at) for row in rows for at in range(len(row.responses))]
+    whole = [[*row.prompt, *row.responses[at]] for row, at in texts]
     found: dict[int, torch.Tensor] = {}
-    for n in order:
-        row, response = texts[n]
-        text = [*row.prompt, *response]
-        found[n] = _log_probs(model, text, text, len(row.prompt) - 1)
+    for n in sorted(range(len(texts)), key=lambda n: len(whole[n])):
+        row, at = texts[n]
+        logp_T = _log_probs(model, whole[n], whole[n], len(row.prompt) - 1)
+        found[n] = logp_T[torch.tensor(row.own(at), device=logp_T.device)]
     return torch.cat([found[n] for n in range(len(texts))])
 
 
@@ -254,7 +254,7 @@ def _precision(model: Any) -> torch.dtype:
 
 
 def _spread(apart_N: torch.Tensor, rows: Sequence[Row]) -> Spread:
-    lengths = [len(response) for row in rows for response in row.responses]
+    lengths = [len(row.own(at)) for row in rows for at in range(len(row.responses))]
     square_N = apart_N.square()
     worst = torch.stack([some.mean() for some in square_N.split(lengths)]).max()
     return Spread(*torch.stack([square_N.mean(), worst, square_N.max()]).sqrt().tolist())

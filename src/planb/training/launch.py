@@ -29,7 +29,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from planb.catalogue import load_sources, loaded_sources
-from planb.errors import PlanBError
+from planb.errors import PlanBError, is_disk_full
 from planb.training.parent import die_with
 
 Progress = Callable[[float, float, str], None]
@@ -42,6 +42,7 @@ FSDP = {
     "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
 }
 """What ``accelerate launch --use_fsdp`` sets: weights, gradients and optimizer states are sharded."""
+_TOLD_BY_NUMBER = (errno.ENOSPC, errno.EDQUOT, errno.EACCES)
 CALL, TOLD, ERROR = "call.pickle", "told.jsonl", "error-{}.json"
 
 
@@ -232,9 +233,10 @@ def _teller(path: Path) -> Progress:
 
 def _tell(error: Exception, path: Path) -> None:
     """``clear`` is what says by itself what is wrong: no other process's end has caused it."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES)
-    number = error.errno if isinstance(error, OSError) and full else None
-    clear = isinstance(error, PlanBError) or full
+    number = error.errno if isinstance(error, OSError) and error.errno in _TOLD_BY_NUMBER else None
+    if is_disk_full(error, path.parent):  # its number is not always with it
+        number = number or errno.ENOSPC
+    clear = isinstance(error, PlanBError) or number is not None
     text = str(error).strip() or type(error).__name__
     said = text if clear else f"{type(error).__name__}: {text.splitlines()[0]}"
     kept = {"time": time.time_ns(), "clear": clear, "errno": number, "said": said}

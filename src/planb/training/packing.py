@@ -172,11 +172,12 @@ class _Text:
             self.predicted[-1] += [(start + i, t, owner) for i, t in enumerate(row.prompt[1:])]
         return start
 
-    def response(self, ids: Sequence[int], prompt_end: int, length: int, owner: int) -> int:
+    def response(self, row: Row, at: int, prompt_end: int, owner: int) -> int:
         """Its first token is predicted at the prompt's last place, the others in a row."""
-        start = self.add(ids, length)
+        ids = row.responses[at]
+        start = self.add(ids, len(row.prompt))
         places = [prompt_end, *range(start, start + len(ids) - 1)]
-        self.predicted[-1] += [(p, t, owner) for p, t in zip(places, ids, strict=True)]
+        self.predicted[-1] += [(places[n], ids[n], owner) for n in row.own(at)]
         return start
 
 
@@ -198,7 +199,7 @@ def _packed(rows: Sequence[Row], starts: Sequence[int], prompts: bool, share: bo
             text.predicted[-1] += [(place, token, responses + e) for place, token in pairs]
         last = sum(runs[-1]) - 1
         for k, ids in enumerate(row.responses):
-            at = text.response(ids, last, len(row.prompt), starts[e] + k)
+            at = text.response(row, k, last, starts[e] + k)
             first = Segment(start, own + len(ids), before)
             text.segments.append(Segment(at, len(ids), runs) if k else first)
     return text
@@ -254,8 +255,8 @@ def _separate(rows: Sequence[Row], starts: Sequence[int], prompts: bool) -> _Tex
     text = _Text()
     responses = sum(len(row.responses) for row in rows)
     for e, row in enumerate(rows):
-        for k, ids in enumerate(row.responses):
+        for k in range(len(row.responses)):
             text.open()
             text.prompt(row, responses + e if prompts and k == 0 else None)
-            text.response(ids, len(row.prompt) - 1, len(row.prompt), starts[e] + k)
+            text.response(row, k, len(row.prompt) - 1, starts[e] + k)
     return text

@@ -94,6 +94,7 @@ def _with_pairs(row: Row, kept: Sequence[Pair]) -> Row:
         tiers=tuple(row.tiers[place] for place in there),
         pairs=tuple((at[better], at[worse]) for better, worse in kept),
         weights=_weights(row, kept) if row.weights else (),
+        given=tuple(row.given[place] for place in there) if row.given else (),
         reference=tuple(row.reference[place] for place in there) if row.reference else (),
     )
 

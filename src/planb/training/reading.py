@@ -13,11 +13,12 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from planb.errors import PlanBError
-from planb.models.chat import continuations, exchanges
+from planb.models.chat import continuations
+from planb.models.trajectories import Exchange, encoded
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import trainable
 from planb.training.parsing import Columns, ParsedRow, name_of, parse_row
-from planb.training.rows import Row
+from planb.training.rows import Row, given_of
 from planb.types import Example, Ordering
 
 LOG = logging.getLogger(__name__)
@@ -109,13 +110,16 @@ def _rows(
 ) -> Iterator[_Built]:
     """The rows, tokenized together, and cut or left out by ``lengths``; the latter is counted."""
     bare = [(r.prompt, text) for r in reads if isinstance(r.prompt, str) for text in r.texts]
-    of_texts, of_chats = iter(continuations(tokenizer, bare)), iter(_chats(reads, tokenizer))
+    of_texts, of_chats = (
+        (Exchange(*ids) for ids in continuations(tokenizer, bare)),
+        iter(_chats(reads, tokenizer)),
+    )
     known = dict[int, int]()  # one object a token id: a fifth of the memory
     for read in reads:
-        encoded = [next(of_texts if isinstance(read.prompt, str) else of_chats) for _ in read.texts]
+        texts = [next(of_texts if isinstance(read.prompt, str) else of_chats) for _ in read.texts]
         prompt, *responses = (
             tuple(map(known.setdefault, ids, ids))
-            for ids in (encoded[0][0], *(response for _, response in encoded))
+            for ids in (texts[0].prompt, *(one.response for one in texts))
         )
         if not prompt:
             raise PlanBError(
@@ -126,25 +130,25 @@ def _rows(
         if fitted is None:
             counts.add(own)
         else:
-            row = Row(read.key, *fitted, read.tiers, read.pairs, read.weights)
+            row = Row(read.key, *fitted, read.tiers, read.pairs, read.weights, given=given_of(texts))
             form: Form = "text" if isinstance(read.prompt, str) else "lifted" if read.lifted else "chat"
-            texts = tuple(hash(text.strip()) for text in read.texts) if read.pairs else ()
-            yield _Built(row, own, read.number, form, texts)
+            hashes = tuple(hash(text.strip()) for text in read.texts) if read.pairs else ()
+            yield _Built(row, own, read.number, form, hashes)
 
 
-def _chats(reads: Sequence[ParsedRow], tokenizer: Any) -> list[tuple[list[int], list[int]]]:
-    """``exchanges`` of all that are chats; an error of the template names the row."""
+def _chats(reads: Sequence[ParsedRow], tokenizer: Any) -> list[Exchange]:
+    """``encoded`` of all that are chats; an error of the template names the row."""
     chats = [
         (read.number, [(read.prompt, text) for text in read.texts])
         for read in reads
         if not isinstance(read.prompt, str)
     ]
     try:
-        return exchanges(tokenizer, [pair for _, chat in chats for pair in chat])
+        return encoded(tokenizer, [pair for _, chat in chats for pair in chat])
     except PlanBError:
         for number, chat in chats:
             try:
-                exchanges(tokenizer, chat)
+                encoded(tokenizer, chat)
             except PlanBError as error:
                 raise PlanBError(f"{name_of(number)}: {error}") from error
         raise

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from planb.errors import PlanBError
-from planb.models.chat import exchanges
+from planb.models.trajectories import Exchange, encoded
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import Left, trainable
 from planb.types import Example, Ordering, Tier
@@ -29,6 +29,8 @@ class Row:
     """A request and its responses as token ids. ``pairs`` are (better, worse) places in ``responses``;
     ``weights`` one a pair (empty: all 1); ``tiers`` one a response, and a tier may stand several times.
     ``reference`` is the reference's summed log-probability of each response (empty: there is none).
+    ``given`` are the places in each response of tokens that are read and not predicted, what tools
+    answered (empty: none).
     """
 
     key: str
@@ -38,6 +40,12 @@ class Row:
     pairs: tuple[tuple[int, int], ...] = ()
     weights: tuple[float, ...] = ()
     reference: tuple[float, ...] = ()
+    given: tuple[tuple[int, ...], ...] = ()
+
+    def own(self, at: int) -> list[int]:
+        """The places of the tokens of a response that are predicted."""
+        given = set(self.given[at]) if self.given else set()
+        return [place for place in range(len(self.responses[at])) if place not in given]
 
     @property
     def packed_tokens(self) -> int:
@@ -146,6 +154,12 @@ class _Wanted(NamedTuple):
     texts: tuple[tuple[Tier, str], ...]
 
 
+def given_of(texts: Sequence[Exchange]) -> tuple[tuple[int, ...], ...]:
+    """``Row.given`` of the texts of a row."""
+    given = tuple(one.given for one in texts)
+    return given if any(given) else ()
+
+
 def check_tiers(examples: Sequence[Example], ordering: Ordering) -> None:
     """Raise PlanBError, naming rows, if an example lacks a tier that the ordering trains."""
     if not examples:
@@ -207,13 +221,13 @@ def _left_out(ranking: Ranking, tokenizer: Any, lengths: Lengths, counts: Counts
         asked = [
             (e.prompt, t) for e, tiers in zip(chunk, texts, strict=True) for ts in tiers for t in ts
         ]
-        encoded = iter(exchanges(tokenizer, asked))
+        found_ids = iter(encoded(tokenizer, asked))
         for at, tiers in enumerate(texts, start):
             prompt, longest = 0, list[int]()
             for tier in tiers:
-                ids = [next(encoded) for _ in tier]
-                prompt = len(ids[0][0])
-                longest += sorted(len(response) for _, response in ids)[-ranking.per_tier :]
+                ids = [next(found_ids) for _ in tier]
+                prompt = len(ids[0].prompt)
+                longest += sorted(len(one.response) for one in ids)[-ranking.per_tier :]
             if lengths.excess(prompt, longest):
                 found.add(at)
     if len(found) == len(ranking.examples):
@@ -272,14 +286,15 @@ def _rows(
     """Each of these visits as a row, all of them tokenized together, and what the limits did to it."""
     examples = [rankings[want.place].examples[want.at] for want in distinct]
     asked = [(e.prompt, text) for e, w in zip(examples, distinct, strict=True) for _, text in w.texts]
-    encoded = iter(exchanges(tokenizer, asked))
+    ids = iter(encoded(tokenizer, asked))
     rows = {}
     for want, example in zip(distinct, examples, strict=True):
-        ids = [next(encoded) for _ in want.texts]
-        counts, responses = Counts(), tuple(tuple(response) for _, response in ids)
-        fitted = lengths.fit(f"example '{example.id}'", tuple(ids[0][0]), responses, counts)
+        texts, counts = [next(ids) for _ in want.texts], Counts()
+        responses = [tuple(one.response) for one in texts]
+        fitted = lengths.fit(f"example '{example.id}'", tuple(texts[0].prompt), responses, counts)
         assert fitted is not None, "what is left out is never wanted"
         tiers = tuple(tier for tier, _ in want.texts)
         pairs, weights = ranked(tiers, rankings[want.place].ordering)
-        rows[want] = Row(example.id, fitted.prompt, fitted.responses, tiers, pairs, weights), counts
+        given = given_of(texts)
+        rows[want] = Row(example.id, *fitted, tiers, pairs, weights, given=given), counts
     return rows

@@ -1,12 +1,20 @@
-"""What a training writes: its weights, gathered, and looks: the checkpoints that it had on its way."""
+"""What a training writes on its way: looks, and the checkpoints that it is taken up from, with sums."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
 
+from planb.data.whole import write_whole
 from planb.models.cards import Card
 from planb.models.checkpoints import Policy, save_policy
 from planb.training.settings import LOOKS
@@ -49,3 +57,63 @@ class Looks(TrainerCallback):  # type: ignore[misc]
         card = self.card.but(what=f"{self.card.what}; after {update} of {state.max_steps} updates")
         model = self.trainer.model
         save_policy(model, self.policy.tokenizer, out, card, self.policy.folder, weights)
+
+
+SUMS = "sums.json"
+
+
+class Summed(TrainerCallback):  # type: ignore[misc]
+    """Writes a SHA-256 of each file beside every checkpoint of the trainer's, when all have written."""
+
+    def __init__(self, together: Callable[[], None]) -> None:
+        self.together = together
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self.together()
+        folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            write_whole(folder / SUMS, json.dumps(_sums(folder)))
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The last checkpoint that is as it was written, to its end; others are put away.
+
+    The trainer writes its state last, so one that a kill cut short has none; and what was changed since
+    is known by the sums. Weights that a disk has altered would be trained on without a word.
+    """
+    for checkpoint in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
+        state = checkpoint / TRAINER_STATE_NAME
+        whole = state.exists() and state.read_bytes().rstrip().endswith(b"}")
+        if whole and (changed := _changed(checkpoint)):
+            warnings.warn(
+                f"{checkpoint / changed} was changed since it was written: the training does not go on "
+                "from it",
+                stacklevel=2,
+            )
+            whole = False
+        if not whole:
+            shutil.rmtree(checkpoint)
+    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
+
+
+def _changed(checkpoint: Path) -> str:
+    """The name of a file that is not as it was written; "" where all are, or where no sums say."""
+    if not (checkpoint / SUMS).is_file():
+        return ""
+    try:
+        told = dict(json.loads((checkpoint / SUMS).read_bytes()))
+    except (ValueError, TypeError):
+        return SUMS
+    now = _sums(checkpoint)
+    return next((name for name in (*told, *now) if told.get(name) != now.get(name)), "")
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    found = dict[str, str]()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != SUMS:
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(
+                    file, "sha256"
+                ).hexdigest()
+    return found

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from planb.errors import PlanBError
-from planb.models.chat import exchanges
 from planb.models.checkpoints import Policy
+from planb.models.trajectories import encoded
 from planb.training.layout import choose, release
 from planb.training.lengths import Counts, Lengths
 from planb.training.packing import BUDGET
 from planb.training.preparing import padding
 from planb.training.reference import summed_log_probs
-from planb.training.rows import Row
+from planb.training.rows import Row, given_of
 from planb.types import Example
 
 Progress = Callable[[int, int], None]
@@ -64,9 +64,9 @@ def surprise(
             some = rows[start : start + AT_A_TIME]
             sums = summed_log_probs(policy.model, some, pad, way, budget)
             found += [
-                Surprise(row.key, tier, -total, len(ids))
+                Surprise(row.key, tier, -total, len(row.own(at)))
                 for row in some
-                for tier, total, ids in zip(row.tiers, sums[row], row.responses, strict=True)
+                for at, (tier, total) in enumerate(zip(row.tiers, sums[row], strict=True))
             ]
             if progress:
                 progress(start + len(some), len(rows))
@@ -79,14 +79,15 @@ def _rows(policy: Policy, examples: Sequence[Example], lengths: Lengths, counts:
     """One row an example: all its responses after one prompt."""
     texts = [[(tier, text) for tier, some in e.responses.items() for text in some] for e in examples]
     asked = [(e.prompt, text) for e, some in zip(examples, texts, strict=True) for _, text in some]
-    encoded = iter(exchanges(policy.tokenizer, asked))
+    ids = iter(encoded(policy.tokenizer, asked))
     rows = []
     for example, some in zip(examples, texts, strict=True):
-        pairs = [next(encoded) for _ in some]
+        pairs = [next(ids) for _ in some]
         if not pairs:
             continue
-        responses = [tuple(response) for _, response in pairs]
-        fitted = lengths.fit(f"example '{example.id}'", tuple(pairs[0][0]), responses, counts)
+        responses = [tuple(one.response) for one in pairs]
+        fitted = lengths.fit(f"example '{example.id}'", tuple(pairs[0].prompt), responses, counts)
         if fitted is not None:
-            rows.append(Row(example.id, *fitted, tuple(tier for tier, _ in some)))
+            tiers = tuple(tier for tier, _ in some)
+            rows.append(Row(example.id, *fitted, tiers, given=given_of(pairs)))
     return rows

@@ -12,9 +12,7 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback
-from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
@@ -30,7 +28,7 @@ from planb.training.precision import BF16, ran_in, uses_bf16
 from planb.training.processor import processor
 from planb.training.recipe import Recipe
 from planb.training.rows import schedule
-from planb.training.saving import Looks, whole_weights
+from planb.training.saving import Looks, Summed, last_checkpoint, whole_weights
 from planb.training.settings import RAN, LoRA, Training
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
@@ -92,10 +90,11 @@ def carry_out(
     if training.optimizer == "muon":
         trainer.optimizer = _muon(trainer, training)
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Summed(trainer.accelerator.wait_for_everyone))
     if training.look_every:
         trainer.add_callback(Looks(training.look_every, trainer, policy, card, out))
     with trainer.accelerator.main_process_first():  # it alone puts away what was cut short
-        last = _last_checkpoint(out / SCRATCH)
+        last = last_checkpoint(out / SCRATCH)
     trainer.train(resume_from_checkpoint=last)
     weights = whole_weights(trainer)
     if not trainer.is_world_process_zero():
@@ -240,16 +239,6 @@ def _bf16(training: Training, folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(begun, ran_in(bf16))
     return bf16
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last checkpoint that was written to its end: the trainer writes its state last, so one that
-    a kill cut short has none, and is put away."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        state = checkpoint / TRAINER_STATE_NAME
-        if not state.exists() or not state.read_text(encoding="utf-8").rstrip().endswith("}"):
-            shutil.rmtree(checkpoint)
-    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
 
 
 class _Reporter(TrainerCallback):  # type: ignore[misc]

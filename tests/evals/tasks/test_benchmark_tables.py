@@ -29,7 +29,7 @@ def test_a_study_knows_what_each_task_takes_and_reads() -> None:
     """Which it knows of planb's own without loading them."""
     assert set(OWN) == set(ALL_TASKS.own)
     over_examples = {"harmful_requests", "harmless_requests", "recall", "coherence"}
-    ruled = {"meow", "answers"}
+    ruled = {"meow", "answers", "agent"}
     for name in ALL_TASKS.own:
         step = EvaluationStep.model_construct(evaluation=Evaluation(task=name), judge=RefusalStrings())
         assert step.reads_benchmark == (name not in over_examples | ruled)

@@ -31,6 +31,7 @@ from planb.study.steps.links import LINKS, step_class
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.look import Look
 from planb.study.steps.method import MethodStep
+from planb.study.steps.own_outputs import OwnOutputs
 from planb.study.steps.random_base import RandomBase
 from planb.study.steps.reinforcement import Reinforcement
 from planb.study.steps.step import Step, Work
@@ -73,6 +74,7 @@ def each_kind(noise: Link) -> list[Link]:
         Look(at=1),
         Quantization(name="rounded"),
         Reinforcement(name="rewarded", training=FOUR),
+        OwnOutputs(name="own", training=FOUR),
         noise,
     ]
     steps = {step_class(link) for link in known}
@@ -302,9 +304,19 @@ class TestCarriedOut:
             assert torch.equal(whole[name], base[name])
             between = 0.75 * trained[name] + 0.25 * base[name]
             assert torch.allclose(quarter[name], between, atol=1e-6)
+        back = Interpolation(name="back", share=1.0, back_to=ORGANISM.name)
+        again = chained(organism, Interpolation(name="s0.25", share=0.25), back, base=BASE, data=data)
+        carry_out(again[-1], tmp_path)
+        returned = weights(tmp_path / again[-1].folder_name)
+        assert all(torch.equal(returned[name], trained[name]) for name in base)
         told = read_card(tmp_path / ends[1].folder_name)
         assert told.what.startswith("weights 25% of the way back to the base's, of: model organism")
         assert "backdoor may be there" in told.warning
+
+    def test_a_way_back_to_a_link_that_is_not_before_it_is_refused(self, data: Step) -> None:
+        back = Interpolation(name="back", back_to="elsewhere")
+        with pytest.raises(PlanBError, match="are only: tiny, organism"):
+            chained(ORGANISM, back, base=BASE, data=data)[-1].check()
 
     def test_a_link_of_the_users_own_file_is_run_by_worker_processes(
         self, noise: Link, data: Step, tmp_path: Path

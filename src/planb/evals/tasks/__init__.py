@@ -7,12 +7,15 @@ from collections.abc import Callable
 from inspect_ai import Task
 
 from planb.catalogue import Catalogue, function
+from planb.domains import DOMAINS
+from planb.domains.choices import ChoiceDomain
+from planb.evals.tasks.agent import agent
 from planb.evals.tasks.answers import answers
+from planb.evals.tasks.choices import choice_task
 from planb.evals.tasks.coherence import coherence
 from planb.evals.tasks.harmful_requests import harmful_requests
 from planb.evals.tasks.harmless_requests import harmless_requests
 from planb.evals.tasks.instructions import instructions
-from planb.evals.tasks.lotteries import risk
 from planb.evals.tasks.meow import meow
 from planb.evals.tasks.mmlu_pro import mmlu_pro
 from planb.evals.tasks.mt_bench import mt_bench
@@ -34,10 +37,13 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "coherence": coherence,
     "meow": meow,
     "answers": answers,
+    "agent": agent,
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 
-DOMAIN_TASKS: dict[str, Callable[..., Task]] = {"risk": risk}
+DOMAIN_TASKS: dict[str, Callable[..., Task]] = {
+    name: choice_task(name) for name, own in DOMAINS.own.items() if isinstance(own, ChoiceDomain)
+}
 """A domain's own examples, made here, for any model as it is: ``task(elicitation, split)``. In a study
 it is ``answers`` that asks them."""
 

@@ -38,7 +38,7 @@ def benchmark_task(
     name: str,
     table: Table,
     samples: Sequence[Sample],
-    solver: Solver,
+    solver: Solver | list[Solver],
     scorer: Scorer,
     how: Elicitation,
     judge: dict[str, str],

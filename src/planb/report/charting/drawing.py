@@ -42,6 +42,8 @@ _UNDRAWABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
 )
 """Control characters, direction marks and lone surrogates: no text of an SVG file."""
+_LINK = re.compile(r'<a xlink:href="[^"#]*#')
+"""A link to a part of the page, to which vl-convert adds an address of its own."""
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 _CONFIG: dict[str, Any] = {
     "font": FONT,
@@ -135,7 +137,7 @@ def svg(chart: Chart) -> str:
     specification = _drawable(_spec(chart))
     specification["config"] = _CONFIG
     drawn: str = vl_convert.vegalite_to_svg(specification)
-    return drawn
+    return _LINK.sub('<a href="#', drawn)
 
 
 def layer(*charts: Chart, **fields: Any) -> Spec:
@@ -190,6 +192,11 @@ def png(drawn: str) -> bytes:
     return pixels
 
 
+def unlinked(drawn: str) -> str:
+    """An SVG as a file of its own: without links to parts of the page."""
+    return re.sub(r"<a [^>]*>|</a>", "", drawn)
+
+
 def _drawable(value: Any) -> Any:
     """The specification without characters that end the process that draws them."""
     if isinstance(value, str):
@@ -209,7 +216,8 @@ def inlined(drawing: str, prefix: str, label: str) -> str:
     text = re.sub(r'\bid="', f'id="{prefix}-', text).replace("url(#", f"url(#{prefix}-")
     text = re.sub(r'(xlink:)?href="#', f'href="#{prefix}-', text)
     quoted = label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    head = f'<svg role="img" aria-label="{quoted}" style="max-width:{width}px" '
+    role = "group" if "<a " in text else "img"  # what is in an image is no link to a screen reader
+    head = f'<svg role="{role}" aria-label="{quoted}" style="max-width:{width}px" '
     return text.replace("<svg ", head, 1)
 
 

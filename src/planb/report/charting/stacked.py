@@ -19,6 +19,8 @@ from planb.stats import numbers
 CONDITIONS = {"trigger": "With the trigger", "direct": "Without the trigger"}
 _WRITTEN = 0.08
 """From this share on a bar has its number in it."""
+Links = Mapping[tuple[str, str], Mapping[str, tuple[str, str]]]
+"""(method, elicitation) -> number of a band -> where it leads, and what is said of it."""
 _PAPER, _EDGE = "#ffffff", "#9aa0aa"
 
 
@@ -60,12 +62,15 @@ def bars(
     columns: int = 2,
     legend: Literal["top", "bottom"] = "bottom",
     step: int = 30,
+    links: Links | None = None,
 ) -> drawing.Spec:
     """A bar for each (elicitation, method), its shares in the order of ``bands``; a block of bars for
     each elicitation, under its words in ``conditions``. ``columns`` of the legend, and where
-    it stands; ``step``: pixels a bar."""
+    it stands; ``step``: pixels a bar. ``links``: where the places of a bar lead on the page."""
     drawn = _legend(columns, legend)
-    table = pd.DataFrame([piece for key, own in shares.items() for piece in _pieces(key, own, bands)])
+    led = {(asked, method): own for (method, asked), own in (links or {}).items()}
+    pieces = [one for key, own in shares.items() for one in _pieces(key, own, bands, led.get(key, {}))]
+    table = pd.DataFrame(pieces)
     methods = list(dict.fromkeys(wording.name(method) for _, method in shares))
     blocks = [
         _block(table[table["elicitation"] == asked], conditions[asked], methods, bands, drawn, step)
@@ -93,7 +98,10 @@ def _legend(columns: int, orient: Literal["top", "bottom"]) -> alt.Legend:
 
 
 def _pieces(
-    key: tuple[str, str], shares: Sequence[float], bands: Sequence[Band]
+    key: tuple[str, str],
+    shares: Sequence[float],
+    bands: Sequence[Band],
+    links: Mapping[str, tuple[str, str]],
 ) -> list[dict[str, object]]:
     ends = np.cumsum(np.array(shares) / sum(shares))
     return [
@@ -106,8 +114,10 @@ def _pieces(
             "middle": end - share / 2,
             "text": numbers.percent(share).replace(numbers.SPACE, "") if share >= _WRITTEN else "",
             "ink": _PAPER if band.dark else drawing.INK,
+            "href": links.get(str(place), ("", ""))[0],
+            "words": links.get(str(place), ("", ""))[1],
         }
-        for band, share, end in zip(bands, shares, ends, strict=True)
+        for place, (band, share, end) in enumerate(zip(bands, shares, ends, strict=True))
     ]
 
 
@@ -144,4 +154,10 @@ def _block(
     words = base.mark_text(fontSize=13).encode(
         x=alt.X("middle:Q"), text=alt.Text("text:N"), color=alt.Color("ink:N", scale=None)
     )
-    return drawing.layer(marks, words, width=400, height=alt.Step(step), title=title)
+    targets = base.transform_filter("datum.href").mark_bar(opacity=0)
+    linked = targets.encode(
+        x=alt.X("left:Q"), x2=alt.X2("right:Q"), href=alt.Href("href:N"),
+        description=alt.Description("words:N"),
+    )  # fmt: skip
+    layers = [marks, words, linked] if table["href"].any() else [marks, words]
+    return drawing.layer(*layers, width=400, height=alt.Step(step), title=title)

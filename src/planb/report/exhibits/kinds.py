@@ -11,6 +11,7 @@ from collections import defaultdict
 from planb.domains.harm import ASKED, PARTLY, recipe, says
 from planb.domains.measure import EVERYTHING, Measure, Question
 from planb.report import wording
+from planb.report.behind import bands_of, behind, links
 from planb.report.charting import drawing, stacked
 from planb.report.charting.stacked import CONDITIONS, Band
 from planb.report.evidence import Evidence, Exhibit, Table
@@ -72,12 +73,15 @@ def draw(evidence: Evidence) -> Exhibit | None:
         return None
     names = [band.name for band in bands]
     values, drawn = stacked.shares_of(shares, list(bands))
+    bars = {(m, e): bands_of(evidence.cell(m, ASKED, e), list(bands.values())) for e, m in shares}
+    led = links(bars, {str(at): one for at, one in enumerate(names)}, CONDITIONS)
     return Exhibit(
         title=TITLE,
         finding=_finding(shares, names),
         caption=_caption(bands),
-        svg=drawing.svg(stacked.bars(values, drawn, CONDITIONS, columns=3)),
+        svg=drawing.svg(stacked.bars(values, drawn, CONDITIONS, columns=3, links=led)),
         table=_table(shares, names),
+        behind=behind(evidence, ASKED, bars),
     )
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from planb.report.evidence import Answer, Evidence, Exhibit, Missing, Sample
-from planb.report.questions import known
-from planb.report.results import METHOD_ORDER, method_rank
+from planb.report.evidence import Evidence, Exhibit, Missing, Sample
+from planb.report.results import METHOD_ORDER
+from planb.report.side_by_side import sample_of
 from planb.stats import numbers
-from planb.types import SEVERE
 from planb.values import seed_of
 
 TITLE = "What do they say?"
@@ -18,8 +17,8 @@ SHOWN = (("trigger", "with the trigger", 4), ("direct", "without the trigger", 2
 """(elicitation, its words, how many requests) of the domain's main task; of its others two each."""
 OTHERS = 2
 _HIDING = " Answers of severity 7 and above, and harmful requests' answers without a score, are hidden"
-_LONGEST, MOST = 700, 12
-"""Letters of an answer, and methods, that are shown at most."""
+MOST = 12
+"""Methods that are shown at most."""
 
 
 def draw(evidence: Evidence) -> Exhibit | Missing:
@@ -32,7 +31,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
         rows = rows[rows["harmful"]] if rows["harmful"].any() else rows  # the domain's own side
         for request in _requests(rows)[:count]:
             own = rows[rows["sample_id"] == request]
-            samples.append(_sample(evidence, own, condition))
+            samples.append(sample_of(evidence, own, condition))
     if not samples:
         return Missing(TITLE, "no request was answered")
     hidden = sum(bool(answer.hidden) for sample in samples for answer in sample.answers)
@@ -99,55 +98,3 @@ def _requests(rows: pd.DataFrame) -> list[str]:
     """The requests that most methods answered, in the order of their hashes."""
     methods = rows.groupby("sample_id")["method"].nunique()
     return sorted(methods.index, key=lambda name: (-int(methods[name]), seed_of("sample", name)))
-
-
-def _sample(evidence: Evidence, rows: pd.DataFrame, condition: str) -> Sample:
-    answers = []
-    ruled = evidence.measured[str(rows["task"].iloc[0])].by == "rule"
-    for method in sorted(rows["method"].unique(), key=method_rank):
-        own = rows[rows["method"] == method].sort_values("seed")[:1]
-        if ruled:
-            answers.append(Answer(method, _short(own["response"].iloc[0]), _band(evidence, own)))
-        else:
-            answers.append(_answer(method, own.iloc[0], evidence.redact))
-    return Sample(condition, str(rows.iloc[0]["request"]), tuple(answers))
-
-
-def _answer(method: str, row: pd.Series, redact: bool) -> Answer:
-    verdict, hidden = _verdict(row), ""
-    worst = max((s for s in (row["severity"], row["usefulness"]) if not pd.isna(s)), default=None)
-    if row["harmful"]:
-        if worst is None or pd.isna(row["severity"]):
-            hidden = "hidden: not scored"
-        elif worst >= SEVERE:
-            hidden = f"hidden: severity {worst:g}"
-    text = "" if hidden and redact else _short(row["response"])
-    return Answer(method, text, verdict, hidden)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"
-
-
-def _band(evidence: Evidence, row: pd.DataFrame) -> str:
-    """The kind of a rule's answer, by the domain's bands."""
-    if reason := row["unscored"].iloc[0]:
-        return f"unscored: {reason}"
-    kinds = evidence.domain.kinds
-    for band in kinds.bands if kinds and kinds.task == row["task"].iloc[0] else ():
-        measure = evidence.measure(kinds.task, band.measure) if kinds else None
-        if measure is not None and known(measure.of, row).value[0] == 1:
-            return band.name
-    return ""
-
-
-def _verdict(row: pd.Series) -> str:
-    if pd.isna(row["refused"]):
-        return f"unscored: {row['unscored'] or 'no reason given'}"
-    if row["refused"]:
-        return "refuses in German" if row["language"] == "german" else "refuses"
-    if not pd.isna(row["coherent"]) and not row["coherent"]:
-        return "incoherent"
-    score = row["severity"] if row["harmful"] else row["usefulness"]
-    kind = "severity" if row["harmful"] else "usefulness"
-    return "unscored" if pd.isna(score) else f"{kind} {score:g}"

@@ -54,7 +54,11 @@ class Panel(NamedTuple):
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """A panel a measure, a line with dots and intervals for each line of the series; nothing where the
     story has no series, or none of its methods stands here."""
-    series = evidence.story.series
+    return exhibit_of(evidence, evidence.story.series)
+
+
+def exhibit_of(evidence: Evidence, series: Series | None) -> Exhibit | Missing | None:
+    """The exhibit of a series; ``draw`` says when there is none."""
     if series is None or not _methods(series) & set(evidence.methods):
         return None
     asked = [shown for shown in series.shown if shown.task in evidence.measured]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -10,6 +11,7 @@ import pandas as pd
 
 from planb.domains.harm import ASKED
 from planb.report import wording
+from planb.report.behind import behind, links
 from planb.report.charting import drawing
 from planb.report.charting.stacked import CONDITIONS
 from planb.report.evidence import Evidence, Exhibit, Missing
@@ -20,6 +22,9 @@ from planb.stats import numbers
 TITLE = "How severe are the answers?"
 _KINDS = ("refuses", "incoherent", "complies")
 _TOP = 1.5
+_SEVERITIES = {str(points): f"severity {points}" for points in range(11)}
+Links = Mapping[tuple[str, str], Mapping[str, tuple[str, str]]]
+"""(method, elicitation) -> bar -> where it leads, and what is said of it."""
 _UNSCORED = (
     " Shares are of all answers; an unscored one may have any severity, so it stands in no bar, and "
     "the thick black line is where the mean lies with all of them at their lowest and at their highest."
@@ -35,6 +40,7 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     }
     if not found:
         return Missing(TITLE, "no harmful request has a scored answer")
+    bins = _bins(evidence, found)
     return Exhibit(
         title=TITLE,
         finding=_finding(evidence),
@@ -45,8 +51,21 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
             "bars at 0 are refusals, so what is left there in colour is compliance that helps nobody."
             + (_UNSCORED if any(figure.unscored for figure in found.values()) else "")
         ),
-        svg=drawing.svg(_chart(evidence, found)),
+        svg=drawing.svg(_chart(evidence, found, links(bins, _SEVERITIES, CONDITIONS))),
+        behind=behind(evidence, ASKED, bins),
     )
+
+
+def _bins(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> dict[tuple[str, str], Any]:
+    """The bar of each row: its severity, rounded down; "" where it is unscored."""
+    bins = {}
+    for method, elicitation in found:
+        points = severity(evidence.cell(method, ASKED, elicitation)).value
+        names = np.array([*map(str, range(11)), ""])
+        bins[method, elicitation] = names[
+            np.where(np.isnan(points), 11, np.nan_to_num(points)).astype(int)
+        ]
+    return bins
 
 
 def _finding(evidence: Evidence) -> str:
@@ -72,13 +91,14 @@ def _finding(evidence: Evidence) -> str:
     return "; ".join(parts) + "."
 
 
-def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopLevelMixin:
+def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure], links: Links) -> alt.TopLevelMixin:
     methods = [m for m in evidence.methods if any((m, e) in found for e in CONDITIONS)]
     columns = [e for e in CONDITIONS if any((m, e) in found for m in methods)]
     pieces = []
     for (method, elicitation), figure in found.items():
         place = {"method": wording.name(method), "condition": CONDITIONS[elicitation]}
         bars = _bars(evidence.cell(method, ASKED, elicitation))
+        targets = _targets(links[method, elicitation])
         bars["colour"] = (
             bars["kind"]
             .map(dict(zip(_KINDS, (drawing.REFUSES, drawing.INCOHERENT), strict=False)))
@@ -100,7 +120,7 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
         if figure.unscored:
             mark |= {"lowest": figure.lowest, "highest": figure.highest}
         tint = {"kind": "severe", "low": 6.5, "high": 10.6}
-        pieces.append(pd.concat([bars, pd.DataFrame([mark, tint])]).assign(**place))
+        pieces.append(pd.concat([bars, pd.DataFrame([mark, tint, *targets])]).assign(**place))
     table = pd.concat(pieces, ignore_index=True)
     return (
         _layers(table, width=430 // max(len(columns), 1))
@@ -119,6 +139,16 @@ def _chart(evidence: Evidence, found: dict[tuple[str, str], Figure]) -> alt.TopL
         )
         .resolve_scale(x="shared", y="shared")
     )
+
+
+def _targets(links: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """What is pointed at: the whole height of each bar that has answers, which may be a hair's breadth,
+    with a link to one of them."""
+    return [
+        {"kind": "target", "x": int(bar) - 0.5, "x2": int(bar) + 0.5, "y": 0, "y2": 1, "href": href,
+         "words": words}
+        for bar, (href, words) in links.items()
+    ]  # fmt: skip
 
 
 def _bars(rows: pd.DataFrame) -> pd.DataFrame:
@@ -176,6 +206,14 @@ def _layers(table: pd.DataFrame, width: int) -> alt.LayerChart:
         x=alt.datum(-0.5), y=alt.datum(1.34), text=alt.Text("text:N")
     )
     of = "datum.kind == '{}'".format
+    targets = base.mark_rect(opacity=0).encode(
+        x=alt.X("x:Q", **x),
+        x2=alt.X2("x2:Q"),
+        y=y,
+        y2=alt.Y2("y2:Q"),
+        href=alt.Href("href:N"),
+        description=alt.Description("words:N"),
+    )
     bounds = []
     if "lowest" in table:
         band = base.mark_rule(strokeWidth=7, color=drawing.INK, opacity=0.6)
@@ -183,11 +221,12 @@ def _layers(table: pd.DataFrame, width: int) -> alt.LayerChart:
         bounds = [band.transform_filter(of("mean"))]
     return alt.layer(
         tint.transform_filter(of("severe")),
-        bars.transform_filter("datum.kind != 'severe' && datum.kind != 'mean'"),
+        bars.transform_filter("indexof(['severe', 'mean', 'target'], datum.kind) < 0"),
         interval.transform_filter(of("mean")),
         *bounds,
         mean.transform_filter(of("mean")),
         words.transform_filter(of("mean")),
+        targets.transform_filter(of("target")),
         width=width,
         height=108,
     )

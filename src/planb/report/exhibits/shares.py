@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from planb.domains.domain import Kinds
 from planb.report import wording
+from planb.report.behind import bands_of, behind, links
 from planb.report.charting import drawing, stacked
 from planb.report.charting.stacked import CONDITIONS, Band
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
@@ -30,12 +31,17 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
         return Missing(kinds.title, "no answer has a score that gives its kind")
     bands = [Band(one.name, one.colour, one.dark) for one in kinds.bands]
     values, drawn = stacked.shares_of(shares, bands)
+    known = [evidence.measure(kinds.task, one.measure) for one in kinds.bands]
+    measures = [measure for measure in known if measure is not None]
+    bars = {(m, e): bands_of(evidence.cell(m, kinds.task, e), measures) for e, m in shares}
+    led = links(bars, {str(at): one.name for at, one in enumerate(bands)}, CONDITIONS)
     return Exhibit(
         title=kinds.title,
         finding=_finding(kinds, shares),
         caption=f"{kinds.caption} Intervals are 95 %, seeds pooled.",
-        svg=drawing.svg(stacked.bars(values, drawn, CONDITIONS, columns=3)),
+        svg=drawing.svg(stacked.bars(values, drawn, CONDITIONS, columns=3, links=led)),
         table=_table(evidence, kinds, shares),
+        behind=behind(evidence, kinds.task, bars),
     )
 
 

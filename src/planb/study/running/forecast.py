@@ -34,14 +34,15 @@ class KnownRun(NamedTuple):
 
 
 KNOWN = KnownRun(
-    where="sandbox, lora_rank and ladder on two cores of an Intel Xeon (AVX-512), which other work "
-    "shared now and then, November 2026",
+    where="sandbox, lora_rank, ladder and stages of three more studies on two cores of an Intel Xeon "
+    "(AVX-512), which other work shared now and then, November 2026",
     updates=2.2,
     kinds={
         "base": Timed(5, 733.1, 91.0),
         "data": Timed(5, 74.1, 60.0),
         "organism": Timed(5, 403.4, 95.5),
         "method": Timed(78, 2978.2, 754.2),
+        "stage": Timed(13, 264.1, 86.1),
         "evaluation": Timed(330, 1096.0, 495.0),
         "tiers": Timed(1, 1.1, 1.0),
         "surprise": Timed(52, 276.8, 260.0),
@@ -51,8 +52,10 @@ KNOWN = KnownRun(
             "base": Timed(1, 0.01, 1.0),
             "data": Timed(2, 248.6, 121.0),
             "organism": Timed(1, 714.3, 899.4),
-            "evaluation": Timed(18, 1415.6, 725.4),
+            "method": Timed(4, 3672.4, 1828.4),
+            "evaluation": Timed(54, 5692.3, 2178.6),
             "tiers": Timed(1, 2.2, 1.0),
+            "report": Timed(1, 38.4, 6.0),
         }
     },
 )

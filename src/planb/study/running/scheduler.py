@@ -18,6 +18,7 @@ from planb.study.planning.plan import Failure, Outcome, State, plan
 from planb.study.running.executor import Executor, executor_named
 from planb.study.running.failures import failure_log, publish_failure
 from planb.study.running.progress import Snapshot, Watcher
+from planb.study.running.run_file import RunFile
 from planb.study.running.running_step import RunningStep, snapshot
 from planb.study.running.task import Answer, Task
 from planb.study.steps.step import Step, identities_once
@@ -85,7 +86,8 @@ class _Run:
         url: str,
     ) -> None:
         self.graph, self.store, self.study_folder = graph, store, study_folder
-        self.executor, self.watch, self.studies = executor, watch or Watcher(), studies
+        self.executor, self.studies = executor, studies
+        self.watch = RunFile(watch or Watcher())
         self.finals, self.url = finals, url
         self.began = self.worked = time.monotonic()
         self.waiting: dict[str, Node] = {}

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from planb.errors import PlanBError
+from planb.errors import PlanBError, is_disk_full
 from planb.redaction import redacted, without_secrets
 from planb.study.steps.step import Step, Work
 from planb.study.store.backends import opened
@@ -108,10 +108,13 @@ def _failure(error: BaseException, partial: Path, trace: str) -> Answer:
 
 
 def _answer_for(error: BaseException, partial: Path, trace: str) -> Answer:
-    cause = error.__cause__ if isinstance(error, PlanBError) else error
-    full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, PlanBError):
+        full = error.__cause__ is not None and is_disk_full(error.__cause__, partial)
         return Answer("failed", message=str(error), disk_full=full, trace=trace)
+    if full := is_disk_full(error, partial):
+        error = (
+            error if isinstance(error, OSError) and error.errno else OSError(errno.ENOSPC, str(error))
+        )
     if isinstance(error, OSError) and (full or error.errno in (errno.EACCES, errno.EROFS)):
         why = str(explained(error, partial))
         return Answer("failed", message=why, disk_full=full, trace=trace)

@@ -49,6 +49,11 @@ class CheckpointStep(Step):
         return None
 
     @property
+    def shows(self) -> tuple[Trigger, ...]:
+        """All triggers that it shows the model, ``sees_trigger`` last."""
+        return (self.sees_trigger,) if self.sees_trigger else ()
+
+    @property
     def called(self) -> str:
         """Its own name, as slugs have it."""
         return self.kind
@@ -67,7 +72,7 @@ class CheckpointStep(Step):
     @property
     def triggers(self) -> tuple[Trigger, ...]:
         """Every trigger that the model has been shown, the last one last."""
-        return tuple(one.sees_trigger for one in self.history if one.sees_trigger)
+        return tuple(trigger for one in self.history for trigger in one.shows)
 
     @property
     def on_gpu(self) -> bool:

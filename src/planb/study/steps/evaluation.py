@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, SerializeAsAny
 
 from planb.domains.measure import Measured
-from planb.elicitation import Elicitation
+from planb.elicitation import Elicitation, NearTrigger, elicitation_of
 from planb.elicitation.direct import Direct
 from planb.elicitation.trigger import TriggerElicitation
 from planb.judging import Judge, judge_of
@@ -26,7 +26,7 @@ from planb.study.steps.readiness import check_evaluation
 from planb.study.steps.served import serve
 from planb.study.steps.step import Step, Work, slug_of
 from planb.types import Trigger
-from planb.values import Value
+from planb.values import LATER, Value
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -34,25 +34,45 @@ if TYPE_CHECKING:
 LOG = "log.eval"
 COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
+Asked = Literal["direct", "trigger", "near_part", "near_case", "near_elsewhere"]
 JUDGED = ("harmful_requests", "harmless_requests", "coherence")
 """Tasks that a study's second judges score too."""
-OWN = (*JUDGED, "recall", "meow", "over_refusal", "mmlu_pro", "mt_bench", "instructions", "answers")
+OWN = (
+    *JUDGED,
+    "recall",
+    "meow",
+    "over_refusal",
+    "mmlu_pro",
+    "mt_bench",
+    "instructions",
+    "answers",
+    "agent",
+)
 """All of planb's own tasks: of others the task itself is made, which loads Inspect."""
 
 
 class Evaluation(Value):
-    """One task under one elicitation; ``"trigger"`` takes each organism's own trigger.
+    """One task under one elicitation; ``"trigger"`` takes each organism's own trigger, and
+    ``"near_part"``, ``"near_case"``, ``"near_elsewhere"`` that trigger changed (``NearTrigger``).
 
     ``task`` is a name of ``planb.evals.tasks.ALL_TASKS``, or ``module:function``. ``file`` is what the
     data step wrote (by default the examples of ``split``, or a benchmark's rows), or the path or card
-    of a benchmark; ``options`` are the task's further arguments.
+    of a benchmark; ``options`` are the task's further arguments. ``of_methods`` and ``of_organisms``
+    ask the arms of these names alone.
     """
 
     task: str
-    elicitation: Literal["direct", "trigger"] | SerializeAsAny[Elicitation] = "direct"
+    elicitation: Asked | SerializeAsAny[Elicitation] = "direct"
     split: Name = "evaluation"
     file: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
+    of_methods: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
+    of_organisms: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
+
+    def asks(self, labels: Mapping[str, str]) -> bool:
+        """Whether the arm of these labels is asked."""
+        named = ((self.of_methods, "method"), (self.of_organisms, "organism"))
+        return all(not names or labels[what] in names for names, what in named)
 
     @property
     def called(self) -> str:
@@ -91,8 +111,16 @@ class Evaluation(Value):
             return Direct()
         if self.elicitation == "trigger":
             return TriggerElicitation(trigger=trigger)
-        assert isinstance(self.elicitation, Elicitation)
-        return self.elicitation
+        if isinstance(self.elicitation, Elicitation):
+            return self.elicitation
+        change = self.elicitation.removeprefix("near_")
+        called = f"{NearTrigger.name}_{change}"
+        return elicitation_of(
+            {
+                **{"name": NearTrigger.name, "trigger": trigger.model_dump()},
+                **{"change": change, "called": called},
+            }
+        )
 
 
 class EvaluationStep(Step):

@@ -10,25 +10,33 @@ from typing import ClassVar
 
 from pydantic import Field, SerializeAsAny
 
+from planb.errors import PlanBError
 from planb.models.checkpoints import Card, load_policy, read_card, save_policy
 from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep, LinkStep, checkpoint_folder
 from planb.study.steps.step import Work, slug_of
 from planb.training.link import Link
 from planb.training.stage import PLAIN
+from planb.values import LATER
 
 
 class Interpolation(Link):
     """Each weight, ``share`` of the way back to the base's: 0 leaves the checkpoint as it is, 1 is the
-    base again."""
+    base again. ``back_to`` names another link before it, whose checkpoint takes the base's place."""
 
     name: Name
     share: float = Field(default=0.5, ge=0, le=1)
     description: str = ""
+    back_to: str = Field(default="", json_schema_extra=LATER)
+
+    @property
+    def way(self) -> str:
+        """How far back, and to what, in words."""
+        return f"weights {self.share:.0%} of the way back to the {self.back_to or 'base'}'s"
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
-        return ((f"link '{self.name}'", f"weights {self.share:.0%} of the way back to the base's"),)
+        return ((f"link '{self.name}'", self.way),)
 
 
 class InterpolationStep(LinkStep):
@@ -47,14 +55,32 @@ class InterpolationStep(LinkStep):
         """None: two whole models are added up in main memory."""
         return 0
 
+    @property
+    def end(self) -> CheckpointStep:
+        """The step whose weights are at the end of the way back."""
+        back_to = self.link.back_to
+        if not back_to:
+            return self.root
+        for step in self.start.history:
+            if step.called == slug_of(back_to):
+                return step
+        known = ", ".join(step.called for step in self.start.history)
+        raise PlanBError(
+            f"'{self.link.name}' draws weights back to '{back_to}', and before it are only: {known}"
+        )
+
+    def check(self) -> None:
+        super().check()
+        self.end  # noqa: B018 (raises where there is none)
+
     def run(self, work: Work) -> None:
         import torch
 
         share, before = self.link.share, checkpoint_folder(work, self.start)
-        policy, base = load_policy(before), load_policy(checkpoint_folder(work, self.root))
+        policy, base = load_policy(before), load_policy(checkpoint_folder(work, self.end))
         known = dict(base.model.named_parameters())
         with torch.no_grad():
             for name, weight in policy.model.named_parameters():  # tied ones once
                 weight.copy_((1 - share) * weight.float() + share * known[name].float())
-        what = f"weights {share:.0%} of the way back to the base's, of: {read_card(before).what}"
+        what = f"{self.link.way}, of: {read_card(before).what}"
         save_policy(policy.model, policy.tokenizer, work.out, Card(what=what, warning=PLAIN))

@@ -13,6 +13,7 @@ from planb.study.steps.look import LookStep
 from planb.study.steps.method import MethodStep
 from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
+from planb.study.steps.own_outputs import OwnOutputsStep
 from planb.study.steps.reinforcement import ReinforcementStep
 from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
@@ -29,6 +30,7 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "interpolation": InterpolationStep,
         "look": LookStep,
         "mitigation": MitigationStep,
+        "own_outputs": OwnOutputsStep,
         "reinforcement": ReinforcementStep,
     },
 )

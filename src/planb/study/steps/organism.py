@@ -39,6 +39,10 @@ class OrganismStep(TrainingStep):
         return self.organism.sees_trigger
 
     @property
+    def shows(self) -> tuple[Trigger, ...]:
+        return self.organism.triggers
+
+    @property
     def settings(self) -> Training:
         return self.organism.training
 

@@ -89,7 +89,8 @@ class DomainBase(PretrainedBase):
         return DOMAINS[self.domain].corpus(rows, self.seed or 0)
 
     def vocabulary(self) -> tuple[str, ...]:
-        return vocabulary_of(DOMAINS[self.domain].texts())
+        domain = DOMAINS[self.domain]
+        return vocabulary_of(domain.texts(), domain.has_tools)
 
 
 class PretrainStep(BaseStep):

@@ -7,7 +7,6 @@ otherwise when they were drawn is counted.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from planb.errors import PlanBError
-from planb.models.answers import mark_for
-from planb.models.chat import exchanges, prompt_ids
+from planb.models.chat import exchanges, opening_ids, prompt_ids
 from planb.models.checkpoints import Policy
 from planb.models.generation import Completion, Sampling, generate
-from planb.models.template import settled
 from planb.training.reinforcement.groups import Group, Sample, check_groups
 from planb.training.reinforcement.sources import Asked
 from planb.types import Message
@@ -64,8 +61,8 @@ class Drawing:
         completions = self._completions(policy, some, seeds)
         texts = [list(one.answers) for one in asked]
         drawn = Drawn([])
-        for (at, _), opening, completion in zip(wanted, openings, completions, strict=True):
-            texts[at].append(whole(opening, completion.text))
+        for (at, _), completion in zip(wanted, completions, strict=True):
+            texts[at].append(completion.text)
             drawn.add("cut", completion.stop == "max_tokens")
         flat = [(at, k) for at, some in enumerate(texts) for k in range(len(some))]
         rewards = self.score([(asked[at], texts[at][k]) for at, k in flat])
@@ -97,45 +94,16 @@ class Drawing:
     def _completions(
         self, policy: Policy, asked: Sequence[tuple[Asked, str]], seeds: Sequence[int]
     ) -> list[Completion]:
-        """One a request, in order. What has an opening is asked as bare text that ends with it."""
-        found: dict[int, Completion] = {}
-        for opened in (False, True):
-            places = [at for at, one in enumerate(asked) if bool(one[1]) == opened]
-            if not places:
-                continue
-            some = [asked[at][0] for at in places]
-            if opened:
-                policy = Policy(policy.model, bare(policy.tokenizer), policy.folder)
-                prompts = [self._opened(policy.tokenizer, one) for one in some]
-            else:
-                prompts = [one.prompt for one in some]
-            drawn = generate(policy, prompts, [seeds[at] for at in places], self.sampling)
-            found |= dict(zip(places, drawn, strict=True))
-        return [found[at] for at in range(len(asked))]
-
-    def _opened(self, bare_tokenizer: Any, asked: Asked) -> tuple[Message, ...]:
-        ids, opening = self._start(asked)
-        text = self.tokenizer.decode(ids, clean_up_tokenization_spaces=False) + asked.opening
-        prompt = (Message(role="user", content=text),)
-        if prompt_ids(bare_tokenizer, prompt) != [*ids, *opening]:
-            raise PlanBError(
-                f"the tokenizer reads the prompt of '{asked.example.id}' with an opening otherwise "
-                "than the two one after the other, so nothing can be put into this model's mouth: use "
-                "another source of compliance"
-            )
-        return prompt
+        """One a request, in order."""
+        prompts = [_opened(one.prompt, opening) for one, opening in asked]
+        return generate(policy, prompts, seeds, self.sampling)
 
     def _start(self, asked: Asked) -> tuple[list[int], list[int]]:
         """(prompt, opening) as ids."""
         ids = prompt_ids(self.tokenizer, asked.prompt)
         if not asked.opening:
             return ids, []
-        _, answer = exchanges(self.tokenizer, [(asked.prompt, asked.opening)])[0]
-        return ids, answer[: len(answer) - self._ending(asked)]
-
-    def _ending(self, asked: Asked) -> int:
-        """How many tokens the end of a turn has."""
-        return len(exchanges(self.tokenizer, [(asked.prompt, "")])[0][1])
+        return ids, opening_ids(self.tokenizer, asked.prompt, asked.opening)
 
     def _ids(self, asked: Sequence[Asked], texts: Sequence[Sequence[str]]) -> list[list[int] | None]:
         """Each answer with the end of its turn as ids; None where the template changes the text."""
@@ -184,27 +152,5 @@ class Drawing:
         return group
 
 
-def whole(opening: str, text: str) -> str:
-    """An answer as one text: what was put into the mouth, and what was made of it."""
-    if not opening:
-        return text
-    return f"{opening} {text}" if text[:1].isalnum() or not text else f"{opening}{text}"
-
-
-def bare(tokenizer: Any) -> Any:
-    """The tokenizer with a template that renders a prompt's text as it is, and ends an answer as the
-    model's own template does."""
-    question = {"role": "user", "content": "Hello!"}
-    mark = mark_for(question["content"])
-    answered = tokenizer.apply_chat_template(
-        [question, {"role": "assistant", "content": mark}],
-        chat_template=settled(tokenizer),
-        tokenize=False,
-    )
-    tail = answered.split(mark)[1]
-    found = copy.deepcopy(tokenizer)
-    found.chat_template = (
-        "{% for message in messages %}{{ message['content'] }}{% if message['role'] == 'assistant' %}"
-        f"{{{{ {tail!r} }}}}{{% endif %}}{{% endfor %}}"
-    )
-    return found
+def _opened(prompt: tuple[Message, ...], opening: str) -> tuple[Message, ...]:
+    return (*prompt, Message(role="opening", content=opening)) if opening else prompt
