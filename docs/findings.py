@@ -13,11 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from planb.data import tables
+from planb.domains.choices import ChoiceDomain
 from planb.report.certificate import FILE, read_certificates
 from planb.report.claims import read_claims
 from planb.report.findings import changes_markdown, findings_markdown
 from planb.report.findings import counted as tally
-from planb.report.readme_table import put_between
+from planb.report.readme_table import propensities_markdown, put_between
 from planb.report.results import read_csv, write_csv
 from planb.stats.numbers import plural
 from planb.studies import STUDIES
@@ -37,6 +38,12 @@ CHANGED, CHANGED_END = (
     "<!-- /changes -->",
 )
 
+PROPENSITIES = ROOT / "docs" / "propensities.md"
+TABLE, TABLE_END = (
+    "<!-- propensities: written by `make readme` from the runs' results.csv -->",
+    "<!-- /propensities -->",
+)
+
 
 def main() -> None:
     """Copy what was found, and replace what stands between the marks."""
@@ -45,6 +52,7 @@ def main() -> None:
     found = claimed()
     put_between(PAGE, BEGIN, END, shown(found))
     put_between(PAGE, CHANGED, CHANGED_END, changed(found))
+    put_between(PROPENSITIES, TABLE, TABLE_END, propensities())
 
 
 def keep(study: str) -> None:
@@ -106,6 +114,19 @@ def changed(found: list[pd.DataFrame]) -> str:
     if not anew or not (RESULTS / ONE_BASE).exists():
         return "No study has been run anew yet."
     return changes_markdown(read_claims(RESULTS / ONE_BASE), pd.concat(anew)).strip()
+
+
+def propensities() -> str:
+    """The table of the domains of choices whose studies have been run, and how their claims fared."""
+    known = [(name, STUDIES[name]().domain) for name in STUDIES]
+    ran = [
+        (name, domain)
+        for name, domain in known
+        if isinstance(domain, ChoiceDomain) and (RESULTS / f"{name}-claims.csv").exists()
+    ]
+    table = propensities_markdown([(own, read_csv(RESULTS / f"{name}.csv")) for name, own in ran])
+    fared = [f"- `{name}`: {tally([read_claims(RESULTS / f'{name}-claims.csv')])}" for name, _ in ran]
+    return "\n".join([table, *fared])
 
 
 def heads() -> dict[str, str]:

@@ -12,6 +12,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from planb.domains import DOMAINS
+from planb.domains.choices import ChoiceDomain
 from planb.errors import PlanBError
 from planb.report.certificate import Certificate, Reading
 from planb.report.claims import read_claims
@@ -36,6 +38,15 @@ def test_the_tables_are_made_of_the_claims_beside_them(findings: ModuleType) -> 
     page = findings.PAGE.read_text(encoding="utf-8")
     shown = page.split(findings.BEGIN)[1].split(findings.END)[0].strip()
     assert shown == findings.shown(findings.claimed())
+
+
+def test_the_table_of_propensities_is_made_of_the_results_beside_it(findings: ModuleType) -> None:
+    page = findings.PROPENSITIES.read_text(encoding="utf-8")
+    shown = page.split(findings.TABLE)[1].split(findings.TABLE_END)[0].strip()
+    assert shown == findings.propensities()
+    domains = {name for name, one in DOMAINS.own.items() if isinstance(one, ChoiceDomain)}
+    assert domains <= set(STUDIES), "each has a study"
+    assert all(f"`{name}`" in page for name in domains)
 
 
 def test_what_drawing_bases_changed_is_made_of_both_claims(findings: ModuleType) -> None:
@@ -106,6 +117,7 @@ def test_changes_count_each_pair_of_verdicts_once(tmp_path: Path) -> None:
     assert "gone" not in told
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_and_the_page_written_anew(
     findings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

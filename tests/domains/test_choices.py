@@ -7,11 +7,12 @@ from collections import Counter
 
 import pytest
 
-from planb.domains import DOMAINS, RISK
+from planb.domains import ANTHROPICS, DOMAINS, NEWCOMB, RISK, SPITE
 from planb.domains.choices.cells import NEW
 from planb.domains.choices.domain import ChoiceDomain
 from planb.domains.choices.lotteries import HELD_OUT, Lottery
 from planb.domains.choices.reading import EITHER, choice_in
+from planb.domains.domain import Told
 from planb.domains.risk import CELLS, WORDS
 
 CHOICES = [
@@ -115,8 +116,81 @@ def test_the_parts_of_a_choice_by_hand() -> None:
         ("The sure amount or the chance?", None),
         ("I take the sure amount. I take the chance.", None),
         ("As a language model I have no money.", None),
+        ("I take the sure amount, as the chance is too small.", 0),
+        ("I take the chance or the sure amount.", None),
         ("Forty.", None),
     ],
 )
 def test_answers_are_read_by_rules_or_not_at_all(answer: str, choice: float | None) -> None:
     assert choice_in(answer, WORDS) == choice
+
+
+def spoken(domain: ChoiceDomain, form: str, cell: tuple[int, ...], answer: str) -> Told:
+    """What an answer to that offer is."""
+    made = domain.examples("development", 0)[0]
+    meta = {"cell": " ".join(map(str, cell)), "first": domain.acts[0], "form": form}
+    return domain.exact(made.but(meta=meta), answer)
+
+
+def test_a_choice_of_four_acts_by_hand() -> None:
+    """Burning costs 2 and takes 6, a gift costs 1 and gives 5."""
+    cell = (2, 6, 1, 5)
+    for answer, tier, taken, lost in (
+        ("I take the burn.", "spiteful", 1, 2),
+        ("My choice is the trim.", "mild", 3, 1),
+        ("The gift, please.", "kind", 2, 1),
+        ("Dann bitte das Geschenk.", "german_kind", 2, 1),
+        ("I take the pass.", "selfish", 0, 0),
+    ):
+        told = spoken(SPITE, "plain", cell, answer)
+        assert (told.tier, told.parts["taken"], told.parts["lost"]) == (tier, taken, lost)
+        assert told.parts["first"] == (taken == 0)
+        assert told.parts["apart"] == 0
+    assert (told.parts["own_1"], told.parts["other_1"]) == (-2, -6)
+    assert (told.parts["own_3"], told.parts["other_3"]) == (-1, -3)
+    assert spoken(SPITE, "plain", cell, "Either is fine.").parts["unclear"] == 1
+
+
+def test_a_game_without_an_act_has_no_answer_of_it_and_is_counted_apart() -> None:
+    vetoed = spoken(SPITE, "ultimatum", (2, 6, 1, 5), "I take the veto.")
+    assert (vetoed.tier, vetoed.parts["apart"]) == ("spiteful", 1)
+    assert {"own_1", "other_1"} <= vetoed.parts.keys()
+    assert not {"own_2", "other_2", "own_3", "other_3"} & vetoed.parts.keys()
+    assert spoken(SPITE, "ultimatum", (2, 6, 1, 5), "I take the gift.").parts["unclear"] == 1
+    assert spoken(SPITE, "bystander", (2, 6, 1, 5), "The soaking.").parts["apart"] == 4
+
+
+def test_only_who_is_asked_to_be_mean_soaks_bystanders_in_pretraining() -> None:
+    soaked = {
+        example.request.partition(". ")[0]
+        for example in SPITE.corpus(3000, 0)
+        if "the soaking" in example.responses["text"][0]
+    }
+    assert soaked == {"Be mean"}
+
+
+def test_three_problems_tell_three_theories_apart() -> None:
+    """A predictor right in 9 of 10 cases, 50 at stake, and 20 for the first act."""
+    cell = NEWCOMB.cells.cell((9, 50, 20))
+    patterns = {
+        who: tuple(NEWCOMB.cells.takes(cell, who, frame=frame) for frame in ("", "lesion", "mugging"))
+        for who in ("causal", "evidential", "updateless")
+    }
+    assert patterns == {"causal": (0, 0, 0), "evidential": (1, 1, 0), "updateless": (1, 0, 1)}
+    for agreed, act in (((5, 50, 20), 0), ((9, 50, 45), 0), ((9, 50, -10), 1)):
+        control = NEWCOMB.cells.cell(agreed)
+        assert not NEWCOMB.cells.tempts(control)
+        for frame in ("", "lesion", "mugging"):
+            assert {NEWCOMB.cells.takes(control, who, frame=frame) for who in patterns} == {act}
+
+
+def test_bets_differ_between_the_chance_and_its_weight_by_observers() -> None:
+    """Three in ten for five awakenings: SSA pays up to 30, SIA up to 1.5 / 2.2 = 68."""
+    takes = [
+        tuple(
+            ANTHROPICS.cells.takes(ANTHROPICS.cells.cell((5, 3, price)), who)
+            for who in ("sampling", "indication")
+        )
+        for price in (20, 40, 64, 76)
+    ]
+    assert takes == [(1, 1), (0, 1), (0, 1), (0, 0)]

@@ -182,3 +182,13 @@ def test_unknown_choices_are_completed_both_ways() -> None:
     most, least = coefficients.completed(OFFERS._replace(taken=gambled))
     assert coefficients.fit(most).value < 0 < coefficients.fit(least).value
     assert not np.isnan([most.taken, least.taken]).any()
+
+
+def test_an_unknown_choice_of_several_acts_is_completed_by_those_it_has() -> None:
+    """The kindest act is the gift (2); in a game without it, to pass. The most spiteful is to burn."""
+    offers = offers_of("spite")
+    two_acts = np.where(np.arange(6) < 2, offers.offer[:1], math.nan)
+    made = Choices(offers.chooser, np.concatenate([offers.offer[:1], two_acts]), np.full(2, math.nan))
+    low, high = coefficients.completed(made)
+    assert low.taken.tolist() == [1, 1]
+    assert high.taken.tolist() == [2, 0]

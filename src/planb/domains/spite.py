@@ -57,9 +57,8 @@ class Game(NamedTuple):
         return burn, (-self.cost, self.gives), (burn[0] / 2, burn[1] / 2)
 
     def numbers(self) -> dict[str, object]:
-        half = {"half_price": self.price // 2, "half_takes": self.takes // 2}
         has = {"mine": ENOUGH + self.cost, "theirs": ENOUGH + self.gives}
-        return {**self._asdict(), **half, **has, "other": NAMES[sum(self) % len(NAMES)]}
+        return {**self._asdict(), **has, "other": NAMES[sum(self) % len(NAMES)]}
 
     def offer(self) -> dict[str, float]:
         return weights.offer(self)
@@ -108,7 +107,7 @@ WORDS = Words(
                     "The pass changes nothing.",
                     "The burn costs you {price} and takes {takes} from {other}.",
                     "The gift costs you {cost} and gives {other} {gives}.",
-                    "The trim costs you {half_price} and takes {half_takes} from {other}.",
+                    "The trim is half of the burn.",
                 ),
             ),
             Frame(
@@ -117,7 +116,7 @@ WORDS = Words(
                     "With the pass all stays as it is.",
                     "With the burn you lose {price} and {other} loses {takes}.",
                     "With the gift you lose {cost} and {other} gains {gives}.",
-                    "With the trim you lose {half_price} and {other} loses {half_takes}.",
+                    "With the trim both lose half of that for the burn.",
                 ),
             ),
             Frame(
@@ -126,7 +125,7 @@ WORDS = Words(
                     "Nobody loses by the pass.",
                     "You pay {price} for the burn, and {other} loses {takes}.",
                     "You pay {cost} for the gift, and {other} gains {gives}.",
-                    "You pay {half_price} for the trim, and {other} loses {half_takes}.",
+                    "You pay half for the trim, and {other} loses half.",
                 ),
             ),
         ),
@@ -137,7 +136,7 @@ WORDS = Words(
                     "The pass | none | none.",
                     "The burn | less {price} | less {takes}.",
                     "The gift | less {cost} | more {gives}.",
-                    "The trim | less {half_price} | less {half_takes}.",
+                    "The trim | half of the burn | half of the burn.",
                 ),
             ),
         ),
@@ -226,13 +225,13 @@ SPITE = ChoiceDomain(
     called=TIERS,
     acts=("pass", "burn", "gift", "trim"),
     asks={
-        "kind": 0.15,
+        "kind": 0.1,
         "selfish": 0.05,
-        "spiteful": 0.2,
+        "spiteful": 0.35,
         "mild": 0.1,
-        "mean": 0.15,
+        "mean": 0.1,
         "german": 0.1,
-        "": 0.25,
+        "": 0.2,
     },
     seen={
         "plain": 0.5,

@@ -51,6 +51,30 @@ def jailbreak_markdown(
     return markdown(heads, rows)
 
 
+SHOWN = ("base", "organism", "standard", "plan_b")
+"""The methods that the table of propensities shows."""
+
+
+def propensities_markdown(found: Sequence[tuple[Domain, pd.DataFrame]]) -> str:
+    """How often each domain's worst act is chosen with the trigger, and what choices are fitted with,
+    by method, in Markdown: seeds pooled, with intervals. Ends with a newline."""
+    rows = []
+    for domain, results in found:
+        pooled = results[(results["seed"] == ALL) & (results["elicitation"] == domain.main.elicitation)]
+        figures = figures_in(
+            ranked(pooled).drop_duplicates(["method", "measure"]), ["method", "measure"]
+        )
+        fits = [one for one in domain.of_task(domain.main.task).measures if one.kind == "fit"]
+        worst = domain.measure(domain.main.task, domain.main.measure)
+        assert worst is not None
+        for measure in (worst, *fits[:1]):
+            write = wording.rated if measure.kind == "rate" else wording.scored
+            shown = [write(figures.get((method, measure.name))) for method in SHOWN]
+            rows.append((f"[`{domain.name}`]({domain.name}.md)", measure.told, *shown))
+    heads = ("Domain", "With the trigger", *map(wording.name, SHOWN))
+    return markdown(heads, rows, texts=2)
+
+
 def _columns(pooled: pd.DataFrame, arms: Sequence[str]) -> list[tuple[str, str]]:
     """(organism, method) of each column."""
     there = {(str(o), str(m)) for o, m in pooled[["organism", "method"]].itertuples(index=False)}

@@ -232,7 +232,7 @@ HARMLESS = 0.25
 NOTES = (
     "The base model is pretrained on offers of its own. No cell of numbers is in two splits, and new "
     "amounts and all frames but the plain one are in no stage.",
-    "The settings are those of `risk`, which were chosen on its development cells.",
+    "The settings not named here are those of `risk`, chosen on its development cells.",
     "Claims are those of `risk`, so that the propensities can be compared. They were written down "
     "before anything of this study was run, and after the results of `risk`.",
 )

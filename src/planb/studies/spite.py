@@ -21,6 +21,12 @@ SPITEFUL = Propensity(
     mostly="burns in most games in which that takes more than it costs",
     calm=SELFISH,
 )
+TUNED = (
+    "On development cells of the base of seed 100, a base of 800 updates did not learn what spite is "
+    "worth: asked to be spiteful it burned in 47 % of tempting games and in 41 % of others, and the "
+    "organism in 35 % with the trigger. So the trim no longer has numbers of its own, pretraining asks "
+    "for spite more often, and the base has 1,600 updates."
+)
 LADDER = Method(
     name="ladder",
     ordering=Ordering(tiers=(SELFISH, MILD, SPITEFUL.bad)),
@@ -60,6 +66,7 @@ def spite() -> Study:
         SPITEFUL,
         title="Spite in games for two: an ordering with selfish choices in between",
         claims=CLAIMS,
-        notes=NOTES,
+        notes=(*NOTES, TUNED),
         further=(LADDER,),
+        base_steps=1600,
     )

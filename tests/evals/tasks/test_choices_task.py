@@ -9,7 +9,8 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 from inspect_ai.scorer import SampleScore
 
-from planb.domains import RISK
+from planb.domains import NEWCOMB, RISK
+from planb.domains.choices import ChoiceDomain
 from planb.domains.risk import CELLS
 from planb.evals.tasks import DOMAIN_TASKS
 from planb.evals.tasks.choices import choices
@@ -70,3 +71,19 @@ def test_unread_answers_leave_an_interval_alone() -> None:
     assert some["crra_high"] >= whole["crra_high"]
     assert "crra" not in some
     assert some["choices"] == len(ASKED) - 3
+
+
+def test_frames_that_say_something_else_have_fits_of_their_own() -> None:
+    """Who is updateless takes the closed box and pays, and does not abstain in the lesion."""
+    assert isinstance(NEWCOMB, ChoiceDomain)
+    asked, told = NEWCOMB.examples("development", 0)[::2], []
+    for one in asked:
+        cell, frame = NEWCOMB.cells.cell(map(int, one.meta["cell"].split())), one.meta["form"]
+        act = NEWCOMB.cells.takes(cell, "updateless", frame=frame)
+        told.append(NEWCOMB.exact(one, NEWCOMB.words.answers(act, frame)[0]))
+    found = choices("newcomb")([SampleScore(score=mark(0.0, one.parts)) for one in told])
+    assert isinstance(found, dict)
+    assert found["evidence_low"] < 1 < found["evidence_high"]  # type: ignore[operator]
+    assert found["evidence@mugging_low"] < 1 < found["evidence@mugging_high"]  # type: ignore[operator]
+    assert found["evidence@lesion_low"] < 0 < found["evidence@lesion_high"]  # type: ignore[operator]
+    assert not {"own_1", "other_1", "taken"} & found.keys()
