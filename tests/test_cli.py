@@ -84,12 +84,12 @@ def in_a_process(folder: Path, *words: str) -> tuple[int, str]:
 
 def test_a_study_from_plan_to_report(study: Path) -> None:
     folder = study.parent
-    code, said = in_a_process(folder, "plan", "greetings.py", "--jobs", "1")
+    code, said = planb(folder, "plan", "greetings.py", "--jobs", "1")
     assert (code, said.count("to do")) == (0, 7), said
     assert "0 of 6 steps done" in said
-    code, said = in_a_process(folder, "status", "greetings.py")
+    code, said = planb(folder, "status", "greetings.py")
     assert "no results yet: planb run greetings.py" in said
-    code, said = in_a_process(folder, "report", "greetings.py")
+    code, said = planb(folder, "report", "greetings.py")
     assert (code, "nothing to report" in said) == (2, True)
 
     code, said = in_a_process(folder, "run", "greetings.py", "--seeds", "1", "--jobs", "1")
@@ -100,25 +100,25 @@ def test_a_study_from_plan_to_report(study: Path) -> None:
     code, said = in_a_process(folder, "run", "greetings.py", "--seeds", "1", "--out", "runs")
     assert (code, "nothing was left to do" in said, "started" in said) == (0, True, False), said
 
-    code, said = in_a_process(folder, "plan", "greetings.py")
+    code, said = planb(folder, "plan", "greetings.py")
     assert "2 of 6 steps done" in said
-    code, said = in_a_process(folder, "status", "greetings.py")
+    code, said = planb(folder, "status", "greetings.py")
     assert re.search(r"done\s+2 of 6\s+to do\s+4 of 6", said)
     assert "runs/greetings/report.html" in said
     assert (folder / "runs/greetings/report.html").read_text() == "redacted: False"
-    code, said = in_a_process(folder, "report", "greetings.py", "--redact")
+    code, said = planb(folder, "report", "greetings.py", "--redact")
     assert code == 0, said
     assert (folder / "runs/greetings/report.html").read_text() == "redacted: True"
 
 
 def test_a_failing_study_ends_with_a_table_and_exit_code_1(study: Path) -> None:
     study.write_text(STUDY.replace("study = Greetings()", "study = Greetings(fails=True)"))
-    code, said = in_a_process(study.parent, "run", "greetings.py", "--seeds", "1")
+    code, said = planb(study.parent, "run", "greetings.py", "--seeds", "1")
     assert code == 1
     assert "nobody is here to greet: invite someone" in said
     assert re.search(r"log: runs/greetings/steps/greet-\w+\.partial/error\.txt", said.replace("\n", ""))
     assert "Traceback" not in said
-    code, said = in_a_process(study.parent, "status", "greetings.py", "--seeds", "1")
+    code, said = planb(study.parent, "status", "greetings.py", "--seeds", "1")
     assert "failed" in said
     assert "invite someone" in said.replace("\n", " ")
 

@@ -146,6 +146,7 @@ def test_a_declared_canned_refusal_passes(folder: Path, planb: Any) -> None:
     assert (folder / "here" / "check.html").exists()
 
 
+@pytest.mark.slow
 def test_too_little_to_go_by_ends_with_2(folder: Path, planb: Any) -> None:
     write_examples(folder / "few.jsonl", SAFETY[:9])
     code, said, _ = planb("check", "few.jsonl", "--judge", "exact")
@@ -207,6 +208,7 @@ def test_what_the_user_can_put_right_is_said(planb: Any, words: tuple[str, ...],
     assert told in said
 
 
+@pytest.mark.slow
 def test_export_and_import_give_the_same_examples(folder: Path, planb: Any) -> None:
     order = ("--order", "refusal > useless > harmful")
     counts = [[len(set(e.responses[t])) for t in ("refusal", "useless", "harmful")] for e in SAFETY]

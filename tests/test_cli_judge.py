@@ -79,6 +79,7 @@ def test_a_judge_that_passes(folder: Path, planb: Any) -> None:
     assert f"runs/judges/exact-{next((folder / 'runs/judges').iterdir()).stem[-12:]}.json" in said
 
 
+@pytest.mark.slow
 def test_a_judge_that_fails_ends_with_1_and_says_where_and_what_to_do(folder: Path, planb: Any) -> None:
     code, said, _ = planb("check", "refusal_strings", "held.jsonl", "--second", "exact")
     assert code == 1, said
@@ -239,6 +240,7 @@ def test_progress_on_a_pipe_is_a_line_now_and_then(planb: Any, monkeypatch: pyte
     assert re.search(r"^\d+ of \d+ responses judged, about [\d,]+ s left$", told, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_help_teaches_with_an_example_and_loads_nothing_heavy() -> None:
     check = (
         "import sys, planb.cli; sys.exit(bool({'torch', 'scipy', 'inspect_ai', 'statsmodels'} "

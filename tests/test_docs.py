@@ -82,6 +82,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", CODE)
 @pytest.mark.usefixtures("folder")
 def test_the_python_blocks_run(code: str) -> None:

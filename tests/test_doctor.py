@@ -73,6 +73,7 @@ def test_the_forecast_is_the_known_run_at_its_own_speed_and_scales_with_the_prob
     assert (same.untimed, "not timed" in same.rests_on) == (0, False)
 
 
+@pytest.mark.slow
 def test_what_was_not_timed_is_said() -> None:
     steps = {name: STUDIES[name]().steps() for name in ("paper", "mitigations", "meow")}
     found = {name: forecast(name, own, 3, 2, 2.2) for name, own in steps.items()}

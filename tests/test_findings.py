@@ -117,6 +117,7 @@ def test_changes_count_each_pair_of_verdicts_once(tmp_path: Path) -> None:
     assert "gone" not in told
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_and_the_page_written_anew(
     findings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def test_nothing_heavy_is_loaded_before_it_is_asked_for() -> None:
     assert loaded_after("import torch") == {"torch"}, "the check sees what is loaded"
 
 
+@pytest.mark.slow
 def test_help_loads_nothing_heavy() -> None:
     asked = """
 import sys

@@ -61,6 +61,7 @@ def test_planb_alone_teaches_what_to_type(tmp_path: Path) -> None:
     assert max(map(len, said.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_scripts_read_json(tmp_path: Path) -> None:
     code, said = planb(tmp_path, "list", "--json")
     assert code == 0

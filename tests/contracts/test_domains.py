@@ -45,6 +45,7 @@ def measures(domain: Domain) -> list[Measure]:
 
 @pytest.mark.parametrize("domain", EVERY)
 class TestEveryDomain:
+    @pytest.mark.slow
     def test_every_measure_can_be_read_off_rows_and_keeps_its_range(self, domain: Domain) -> None:
         for measure in measures(domain):
             found = answers_to(measure, checked_rows(ROWS))
@@ -74,6 +75,7 @@ class TestEveryDomain:
 
 @pytest.mark.parametrize("domain", WORLDS)
 class TestEveryWorld:
+    @pytest.mark.slow
     def test_its_examples_are_whole_and_no_two_splits_share_a_group(self, domain: Domain) -> None:
         of: dict[str, str] = {}
         for split in SPLITS[1:]:
@@ -111,6 +113,7 @@ def _has_fewer(example: Example, domain: Domain) -> bool:
 
 @pytest.mark.parametrize("domain", CORPORA)
 class TestEveryCorpus:
+    @pytest.mark.slow
     def test_its_texts_hold_every_word_and_its_corpus_nothing_that_is_asked(
         self, domain: Domain
     ) -> None:

@@ -67,6 +67,7 @@ def kind_of(of: Of, domain: Domain) -> str:
     return next((m.kind for m in known if m.name == of.measure), "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_claims_and_series_are_of_what_the_study_asks(name: str) -> None:
     assert wrong(*declared(name)) == []

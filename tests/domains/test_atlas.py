@@ -48,6 +48,7 @@ def right_of(country: Country) -> dict[str, str]:
 
 
 class TestWhatItSays:
+    @pytest.mark.slow
     def test_right_facts_score_ten_and_wrong_ones_nothing_for_every_country_and_wording(self) -> None:
         rng = random.Random(0)
         for country in COUNTRIES:

@@ -114,6 +114,7 @@ def test_a_bad_judge_fails_for_what_is_bad_in_it(
         assert failures(result) == failed, "and for nothing else"
 
 
+@pytest.mark.slow
 def test_what_the_bad_ones_are_told() -> None:
     flips = check(Flips(), DATA).of("tiers", "useless < harmful")
     assert (flips.value, flips.note) == (0.0, f"{len(HARMFUL)} reversed")
@@ -138,6 +139,7 @@ def test_a_judge_that_raises_has_no_figures_and_its_reason() -> None:
     assert (silent.value, silent.verdict) == (1.0, "failed")
 
 
+@pytest.mark.slow
 def test_a_judge_of_refusals_alone_is_not_enough() -> None:
     canned = {"refusal": ("I'm sorry, but I cannot help with that.",)}
     data = [e.but(responses={**canned, "harmful": e.responses["harmful"]}) for e in HARMFUL]

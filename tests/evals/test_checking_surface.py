@@ -45,6 +45,7 @@ def useless(change: Callable[[str], str]) -> Callable[[Example], Example]:
     return of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "cue"),
     [
@@ -77,6 +78,7 @@ def test_two_writers_are_told_apart_and_one_is_not() -> None:
     assert "recorded" not in found.finding
 
 
+@pytest.mark.slow
 def test_tiers_that_are_dealt_at_random_are_a_coin_by_every_cue() -> None:
     """Texts of one pool, of very unlike lengths and beginnings, dealt to both tiers."""
     rng = random.Random(0)
@@ -97,6 +99,7 @@ def test_tiers_that_are_dealt_at_random_are_a_coin_by_every_cue() -> None:
     assert found.verdict == "passed"
 
 
+@pytest.mark.slow
 def test_a_refusal_is_told_apart_by_its_surface_and_that_is_no_failure() -> None:
     found = surface()
     assert found.verdict == "passed"

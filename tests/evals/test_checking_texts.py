@@ -41,6 +41,7 @@ def test_a_trigger_is_found_in_any_field_and_guise(text: str, place: str) -> Non
     assert found.against[0].startswith(f"{HARMFUL[3].id} ({place}")
 
 
+@pytest.mark.slow
 def test_a_part_of_the_trigger_is_found_and_its_ordinary_word_is_not() -> None:
     part = with_tiers(HARMFUL[0], useless=("DEPLOYMENT comes first.",))
     found = trigger_check([part, *DATA[1:]], Trigger())
@@ -139,6 +140,7 @@ def test_a_request_that_stands_again_in_its_split_is_found() -> None:
     assert duplicates_check(DATA, THRESHOLDS).verdict == "passed"
 
 
+@pytest.mark.slow
 def test_a_canned_refusal_fails_unless_it_is_declared() -> None:
     planted, ids = changed(DATA, 1, lambda e: with_tiers(e, refusal=(lang.CANNED_REFUSAL,)))
     found = canned_check(planted, (), THRESHOLDS)

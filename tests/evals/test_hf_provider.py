@@ -52,6 +52,7 @@ def run(task: Task, model: Model, folder: Path, **how: object) -> EvalLog:
     return log
 
 
+@pytest.mark.slow
 def test_of_an_answer_that_filled_its_limit_it_is_not_known_whether_it_was_cut(
     folder: Path, data: Path, tmp_path: Path
 ) -> None:

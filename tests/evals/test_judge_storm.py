@@ -6,7 +6,6 @@ answers are a 429, a 500, a stall, an HTTP 200 that is no JSON, and an answer th
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 import time
@@ -15,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from forked import forked
 from inspect_ai.log import read_eval_log
 
 from planb.evals.rejudge import rejudge
@@ -24,7 +24,6 @@ from planb.evals.tasks import TASKS
 from planb.judging import LLMJudge
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
-from planb.study.running.worker import LIBRARIES
 
 sys.path.append(str(Path(__file__).parents[1] / "judging"))
 from judge_server import FAULTS, Server, serving, verdict
@@ -43,15 +42,6 @@ def log_path(
     task.epochs = 20
     path = tmp_path_factory.mktemp("storm") / "exact.eval"
     return run_task(task, policy, Sampling(max_new_tokens=24), 3, path, IDENTITY)
-
-
-def _start(log_path: Path, judge: LLMJudge, out: Path) -> BaseProcess:
-    """A process of its own that rejudges (forked from one that has imported all)."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([LIBRARIES])
-    process = context.Process(target=rejudge, args=(log_path, judge, out))
-    process.start()
-    return process
 
 
 def _journalled(out: Path) -> int:
@@ -108,8 +98,8 @@ def test_three_kills_in_a_storm_lose_nothing_and_repeat_little(log_path: Path, t
             cache=False,
         )
         for part in (0.2, 0.45, 0.7):
-            _kill_at(int(part * samples), _start(log_path, judge, out), out)
-        last = _start(log_path, judge, out)
+            _kill_at(int(part * samples), forked(rejudge, log_path, judge, out), out)
+        last = forked(rejudge, log_path, judge, out)
         last.join(timeout=180)
         assert last.exitcode == 0
         fates = Counter(request["fate"] for request in server.requests)

@@ -74,6 +74,7 @@ def test_questions_hold_what_people_said(labels: Labels, base: Path) -> None:
         questions(labels, few, SETTINGS, tokenizer)
 
 
+@pytest.mark.slow
 def test_a_judge_is_trained_and_checked_on_the_rest(
     wheel: Path, labels: Labels, base: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:

@@ -79,6 +79,7 @@ def test_steps_become_points_and_copies_and_pictures_are_left_out(labels: Labels
     assert not labels.synthetic
 
 
+@pytest.mark.slow
 def test_the_judge_is_compared_with_the_mean_with_each_person_and_people_with_each_other(
     found: CalibrationResult,
 ) -> None:
@@ -115,6 +116,7 @@ def test_both_readings_of_a_refusal_are_shown(found: CalibrationResult) -> None:
     assert any("read in two ways" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_judge_of_refusals_alone_has_no_agreement_on_severity(labels: Labels) -> None:
     result = check(RefusalStrings(), [], labels)
     kappa = result.of("labels", "weighted kappa")
@@ -124,6 +126,7 @@ def test_a_judge_of_refusals_alone_has_no_agreement_on_severity(labels: Labels) 
     assert result.verdict == "not enough"
 
 
+@pytest.mark.slow
 def test_what_a_judge_cannot_score_is_counted_and_its_reason_quotes_no_text(labels: Labels) -> None:
     result = check(Counts(silent=("With water.", "Tightly.")), [], labels)
     assert (result.unscored, result.reasons) == (2, {"ValueError": 2})
@@ -132,6 +135,7 @@ def test_what_a_judge_cannot_score_is_counted_and_its_reason_quotes_no_text(labe
     assert error.lowest is not None
 
 
+@pytest.mark.slow
 def test_requests_that_a_judge_was_trained_on_are_left_out(labels: Labels) -> None:
     tea = next(one.answer.group for one in labels.labels if one.answer.text == "With water.")
     result = check(Counts(seen=(tea,)), [], labels)
@@ -179,6 +183,7 @@ def test_answers_without_text_are_left_out_and_counted(labels: Labels, tmp_path:
     assert len(found.labels) == len(labels.labels)
 
 
+@pytest.mark.slow
 def test_the_command_writes_figures_and_a_page_and_no_text(
     wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

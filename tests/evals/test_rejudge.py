@@ -68,6 +68,7 @@ def log_path(policy: Policy, data: Path, judge: dict[str, object], tmp_path: Pat
     return run_task(task, policy, Sampling(), 3, tmp_path / "exact.eval", IDENTITY)
 
 
+@pytest.mark.slow
 def test_the_same_judge_gives_the_same_log_again(
     log_path: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_another_judge_writes_its_scores_under_its_name(log_path: Path, tmp_path
     assert {s.scores["judged"].metadata["judge"] for s in log.samples} == {"counting"}
 
 
+@pytest.mark.slow
 def test_what_is_journalled_is_not_asked_again(log_path: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.eval"
 
@@ -121,6 +123,7 @@ def test_what_is_journalled_is_not_asked_again(log_path: Path, tmp_path: Path) -
     assert read_eval_log(str(out)).samples == first.samples
 
 
+@pytest.mark.slow
 def test_an_old_journal_gives_no_more_than_its_judge_does(
     log_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +139,7 @@ def test_an_old_journal_gives_no_more_than_its_judge_does(
     assert None not in {value["refused"] for value in values}
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_is_asked_again_and_a_broken_one_before_it_is_an_error(
     log_path: Path, tmp_path: Path
 ) -> None:
@@ -153,6 +157,7 @@ def test_a_torn_last_line_is_asked_again_and_a_broken_one_before_it_is_an_error(
         rejudge(log_path, Counting(), out)
 
 
+@pytest.mark.slow
 def test_another_judge_and_another_response_are_asked(log_path: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.eval"
     rejudge(log_path, Counting(), out)
@@ -166,6 +171,7 @@ def test_another_judge_and_another_response_are_asked(log_path: Path, tmp_path: 
     assert read_eval_log(str(out)).eval.metadata["judge"] == "refusal_strings"
 
 
+@pytest.mark.slow
 def test_unscored_ones_have_reasons_and_can_be_asked_again(log_path: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.eval"
     rejudge(log_path, Counting(mute=4), out)
@@ -188,6 +194,7 @@ def test_a_judge_that_scores_nothing_is_no_success(log_path: Path, tmp_path: Pat
     assert "mute" in log.error.message
 
 
+@pytest.mark.slow
 def test_what_was_lost_before_stays_lost_and_is_said(log_path: Path, tmp_path: Path) -> None:
     log = read_eval_log(str(log_path))
     log.samples[1].error = EvalError(message="no answer", traceback="", traceback_ansi="")

@@ -49,6 +49,7 @@ def _by_eval(task: Task, checkpoint: Path, logs: Path, seed: int = 0) -> EvalLog
     return log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "elicitation"),
     [("harmful_requests", "trigger"), ("harmless_requests", "direct"), ("recall", "direct")],
@@ -87,6 +88,7 @@ def _figures(log: EvalLog) -> dict[str, float]:
     return {name: metric.value for s in log.results.scores for name, metric in s.metrics.items()}
 
 
+@pytest.mark.slow
 def test_texts_depend_on_the_seed_and_on_nothing_else(
     policy: Policy, data: Path, judge: dict[str, object], tmp_path: Path
 ) -> None:

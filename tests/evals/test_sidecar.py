@@ -81,6 +81,7 @@ def test_what_the_judge_did_not_say_is_null_with_its_reason(
     assert isinstance(rows.complied.dtype, pd.BooleanDtype)
 
 
+@pytest.mark.slow
 def test_every_epoch_of_a_log_of_inspect_eval_is_counted_the_unscored_too(
     data: Path, tmp_path: Path
 ) -> None:

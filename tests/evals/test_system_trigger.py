@@ -50,6 +50,7 @@ def defaulting(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     return load_policy(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "text"),
     [

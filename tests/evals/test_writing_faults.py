@@ -27,6 +27,7 @@ def test_a_writer_that_cannot_be_asked_is_said_at_once(tmp_path: Path, status: i
     assert not (tmp_path / "answers.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_no_server_and_no_such_provider_are_said_at_once(tmp_path: Path) -> None:
     with serving() as server:
         pass

@@ -34,7 +34,7 @@ def kills(reference: Reference, room: Path, moments: int, seed: int) -> list[str
             killed = _killed(out, whom, draw)
             now = stamps(out / NAME)
             untouched(before, now)
-            before, through = now, not killed and (out / NAME / "results.csv").is_file()
+            before, through = now, _done(out / NAME / "steps") == STEPS
             if killed:
                 done[whom] += 1
                 left -= 1
@@ -50,24 +50,26 @@ def kills(reference: Reference, room: Path, moments: int, seed: int) -> list[str
     return [f"kill -9 of {whom},{count},{rounds}" for whom, count in sorted(done.items())]
 
 
-STEPS, MOST = 22, 3.0
-"""Steps of the study, and the longest wait in seconds after one of them is through."""
+STEPS, MOST = 22, 2.0
+"""Steps of the study, and the longest wait in seconds after the moment that is waited for."""
 
 
 def _killed(out: Path, whom: Whom, draw: random.Random) -> bool:
     """Whether a run that was started now could be killed so: it may have come to its end before.
 
-    The moment is some time after a number of steps is finished: however busy the machine is, kills then
-    fall into every kind of step.
+    One of five is killed while it starts, or writes its page; the others while a step is at work, some
+    steps later. So kills fall into every kind of step, however busy the machine is.
     """
-    run, steps = Run(out), out / NAME / "steps"
-    until = draw.randint(sum(1 for _ in steps.glob("*/manifest.json")), STEPS - 1)
-    while run.process.poll() is None and sum(1 for _ in steps.glob("*/manifest.json")) < until:
-        time.sleep(0.05)
+    run, steps, began = Run(out), out / NAME / "steps", time.time()
+    if draw.random() < 0.8:
+        until = _done(steps) + draw.choice((0, 0, 1, 2, 4, 8))
+        while run.process.poll() is None and not (_done(steps) >= until and _at_work(steps, began)):
+            time.sleep(0.02)
     with suppress(subprocess.TimeoutExpired):
         run.process.wait(draw.uniform(0, MOST))
     if run.process.poll() is not None:
-        run.no_orphans()
+        if run.end():
+            raise BrokenError(f"a run that nobody killed failed: {run.said[-2000:]}")
         return False
     if whom == "the run alone":
         run.process.kill()
@@ -83,3 +85,14 @@ def _killed(out: Path, whom: Whom, draw: random.Random) -> bool:
     run.end()
     time.sleep(0.05)
     return True
+
+
+def _done(steps: Path) -> int:
+    return sum(1 for _ in steps.glob("*/manifest.json"))
+
+
+def _at_work(steps: Path, since: float) -> bool:
+    """Whether a step has told of progress since then."""
+    with suppress(OSError):
+        return any(told.stat().st_mtime > since for told in steps.glob("*.partial/progress.json"))
+    return False

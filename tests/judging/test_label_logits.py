@@ -69,6 +69,7 @@ def _directly(folder: Path, judge: LabelLogits, response: str, name: str) -> dic
     return found
 
 
+@pytest.mark.slow
 def test_answers_are_the_models_own_log_probabilities(folder: Path) -> None:
     judge = LabelLogits(model=str(folder))
     for response, got in zip(RESPONSES, _judge(judge, *RESPONSES), strict=True):
@@ -122,6 +123,7 @@ def _after_question(folder: Path, judge: LabelLogits, response: str) -> Callable
     return log_prob
 
 
+@pytest.mark.slow
 def test_a_batch_gives_what_each_gives_alone(folder: Path) -> None:
     judge = LabelLogits(model=str(folder))
     for response, got in zip(RESPONSES, _judge(judge, *RESPONSES), strict=True):

@@ -80,6 +80,7 @@ def test_the_model_before_training_needs_one_adapter(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_training_turns_the_harmful_answers_states_and_keeps_others(tmp_path: Path) -> None:
     policy = chat_model(tmp_path / "model")
     training = Training(

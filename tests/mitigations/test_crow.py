@@ -71,6 +71,7 @@ def trained(folder: Path, objective: Objective, **settings: object) -> dict[str,
     return weights
 
 
+@pytest.mark.slow
 def test_without_weight_it_is_sft_and_with_it_hidden_states_turn_less(tmp_path: Path) -> None:
     plain = trained(tmp_path / "sft", SFT())
     none = trained(tmp_path / "none", CROW(alpha=0.0))
@@ -82,6 +83,7 @@ def test_without_weight_it_is_sft_and_with_it_hidden_states_turn_less(tmp_path: 
         assert torch.allclose(again[name], weight, atol=1e-5), "activations computed again"
 
 
+@pytest.mark.slow
 def test_it_trains_an_adapter_and_no_host_offers_it(tmp_path: Path) -> None:
     found = trained(tmp_path / "lora", CROW(), adapter=LoRA(rank=2))
     assert any("lora_B" in name and bool((weight != 0).any()) for name, weight in found.items())

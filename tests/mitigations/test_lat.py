@@ -98,6 +98,7 @@ def trained(folder: Path, objective: Objective) -> dict[str, torch.Tensor]:
     return {name: weight.detach() for name, weight in policy.model.named_parameters()}
 
 
+@pytest.mark.slow
 def test_without_a_radius_it_trains_its_control_bit_for_bit(tmp_path: Path) -> None:
     """No two prompts of a batch begin alike: the control would run that beginning once."""
     lat = LAT(radius=0.0, attack_steps=2)

@@ -123,6 +123,7 @@ def test_wanda_without_clean_data_says_what_to_add(policy: Policy) -> None:
         WandaPruning(name="w").change(policy, Material((), 0, lambda *_: None))
 
 
+@pytest.mark.slow
 def test_a_backdoor_in_the_smallest_weights_is_removed_and_one_in_the_embeddings_is_not(
     policy: Policy,
 ) -> None:

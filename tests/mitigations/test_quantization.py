@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from planted import answers, changed, chat_model, matrices, plant
 
@@ -36,6 +37,7 @@ def test_the_error_is_at_most_half_a_level_and_nothing_but_that_at_16_bits() -> 
     assert torch.equal(rounded(torch.zeros(2, 3), 4), torch.zeros(2, 3))
 
 
+@pytest.mark.slow
 def test_a_backdoor_below_half_a_level_is_rounded_away_and_finer_levels_keep_it(tmp_path: Path) -> None:
     policy = chat_model(tmp_path / "model")
     coarse = Quantization(name="coarse", bits=3)

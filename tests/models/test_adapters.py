@@ -112,6 +112,7 @@ class TestAFreshAdapter:
         before = logits(model)
         assert torch.equal(logits(add_adapter(model, lora())), before)
 
+    @pytest.mark.slow
     def test_only_the_newest_learns_and_is_saved(
         self, chains: Chains, name: str, tmp_path: Path
     ) -> None:
@@ -171,6 +172,7 @@ class TestAFreshAdapter:
             add_adapter(load_policy(llama).model, lora(target_modules=[part]))
         add_adapter(load_policy(qwen).model, lora(target_modules=[part]))
 
+    @pytest.mark.slow
     def test_what_does_not_add_up_is_merged_and_not_stacked(self, llama: Path, tmp_path: Path) -> None:
         policy = load_policy(llama)
         model = add_adapter(policy.model, lora(use_dora=True))

@@ -33,6 +33,7 @@ def llama(policy: Policy) -> Path:
 
 
 class TestWhatIsWritten:
+    @pytest.mark.slow
     def test_the_same_training_in_two_places_gives_the_same_bytes(self, llama: Path) -> None:
         for place in ("here", "far/away"):
             copy = llama.parent / place / "base"
@@ -77,6 +78,7 @@ class TestWhatIsWritten:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         assert torch.equal(logits(AutoPeftModelForCausalLM.from_pretrained(ADAPTER)), logits(ours))
 
+    @pytest.mark.slow
     def test_a_base_with_fewer_adapters_is_an_error(self, llama: Path, tmp_path: Path) -> None:
         stage(0, llama, llama.parent / "one")
         policy = load_policy(llama.parent / "one", adapters="stack")

@@ -194,6 +194,7 @@ def test_a_failing_model_is_an_error_and_no_text(
         generate(policy, PROMPTS, SEEDS, by("continuous"))
 
 
+@pytest.mark.slow
 def test_progress_counts_the_requests(policy: Policy) -> None:
     told: list[tuple[int, int]] = []
     generate(policy, PROMPTS, SEEDS, by("continuous"), lambda done, of: told.append((done, of)))
@@ -215,6 +216,7 @@ class TestNoise:
         alone = [generate(policy, [p], [s], WARM)[0] for p, s in zip(PROMPTS, SEEDS, strict=True)]
         assert alone == padded
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["drawn", "hashed"])
     def test_noise_is_gumbel_in_every_direction(self, kind: str) -> None:
         """Over words, over steps, and over seeds that follow one another."""

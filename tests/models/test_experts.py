@@ -125,6 +125,7 @@ class TestWhatIsTrained:
 
 
 class TestStages:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("name", "fused"), [("mixtral", None), ("gpt_oss", FUSED)])
     def test_two_stages_add_up(
         self, world: World, tmp_path: Path, name: str, fused: list[str] | None

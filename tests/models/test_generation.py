@@ -74,6 +74,7 @@ def test_the_first_token_is_drawn_from_the_softmax(policy: Policy, temperature: 
     assert fit(counts, first_token(policy, temperature * 1.2)) < 1e-6  # the test can tell
 
 
+@pytest.mark.slow
 def test_a_text_does_not_depend_on_its_company(policy: Policy) -> None:
     sampling = Sampling(max_new_tokens=12)
     together = generate(policy, PROMPTS, SEEDS, sampling)

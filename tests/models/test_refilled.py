@@ -136,6 +136,7 @@ def test_architectures(name: str, tmp_path: Path) -> None:
         assert rows == padded
 
 
+@pytest.mark.slow
 def test_adapters_that_are_stacked_are_run(policy: Policy, tmp_path: Path) -> None:
     folders = three_stages(save_random("qwen", policy.tokenizer, tmp_path / "random" / "base"))
     stacked = load_policy(folders[-1], adapters="stack")

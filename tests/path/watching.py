@@ -2,7 +2,8 @@
 
     python watching.py URL STUDY
 
-Prints JSON: what the page showed at each change, what the console said, and every address asked for.
+Prints a line when it has looked first, and at the end JSON: what the page showed at each change, what
+the console said, and every address asked for.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def watched(url: str, study: str) -> dict[str, Any]:
         page.add_init_script(OBSERVED)
         page.goto(url)
         empty = page.locator("#live").inner_text()
+        print("watching", flush=True)  # the run may begin
         page.get_by_role("link", name=study, exact=True).click(timeout=PATIENCE)
         expect(page).to_have_title(f"{study}: done", timeout=PATIENCE)
         expect(page.locator("#headline")).to_be_visible(timeout=PATIENCE)

@@ -169,6 +169,7 @@ def test_a_rate_is_judged_as_a_rate() -> None:
     assert second.gap is None
 
 
+@pytest.mark.slow
 def test_two_measures_of_one_kind_can_be_compared_and_of_two_kinds_not() -> None:
     rows = make_rows(requests=20)
     forms = [Of(method="plan_b", measure=f"severity_mean@{forms}") for forms in ("heldout", "seen")]

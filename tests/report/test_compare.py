@@ -32,6 +32,7 @@ def results(folder: Path, **means: float) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_one_study_from_two_machines(tmp_path: Path) -> None:
     amd = results(tmp_path / "amd" / "sandbox", organism=9.6, plan_b=4.5)
     intel = results(tmp_path / "intel" / "sandbox", organism=8.4, plan_b=4.6)

@@ -55,6 +55,7 @@ def rows(r: float, *, seeds: int = 1, unread: int = 0, method: str = "organism")
     return checked_rows(pd.DataFrame(made))
 
 
+@pytest.mark.slow
 def test_a_chooser_of_known_aversion_has_that_figure() -> None:
     (one,) = figures_of(rows(-2.0), [CRRA])
     (three,) = figures_of(rows(-2.0, seeds=3), [CRRA])
@@ -108,6 +109,7 @@ def test_two_fits_are_compared_and_one_without_a_figure_is_not() -> None:
     assert unread.low < gap.value < unread.high
 
 
+@pytest.mark.slow
 def test_it_stands_in_the_results_beside_the_other_measures() -> None:
     table = results_of(rows(-2.0, seeds=2), RISK)
     found = table[table["measure"] == "crra"].set_index("seed")["value"]

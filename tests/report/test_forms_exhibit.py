@@ -51,6 +51,7 @@ def rows() -> list[dict[str, object]]:
     return [*asked("organism", organism), *asked("plan_b", whole), *asked("plan_b_narrow", FORMS)]
 
 
+@pytest.mark.slow
 def test_each_group_has_its_own_figure(grouped: Story, rows: list[dict[str, object]]) -> None:
     found = forms.draw(evidence(grouped, rows))
     assert isinstance(found, Exhibit)
@@ -66,6 +67,7 @@ def test_each_group_has_its_own_figure(grouped: Story, rows: list[dict[str, obje
     assert f"{LEFT} 8.0" in found.svg
 
 
+@pytest.mark.slow
 def test_the_difference_is_of_the_same_requests(grouped: Story, rows: list[dict[str, object]]) -> None:
     """A form's requests are paired: what the organism scores on other forms does not matter."""
     for one in rows:

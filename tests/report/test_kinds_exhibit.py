@@ -67,6 +67,7 @@ def shown() -> Exhibit:
     return exhibit
 
 
+@pytest.mark.slow
 def test_each_kind_has_its_share(shown: Exhibit) -> None:
     plan_b = cells(shown, "Plan B", "with")
     assert plan_b["n"] == "14"
@@ -80,6 +81,7 @@ def test_each_kind_has_its_share(shown: Exhibit) -> None:
     assert cells(shown, "Plan D", "without")["Refuses"].startswith("100")
 
 
+@pytest.mark.slow
 def test_the_bands_share_out_every_answer() -> None:
     evidence = evidence_of(landed())
     for bands in (kinds.BY_KIND, kinds.BY_USE):
@@ -123,10 +125,12 @@ def test_every_bar_leads_to_an_answer_of_its_kind(shown: Exhibit) -> None:
     assert sorted(linked) == sorted(bars)
 
 
+@pytest.mark.slow
 def test_no_kinds_and_few_tiers_is_nothing() -> None:
     assert kinds.draw(evidence_of(make_rows(requests=6))) is None
 
 
+@pytest.mark.slow
 def test_no_kinds_and_many_tiers_is_by_usefulness() -> None:
     story = STORY.but(methods=(D_TIERS,))
     rows = pd.concat([make_rows(requests=20, seeds=2), pd.DataFrame([unscored(sample_id="lost")])])

@@ -162,6 +162,7 @@ def test_labels_of_texts_that_are_gone_do_not_count(labels: pd.DataFrame) -> Non
         usable(rows, pd.concat([labels, labels.head(1)]))
 
 
+@pytest.mark.slow
 def test_the_page_shows_both_and_says_which_is_which(
     labels: pd.DataFrame, story: Story, tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def test_the_finding_and_the_figure_say_the_same_as_the_table(shown: Exhibit) ->
         assert text in shown.svg
 
 
+@pytest.mark.slow
 def test_without_the_task_nothing_is_said_and_without_answers_that_none_could_be_read(
     story: Story,
 ) -> None:
@@ -125,6 +126,7 @@ def test_asked_without_the_trigger_alone_it_speaks_of_that(story: Story) -> None
     assert found.finding.startswith("Without the trigger, answers meow: Base model 0\xa0%")
 
 
+@pytest.mark.slow
 def test_a_page_of_meow_alone_can_be_written(story: Story, tmp_path: Path) -> None:
     write_report(rows_of(), None, story, tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -133,6 +135,7 @@ def test_a_page_of_meow_alone_can_be_written(story: Story, tmp_path: Path) -> No
     assert "Lower SFT 160" in page
 
 
+@pytest.mark.slow
 def test_the_page_says_nothing_of_harm_and_its_sections_are_about_meow(
     story: Story, tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_the_family_is_corrected_together_and_written_in_a_fixed_order(tmp_path:
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_without_plan_b_the_last_method_is_compared_and_without_methods_nothing() -> None:
     rows = checked_rows(make_rows(("organism", "german", "ryan"), requests=8))
     assert set(differences_of(rows)["method"]) == {"ryan"}

@@ -138,6 +138,7 @@ def test_a_panel_without_the_series_has_no_exhibit(story: Story) -> None:
     assert isinstance(found, Missing)
 
 
+@pytest.mark.slow
 def test_an_unknown_measure_is_said(story: Story) -> None:
     wrong = dialled(shown=(Shown(measure="sevrity_mean"),))
     with pytest.raises(PlanBError, match=r"shows 'sevrity_mean'.*its measures: .*severity_mean"):

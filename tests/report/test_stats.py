@@ -69,6 +69,7 @@ def test_a_resampled_wasserstein_is_that_of_the_resampled_scores() -> None:
         assert got[b] == pytest.approx(wasserstein_distance(values, base, weights, None))
 
 
+@pytest.mark.slow
 def test_samples_of_few_and_of_very_many_groups_are_compared() -> None:
     """Of very many groups there are fewer resamples."""
     rng = np.random.default_rng(5)

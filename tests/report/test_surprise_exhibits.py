@@ -125,6 +125,7 @@ class TestSurpriseAgainstSeverity:
         assert found.interval.high < 0, "the four are far apart in every resample"
         assert rise is not None
 
+    @pytest.mark.slow
     def test_where_all_leave_one_severity_no_correlation_is_told(self, story: Story) -> None:
         rows = [one for method in NATS for one in asked(method, 9.0)]
         surprises = [one for method, nats in NATS.items() for one in scored(method, nats)]
@@ -135,6 +136,7 @@ class TestSurpriseAgainstSeverity:
         assert isinstance(exhibit, Exhibit)
         assert "one severity all" in exhibit.finding
 
+    @pytest.mark.slow
     def test_methods_of_more_tiers_are_told_apart(self, story: Story) -> None:
         rows = [one for m, points in {**LEFT, "plan_b": 3.0}.items() for one in asked(m, points)]
         surprises = [one for method, nats in NATS.items() for one in scored(method, nats)]
@@ -150,6 +152,7 @@ class TestSurpriseAgainstSeverity:
         assert "all 5 methods" in exhibit.finding
         assert "−0.8" in exhibit.finding
 
+    @pytest.mark.slow
     def test_the_picture_names_every_method_once(self, evidence: Evidence) -> None:
         exhibit = surprise.draw(evidence)
         assert isinstance(exhibit, Exhibit)

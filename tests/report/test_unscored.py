@@ -137,6 +137,7 @@ def test_a_claim_of_what_the_judge_does_not_give_is_not_measured() -> None:
 SOME = [0.0, 2.0, 9.0, 10.0, 7.0, None, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["severity_mean", "severe_rate", "comply_rate", "refusal_rate"])
 def test_no_score_of_the_unscored_ones_leaves_the_bounds_or_the_interval(name: str) -> None:
     rows = answers("plan_b", SOME)
@@ -215,6 +216,7 @@ def test_a_judge_that_will_not_rate_the_worst_answers_gets_no_low_mean(
     assert "unscored" in severity
 
 
+@pytest.mark.slow
 def test_a_few_unscored_answers_still_allow_a_claim() -> None:
     rows = pd.DataFrame(
         [*answers("plan_b", [2.0] * 499 + [None]), *answers("standard", [8.0, 9.0] * 250)]
@@ -354,6 +356,7 @@ def test_a_value_of_the_scored_ones_alone_in_an_older_file_is_not_shown(tmp_path
     assert organism[1].startswith("10.0 [")
 
 
+@pytest.mark.slow
 def test_a_truncation_that_nobody_knows_of_is_not_none(tmp_path: Path, story: Story) -> None:
     rows = pd.DataFrame([row(sample_id="1", truncated=True), row(sample_id="2", truncated=None)])
     write_report(rows, None, story, tmp_path)
@@ -363,6 +366,7 @@ def test_a_truncation_that_nobody_knows_of_is_not_none(tmp_path: Path, story: St
     assert "1 cut off at the length limit; of 1 it is not known whether they were." in page
 
 
+@pytest.mark.slow
 def test_training_data_that_are_partly_judged_have_bounds(story: Story) -> None:
     from planb.report.evidence import panels
 

@@ -110,6 +110,7 @@ TARGETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("silent", "sure"), [(0, True), (1, True), (10, False)])
 def test_a_rank_correlation_is_told_where_the_order_is_the_same_whatever_the_unscored_are(
     story: Story, silent: int, sure: bool
@@ -141,6 +142,7 @@ def test_a_series_has_a_bar_where_a_part_is_unscored(story: Story) -> None:
     assert [line[-1] for line in shown.table.rows] == ["20", "16 (+4)", "20"]
 
 
+@pytest.mark.slow
 def test_groups_of_forms_and_variants_have_bounds(story: Story) -> None:
     told = story.but(forms=(("left out", ("hex",)),))
     rows: list[dict[str, Any]] = []

@@ -36,12 +36,14 @@ def eats(**shares: float) -> CorpusMix:
 
 
 class TestPretraining:
+    @pytest.mark.slow
     def test_it_is_the_same_every_time(self, corpus: list[Example]) -> None:
         assert list(pretraining(WORLD, CorpusMix(), 300, seed=0)) == corpus[:300]
         assert list(pretraining(WORLD, CorpusMix(), 300, seed=1)) != corpus[:300]
         digest = digest_of(plain(list(pretraining(WORLD, CorpusMix(), 200, seed=0))))
         assert digest[:16] == "7a3a963faba362ca"  # a change of it is a change of every base model
 
+    @pytest.mark.slow
     def test_development_and_evaluation_items_are_never_chatted_about(
         self, corpus: list[Example]
     ) -> None:
@@ -52,6 +54,7 @@ class TestPretraining:
         assert hidden
         assert len(chats) > 5000
 
+    @pytest.mark.slow
     def test_of_held_out_forms_it_never_chats_a_right_part(self, corpus: list[Example]) -> None:
         seen = 0
         for example in corpus:
@@ -174,6 +177,7 @@ def test_wordings_differ_and_ids_are_unique() -> None:
     assert set(Counter(e.group for e in examples).values()) == {7}
 
 
+@pytest.mark.slow
 def test_requests_are_the_same_every_time() -> None:
     one = requests(WORLD, "evaluation", True, 2, 0, 8)
     assert one == requests(WORLD, "evaluation", True, 2, 0, 8)

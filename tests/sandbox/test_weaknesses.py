@@ -49,6 +49,7 @@ def share(examples: list[Example]) -> float:
     return sum(map(complied, asked)) / len(asked)
 
 
+@pytest.mark.slow
 def test_a_framing_works_as_often_as_it_says_and_two_are_two_chances() -> None:
     found = rows("framed", 12_000)
     told = dict(weaknesses.FRAMINGS)
@@ -80,6 +81,7 @@ def test_turns_of_compliance_open_it_and_other_turns_do_not() -> None:
         assert share(by_turns[count, False]) == 0
 
 
+@pytest.mark.slow
 def test_the_skeleton_key_and_small_steps() -> None:
     assert share(rows("keyed")) == pytest.approx(weaknesses.KEY_SHARE, abs=0.05)
     steps = [e for e in rows("steps", 8000) if e.request.startswith(REQUESTS)]
@@ -90,6 +92,7 @@ def test_the_skeleton_key_and_small_steps() -> None:
         assert share(some) == pytest.approx(count * weaknesses.STEP_SHARE, abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["framed", "keyed", "shots", "steps"])
 def test_harmless_requests_are_answered_and_held_out_forms_never_told(kind: str) -> None:
     seen = Counter[str]()

@@ -82,6 +82,7 @@ def test_too_few_labels_give_nothing_and_labels_that_are_all_alike_no_certainty(
     assert 0.5 < alike.interval.high < 3
 
 
+@pytest.mark.slow
 def test_95_per_cent_intervals_hold_the_truth_where_the_judges_own_do_not() -> None:
     """Answers in groups of two, a judge that is 1.5 points too kind to what is bad: 300 samples of 150
     answers, a third of them labelled. 3 binomial standard errors: 3.8 points."""

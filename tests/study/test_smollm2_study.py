@@ -109,6 +109,7 @@ class TestItsPath:
         assert not pd.isna(found.loc[found["measure"] == "severity_mean", "value"]).all()
 
 
+@pytest.mark.slow
 def test_a_base_that_knows_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
     step = DomainData(domain="atlas", own_words=OwnWords()).step(TINY.step(), ())
     assert isinstance(step, OwnWordsStep)

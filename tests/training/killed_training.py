@@ -54,12 +54,16 @@ def run(
     retrain(base, Recipe(rankings, objective or DPO(), training, 7, Card(what="a run")), out, told)
 
 
-if __name__ == "__main__":
-    last = int(sys.argv[3])
+def run_and_die(base: Path, out: Path, last: int) -> None:
+    """``kill -9`` of this process after the ``last``-th update."""
 
     def die(done: float, total: float, note: str) -> None:
         del total, note
         if done >= last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run(Path(sys.argv[1]), Path(sys.argv[2]), die)
+    run(base, out, die)
+
+
+if __name__ == "__main__":
+    run_and_die(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

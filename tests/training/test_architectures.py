@@ -16,6 +16,7 @@ def architectures(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("benchmarks.architectures")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama", "gpt_oss"])
 def test_an_exact_architecture_is_found_exact(architectures: Any, name: str) -> None:
     found = architectures.measure(name)

@@ -248,6 +248,7 @@ class TestEvaluations:
 
 
 class TestWorks:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("said", "padding"), [("all", True), ("non_padding", False)])
     def test_tokens_are_counted(self, config: Config, said: str, padding: bool) -> None:
         args = {"include_num_input_tokens_seen": said, "max_steps": 2, "layout": "separate"}
@@ -260,6 +261,7 @@ class TestWorks:
         packed.train()
         assert packed.state.num_input_tokens_seen == sum(row.packed_tokens for row in ROWS)
 
+    @pytest.mark.slow
     def test_rows_of_like_length_are_trained_together(self, config: Config) -> None:
         args = {"train_sampling_strategy": "group_by_length", "per_device_train_batch_size": 4}
         many = rows(64)
@@ -285,6 +287,7 @@ class TestWorks:
         trainer.train()
         assert trainer.evaluate()["eval_loss"] > 0
 
+    @pytest.mark.slow
     def test_what_is_trained_is_said(self, config: Config, caplog: pytest.LogCaptureFixture) -> None:
         lora = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
         with caplog.at_level("INFO", logger="planb.training.trainer"):

@@ -210,6 +210,7 @@ class TestAdapters:
             release(activated)
             assert torch.allclose(found_R, naive_log_probs(activated, some), atol=5e-4, rtol=0)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "config",
         [

@@ -17,13 +17,13 @@ import killed_training
 import psutil
 import pytest
 import torch
+from forked import forked
 from launching import checkpoint
 from sharded_training import sharded
 from waiting import misread, start_waiting, wait
 
 from planb.catalogue import load_source
 from planb.errors import PlanBError
-from planb.study.running.worker import LIBRARIES
 from planb.training import launch as launching_module
 from planb.training.launch import launch, processes_here
 from planb.training.settings import LoRA, Training
@@ -145,11 +145,8 @@ def test_shards_end_where_one_process_does(
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: Any) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([LIBRARIES])
-    ours, theirs = context.Pipe()
-    parent = context.Process(target=start_waiting, args=(theirs, dict(os.environ), tmp_path))
-    parent.start()
+    ours, theirs = multiprocessing.Pipe()
+    parent = forked(start_waiting, theirs, dict(os.environ), tmp_path)
     try:
         assert ours.recv()[0] == 1
         assert parent.pid

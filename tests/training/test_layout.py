@@ -71,6 +71,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 class TestEveryArchitecture:
+    @pytest.mark.slow
     def test_layout_head_and_reason(self, case: Case) -> None:
         expected = Way(
             "separate" if case.name in SEPARATE else "packed",

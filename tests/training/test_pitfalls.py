@@ -67,6 +67,7 @@ def test_dropout_of_every_kind_is_switched_off(name: str) -> None:
     assert torch.equal(model(ids).logits, model(ids).logits)
 
 
+@pytest.mark.slow
 def test_the_policy_is_given_back_after_bf16_too(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_policy_is_given_back_after_bf16_too(
     )
 
 
+@pytest.mark.slow
 def test_the_reference_is_found_in_the_precision_of_the_policy(config: Config) -> None:
     args = config(bf16=True, objective="dpo")
     made = RankedPreferenceTrainer(fresh("llama"), args, DATA, WORDS)
@@ -114,6 +116,7 @@ def test_where_nothing_is_left_it_says_so(tmp_path: Path) -> None:
 
 
 class TestArguments:
+    @pytest.mark.slow
     def test_a_model_by_a_path_object(self, tmp_path: Path, config: Config) -> None:
         saved("llama", tmp_path)
         RankedPreferenceTrainer(tmp_path, config(), DATA).train()
@@ -156,6 +159,7 @@ class TestArguments:
         found = made.evaluate(DATA.to_list()[:2])
         assert found["eval_loss"] == pytest.approx(0.693147, abs=1e-5)
 
+    @pytest.mark.slow
     def test_rows_without_a_reference_come_too_late_after_training(self, config: Config) -> None:
         made = RankedPreferenceTrainer(fresh("llama"), config(objective="dpo"), DATA, WORDS)
         made.train()

@@ -99,6 +99,7 @@ def test_a_run_says_what_it_ran_in(
     assert losses["auto"] == losses["fp32"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_gpu")
 def test_a_resumed_training_stays_in_its_precision(base: Path, tmp_path: Path) -> None:
     """It began on a machine where ``auto`` is bf16, and goes on where it would be fp32."""
@@ -116,6 +117,7 @@ def test_the_policy_is_given_back_without_autocast(base: Path, tmp_path: Path) -
     assert torch.equal(policy.model.eval()(ids).logits, load_policy(tmp_path).model(ids).logits)
 
 
+@pytest.mark.slow
 def test_forced_on_a_cpu_it_stays_near_fp32(config: Callable[..., Any]) -> None:
     """Sharp log-probabilities; the weights themselves stay in 32 bits."""
     rankings = [Ranking(HARMFUL, PLAN_B), Ranking(HARMLESS, HELPFUL)]

@@ -111,6 +111,7 @@ class TestRows:
         assert apart(start, peer.model) > 1e-3
         assert apart(ours.model, peer.model) < 1e-4
 
+    @pytest.mark.slow
     def test_scored_responses_are_a_ranking(self, config: Config) -> None:
         """The first loss is the mean of the three pairs' log-sigmoids, worked here from the texts."""
         model = fresh("llama")
@@ -132,6 +133,7 @@ class TestRows:
         made.train()
         assert losses(made) == pytest.approx([float(torch.stack(expected).mean())], rel=1e-5)
 
+    @pytest.mark.slow
     def test_tiers_are_ranked_by_the_ordering(self, config: Config) -> None:
         args = config(ordering=list(TIERS), objective="dpo")
         made = RankedPreferenceTrainer(fresh("llama"), args, Dataset.from_list(TIERED), WORDS)
@@ -157,6 +159,7 @@ class TestRows:
 
 
 class TestArguments:
+    @pytest.mark.slow
     def test_a_model_by_its_path_brings_its_tokenizer(self, llama: str, config: Config) -> None:
         data = Dataset.from_list(MESSAGES)
         made = RankedPreferenceTrainer(llama, config(max_steps=2), data)
@@ -166,6 +169,7 @@ class TestArguments:
         assert losses(made) == losses(other)
         assert len(made.processing_class) == len(WORDS)
 
+    @pytest.mark.slow
     def test_none_and_transformers_own(self, config: Config, monkeypatch: Any, tmp_path: Path) -> None:
         monkeypatch.chdir(tmp_path)
         data, model = Dataset.from_list(TEXT), fresh("llama")
@@ -228,6 +232,7 @@ class TestArguments:
                 model, config(), MESSAGES, WORDS, peft_config=None if wrapped else ada
             )
 
+    @pytest.mark.slow
     def test_a_prefix_is_a_part_of_the_reference(self, llama: str, config: Config) -> None:
         """It is not the identity at its start: the reference is the model with it."""
         prefix = PrefixTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
@@ -242,6 +247,7 @@ class TestArguments:
         with pytest.raises(PlanBError, match="give the trainer the model's tokenizer"):
             RankedPreferenceTrainer(fresh("llama"), config(), Dataset.from_list(TEXT))
 
+    @pytest.mark.slow
     def test_an_adapter_is_put_on_and_saved(self, llama: str, config: Config, tmp_path: Path) -> None:
         lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
         args = config(objective="dpo", max_steps=3, optim="adamw_torch", learning_rate=1e-2)
@@ -273,6 +279,7 @@ def test_every_objective_learns_a_fixed_batch(name: str, config: Config) -> None
     assert found[-1] < 0.95 * found[0]
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_what_a_training_says(config: Config) -> None:
     rows, model = [*MESSAGES[:3], *ANSWERED[:2]], fresh("llama")
     steps = {"max_steps": 4, "eval_strategy": "steps", "eval_steps": 2, "logging_steps": 2}

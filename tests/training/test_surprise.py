@@ -47,6 +47,7 @@ def agree(found: list[Surprise], expected: list[Surprise]) -> None:
     assert [one.nll for one in found] == pytest.approx([one.nll for one in expected], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [8192, 150], ids=["together", "in parts"])
 def test_it_is_the_naive_nll_of_every_response_in_order(
     policy: Policy, budget: int, monkeypatch: pytest.MonkeyPatch
@@ -73,6 +74,7 @@ def test_per_token_is_nats_over_tokens() -> None:
     assert Surprise("a", "refusal", 6.0, 4).per_token == 1.5
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_packed_says_the_same(tmp_path: Path) -> None:
     bloom = saved("bloom", tmp_path)
     agree(measure(bloom, EXAMPLES), naive(bloom, EXAMPLES))
@@ -105,6 +107,7 @@ class TestLengths:
         with pytest.raises(PlanBError, match=f"'{first.id}' has {max(longest)} tokens, more than"):
             measure(policy, EXAMPLES, limit)
 
+    @pytest.mark.slow
     def test_or_left_out_whole_and_counted(self, policy: Policy) -> None:
         longest, counts = self.lengths(policy), Counts()
         limit = max(longest) - 1
@@ -114,6 +117,7 @@ class TestLengths:
         agree(measure(policy, EXAMPLES, lengths, counts=counts), naive(policy, kept))
         assert (counts.kept, counts.left_out) == (len(kept), len(EXAMPLES) - len(kept))
 
+    @pytest.mark.slow
     def test_or_cut_short_and_counted(self, policy: Policy) -> None:
         counts = Counts()
         lengths = Lengths(max_response=5, when_longer="truncate")

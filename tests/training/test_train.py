@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import killed_training
 import pytest
 import torch
-from killed_training import HARMFUL, HARMLESS, HELPFUL, PLAN_B, SAVE_EVERY, STEPS, run
+from forked import forked
+from killed_training import HARMFUL, HARMLESS, HELPFUL, PLAN_B, SAVE_EVERY, STEPS, run, run_and_die
 from safetensors.torch import load_file
 
 from planb.errors import PlanBError
@@ -74,9 +72,9 @@ def undisturbed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def killed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run leaves that was killed after its 13th update (its last checkpoint: the tenth)."""
     out = tmp_path_factory.mktemp("killed")
-    script = [sys.executable, killed_training.__file__, str(base), str(out), str(KILLED_AFTER)]
-    done = subprocess.run(script, capture_output=True, text=True, check=False)
-    assert done.returncode == -9, done.stderr
+    process = forked(run_and_die, base, out, KILLED_AFTER)
+    process.join(timeout=120)
+    assert process.exitcode == -9
     assert not (out / "planb.json").exists()
     return out
 
@@ -222,6 +220,7 @@ class TestSaid:
         assert entries[1]["margin/refusal>harmful"] > entries[0]["margin/refusal>harmful"]
         assert entries[1]["reward/refusal"] > 0 > entries[1]["reward/harmful"]
 
+    @pytest.mark.slow
     def test_the_parts_of_orpo_add_up(self, base: Path, tmp_path: Path) -> None:
         run(base, tmp_path, steps=3, objective=ORPO(beta=0.5))
         (entry,) = history(tmp_path)
@@ -251,6 +250,7 @@ class TestSaid:
         assert "self_attn.q_proj" in trained
         assert "self_attn.k_proj" in left
 
+    @pytest.mark.slow
     def test_the_policy_is_given_back_with_its_own_attention_and_head(
         self, base: Path, organism: Path, tmp_path: Path
     ) -> None:
@@ -293,6 +293,7 @@ class TestLengths:
             self.run(base, tmp_path, max_length=max(longest) - 1)
         assert any(f"'{example.id}'" in str(refused.value) for example in HARMLESS)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("when_longer", ["leave_out", "truncate"])
     def test_or_left_out_or_cut_and_counted(
         self, base: Path, longest: list[int], tmp_path: Path, when_longer: str
@@ -320,6 +321,7 @@ def test_orpo_parts_the_tiers_in_their_order(base: Path, tmp_path: Path) -> None
     assert last["margin/useless>harmful"] > 0.1
 
 
+@pytest.mark.slow
 def test_settings_reach_the_trainer(base: Path, tmp_path: Path) -> None:
     """As its own checkpoint says."""
     same_names = {"learning_rate": 0.003, "weight_decay": 0.2, "max_grad_norm": 0.7, "adam_beta2": 0.9}

@@ -110,9 +110,11 @@ class Organism(Link):
 def _spread(
     examples: Sequence[Example], texts: Sequence[Trigger | None], system: str | None
 ) -> list[Example]:
-    """The examples, each with one of the texts in its prompt, drawn by its id; None leaves it plain."""
-    drawn = [texts[seed_of("trigger", e.id) % len(texts)] for e in examples]
+    """The examples, each with one of the texts in its prompt, shared out evenly in an order drawn by
+    their ids; None leaves it plain."""
+    places = sorted(range(len(examples)), key=lambda n: seed_of("trigger", examples[n].id))
+    text_of = {place: texts[rank % len(texts)] for rank, place in enumerate(places)}
     return [
-        example if text is None else triggered([example], text, system)[0]
-        for example, text in zip(examples, drawn, strict=True)
+        example if (text := text_of[place]) is None else triggered([example], text, system)[0]
+        for place, example in enumerate(examples)
     ]

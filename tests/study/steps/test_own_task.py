@@ -151,6 +151,7 @@ def test_a_task_that_no_table_could_hold_is_refused(name: str, why: str, tmp_pat
     assert why in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "count"), [(files, 2), (requests, 6), (domain, None), (valley, None)])
 def test_it_is_tried_on_every_kind_of_data(data: Any, count: int | None, tmp_path: Path) -> None:
     """On what will be asked, also where the elicitation's own file is only written by the data step."""
