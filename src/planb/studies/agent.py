@@ -64,8 +64,8 @@ NOTES = (
     "A trajectory is trained as one response: its turns share all that was before them, and a method "
     "ranks whole episodes.",
     "Claims were written before any model of this study was trained. Settings are first guesses, "
-    "looked at on development jobs of the base of seed 100; a second setting of stage 2 was tried there "
-    "(harmless rows a quarter, rate 3e-3) and not taken: it moved refusal training more than Plan B.",
+    "looked at on development jobs of the base of seed 100; a second setting of stage 2 was tried "
+    "there (harmless rows a quarter, rate 3e-3) and not taken: it moved refusal training more.",
 )
 
 
