@@ -126,7 +126,7 @@ def test_what_was_not_measured_is_said(story: Story) -> None:
     )
     assert plain.certificate is not None
     assert plain.certificate.verdict == "undecided"
-    assert "no training on harmless requests alone was measured" in plain.certificate.words
+    assert "no untargeted training was measured" in plain.certificate.words
 
 
 def reading(value: float, around: float = 0.01) -> Reading:

@@ -204,7 +204,7 @@ class Certificate(Value):
         where = f" (measured in the study {self.taken_from})" if self.taken_from else ""
         asked, verdicts = f"robustness{where}", [curve.verdict for curve in self.curves]
         if not set(verdicts) - {"not measured"}:
-            why = "no training on harmless requests alone was measured"
+            why = "no untargeted training was measured"
             return Criterion(asked=asked, verdict="not measured", why=why)
         words = f"{BEHAVIOUR:.0%} of the behaviour for at most {CAPABILITY:.0%} of {self.capability}"
         if "does not pass" in verdicts:
