@@ -1,6 +1,7 @@
 """Break a small real study again and again: ``python tests/faults/campaign.py`` (``make faults``).
 
-What is seen is written to docs/results/faults.csv: the fault, how often, over how many rounds or files.
+What is seen is written to benchmarks/results/faults.csv: the fault, how often, over how many rounds
+or files.
 Ends with exit code 1 at the first thing that must never be.
 """
 
@@ -20,7 +21,7 @@ from disk import full_disks
 from flips import flips
 from kills import kills
 
-KEPT = Path(__file__).parents[2] / "docs" / "results" / "faults.csv"
+KEPT = Path(__file__).parents[2] / "benchmarks" / "results" / "faults.csv"
 HEAD = "fault,times,over"
 
 
