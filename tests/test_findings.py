@@ -127,6 +127,10 @@ def test_a_run_is_kept_and_the_page_written_anew(
     for name, place in (("RUNS", "runs"), ("RESULTS", "results")):
         monkeypatch.setattr(findings, name, tmp_path / place)
     monkeypatch.setattr(findings, "PAGE", page)
+    propensities = tmp_path / "propensities.md"
+    propensities.write_text(f"{findings.TABLE}\nold\n{findings.TABLE_END}\n")
+    monkeypatch.setattr(findings, "PROPENSITIES", propensities)
+    own = {path: path.read_bytes() for path in (ROOT / "docs").glob("*.md")}
     findings.main()
     assert "No study with claims has been run yet." in page.read_text()
     (tmp_path / "runs" / "sandbox").mkdir(parents=True)
@@ -152,6 +156,8 @@ def test_a_run_is_kept_and_the_page_written_anew(
     page.write_text("no marks")
     with pytest.raises(PlanBError, match="has no <!-- findings"):
         findings.main()
+    assert "old" not in propensities.read_text()
+    assert own == {path: path.read_bytes() for path in own}, "the pages of the project are left alone"
 
 
 PLANB = """#!/bin/sh
