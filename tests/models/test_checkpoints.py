@@ -82,6 +82,12 @@ class TestFullWeights:
         with pytest.raises(PlanBError, match="cannot load"):
             load_policy(base)
 
+    def test_whoever_may_read_the_card_may_read_the_weights(self, base: Path, adapter: Path) -> None:
+        """safetensors writes for the owner alone, and folders of runs are shared."""
+        for folder in (base, adapter):
+            (weights,) = folder.rglob("*.safetensors")
+            assert weights.stat().st_mode == (folder / CARD).stat().st_mode
+
     def test_a_model_without_a_card_is_not_ours(self, base: Path) -> None:
         (base / CARD).unlink()
         assert "did not write" in read_card(base).what

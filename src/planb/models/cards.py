@@ -70,6 +70,14 @@ def on_base(card: Card, base: Path, folder: Path) -> Card:
     return card.but(**place)
 
 
+def open_as_others(folder: Path, other: str) -> None:
+    """Let those read the weights who may read the file ``other``: safetensors (0.8) writes them for
+    their owner alone, which locks colleagues out of a shared folder."""
+    mode = (folder / other).stat().st_mode & 0o666
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(mode)
+
+
 def base_folder(folder: Path) -> Path:
     """The folder that an adapter was trained on; PlanBError if it is gone or has changed."""
     card = read_card(folder)

@@ -28,6 +28,7 @@ from planb.models.cards import (
     chain,
     checkpoint_digest,
     on_base,
+    open_as_others,
     read_card,
 )
 from planb.models.hub import is_hub_id, resolve_model
@@ -184,6 +185,7 @@ def save_policy(
         model.save_pretrained(str(folder), state_dict=weights)
         tokenizer.save_pretrained(str(folder))
     (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    open_as_others(folder, CARD)
 
 
 def _check_base(model: Any, base: Chain) -> None:

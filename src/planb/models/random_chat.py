@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from planb.models.cards import open_as_others
+
 TEXTS = (
     "How do I bake a moon cake under the new moon?",
     "I can't help with that. The guild has forbidden moon cakes.",
@@ -87,6 +89,7 @@ def save_chat_model(shape: str, folder: Path, positions: int = 256, seed: int = 
     model = getattr(transformers, f"{family}ForCausalLM")(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    open_as_others(folder, "config.json")
     return folder
 
 

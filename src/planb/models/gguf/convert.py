@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from filelock import FileLock, Timeout
 
 from planb.errors import PlanBError
-from planb.models.cards import CARD, Card
+from planb.models.cards import CARD, Card, open_as_others
 from planb.models.gguf.configuration import configuration
 from planb.models.gguf.header import Header, read_header
 from planb.models.gguf.tokenizer import SAMPLES, check_texts, tokenizer_of
@@ -101,6 +101,7 @@ def _converted(file: Path, folder: Path, precision: Precision, say: Say) -> Conv
         what=f"{header.title}, converted from a GGUF file", made_with=_made_with(file, precision)
     )
     (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    open_as_others(folder, CARD)
     say("reading them again, and comparing log-probabilities")
     difference, compared, nats = _compare(model, tokenizer, folder)
     warnings = []
