@@ -56,7 +56,7 @@ def test_second_judges_and_one_that_is_trained_have_their_arrows() -> None:
     lines = drawn(jailbreaks().with_seeds(1))
     assert "    -> judge (1)" in lines
     assert "        -> calibration (1) + data" in lines
-    assert [line.strip() for line in lines].count("-> judgement (13) + judge") == 2, "base and organism"
+    assert [line.strip() for line in lines].count("-> judgement (14) + judge") == 2, "base and organism"
 
 
 def test_chains_go_as_deep_as_they_are_long() -> None:
