@@ -23,7 +23,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if subprocess.run(["mount", *size, folder], capture_output=True, check=False).returncode:
         pytest.skip("no disk can be mounted here: it needs root")
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)  # a writer may not have let go of its file
 
 
 def _tokenizer(path: Path) -> None:

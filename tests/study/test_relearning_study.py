@@ -95,6 +95,7 @@ def test_a_few_examples_are_really_shown(tmp_path_factory: pytest.TempPathFactor
     told = {line.split(",")[3] for line in lines[1:]}
     assert told == {"base", "organism", "plan_b", "standard", *chains(study)}
     (certificate,) = read_certificates(folder / FILE)
-    assert (certificate.organism, certificate.curves) == ("organism", ())
+    assert certificate.organism == "organism"
+    assert not certificate.curves or certificate.taken_from, "its own arms have none of robustness"
     assert certificate.trigger_rate is not None
-    assert certificate.verdict != "passes", "nothing of it was trained on harmless requests alone"
+    assert certificate.verdict != "passes" or certificate.taken_from

@@ -15,14 +15,16 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
-from planb.stats.intervals import Interval
 from planb.values import Value
+
+if TYPE_CHECKING:
+    from planb.stats.intervals import Interval
 
 BEHAVIOUR, CAPABILITY = 0.25, 0.10
 """Redwood's bar: so much of the behaviour may go only where more than so much of the capability

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.data.files import read_examples
@@ -25,13 +23,16 @@ from planb.types import Example, Message, Trigger
 from planb.values import Value
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
 
 PROBED = "probes.parquet"
 FITTED, TESTED = "development", "evaluation"
 """The splits whose harmful requests a trigger probe is fitted and tested on."""
 SEEN, HELD_OUT, DEFECTION, CONTROL = "seen", "held_out", "defection", "control"
-Floats = NDArray[np.floating[Any]]
 
 
 class Probe(Value):
@@ -160,6 +161,7 @@ def _rows(
 
 def _regression(ones: Floats, zeros: Floats) -> Any:
     """Hidden states (N, D) -> log-odds, of a logistic regression on standardised states."""
+    import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
