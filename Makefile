@@ -16,7 +16,7 @@ menu:
 	@echo "  make run            set up, then run the sandbox study: train, evaluate, report"
 	@echo "  make run SEEDS=1    a quick look: one seed, a report in a few minutes"
 	@echo "  make real           the same on a real chat model, which comes by pip: an hour a seed"
-	@echo "  make quick          the quick tests: about two minutes"
+	@echo "  make quick          the quick tests: under three minutes"
 	@echo "  make test           set up, then check the code and run all tests"
 	@echo "  make studies        every study of the built-in world, one after another: hours"
 	@echo
