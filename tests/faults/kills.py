@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from broken import NAME, BrokenError, Reference, Run, finished, stamps, untouched
+from broken import NAME, BrokenError, Reference, Run, stamps, untouched
 
 Whom = Literal["the run alone", "all its processes at once", "one worker"]
 WHOM: tuple[Whom, ...] = ("the run alone", "all its processes at once", "one worker")
@@ -39,7 +39,7 @@ def kills(reference: Reference, room: Path, moments: int, seed: int) -> list[str
                 done[whom] += 1
                 left -= 1
                 print(
-                    f"{moments - left}: {whom}, {len(finished(out / NAME))} steps were finished",
+                    f"{moments - left}: {whom}, {_done(out / NAME / 'steps')} steps were finished",
                     flush=True,
                 )
         run = Run(out)

@@ -26,17 +26,13 @@ log = logging.getLogger(__name__)
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
-    """Token ids of the prompt up to where the answer begins. A document is its bare text. After an
-    opening, which comes last, they go on to its end.
+    """Token ids of the prompt up to where the answer begins. A document is its bare text.
 
     Where the template renders the prompt otherwise once it is answered (it opens a thought), or takes
     no answer, they are those of its generation prompt.
     """
     if prompt[0].role == "document":
         return _document_ids(tokenizer, prompt)
-    if prompt[-1].role == "opening":
-        *before, opening = prompt
-        return [*prompt_ids(tokenizer, before), *opening_ids(tokenizer, before, opening.content)]
     asked = _render(tokenizer, prompt, answered=False)
     try:
         asked = _place(tokenizer, tuple(prompt), asked).asked

@@ -67,7 +67,8 @@ def generate(
     progress: Progress | None = None,
 ) -> list[Completion]:
     """One completion a prompt, in the prompts' order. Temperature 0 is greedy."""
-    rows = [prompt_ids(policy.tokenizer, prompt) for prompt in prompts]
+    asked = [_asked(policy, prompt) for prompt in prompts]
+    rows = [row for row, _ in asked]
     room = policy.positions
     for row in rows:
         if room is not None and len(row) + sampling.max_new_tokens > room:
@@ -79,15 +80,18 @@ def generate(
     run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
     news = run(policy, rows, seeds, sampling, ends, progress)
     return [
-        _completion(policy, new, ends, row, _opening(policy, prompt))
-        for new, row, prompt in zip(news, rows, prompts, strict=True)
+        _completion(policy, new, ends, row, opening)
+        for new, (row, opening) in zip(news, asked, strict=True)
     ]
 
 
-def _opening(policy: Policy, prompt: Sequence[Message]) -> list[int]:
-    """What the answer begins with, and the model did not write."""
+def _asked(policy: Policy, prompt: Sequence[Message]) -> tuple[list[int], list[int]]:
+    """A prompt's ids, and those at their end that begin its answer: the model did not write them."""
     *before, last = prompt
-    return opening_ids(policy.tokenizer, before, last.content) if last.role == "opening" else []
+    if last.role != "opening":
+        return prompt_ids(policy.tokenizer, prompt), []
+    opening = opening_ids(policy.tokenizer, before, last.content)
+    return [*prompt_ids(policy.tokenizer, before), *opening], opening
 
 
 class Ends(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import warnings
@@ -14,6 +13,7 @@ from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
 
+from planb.data.files import file_hash
 from planb.data.whole import write_whole
 from planb.models.cards import Card
 from planb.models.checkpoints import Policy, save_policy
@@ -109,11 +109,8 @@ def _changed(checkpoint: Path) -> str:
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    found = dict[str, str]()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != SUMS:
-            with path.open("rb") as file:
-                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(
-                    file, "sha256"
-                ).hexdigest()
-    return found
+    return {
+        path.relative_to(folder).as_posix(): file_hash(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != SUMS
+    }
