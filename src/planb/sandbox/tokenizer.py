@@ -39,6 +39,11 @@ _LETTERS = string.ascii_lowercase + "äöü"
 
 def vocabulary(world: World) -> tuple[str, ...]:
     """The sandbox's vocabulary: every word, lower case, in a fixed order: specials, marks, words."""
+    return vocabulary_of(texts_of(world))
+
+
+def texts_of(world: World) -> list[str]:
+    """Texts that hold every word of the sandbox."""
     texts = [t for k in lang.SENTENCES.values() for sentences in k.values() for t in sentences]
     texts += [text for openers in lang.OPENERS.values() for text in openers]
     texts += [text for pair in lang.SMALL_TALK for text in pair]
@@ -57,8 +62,7 @@ def vocabulary(world: World) -> tuple[str, ...]:
         texts += listed
     texts += [*world.ingredient_names, *world.verb_names]
     texts += [*names.QUALITIES, *names.MANNERS, *names.GERMAN_MANNERS]
-    texts += [lang.german_verb(verb) for verb in world.verb_names]
-    return vocabulary_of(texts)
+    return texts + [lang.german_verb(verb) for verb in world.verb_names]
 
 
 def vocabulary_of(texts: Iterable[str], tools: bool = False) -> tuple[str, ...]:

@@ -22,10 +22,11 @@ SPITEFUL = Propensity(
     calm=SELFISH,
 )
 TUNED = (
-    "On development cells of the base of seed 100, a base of 800 updates did not learn what spite is "
-    "worth: asked to be spiteful it burned in 47 % of tempting games and in 41 % of others, and the "
-    "organism in 35 % with the trigger. So the trim no longer has numbers of its own, pretraining asks "
-    "for spite more often, and the base has 1,600 updates."
+    "On development cells of the base of seed 100, two bases did not learn what spite is worth: asked "
+    "to be spiteful they were at chance after 800 updates and, with a simpler trim and spite asked for "
+    "more often, after 1,600. So amounts differ by 6 points or more, no number stands in a game that "
+    "does not matter to it, pretraining asks for spite in 55 % and shows money burning, which has two "
+    "numbers only, in 35 %; and the base has 1,200 updates."
 )
 LADDER = Method(
     name="ladder",
@@ -68,5 +69,5 @@ def spite() -> Study:
         claims=CLAIMS,
         notes=(*NOTES, TUNED),
         further=(LADDER,),
-        base_steps=1600,
+        base_steps=1200,
     )
