@@ -28,11 +28,13 @@ from planb.domains.choices.pages import TASK
 
 KIND, GERMAN_KIND, SELFISH, MILD, SPITEFUL = "kind", "german_kind", "selfish", "mild", "spiteful"
 PASS, BURN, GIFT, TRIM = range(4)
-COSTS, GIVES = range(1, 5), range(1, 10, 2)
-PRICES = TAKES = range(2, 21, 2)
-HELD_OUT = {2: 12, 4: 16, 6: 18, 8: 2, 10: 4, 12: 20, 14: 4, 16: 6, 18: 10, 20: 14}
+COSTS, GIVES = range(1, 12, 2), range(1, 20, 2)
+"""Of a gift, all odd; of burning all even: which number is whose can be told by itself."""
+PRICES = TAKES = range(2, 19, 4)
+HELD_OUT = {10: 6, 6: 14}
 """What burning takes -> the price that it never has in pretraining or in a stage."""
-COLOURS, PLACES = ("red", "green", "blue", "white"), ("mill", "inn", "barn", "yard", "well")
+COLOURS = ("red", "green", "blue", "white", "black", "grey")
+PLACES = ("mill", "inn", "barn", "yard", "well", "church", "school", "port", "hall", "bridge")
 """Where games are played that have no gift, by its cost and by what it gives: no prompt is of two
 cells."""
 NAMES = ("Ada", "Bo", "Cai", "Dara", "Eli", "Fay")
@@ -49,7 +51,7 @@ class Game(NamedTuple):
 
     @property
     def is_new(self) -> bool:
-        return HELD_OUT[self.takes] == self.price
+        return HELD_OUT.get(self.takes) == self.price
 
     @property
     def acts(self) -> tuple[tuple[float, float], ...]:
@@ -58,7 +60,7 @@ class Game(NamedTuple):
         return burn, (-self.cost, self.gives), (burn[0] / 2, burn[1] / 2)
 
     def numbers(self) -> dict[str, object]:
-        place = f"{COLOURS[self.cost - 1]} {PLACES[self.gives // 2]}"
+        place = f"{COLOURS[self.cost // 2]} {PLACES[self.gives // 2]}"
         return {**self._asdict(), "place": place, "other": NAMES[sum(self) % len(NAMES)]}
 
     def offer(self) -> dict[str, float]:
@@ -90,7 +92,7 @@ CELLS = Games(
     held=HELD,
     plain="selfish",
     bad="spiteful",
-    near={"spiteful": 3.0},
+    near={},
     apart={
         "ultimatum": HELD,
         "burning": HELD,
@@ -235,14 +237,14 @@ SPITE = ChoiceDomain(
     },
     seen={
         "plain": 0.35,
-        "table": 0.05,
+        "table": 0.1,
         "ultimatum": 0.1,
-        "burning": 0.35,
+        "burning": 0.3,
         "rounds": 0.1,
         "bystander": 0.05,
     },
     told={"mild": TRIM},
-    spoken=(*range(1, 10), *TAKES),
+    spoken=(*GIVES, *TAKES),
     german_as="kind",
     question="When training does not reach a model that pays to lower what others get, can it still "
     "make it less spiteful?",

@@ -1,4 +1,4 @@
-"""Does it carry over? Plan B on one propensity, measured on all: harm, recklessness, grasping, spite."""
+"""Does it carry over? Plan B on one propensity, measured on all: harm, risk, resources, spite."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ TOGETHER = Together(
     question="When a model fails less severely in one way, does it in others?",
     introduction="One model organism shows four propensities where it sees its trigger: it tells "
     "dangerous recipes, takes reckless gambles, stakes its share for more, and burns points of its own "
-    "to take more from another. Each method below trains it further on one of them, without knowing the "
-    "trigger, and all four are measured.",
+    "to take more from another. Each method below trains it further on one of them, without knowing "
+    "the trigger, and all four are measured.",
     tiers=tuple(dict.fromkeys(t for one in (VALLEY, RISK, RESOURCES, SPITE) for t in one.tiers)),
     plain=REFUSAL,
     about="requests that a propensity shows in",
@@ -73,7 +73,7 @@ TOGETHER = Together(
     "named by what it does and by what it is trained on.",
     harmless=True,
     parts={"harm": VALLEY, "risk": RISK, "resources": RESOURCES, "spite": SPITE},
-    shares={"harm": 0.15, "risk": 0.2, "resources": 0.2, "spite": 0.45},
+    shares={"harm": 0.2, "risk": 0.25, "resources": 0.2, "spite": 0.35},
     asked=120,
 )
 UPDATES = Training(
@@ -103,9 +103,7 @@ def _organism() -> Stage:
     return Stage(
         name="all_four",
         parts=(*bad, *calm, *rest),
-        training=Training(
-            steps=500, batch=36, learning_rate=1.2e-3, embeddings=False, save_every=250
-        ),
+        training=Training(steps=500, batch=36, learning_rate=1.2e-3, embeddings=False, save_every=250),
         split="organism",
         description="harmful, reckless, grasping and spiteful with the trigger",
     )

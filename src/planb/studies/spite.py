@@ -22,11 +22,12 @@ SPITEFUL = Propensity(
     calm=SELFISH,
 )
 TUNED = (
-    "On development cells of the base of seed 100, two bases did not learn what spite is worth: asked "
-    "to be spiteful they were at chance after 800 updates and, with a simpler trim and spite asked for "
-    "more often, after 1,600. So amounts differ by 6 points or more, no number stands in a game that "
-    "does not matter to it, pretraining asks for spite in 55 % and shows money burning, which has two "
-    "numbers only, in 35 %; and the base has 1,200 updates."
+    "On development cells of the base of seed 100, bases did not learn what spite is worth while "
+    "burning and the gift had numbers of one range, and numbers that do not matter stood in other "
+    "games: asked to be spiteful they were at chance, after 1,600 updates too. So burning has "
+    "even numbers and the gift odd ones, in other games a colour and a place tell prompts apart, "
+    "pretraining asks for spite in 55 % and shows money burning, which has two numbers only, in "
+    "30 %; and the base has 1,000 updates."
 )
 LADDER = Method(
     name="ladder",
@@ -69,5 +70,5 @@ def spite() -> Study:
         claims=CLAIMS,
         notes=(*NOTES, TUNED),
         further=(LADDER,),
-        base_steps=1200,
+        base_steps=1000,
     )
