@@ -11,6 +11,7 @@ from planb.mitigations.lat import LAT
 from planb.mitigations.magnitude import MagnitudePruning
 from planb.mitigations.mitigation import Material, Mitigation
 from planb.mitigations.quantization import Quantization
+from planb.mitigations.repbend import RepBend
 from planb.mitigations.wanda import WandaPruning
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "Material",
     "Mitigation",
     "Quantization",
+    "RepBend",
     "WandaPruning",
 ]
