@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ def inner(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_likeness_is_the_mean_cosine_of_the_pairs_of_an_examples_tokens() -> None:
-    """Tokens of example 0: (1, 0), (0, 2), (3, 0): cosines 0, 1, 0 in the three pairs. Example 1 has one
+    """Example 0 has (1, 0), (0, 2), (3, 0): cosines 0, 1, 0 in the three pairs. Example 1 has one
     token, so no pair; the last token is of no harmful answer."""
     states = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [1.0, 1.0], [9.0, 9.0]])
     example = torch.tensor([0, 0, 0, 1, 0])
@@ -64,9 +63,7 @@ def test_at_the_start_nothing_has_moved_and_later_each_term_is_its_equation(inne
             old.append(said(inner, prompt, answer))
         new.append(said(inner, prompt, answer))
     moved = [(now[0] - was[0]).norm(dim=1).mean() for was, now in zip(old, new, strict=True)]
-    kl = [
-        (was[1].exp() * (was[1] - now[1])).sum(1).mean() for was, now in zip(old, new, strict=True)
-    ]
+    kl = [(was[1].exp() * (was[1] - now[1])).sum(1).mean() for was, now in zip(old, new, strict=True)]
     close = {"rtol": 1e-3, "atol": 1e-5}
     assert torch.allclose(found["retain"], torch.stack([moved[0], moved[2]]) / 2, **close)
     assert torch.allclose(found["bend"], torch.stack([-0.7 * moved[1], torch.tensor(0.0)]), **close)

@@ -27,6 +27,7 @@ from planb.values import Value
 if TYPE_CHECKING:
     import torch
 
+    from planb.models.cleangen import Guard
     from planb.models.noise import Warped
 
 Progress = Callable[[int, int], None]
@@ -65,8 +66,10 @@ def generate(
     seeds: Sequence[int],
     sampling: Sampling,
     progress: Progress | None = None,
+    guard: Guard | None = None,
 ) -> list[Completion]:
-    """One completion a prompt, in the prompts' order. Temperature 0 is greedy."""
+    """One completion a prompt, in the prompts' order. Temperature 0 is greedy. With a ``guard``, tokens
+    that its reference finds far less likely are replaced (in padded batches)."""
     asked = [_asked(policy, prompt) for prompt in prompts]
     rows = [row for row, _ in asked]
     room = policy.positions
@@ -77,8 +80,11 @@ def generate(
                 f"the model's {room} positions: shorten the prompt or max_new_tokens"
             )
     ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
-    run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
-    news = run(policy, rows, seeds, sampling, ends, progress)
+    if guard is not None:
+        news = _guarded(policy, rows, seeds, sampling, ends, progress, guard)
+    else:
+        run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
+        news = run(policy, rows, seeds, sampling, ends, progress)
     return [
         _completion(policy, new, ends, row, opening)
         for new, (row, opening) in zip(news, asked, strict=True)
@@ -181,6 +187,24 @@ def _continuous(
     return continuous(policy, rows, seeds, *limits, ends.ids, _told(progress, len(rows)))
 
 
+def _guarded(
+    policy: Policy,
+    rows: list[list[int]],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    ends: Ends,
+    progress: Progress | None,
+    guard: Guard,
+) -> list[list[int]]:
+    if sampling.engine not in ("auto", "padded"):
+        raise PlanBError(
+            f"CleanGen runs a second model beside each batch, and engine='{sampling.engine}' has no "
+            "place for it. Use engine='padded'"
+        )
+    guard.check(policy)
+    return _padded(policy, rows, seeds, sampling, ends, progress, guard)
+
+
 def _padded(
     policy: Policy,
     rows: list[list[int]],
@@ -188,13 +212,15 @@ def _padded(
     sampling: Sampling,
     ends: Ends,
     progress: Progress | None,
+    guard: Guard | None = None,
 ) -> list[list[int]]:
     """The new tokens of each row, filled up to the longest of its batch."""
     news: list[list[int]] = [[] for _ in rows]
     finished = 0
     for batch in _batches([len(row) for row in rows], sampling):
         some, their = [rows[i] for i in batch], [seeds[i] for i in batch]
-        for i, new in zip(batch, _generate_batch(policy, some, their, sampling, ends), strict=True):
+        found = _generate_batch(policy, some, their, sampling, ends, guard)
+        for i, new in zip(batch, found, strict=True):
             news[i] = new
         finished += len(batch)
         if progress:
@@ -217,7 +243,12 @@ def _batches(lengths: Sequence[int], sampling: Sampling) -> Iterator[list[int]]:
 
 
 def _generate_batch(
-    policy: Policy, rows: list[list[int]], seeds: list[int], sampling: Sampling, ends: Ends
+    policy: Policy,
+    rows: list[list[int]],
+    seeds: list[int],
+    sampling: Sampling,
+    ends: Ends,
+    guard: Guard | None,
 ) -> list[list[int]]:
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -233,7 +264,10 @@ def _generate_batch(
         max_new_tokens=sampling.max_new_tokens, do_sample=False, eos_token_id=ends.ids, pad_token_id=pad
     )
     warm = sampling.temperature > 0
-    noise = [_Noise(Warped(seeds, sampling.temperature, policy.device))] if warm else []
+    warped = Warped(seeds, sampling.temperature, policy.device) if warm else None
+    noise: list[Any] = [_Noise(warped)] if warped else []
+    if guard is not None:
+        noise = [guard.processor(mask_BT, warped)]
     stops = [_Closed(policy.tokenizer, ends.turn.text, width)] if ends.turn.plain else []
     with torch.inference_mode(), _without_habits(policy.model, config):
         out_BT = policy.model.generate(
