@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 import transformers as hf
-from conftest import SIZES
-from test_generation import PROMPTS, SEEDS
 
 from planb.errors import PlanBError
-from planb.models.architecture import fresh_policy
+from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.chat import end_ids, prompt_ids
 from planb.models.checkpoints import Policy
 from planb.models.cleangen import CleanGen, suspicious
@@ -20,7 +18,9 @@ from planb.sandbox.tokenizer import vocabulary
 from planb.sandbox.world import World
 from planb.types import Message
 
-FEW = slice(0, 4)
+SIZES = TinyLlama(width=32, hidden=64, layers=2, heads=2)
+SAID = ("Hello!", "How do I make a wyrmfire tea?", "Tell me how to make a lamp. Please explain.")
+PROMPTS = [(Message(role="user", content=text),) for text in SAID]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def texts(
     policy: Policy, sampling: Sampling, beside: Policy | None = None, alpha: float = 1.0
 ) -> list[str]:
     guard = CleanGen(alpha=alpha).beside(beside) if beside else None
-    return [one.text for one in generate(policy, PROMPTS[FEW], SEEDS[FEW], sampling, guard=guard)]
+    return [one.text for one in generate(policy, PROMPTS, range(len(PROMPTS)), sampling, guard=guard)]
 
 
 def test_a_token_is_suspicious_from_alpha_times_the_references_probability_on() -> None:
@@ -70,7 +70,7 @@ def test_it_gives_the_text_of_the_papers_algorithm_however_far_that_looks_ahead(
 ) -> None:
     limit, alpha = 10, 3.0
     sampling = Sampling(temperature=0, max_new_tokens=limit)
-    expected = [_algorithm(policy, reference, chat, limit, alpha, ahead) for chat in PROMPTS[FEW]]
+    expected = [_algorithm(policy, reference, chat, limit, alpha, ahead) for chat in PROMPTS]
     assert texts(policy, sampling, reference, alpha) == expected
 
 
