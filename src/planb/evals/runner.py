@@ -65,7 +65,12 @@ def run_task(
             "generate it is passed: run it with `inspect eval`, or inspect_ai.eval"
         )
     config = task.config.merge(
-        GenerateConfig(temperature=sampling.temperature, max_tokens=sampling.max_new_tokens, seed=seed)
+        GenerateConfig(
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_new_tokens,
+            reasoning_tokens=sampling.thought_tokens,
+            seed=seed,
+        )
     )
     name = f"planb/{model_name(policy.folder.name, policy.checkpoint)}"
     run = Run(task, name, policy.checkpoint, config, {"seed": str(seed), **identity}, datetime.now(UTC))
