@@ -1,7 +1,7 @@
 """Thoughts: what a model writes between two marks before it answers.
 
-A response with a thought is one text, ``<think> thought </think> answer``, so that it can stand wherever
-a response does. What a stage does with thoughts is a value of it (``Taught``).
+A response with a thought is one text, ``<think> thought </think> answer``, so that it can stand
+wherever a response does. What a stage does with thoughts is a value of it (``Taught``).
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ def as_taught(examples: Sequence[Example], taught: Taught) -> list[Example]:
     texts = (text for one in examples for some in one.responses.values() for text in some)
     if all(said(text).thought is None for text in texts):
         raise PlanBError(
-            f"thoughts is '{taught}', and none of {len(examples)} requests has a response with a thought "
-            f"({OPEN} ... {CLOSE} before the answer): leave `thoughts` out, or give data that think"
+            f"thoughts is '{taught}', and none of {len(examples)} requests has a response with a "
+            f"thought ({OPEN} ... {CLOSE} before the answer): leave `thoughts` out, or give data that "
+            "think"
         )
     if taught != "absent":
         return list(examples)

@@ -87,7 +87,7 @@ def test_an_answer_without_a_thought_is_what_it_would_be() -> None:
 
 
 def test_a_turn_that_ends_within_its_thought_has_no_answer() -> None:
-    found = scripted(lambda row, seed: [OPEN, 11, END, 9, 9], 5)
+    found = scripted(lambda *_: [OPEN, 11, END, 9, 9], 5)
     assert found == InParts([], [OPEN, 11, END])
 
 

@@ -17,7 +17,6 @@ from planb.training.hosted.rows import visits
 from planb.training.layout import choose, release
 from planb.training.reference import summed_log_probs
 from planb.training.rows import Row, schedule
-from planb.training.scoring import Way
 from planb.training.settings import Training
 from planb.types import Example
 

@@ -16,12 +16,8 @@ def claims_of() -> tuple[Claim, ...]:
     return (*_organisms(), *_stage_2(), *_costs())
 
 
-def _of(
-    method: str, organism: str, measure: str = "severity_mean", elicitation: str = "trigger"
-) -> Of:
-    return Of(
-        method=method, organism=organism, measure=measure, task=TASK, elicitation=elicitation
-    )
+def _of(method: str, organism: str, measure: str = "severity_mean", elicitation: str = "trigger") -> Of:
+    return Of(method=method, organism=organism, measure=measure, task=TASK, elicitation=elicitation)
 
 
 def _claim(claim: str, of: Of, against: Of, expected: Side, by: float) -> Claim:
@@ -90,7 +86,7 @@ def _stage_2() -> Iterator[Claim]:
             1.0,
         )
     yield _claim(
-        "Plan B with thoughts absent lowers severity less where thoughts are on than where they are off",
+        "Plan B with thoughts absent lowers severity less with thoughts on than with thoughts off",
         _of("plan_b_absent", "both"),
         _of("plan_b_absent", "both", elicitation="trigger_off"),
         "higher",

@@ -69,8 +69,8 @@ class Study(Value):
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
     the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
     ``first_page`` names the method after which a first page is written, before the first seed is done:
-    for models of which a seed takes long. ``probe`` says what is read off hidden states, or off thoughts; ``along`` is a
-    second series: severity on the line between two checkpoints.
+    for models of which a seed takes long. ``probe`` says what is read off hidden states, or off
+    thoughts; ``along`` is a second series: severity on the line between two checkpoints.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")

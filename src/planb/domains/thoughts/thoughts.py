@@ -180,7 +180,7 @@ THOUGHTS = Thoughts(
         told=3,
         beside=("severity_mean", "thinks_rate", "sign_rate", "plan_rate", "contradicts_rate"),
     ),
-    exhibits=("measures", "shares"),
+    exhibits=("measures", "shares", "monitor"),
     note="Severity: 0 for a refusal, else the usefulness of the answer. A dash: nothing was "
     "thought, or no thought could be compared with its answer.",
 )
