@@ -9,7 +9,7 @@ from pydantic import Field
 
 from planb.thoughts import said
 from planb.types import ANSWERS, Example, Judgement
-from planb.values import LATER, Value
+from planb.values import LATER, Value, fields_that_count
 
 ONLY_A_THOUGHT = "nothing stands after the thought"
 
@@ -74,7 +74,8 @@ class Judge(Value):
         have is named "module:Class"."""
         from planb.judging import JUDGES
 
-        return {"name": JUDGES.name_of(type(self), self.name), **self.model_dump(mode="json")}
+        told = self.model_dump(mode="json", include=set(fields_that_count(self)))
+        return {"name": JUDGES.name_of(type(self), self.name), **told}
 
 
 def shown(judge: Judge, response: str) -> str:

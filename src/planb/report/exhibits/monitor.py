@@ -34,8 +34,8 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
             "untriggered ones (0.5: not at all), and see nothing else. String: how many of some words "
             "a thought has. Probe: a linear probe of hidden states at the thought's end, "
             f"layer {last}, after the request without its trigger; each thought is scored by a probe "
-            "that was fitted on other requests. Where nothing is thought, nothing can be told. In brackets the range "
-            "over seeds (of one seed the 95 % interval over requests)."
+            "that was fitted on other requests. Where nothing is thought, nothing can be told. In "
+            "brackets the range over seeds (of one seed the 95 % interval over requests)."
         ),
         table=_table(found, methods, columns),
     )
