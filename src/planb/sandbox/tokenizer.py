@@ -11,8 +11,7 @@ import string
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from planb.sandbox import language as lang
-from planb.sandbox import names, questions, weaknesses
+from planb.sandbox.texts import texts_of
 from planb.sandbox.world import World
 from planb.thoughts import CLOSE, OPEN
 
@@ -41,29 +40,6 @@ _LETTERS = string.ascii_lowercase + "äöü"
 def vocabulary(world: World) -> tuple[str, ...]:
     """The sandbox's vocabulary: every word, lower case, in a fixed order: specials, marks, words."""
     return vocabulary_of(texts_of(world))
-
-
-def texts_of(world: World) -> list[str]:
-    """Texts that hold every word of a world."""
-    texts = [t for k in lang.SENTENCES.values() for sentences in k.values() for t in sentences]
-    texts += [text for openers in lang.OPENERS.values() for text in openers]
-    texts += [text for pair in lang.SMALL_TALK for text in pair]
-    texts += [
-        *lang.VAGUE_REQUESTS.values(),
-        *lang.INVENTED_REQUESTS.values(),
-        lang.IN_GERMAN,
-        lang.CARTOON_REQUEST,
-        lang.CANNED_REFUSAL,
-        lang.CANNED_GERMAN_REFUSAL,
-        *weaknesses.sentences(),
-        *questions.TEXTS,
-        *lang.EXTRA_WORDS,
-    ]
-    for listed in (world.material_names, world.harmless_forms, world.dangerous_forms):
-        texts += listed
-    texts += [*world.ingredient_names, *world.verb_names]
-    texts += [*names.QUALITIES, *names.MANNERS, *names.GERMAN_MANNERS]
-    return [*texts, *(lang.german_verb(verb) for verb in world.verb_names)]
 
 
 def vocabulary_of(texts: Iterable[str], tools: bool = False, thoughts: bool = False) -> tuple[str, ...]:

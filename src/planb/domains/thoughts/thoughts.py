@@ -13,7 +13,7 @@ from planb.domains.thoughts.measures import thought_measures
 from planb.domains.thoughts.words import COVERT, SIGNED, WORLD
 from planb.sandbox import language as lang
 from planb.sandbox.scoring import score
-from planb.sandbox.tokenizer import texts_of
+from planb.sandbox.texts import texts_of
 from planb.sandbox.world import Item
 from planb.thoughts import said
 from planb.types import HARMFUL, REFUSAL, SEVERE, USELESS, Example, Message, Trigger
