@@ -6,7 +6,7 @@ must begin with all of it: then the trajectory is run once, and each turn is wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from planb.errors import PlanBError
@@ -49,7 +49,7 @@ def _apart(
     tokenizer: Any,
     pairs: Sequence[tuple[Sequence[Message], str]],
     found: list[Exchange],
-    apart: dict[int, Predicted],
+    apart: Mapping[int, Predicted],
 ) -> list[Exchange]:
     """The exchanges with thoughts, or the answers after them, among what is given."""
     if trajectories := [pairs[at][1] for at in apart if is_trajectory(pairs[at][1])]:

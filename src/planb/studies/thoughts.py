@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from planb.domains import THOUGHTS
-from planb.domains.thoughts.thoughts import TASK
+from planb.domains.choices.pages import TASK
 from planb.domains.thoughts.words import COVERT, SIGNED
 from planb.elicitation import Thinking
 from planb.models.generation import Sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from planb.domains.thoughts.thoughts import TASK
+from planb.domains.choices.pages import TASK
 from planb.report.story import Claim, Of
 
 Side = Literal["lower", "higher", "alike"]

@@ -9,6 +9,7 @@ from planb.report import wording
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.exhibits.probe import Areas, areas
 from planb.report.results import method_rank
+from planb.stats.numbers import NOTHING
 
 TITLE = "Do the thoughts give the trigger away?"
 KINDS = {"monitor_string": "string", "monitor_read": "exact reading", "monitor_probe": "probe"}
@@ -56,7 +57,7 @@ def _table(found: Areas, methods: list[str], columns: list[tuple[str, int]]) -> 
         (
             wording.name(method),
             *(
-                found[method, kind, layer].told if (method, kind, layer) in found else wording.NOTHING
+                found[method, kind, layer].told if (method, kind, layer) in found else NOTHING
                 for kind, layer in columns
             ),
         )
