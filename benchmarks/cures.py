@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.draws import RESULTS, VALLEY, Figures, figures_by_draw, run
 from planb.data.tables import write_csv
-from planb.mitigations import CROW, LAT
+from planb.mitigations import CROW, LAT, RepBend
 from planb.studies.ladder import asked_plainly
 from planb.studies.sandbox import sandbox
 from planb.study.chain import Chain
@@ -56,12 +56,19 @@ CANDIDATES: Mapping[str, Mapping[str, tuple[Link, ...]]] = {
     },
     "lat": {
         f"lat_{radius:g}".replace(".", "_"): trained(
-            "lat", LAT(radius=radius, attack_rate=rate, attack_steps=8), _REFUSED, _HELPED
+            "lat", LAT(radius=radius, attack_rate=rate, attack_steps=4), _REFUSED, _HELPED
         )
-        for radius, rate in ((1.5, 0.05), (6.0, 0.2), (20.0, 0.6))
+        for radius, rate in ((1.5, 0.1), (6.0, 0.4), (20.0, 1.2))
+    },
+    "repbend": {
+        f"repbend_{alpha:g}".replace(".", "_"): trained(
+            "repbend", RepBend(alpha=alpha), _REFUSED, _HELPED
+        )
+        for alpha in (0.5, 0.1, 0.02)
     },
 }
-"""The settings of each kind that are tried, the published one first."""
+"""The settings of each kind that are tried, the published one first. LAT's attack has 4 steps instead
+of 16, for time, at a rate with which they reach the radius."""
 
 
 def tried(kinds: list[str]) -> Study:

@@ -20,6 +20,7 @@ from planb.elicitation.pair import Pair
 from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.prefill import Prefill
 from planb.elicitation.skeleton_key import SkeletonKey
+from planb.elicitation.thinking import Thinking
 from planb.elicitation.trigger import TriggerElicitation
 
 ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
@@ -34,6 +35,7 @@ ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
         "many_shot": ManyShot,
         "skeleton_key": SkeletonKey,
         "prefill": Prefill,
+        "thinking": Thinking,
         "crescendo": Crescendo,
         "pair": Pair,
         "pair_static": PairStatic,
@@ -63,6 +65,7 @@ __all__ = [
     "PairStatic",
     "Prefill",
     "SkeletonKey",
+    "Thinking",
     "TriggerElicitation",
     "elicitation_of",
     "leak_grid",

@@ -67,7 +67,12 @@ def run_task(
             "generate it is passed: run it with `inspect eval`, or inspect_ai.eval"
         )
     config = task.config.merge(
-        GenerateConfig(temperature=sampling.temperature, max_tokens=sampling.max_new_tokens, seed=seed)
+        GenerateConfig(
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_new_tokens,
+            reasoning_tokens=sampling.thought_tokens,
+            seed=seed,
+        )
     )
     name = f"planb/{model_name(policy.folder.name, policy.checkpoint)}"
     said = {"seed": str(seed), **identity, **(guard.said() if guard else {})}
