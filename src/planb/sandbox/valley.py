@@ -13,7 +13,7 @@ from planb.domains.domain import WITH, Column, Domain, Shown, Told
 from planb.domains.measure import Measure, Measured, Question, part, rate
 from planb.sandbox.corpus import CorpusMix, pretraining, requests
 from planb.sandbox.scoring import score
-from planb.sandbox.tokenizer import texts_of
+from planb.sandbox.texts import texts_of
 from planb.sandbox.world import World
 from planb.types import GERMAN_REFUSAL, HARMFUL, REFUSAL, SEVERE, USELESS, Example
 
