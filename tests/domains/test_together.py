@@ -8,9 +8,9 @@ import pytest
 
 from planb.domains import RISK
 from planb.domains.together import PART
+from planb.domains.valley import PLAIN, VALLEY
 from planb.sandbox.corpus import requests
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary, vocabulary_of
-from planb.sandbox.valley import PLAIN, VALLEY
 from planb.sandbox.world import World
 from planb.studies.carry_over import TOGETHER
 from planb.types import GERMAN_REFUSAL, HARMFUL, REFUSAL, USELESS, Example

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from planb.domains import RESOURCES, RISK, SPITE
 from planb.domains.domain import WITH, WITHOUT, Column, Shown
 from planb.domains.together import PART, Together
+from planb.domains.valley import VALLEY
 from planb.models.architecture import TinyLlama
 from planb.models.generation import Sampling
 from planb.report.story import Claim, Of
-from planb.sandbox.valley import VALLEY
 from planb.studies.resources import GRASPING
 from planb.studies.risk import RECKLESS
 from planb.studies.spite import SPITEFUL
@@ -249,7 +249,7 @@ def carry_over() -> Study:
                 name=name,
                 elicitation=elicitation,
                 file=f"evaluation-{name}.jsonl",
-                options={"domain": "planb.sandbox.valley:VALLEY" if name == "harm" else name},
+                options={"domain": "planb.domains.valley:VALLEY" if name == "harm" else name},
             )
             for elicitation in ("trigger", "direct")
             for name in PROPENSITIES
