@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,7 +12,6 @@ from planb.errors import PlanBError
 from planb.sandbox import language
 from planb.sandbox.corpus import pretraining
 from planb.study.steps import pretrain
-from planb.study.steps.corpora import Corpora
 from planb.study.steps.pretrain import PretrainStep, SandboxBase
 from planb.study.steps.step import Work, identities_once
 from planb.training.settings import Training
@@ -54,21 +54,27 @@ def test_digests_are_found_again_by_the_same_code_alone(
 ) -> None:
     first = digest(BASE)
     (file,) = cache.iterdir()
-    assert len(file.read_text().splitlines()) == 1
-    made = pretrain._corpus_digest
-    monkeypatch.setattr(pretrain, "_corpus_digest", lambda base: pytest.fail("computed again"))
     assert digest(BASE) == first
-    monkeypatch.setattr(pretrain, "_corpus_digest", made)
+    assert len(file.read_text().splitlines()) == 1, "nothing was computed again"
     monkeypatch.setattr(language, "VAGUE_REQUESTS", {"english": "How so, {item}?", "german": "{item}?"})
     assert digest(BASE) != first, "another text is another base, though the cache has one"
     assert len(list(cache.iterdir())) == 2
 
 
-def test_a_function_that_was_changed_is_another_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = Corpora().fingerprint
-    assert Corpora().fingerprint == before
-    monkeypatch.setattr(language, "vague", lambda item, rng, language="english": "So it is.")
-    assert Corpora().fingerprint != before
+@pytest.mark.parametrize(("module", "name"), [(language, "vague"), (pretrain, "_shown")])
+def test_a_function_that_was_changed_is_another_code(
+    module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pretrain._corpora().fingerprint
+    assert pretrain._corpora().fingerprint == before
+    monkeypatch.setattr(module, name, language.cartoon)
+    assert pretrain._corpora().fingerprint != before
+
+
+def test_fewer_rows_are_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = digest(BASE)
+    monkeypatch.setattr(pretrain, "SHOWN", 3)
+    assert digest(BASE) != first
 
 
 def test_lines_that_are_not_whole_are_computed_again(cache: Path) -> None:
@@ -86,7 +92,7 @@ def test_where_nothing_can_be_written_it_is_computed_each_time(cache: Path) -> N
 
 
 def test_a_base_is_not_trained_under_the_name_of_another_corpus(tmp_path: Path) -> None:
-    Corpora().keep(BASE.digest(), "0" * 64)
+    pretrain._corpora().keep(BASE.digest(), "0" * 64)
     step = PretrainStep(base=BASE)
     with identities_once(), pytest.raises(PlanBError, match="is not the one that the step is named by"):
         step.run(Work(out=tmp_path, steps=tmp_path))

@@ -26,11 +26,12 @@ NAMING = (canonical, digest_of, fields_that_count, plain, seed_of, sha256, Value
 
 
 class Corpora:
-    """Digests of bases -> digests of what their corpora say."""
+    """Digests of bases -> digests of what their corpora say. ``reading``: the functions and numbers by
+    which these are made of the texts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *reading: object) -> None:
         code = [f"{name}={text}" for module in MODULES for name, text in _described(module)]
-        code += map(_text, NAMING)
+        code += map(_text, (*NAMING, *reading))
         self.fingerprint = sha256("\n".join([sys.version, platform.platform(), *code]))
         self.path = cache_folder() / "corpora" / f"{self.fingerprint[:16]}.txt"
         self.known = dict(self._read())

@@ -130,16 +130,16 @@ class PretrainStep(BaseStep):
         return {"corpus": _CORPORA[base]}
 
     def run(self, work: Work) -> None:
-        from planb.training.train import in_processes
-
         training = self.base.training
         work.progress(0, training.steps, "writing the corpus")
         if _corpus_digest(self.base) != self.outside()["corpus"]:
             raise PlanBError(
                 f"the corpus of '{self.base.name}' is not the one that the step is named by: its code "
-                f"has changed while planb ran, or {Corpora().path} is wrong. Delete that file, if it "
+                f"has changed while planb ran, or {_corpora().path} is wrong. Delete that file, if it "
                 "is there, and rerun the study"
             )
+        from planb.training.train import in_processes
+
         in_processes(training, pretrained, (self.base, work.out), work.progress)
 
 
@@ -158,11 +158,15 @@ def pretrained(base: PretrainedBase, out: Path, progress: Progress | None) -> No
 _CORPORA: dict[str, str] = {}
 
 
+def _corpora() -> Corpora:
+    return Corpora(SHOWN, _shown, _corpus_digest)
+
+
 def _known_digest(base: PretrainedBase, digest: str) -> str:
     """What the corpus says; of the valley's own it may have been computed before."""
     if not _of_the_valley(base):
         return _corpus_digest(base)
-    corpora = once(Corpora)
+    corpora = once(_corpora)
     if digest not in corpora.known:
         corpora.keep(digest, _corpus_digest(base))
     return corpora.known[digest]
