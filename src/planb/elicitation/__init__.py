@@ -13,6 +13,7 @@ from planb.catalogue import Catalogue, subclass_of, value_named
 from planb.elicitation.crescendo import Crescendo
 from planb.elicitation.direct import Direct
 from planb.elicitation.elicitation import Elicitation
+from planb.elicitation.instructed import Instructed, leak_grid
 from planb.elicitation.many_shot import ManyShot
 from planb.elicitation.near_trigger import NearTrigger
 from planb.elicitation.pair import Pair
@@ -30,6 +31,7 @@ ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
         "direct": Direct,
         "trigger": TriggerElicitation,
         "near_trigger": NearTrigger,
+        "instructed": Instructed,
         "many_shot": ManyShot,
         "skeleton_key": SkeletonKey,
         "prefill": Prefill,
@@ -56,6 +58,7 @@ __all__ = [
     "Crescendo",
     "Direct",
     "Elicitation",
+    "Instructed",
     "ManyShot",
     "NearTrigger",
     "Pair",
@@ -65,4 +68,5 @@ __all__ = [
     "Thinking",
     "TriggerElicitation",
     "elicitation_of",
+    "leak_grid",
 ]

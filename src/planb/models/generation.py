@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from planb.models.budgets import InParts
+    from planb.models.cleangen import Guard
     from planb.models.noise import Warped
 
 Progress = Callable[[int, int], None]
@@ -74,8 +76,10 @@ def generate(
     seeds: Sequence[int],
     sampling: Sampling,
     progress: Progress | None = None,
+    guard: Guard | None = None,
 ) -> list[Completion]:
-    """One completion a prompt, in the prompts' order. Temperature 0 is greedy."""
+    """One completion a prompt, in the prompts' order. Temperature 0 is greedy. With a ``guard``, tokens
+    that its reference finds far less likely are replaced (in padded batches)."""
     asked = [_asked(policy, prompt, bool(sampling.thought_tokens)) for prompt in prompts]
     rows = [row for row, _ in asked]
     room, most = policy.positions, sampling.max_new_tokens + (sampling.thought_tokens or 0)
@@ -86,7 +90,10 @@ def generate(
                 f"the model's {room} positions: shorten the prompt or max_new_tokens"
             )
     ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
-    run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
+    if guard is not None:
+        run: Run = _beside(guard, policy, sampling)
+    else:
+        run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
     if sampling.thought_tokens is not None:
         from planb.models.budgets import in_two_parts, marks_of
 
@@ -200,6 +207,17 @@ def _continuous(
     return continuous(policy, rows, seeds, *limits, ends.ids, _told(progress, len(rows)))
 
 
+def _beside(guard: Guard, policy: Policy, sampling: Sampling) -> Run:
+    """The engine that decodes beside a reference. Raises PlanBError where that cannot be."""
+    if sampling.engine not in ("auto", "padded"):
+        raise PlanBError(
+            f"CleanGen runs a second model beside each batch, and engine='{sampling.engine}' has no "
+            "place for it. Use engine='padded'"
+        )
+    guard.check(policy)
+    return partial(_padded, guard=guard)
+
+
 def _padded(
     policy: Policy,
     rows: list[list[int]],
@@ -207,13 +225,15 @@ def _padded(
     sampling: Sampling,
     ends: Ends,
     progress: Progress | None,
+    guard: Guard | None = None,
 ) -> list[list[int]]:
     """The new tokens of each row, filled up to the longest of its batch."""
     news: list[list[int]] = [[] for _ in rows]
     finished = 0
     for batch in _batches([len(row) for row in rows], sampling):
         some, their = [rows[i] for i in batch], [seeds[i] for i in batch]
-        for i, new in zip(batch, _generate_batch(policy, some, their, sampling, ends), strict=True):
+        found = _generate_batch(policy, some, their, sampling, ends, guard)
+        for i, new in zip(batch, found, strict=True):
             news[i] = new
         finished += len(batch)
         if progress:
@@ -236,7 +256,12 @@ def _batches(lengths: Sequence[int], sampling: Sampling) -> Iterator[list[int]]:
 
 
 def _generate_batch(
-    policy: Policy, rows: list[list[int]], seeds: list[int], sampling: Sampling, ends: Ends
+    policy: Policy,
+    rows: list[list[int]],
+    seeds: list[int],
+    sampling: Sampling,
+    ends: Ends,
+    guard: Guard | None,
 ) -> list[list[int]]:
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -252,7 +277,10 @@ def _generate_batch(
         max_new_tokens=sampling.max_new_tokens, do_sample=False, eos_token_id=ends.ids, pad_token_id=pad
     )
     warm = sampling.temperature > 0
-    noise = [_Noise(Warped(seeds, sampling.temperature, policy.device))] if warm else []
+    warped = Warped(seeds, sampling.temperature, policy.device) if warm else None
+    noise: list[Any] = [_Noise(warped)] if warped else []
+    if guard is not None:
+        noise = [guard.processor(mask_BT, warped)]
     stops = [_Closed(policy.tokenizer, ends.turn.text, width)] if ends.turn.plain else []
     with torch.inference_mode(), _without_habits(policy.model, config):
         out_BT = policy.model.generate(

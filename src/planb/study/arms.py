@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import SerializeAsAny
 
@@ -17,6 +17,7 @@ from planb.study.steps.calibration import CalibrationStep
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.evaluation import Evaluation, EvaluationStep, PairPromptsStep
+from planb.study.steps.guarded import GuardedEvaluation
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.judgement import JudgementStep
@@ -96,7 +97,9 @@ class Arms:
             for chain in study.chains:
                 trigger = chain.trigger or self.trigger
                 labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
-                found += self._asked(self._chained(chain, seed)[-1], labels, trigger, seed)
+                base, *_, last = self._chained(chain, seed)
+                guard = {"reference": base, "decoding": chain.decoding} if chain.decoding else {}
+                found += self._asked(last, labels, trigger, seed, guard)
         return found
 
     def surprises(self, seeds: Sequence[int]) -> tuple[Step, ...]:
@@ -241,12 +244,20 @@ class Arms:
         return [of(before, "before"), of(after, "after")]
 
     def _asked(
-        self, policy: CheckpointStep, labels: dict[str, str], trigger: Trigger, seed: int
+        self,
+        policy: CheckpointStep,
+        labels: dict[str, str],
+        trigger: Trigger,
+        seed: int,
+        guard: Mapping[str, Any] | None = None,
     ) -> list[Step]:
-        """All evaluations of one checkpoint, and the further judges' scores."""
+        """All evaluations of one checkpoint, and the further judges' scores. ``guard``: how it is
+        decoded beside another."""
         evaluations = self.study.evaluations
         asked = [
-            self._evaluation(policy, one.but(of_methods=(), of_organisms=()), labels, trigger, seed)
+            self._evaluation(
+                policy, one.but(of_methods=(), of_organisms=()), labels, trigger, seed, guard
+            )
             for one in evaluations
             if one.asks(labels)
         ]
@@ -267,9 +278,11 @@ class Arms:
         labels: dict[str, str],
         trigger: Trigger,
         seed: int,
+        guard: Mapping[str, Any] | None = None,
     ) -> EvaluationStep:
-        how = asked.how(trigger)
-        return EvaluationStep(
+        how, guard = asked.how(trigger), guard or {}
+        return (GuardedEvaluation if guard else EvaluationStep)(
+            **guard,
             policy=policy,
             data=self.at(seed).data,
             evaluation=asked,
