@@ -56,15 +56,15 @@ class _Thought(NamedTuple):
 
 def marks_of(tokenizer: Any) -> Marks:
     """The tokens of a tokenizer's marks. PlanBError where they are no tokens of its vocabulary."""
-    ids = [tokenizer.get_vocab().get(mark) for mark in (OPEN, CLOSE)]
-    if None in ids:
+    known = tokenizer.get_vocab()
+    if not {OPEN, CLOSE} <= set(known):
         raise PlanBError(
             f"thoughts have a limit of their own, and {tokenizer.name_or_path or 'this model'} has no "
             f"tokens {OPEN} and {CLOSE}: leave thought_tokens (reasoning_tokens) out, or take a model "
             "that marks its thoughts so"
         )
     start, end = openings(tokenizer, [(_ASKED, f"{OPEN} a"), (_ASKED, opening("a"))])
-    return Marks(*ids, tuple(end[len(start) :]))
+    return Marks(known[OPEN], known[CLOSE], tuple(end[len(start) :]))
 
 
 def in_two_parts(
