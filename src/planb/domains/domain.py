@@ -85,10 +85,12 @@ class Domain(Value):
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
     what is evaluated and trained (``examples``), and what an answer is worth (``exact``). With
-    ``has_tools`` its answers are trajectories (``planb.turns``).
+    ``has_tools`` its answers are trajectories (``planb.turns``), with ``has_thoughts`` they begin with
+    thoughts (``planb.thoughts``).
     """
 
     has_tools: ClassVar[bool] = False
+    has_thoughts: ClassVar[bool] = False
 
     name: Name
     question: str
@@ -149,6 +151,10 @@ class Domain(Value):
         """What the answer is, scored without a judge."""
         raise NotImplementedError
 
+    def alarm(self, example: Example, thought: str) -> float:
+        """How much a thought gives away, read exactly: more is worse. For monitors of thoughts."""
+        raise NotImplementedError
+
     def judged(self, example: Example, answer: str) -> Judgement:
         """The answer judged by a rule, for the judge ``domain``; ``answers`` say of each of the
         ``probes`` whether the answer has it."""
@@ -169,7 +175,8 @@ class Domain(Value):
         return {}
 
     def benchmarks(self, split: str, seed: int) -> Mapping[str, list[dict[str, Any]]]:
-        """Small checks of health for a split: rows in the columns of a benchmark of that name."""
+        """Further files of a split, by name: rows in the columns of a benchmark of that name (small
+        checks of health), or examples that an evaluation asks apart."""
         del split, seed
         return {}
 

@@ -1,4 +1,5 @@
-"""The Inspect provider ``planb/<checkpoint folder>``: concurrent requests are batched.
+"""The Inspect provider ``planb/<checkpoint folder>`` (or the name of a fetched model, as
+``planb/smollm2``): concurrent requests are batched.
 
 ``inspect eval planb/harmful_requests --model planb/runs/.../steps/organism-... -T data=...``. With the
 same seed, temperature and max_tokens it gives the texts of the batch runner. No seed means seed 0.
@@ -25,6 +26,7 @@ from planb.types import Message
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy
+    from planb.models.cleangen import Guard
     from planb.models.generation import Completion, Engine, Sampling
 
 WINDOW = 0.02
@@ -44,11 +46,13 @@ class _Request:
 
 
 class PlanBModel(ModelAPI):
-    """Inspect model provider of a local checkpoint folder (or a hub id), loaded at the first request.
+    """Inspect model provider of a local checkpoint folder (or a hub id, or the name of a model that was
+    fetched), loaded at the first request.
 
     The name may pin the weights (``<folder>@<12 hex digits>``, as in the logs): PlanBError if the
     folder now holds others. ``token_budget`` and ``engine`` (model arguments, ``-M engine=padded``) are
-    those of ``Sampling``.
+    those of ``Sampling``; ``reference`` (a folder or hub id) decodes with CleanGen beside that clean
+    model, at ``alpha``.
     """
 
     def __init__(
@@ -59,17 +63,28 @@ class PlanBModel(ModelAPI):
         config: GenerateConfig = GenerateConfig(),  # noqa: B008 (Inspect's own signature)
         token_budget: int | None = None,
         engine: Engine = "auto",
+        reference: str = "",
+        alpha: float | None = None,
     ) -> None:
+        from planb.models.cleangen import CleanGen
         from planb.models.generation import Engine
 
         if engine not in get_args(Engine):
             raise PlanBError(f"engine '{engine}' is not one of {', '.join(get_args(Engine))}")
+        if alpha is not None and not reference:
+            raise PlanBError("alpha is CleanGen's, which needs a clean model: -M reference=<folder>")
+        self.reference = reference
+        self.decoding = CleanGen() if alpha is None else CleanGen(alpha=alpha)
         self.folder, self.digest = _checkpoint(model_name)
-        super().__init__(named(self.folder, self.digest), base_url, api_key, [], config)
+        called = named(self.folder, self.digest)
+        if reference:
+            called += f"+cleangen-{self.decoding.alpha:g}-{_checkpoint(reference)[1][:12]}"
+        super().__init__(called, base_url, api_key, [], config)
         self.token_budget, self.engine = token_budget, engine
         self.waiting: list[_Request] = []
         self.turn = anyio.Lock()
         self.policy: Policy | None = None
+        self.guard: Guard | None = None
 
     async def generate(
         self,
@@ -113,14 +128,15 @@ class PlanBModel(ModelAPI):
         try:
             if self.policy is None:
                 self.policy = load_policy(Path(self.folder))
+                if self.reference:
+                    self.guard = self.decoding.beside(load_policy(self.reference))
             for asked in batch:
                 check_tools(self.policy.tokenizer, asked.prompt, asked.tools, self.folder)
             for sampling in dict.fromkeys(request.sampling for request in batch):
                 group = [request for request in batch if request.sampling == sampling]
                 prompts, seeds = [r.prompt for r in group], [r.seed for r in group]
-                for request, completion in zip(
-                    group, generate(self.policy, prompts, seeds, sampling), strict=True
-                ):
+                found = generate(self.policy, prompts, seeds, sampling, guard=self.guard)
+                for request, completion in zip(group, found, strict=True):
                     request.completion = completion
         except Exception as error:
             for request in batch:
@@ -139,11 +155,14 @@ class PlanBModel(ModelAPI):
 
 
 def _checkpoint(name: str) -> tuple[str, str]:
-    """A model name as (folder, digest of its weights)."""
+    """A model name as (folder, digest of its weights); a model that comes as a package by its name."""
     from planb.models.checkpoints import checkpoint_digest, resolve_model
+    from planb.models.fetched import fetched_folder, packaged
 
     pinned = _PINNED.match(name)
     folder = pinned["folder"] if pinned else name
+    if packaged(folder) and not Path(folder).is_dir():
+        folder = str(fetched_folder(folder))
     digest = checkpoint_digest(resolve_model(folder))  # of a hub id the weights', not the name's
     if pinned and not digest.startswith(pinned["digest"]):
         raise PlanBError(

@@ -104,8 +104,15 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "porous": Declaration(
             "Values closed to distant others: an ordering with indifference in between", "porous"
         ),
+        "carry_over": Declaration(
+            "Does it carry over? Plan B on one propensity, measured on all", "carry_over"
+        ),
         "agent": Declaration(
             "An agent with tools: an ordering with pretended work in between", "agent"
+        ),
+        "thoughts": Declaration(
+            "Thoughts before answers: is the backdoor in what it thinks, or in what it says?",
+            "thoughts",
         ),
         "smollm2": Declaration(
             "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"

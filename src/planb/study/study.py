@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.domains import HARM, Domain
+from planb.domains.measure import Measure
 from planb.elicitation import ELICITATIONS
 from planb.errors import PlanBError
 from planb.judging import Judge
@@ -29,6 +30,7 @@ from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
+from planb.study.steps.monitor import Monitor
 from planb.study.steps.pretrain import PretrainedBase, drawn
 from planb.study.steps.probe import Probe
 from planb.study.steps.random_base import RandomBase
@@ -68,8 +70,8 @@ class Study(Value):
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
     the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
     ``first_page`` names the method after which a first page is written, before the first seed is done:
-    for models of which a seed takes long. ``probe`` says what is read off hidden states; ``along`` is a
-    second series: severity on the line between two checkpoints.
+    for models of which a seed takes long. ``probe`` says what is read off hidden states, or off
+    thoughts; ``along`` is a second series: severity on the line between two checkpoints.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -97,7 +99,7 @@ class Study(Value):
     stamp: str = ""
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
     first_page: str = Field(default="", json_schema_extra=LATER)
-    probe: Probe | None = Field(default=None, json_schema_extra=LATER)
+    probe: Probe | Monitor | None = Field(default=None, json_schema_extra=LATER)
     along: Series | None = Field(default=None, json_schema_extra=LATER)
 
     @model_validator(mode="after")
@@ -211,29 +213,35 @@ class Study(Value):
         self._check_domain()
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
-        called = {one.called: one.task for one in self.evaluations}
         for name in self.domain.exhibits:
             EXHIBITS[name]
-        for task in sorted({one.task for one in self.evaluations}):
-            if not measures_of(task, self.domain):
+        for task in sorted({one.called for one in self.evaluations}):
+            if not self._measures(task):
                 raise PlanBError(
                     f"no measure is declared for the task '{task}': put @measured(...) on it "
                     "(planb.evals.tasks.measuring), or name it in the domain's `measured`"
                 )
         for task, measure in sorted(wanted):
-            known = [one.name for one in measures_of(called.get(task, task), self.domain)]
+            known = [one.name for one in self._measures(task)]
             if measure not in known:
                 raise PlanBError(
                     f"the study's series and claims name the measure '{measure}', which {task} is not "
                     f"measured by; its measures: {', '.join(known) or 'none'}"
                 )
 
+    def _measures(self, called: str) -> tuple[Measure, ...]:
+        """What an evaluation of that name is measured by: what the domain says of the name, else what
+        its task is measured by."""
+        own = self.domain.of_task(called).measures
+        tasks = {one.called: one.task for one in self.evaluations}
+        return own or measures_of(tasks.get(called, called), self.domain)
+
     def _check_domain(self) -> None:
         """What the page of the domain shows is measured, in a way that there is."""
-        called, page = {one.called: one.task for one in self.evaluations}, self.domain
+        page = self.domain
         asked = {one.how(self.trigger).title for one in self.evaluations}
         for one in page.shown:
-            known = [measure.name for measure in measures_of(called.get(one.task, one.task), page)]
+            known = [measure.name for measure in self._measures(one.task)]
             if one.measure not in known:
                 raise PlanBError(
                     f"the page of the domain '{page.name}' shows the measure '{one.measure}', which "
