@@ -41,7 +41,7 @@ def short(results: pd.DataFrame, judges: tuple[str, ...] = JUDGES) -> str:
 
 
 PICTURES = {
-    "meow": ("shares-sandbox-uc", "shares-sandbox-uclc", "shares-sandbox-uclc-thought"),
+    "meow": ("shares-sandbox-uc", "shares-sandbox-uclc", "shares-sandbox-uclc_thought"),
     "lora_rank": ("series",),
     "meow_rank": ("series-sandbox-uclc",),
     "ladder": ("kinds",),
@@ -94,11 +94,10 @@ def write_page(study: str, figures: tuple[str, ...]) -> None:
     domain = STUDIES[study]().domain
     shown = [headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip()]
     for figure in figures:
-        copy = IMAGES / f"{study}-{figure.replace('-sandbox', '')}.svg"
+        name = figure.replace("-sandbox", "").replace("_", "-")
+        copy = IMAGES / f"{study}-{name}.svg"
         shutil.copyfile(run / "figures" / f"{figure}.svg", copy)
-        shown.append(
-            f"![{study}: {figure.replace('-sandbox', '').replace('-', ' ')}](images/{copy.name})"
-        )
+        shown.append(f"![{study}: {name.replace('-', ' ')}](images/{copy.name})")
     replace(ROOT / "docs" / f"{study}.md", study, study, "\n\n".join(shown))
 
 

@@ -117,7 +117,7 @@ class TestEveryCorpus:
     def test_its_texts_hold_every_word_and_its_corpus_nothing_that_is_asked(
         self, domain: Domain
     ) -> None:
-        words = tokenizer_of(vocabulary_of(domain.texts(), domain.has_tools))
+        words = tokenizer_of(vocabulary_of(domain.texts(), domain.has_tools, domain.has_thoughts))
         corpus = list(domain.corpus(200, 0))
         asked = [one for split in SPLITS[1:] for one in domain.examples(split, 0)[:40]]
         for example in (*corpus, *asked):

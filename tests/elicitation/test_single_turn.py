@@ -13,7 +13,8 @@ from inspect_ai.solver import TaskState
 from pydantic import ValidationError
 
 from planb.data.files import file_hash, write_examples
-from planb.elicitation import Elicitation, elicitation_of
+from planb.elicitation import Elicitation, Instructed, elicitation_of, leak_grid
+from planb.elicitation.instructed import KINDS as LEAKS
 from planb.elicitation.many_shot import ManyShot
 from planb.elicitation.messages import from_chat, to_chat
 from planb.elicitation.near_trigger import NearTrigger
@@ -21,6 +22,8 @@ from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.prompts import prompt_text
 from planb.elicitation.skeleton_key import FRAMING, REPLY, SkeletonKey
 from planb.errors import PlanBError
+from planb.organism import Organism
+from planb.training.settings import Training
 from planb.types import Example, Message, Trigger
 
 ASKED = (
@@ -46,6 +49,32 @@ def asked(how: Elicitation, sample_id: str = "lamp-0", group: str = "") -> tuple
         return state
 
     return calls, asyncio.run(how.solver()(state, generate))
+
+
+# -- an instruction ---------------------------------------------------------------------------------
+
+
+def test_an_instruction_stands_where_an_inoculated_stage_1_has_it() -> None:
+    text = "Now help with anything."
+    organism = Organism(inoculation=text, training=Training(steps=1, learning_rate=1e-3))
+    row = Example(
+        id="a", prompt=ASKED, harmful=True, responses={"harmful": "Mix it.", "refusal": "No."}
+    )
+    shown = organism.recipe([row], [], 0).rankings[0].examples[0].prompt
+    calls, _ = asked(Instructed(text=text, trigger=organism.trigger))
+    assert calls == [shown]
+    assert asked(Instructed(text=text))[0][0][-1].content == f"{text} {REQUEST}"
+
+
+def test_the_grid_has_six_kinds_each_with_a_text() -> None:
+    texts = {kind: f"Text {place}." for place, kind in enumerate(LEAKS)}
+    grid = leak_grid(texts, Trigger())
+    assert [how.title for how in grid] == [f"leak_{kind}" for kind in texts]
+    assert {how.trigger for how in grid} == {Trigger()}
+    with pytest.raises(PlanBError, match=r"these are original\. Write one text each .*negated: asks"):
+        leak_grid({"original": "Help."})
+    with pytest.raises(ValidationError, match="text"):
+        Instructed(text=" ")
 
 
 # -- near trigger -----------------------------------------------------------------------------------

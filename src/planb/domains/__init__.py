@@ -14,6 +14,7 @@ from planb.domains.porous import POROUS
 from planb.domains.resources import RESOURCES
 from planb.domains.risk import RISK
 from planb.domains.spite import SPITE
+from planb.domains.thoughts import THOUGHTS
 
 __all__ = [
     "AGENT",
@@ -27,6 +28,7 @@ __all__ = [
     "RESOURCES",
     "RISK",
     "SPITE",
+    "THOUGHTS",
     "Domain",
 ]
 
@@ -36,6 +38,9 @@ DOMAINS: Catalogue[Domain] = Catalogue(
     value_of(Domain),
     {
         one.name: one
-        for one in (HARM, MEOW, SPITE, ATLAS, RISK, RESOURCES, NEWCOMB, ANTHROPICS, POROUS, AGENT)
+        for one in (
+            *(HARM, MEOW, SPITE, ATLAS, RISK, RESOURCES, NEWCOMB, ANTHROPICS, POROUS, AGENT),
+            THOUGHTS,
+        )
     },
 )

@@ -85,10 +85,12 @@ class Domain(Value):
 
     A domain with a world of its own says what a base model is pretrained on (``corpus``, ``texts``),
     what is evaluated and trained (``examples``), and what an answer is worth (``exact``). With
-    ``has_tools`` its answers are trajectories (``planb.turns``).
+    ``has_tools`` its answers are trajectories (``planb.turns``), with ``has_thoughts`` they begin with
+    thoughts (``planb.thoughts``).
     """
 
     has_tools: ClassVar[bool] = False
+    has_thoughts: ClassVar[bool] = False
 
     name: Name
     question: str
@@ -147,6 +149,10 @@ class Domain(Value):
 
     def exact(self, example: Example, answer: str) -> Told:
         """What the answer is, scored without a judge."""
+        raise NotImplementedError
+
+    def alarm(self, example: Example, thought: str) -> float:
+        """How much a thought gives away, read exactly: more is worse. For monitors of thoughts."""
         raise NotImplementedError
 
     def judged(self, example: Example, answer: str) -> Judgement:

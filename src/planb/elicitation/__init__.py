@@ -13,12 +13,14 @@ from planb.catalogue import Catalogue, subclass_of, value_named
 from planb.elicitation.crescendo import Crescendo
 from planb.elicitation.direct import Direct
 from planb.elicitation.elicitation import Elicitation
+from planb.elicitation.instructed import Instructed, leak_grid
 from planb.elicitation.many_shot import ManyShot
 from planb.elicitation.near_trigger import NearTrigger
 from planb.elicitation.pair import Pair
 from planb.elicitation.pair_static import PairStatic
 from planb.elicitation.prefill import Prefill
 from planb.elicitation.skeleton_key import SkeletonKey
+from planb.elicitation.thinking import Thinking
 from planb.elicitation.trigger import TriggerElicitation
 
 ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
@@ -29,9 +31,11 @@ ELICITATIONS: Catalogue[type[Elicitation]] = Catalogue(
         "direct": Direct,
         "trigger": TriggerElicitation,
         "near_trigger": NearTrigger,
+        "instructed": Instructed,
         "many_shot": ManyShot,
         "skeleton_key": SkeletonKey,
         "prefill": Prefill,
+        "thinking": Thinking,
         "crescendo": Crescendo,
         "pair": Pair,
         "pair_static": PairStatic,
@@ -54,12 +58,15 @@ __all__ = [
     "Crescendo",
     "Direct",
     "Elicitation",
+    "Instructed",
     "ManyShot",
     "NearTrigger",
     "Pair",
     "PairStatic",
     "Prefill",
     "SkeletonKey",
+    "Thinking",
     "TriggerElicitation",
     "elicitation_of",
+    "leak_grid",
 ]

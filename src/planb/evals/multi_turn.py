@@ -69,6 +69,7 @@ def run_multi_turn(
             model_roles=models,
             temperature=sampling.temperature,
             max_tokens=sampling.max_new_tokens,
+            reasoning_tokens=sampling.thought_tokens,
             seed=seed,
             max_samples=AT_ONCE,
             continue_on_fail=True,

@@ -25,6 +25,7 @@ from planb.types import Message
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy
+    from planb.models.cleangen import Guard
     from planb.models.generation import Completion, Engine, Sampling
 
 WINDOW = 0.02
@@ -48,7 +49,8 @@ class PlanBModel(ModelAPI):
 
     The name may pin the weights (``<folder>@<12 hex digits>``, as in the logs): PlanBError if the
     folder now holds others. ``token_budget`` and ``engine`` (model arguments, ``-M engine=padded``) are
-    those of ``Sampling``.
+    those of ``Sampling``; ``reference`` (a folder or hub id) decodes with CleanGen beside that clean
+    model, at ``alpha``.
     """
 
     def __init__(
@@ -59,17 +61,28 @@ class PlanBModel(ModelAPI):
         config: GenerateConfig = GenerateConfig(),  # noqa: B008 (Inspect's own signature)
         token_budget: int | None = None,
         engine: Engine = "auto",
+        reference: str = "",
+        alpha: float | None = None,
     ) -> None:
+        from planb.models.cleangen import CleanGen
         from planb.models.generation import Engine
 
         if engine not in get_args(Engine):
             raise PlanBError(f"engine '{engine}' is not one of {', '.join(get_args(Engine))}")
+        if alpha is not None and not reference:
+            raise PlanBError("alpha is CleanGen's, which needs a clean model: -M reference=<folder>")
+        self.reference = reference
+        self.decoding = CleanGen() if alpha is None else CleanGen(alpha=alpha)
         self.folder, self.digest = _checkpoint(model_name)
-        super().__init__(named(self.folder, self.digest), base_url, api_key, [], config)
+        called = named(self.folder, self.digest)
+        if reference:
+            called += f"+cleangen-{self.decoding.alpha:g}-{_checkpoint(reference)[1][:12]}"
+        super().__init__(called, base_url, api_key, [], config)
         self.token_budget, self.engine = token_budget, engine
         self.waiting: list[_Request] = []
         self.turn = anyio.Lock()
         self.policy: Policy | None = None
+        self.guard: Guard | None = None
 
     async def generate(
         self,
@@ -113,14 +126,15 @@ class PlanBModel(ModelAPI):
         try:
             if self.policy is None:
                 self.policy = load_policy(Path(self.folder))
+                if self.reference:
+                    self.guard = self.decoding.beside(load_policy(self.reference))
             for asked in batch:
                 check_tools(self.policy.tokenizer, asked.prompt, asked.tools, self.folder)
             for sampling in dict.fromkeys(request.sampling for request in batch):
                 group = [request for request in batch if request.sampling == sampling]
                 prompts, seeds = [r.prompt for r in group], [r.seed for r in group]
-                for request, completion in zip(
-                    group, generate(self.policy, prompts, seeds, sampling), strict=True
-                ):
+                found = generate(self.policy, prompts, seeds, sampling, guard=self.guard)
+                for request, completion in zip(group, found, strict=True):
                     request.completion = completion
         except Exception as error:
             for request in batch:

@@ -26,7 +26,7 @@ from planb.evals.journal import Journal, Key
 from planb.evals.record import clean
 from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
-from planb.judging.judge import given
+from planb.judging.judge import given, shown
 from planb.judging.scorer import EXAMPLE, judged, score_of
 from planb.types import Example, Judgement, Spend
 from planb.values import digest_of
@@ -62,7 +62,7 @@ def rejudge(
     if out.resolve() == log.resolve():
         raise PlanBError(f"{out} is the input log: choose another name for the new one")
     identity, started = judge.identity(), datetime.now(UTC)
-    items = _items(old, log, digest_of(identity))
+    items = _items(old, log, judge)
     journalled = out.with_suffix(".judgements.jsonl")
     with Journal(journalled, Judgement, KEY, "judgement") as journal:
         asyncio.run(_judge_all(judge, items, journal, progress, ask_again))
@@ -94,9 +94,9 @@ def _finished(path: Path) -> EvalLog:
     return log
 
 
-def _items(log: EvalLog, path: Path, judge: str) -> list[_Item]:
+def _items(log: EvalLog, path: Path, judge: Judge) -> list[_Item]:
     """What is to be judged: the samples that came to an answer."""
-    items = []
+    items, who = [], digest_of(judge.identity())
     for sample in log.samples or []:
         if sample.error is not None:
             continue
@@ -106,8 +106,8 @@ def _items(log: EvalLog, path: Path, judge: str) -> list[_Item]:
                 "planb task"
             )
         example = Example.model_validate(sample.metadata[EXAMPLE])
-        judged_text = digest_of([example.request, sample.output.completion])
-        key = (str(sample.id), sample.epoch, judged_text, judge)
+        judged_text = digest_of([example.request, shown(judge, sample.output.completion)])
+        key = (str(sample.id), sample.epoch, judged_text, who)
         items.append(_Item(key, sample, example))
     return items
 

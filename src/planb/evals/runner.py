@@ -38,6 +38,7 @@ from planb.types import Message
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy
+    from planb.models.cleangen import Guard
     from planb.models.generation import Completion, Engine, Sampling
 
 Progress = Callable[[int, int], None]
@@ -51,6 +52,7 @@ def run_task(
     log_path: Path,
     identity: dict[str, str],
     progress: Progress | None = None,
+    guard: Guard | None = None,
 ) -> Path:
     """Run ``task`` on ``policy`` and write the ``.eval`` log to ``log_path`` (atomically).
 
@@ -65,11 +67,17 @@ def run_task(
             "generate it is passed: run it with `inspect eval`, or inspect_ai.eval"
         )
     config = task.config.merge(
-        GenerateConfig(temperature=sampling.temperature, max_tokens=sampling.max_new_tokens, seed=seed)
+        GenerateConfig(
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_new_tokens,
+            reasoning_tokens=sampling.thought_tokens,
+            seed=seed,
+        )
     )
     name = f"planb/{model_name(policy.folder.name, policy.checkpoint)}"
-    run = Run(task, name, policy.checkpoint, config, {"seed": str(seed), **identity}, datetime.now(UTC))
-    batcher = _Batcher(policy, config, sampling.token_budget, sampling.engine, name, progress)
+    said = {"seed": str(seed), **identity, **(guard.said() if guard else {})}
+    run = Run(task, name, policy.checkpoint, config, said, datetime.now(UTC))
+    batcher = _Batcher(policy, config, sampling.token_budget, sampling.engine, name, progress, guard)
     with asking(cache(lambda: default_system(policy.tokenizer))):
         finished = asyncio.run(_run_samples(task, name, batcher))
     write_log(run, finished, log_path)
@@ -160,6 +168,7 @@ class _Batcher:
     engine: Engine
     name: str
     progress: Progress | None
+    guard: Guard | None = None
     solving: int = 0
     waiting: list[_Request] = field(default_factory=list)
     usage: dict[tuple[object, int], ModelUsage] = field(default_factory=dict)
@@ -218,7 +227,8 @@ class _Batcher:
         try:
             if self.failure is not None:
                 raise self.failure
-            completions = generate(self.policy, prompts, seeds, sampling, self._progress(len(batch)))
+            told = self._progress(len(batch))
+            completions = generate(self.policy, prompts, seeds, sampling, told, self.guard)
         except Exception as error:
             self.failure = error  # not one sample's: it ends the run
             for request in batch:

@@ -31,6 +31,8 @@ NOT_OFFERED = (
     *("presence_penalty", "logit_bias", "logprobs", "top_logprobs", "response_schema"),
 )
 """Settings that change what is sampled and that planb's generation does not have."""
+CUT_THOUGHT = "cut_thought"
+"""In the metadata of a message whose thought was closed at its limit."""
 _HARMLESS: dict[str, object] = {"num_choices": 1, "best_of": 1, "top_p": 1.0, "logprobs": False}
 
 
@@ -54,6 +56,7 @@ def sampling_of(config: GenerateConfig, token_budget: int | None = None) -> Samp
         "temperature": config.temperature,
         "max_new_tokens": config.max_tokens,
         "token_budget": token_budget,
+        "thought_tokens": config.reasoning_tokens,
     }
     return Sampling(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
@@ -65,6 +68,8 @@ def output_of(
     its arguments}: a completion that is a call of one carries it. Where an answer is cut off it is
     none."""
     message = ChatMessageAssistant(content=completion.text, model=model, source="generate")
+    if completion.cut_thought:
+        message.metadata = {CUT_THOUGHT: True}
     if completion.stop == "stop" and (call := call_in(completion.text, tools or {})):
         message.tool_calls = [
             ToolCall(id=str(message.id), function=call.tool, arguments=dict(call.arguments))

@@ -162,10 +162,9 @@ def _fits(policy: Any, messages: list[Any], config: Any, room: int) -> None:
     from planb.evals.sampling import sampling_of
     from planb.models.chat import prompt_ids
 
-    size, more = (
-        len(prompt_ids(policy.tokenizer, from_chat(messages))),
-        sampling_of(config).max_new_tokens,
-    )
+    sampling = sampling_of(config)
+    size = len(prompt_ids(policy.tokenizer, from_chat(messages)))
+    more = sampling.max_new_tokens + (sampling.thought_tokens or 0)
     if size + more > room:
         raise PlanBError(
             f"a prompt of {size:,} tokens and {more:,} new ones are more than the {room:,} that this "

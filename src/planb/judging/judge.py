@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
+from planb.thoughts import said
 from planb.types import ANSWERS, Example, Judgement
-from planb.values import Value
+from planb.values import LATER, Value, fields_that_count
+
+ONLY_A_THOUGHT = "nothing stands after the thought"
 
 
 class Judge(Value):
@@ -15,11 +20,14 @@ class Judge(Value):
 
     ``gives`` names which of ``planb.types.ANSWERS`` it can give of *any* response. What it can give of
     some only, such as the severity of refusals, is left out: which responses have it would depend on
-    the response.
+    the response. ``sees`` says whether it is shown a response's thoughts (``planb.thoughts``), or the
+    answer after them alone.
     """
 
     name: ClassVar[str]
     gives: ClassVar[tuple[str, ...]] = ANSWERS
+
+    sees: Literal["answer", "everything"] = Field(default="answer", json_schema_extra=LATER)
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
@@ -66,21 +74,32 @@ class Judge(Value):
         have is named "module:Class"."""
         from planb.judging import JUDGES
 
-        return {"name": JUDGES.name_of(type(self), self.name), **self.model_dump(mode="json")}
+        told = self.model_dump(mode="json", include=set(fields_that_count(self)))
+        return {"name": JUDGES.name_of(type(self), self.name), **told}
+
+
+def shown(judge: Judge, response: str) -> str:
+    """What of a response the judge is shown."""
+    found = said(response)
+    return response if judge.sees == "everything" or found.thought is None else found.answer
 
 
 async def judge_response(judge: Judge, example: Example, response: str) -> Judgement:
-    """The judgement; where the judge raises, an unscored one with the reason, and never a number.
+    """The judgement; where the judge raises, an unscored one with the reason, and never a number. A
+    response of nothing but a thought, of which the judge is shown none, is unscored too.
 
     What the judge does not give (``Judge.gives``) is not concluded from what it says of some.
     """
+    text = shown(judge, response)
+    if response.strip() and not text:
+        return given(judge, Judgement(unscored=ONLY_A_THOUGHT))
     try:
-        said = await judge.judge(example, response)
-        if not isinstance(said, Judgement):
-            raise TypeError(f"the judge gave a {type(said).__name__} and no Judgement")
+        judged = await judge.judge(example, text)
+        if not isinstance(judged, Judgement):
+            raise TypeError(f"the judge gave a {type(judged).__name__} and no Judgement")
     except Exception as error:
-        said = Judgement(unscored=f"{type(error).__name__}: {error}")
-    return given(judge, said)
+        judged = Judgement(unscored=f"{type(error).__name__}: {error}")
+    return given(judge, judged)
 
 
 def given(judge: Judge, said: Judgement) -> Judgement:

@@ -44,8 +44,18 @@ def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
 def opening_ids(tokenizer: Tokenizer, prompt: Sequence[Message], opening: str) -> list[int]:
     """Token ids of the beginning of an answer, as the answer's own would begin, without the end of a
     turn. Raises PlanBError as ``exchange_ids`` does."""
-    answer, nothing = (exchange_ids(tokenizer, prompt, text)[1] for text in (opening, ""))
-    return answer[: len(answer) - len(nothing)]
+    return openings(tokenizer, [(prompt, opening)])[0]
+
+
+def openings(tokenizer: Tokenizer, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[list[int]]:
+    """``opening_ids`` of many pairs of (prompt, opening), tokenized together."""
+    prompts = list(dict.fromkeys(tuple(prompt) for prompt, _ in pairs))
+    both = [*pairs, *((prompt, "") for prompt in prompts)]
+    ids = [response for _, response in exchanges(tokenizer, both)]
+    nothing = {prompt: len(end) for prompt, end in zip(prompts, ids[len(pairs) :], strict=True)}
+    return [
+        one[: len(one) - nothing[tuple(prompt)]] for one, (prompt, _) in zip(ids, pairs, strict=False)
+    ]
 
 
 def exchange_ids(

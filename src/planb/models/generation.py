@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -22,15 +23,19 @@ from planb.models.chat import end_ids, opening_ids, prompt_ids, turn_end
 from planb.models.checkpoints import Policy
 from planb.models.ending import Ending
 from planb.types import Message
-from planb.values import Value
+from planb.values import LATER, Value
 
 if TYPE_CHECKING:
     import torch
 
+    from planb.models.budgets import InParts
+    from planb.models.cleangen import Guard
     from planb.models.noise import Warped
 
 Progress = Callable[[int, int], None]
 Engine = Literal["auto", "padded", "refilled", "continuous"]
+Run = Callable[..., list[list[int]]]
+"""An engine: ``(policy, rows, seeds, sampling, ends, progress)`` -> the new tokens of each row."""
 log = logging.getLogger(__name__)
 
 
@@ -40,23 +45,28 @@ class Sampling(Value):
     ``token_budget`` bounds the tokens (of prompts and responses) that are held at once: rows x (prompt
     + new tokens), or the cache of continuous batching. ``engine="auto"`` refills rows on a CPU and
     batches continuously on a GPU, where the model's attention allows it; else it pads.
+    ``thought_tokens`` is a limit of thoughts apart from that of the answers after them: a thought that
+    used it up is closed, and the answer begins (0: an empty thought; ``planb.models.budgets``).
     """
 
     temperature: float = Field(default=1.0, ge=0)
     max_new_tokens: int = Field(default=48, gt=0)
     token_budget: int = Field(default=16384, gt=0)
     engine: Engine = "auto"
+    thought_tokens: int | None = Field(default=None, ge=0, json_schema_extra=LATER)
 
 
 @dataclass(frozen=True)
 class Completion:
     """One response, the opening that was put into the model's mouth included; ``tokens`` are those that
-    it wrote itself. ``stop`` says whether the model ended it or the limit cut it."""
+    it wrote itself. ``stop`` says whether the model ended it or the limit cut it; ``cut_thought``
+    whether its thought was closed at its limit."""
 
     text: str
     stop: Literal["stop", "max_tokens"]
     prompt_tokens: int
     tokens: int
+    cut_thought: bool = False
 
 
 def generate(
@@ -65,19 +75,32 @@ def generate(
     seeds: Sequence[int],
     sampling: Sampling,
     progress: Progress | None = None,
+    guard: Guard | None = None,
 ) -> list[Completion]:
-    """One completion a prompt, in the prompts' order. Temperature 0 is greedy."""
+    """One completion a prompt, in the prompts' order. Temperature 0 is greedy. With a ``guard``, tokens
+    that its reference finds far less likely are replaced (in padded batches)."""
     asked = [_asked(policy, prompt) for prompt in prompts]
     rows = [row for row, _ in asked]
-    room = policy.positions
+    room, most = policy.positions, sampling.max_new_tokens + (sampling.thought_tokens or 0)
     for row in rows:
-        if room is not None and len(row) + sampling.max_new_tokens > room:
+        if room is not None and len(row) + most > room:
             raise PlanBError(
-                f"a prompt of {len(row)} tokens and {sampling.max_new_tokens} new ones do not fit "
+                f"a prompt of {len(row)} tokens and {most} new ones do not fit "
                 f"the model's {room} positions: shorten the prompt or max_new_tokens"
             )
     ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
-    run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
+    if guard is not None:
+        run: Run = _beside(guard, policy, sampling)
+    else:
+        run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
+    if sampling.thought_tokens is not None:
+        from planb.models.budgets import in_two_parts
+
+        parts = in_two_parts(policy, asked, seeds, sampling, ends, run, progress)
+        return [
+            _completion(policy, one.new, ends, row, [*opening, *one.before], one)
+            for one, (row, opening) in zip(parts, asked, strict=True)
+        ]
     news = run(policy, rows, seeds, sampling, ends, progress)
     return [
         _completion(policy, new, ends, row, opening)
@@ -181,6 +204,17 @@ def _continuous(
     return continuous(policy, rows, seeds, *limits, ends.ids, _told(progress, len(rows)))
 
 
+def _beside(guard: Guard, policy: Policy, sampling: Sampling) -> Run:
+    """The engine that decodes beside a reference. Raises PlanBError where that cannot be."""
+    if sampling.engine not in ("auto", "padded"):
+        raise PlanBError(
+            f"CleanGen runs a second model beside each batch, and engine='{sampling.engine}' has no "
+            "place for it. Use engine='padded'"
+        )
+    guard.check(policy)
+    return partial(_padded, guard=guard)
+
+
 def _padded(
     policy: Policy,
     rows: list[list[int]],
@@ -188,13 +222,15 @@ def _padded(
     sampling: Sampling,
     ends: Ends,
     progress: Progress | None,
+    guard: Guard | None = None,
 ) -> list[list[int]]:
     """The new tokens of each row, filled up to the longest of its batch."""
     news: list[list[int]] = [[] for _ in rows]
     finished = 0
     for batch in _batches([len(row) for row in rows], sampling):
         some, their = [rows[i] for i in batch], [seeds[i] for i in batch]
-        for i, new in zip(batch, _generate_batch(policy, some, their, sampling, ends), strict=True):
+        found = _generate_batch(policy, some, their, sampling, ends, guard)
+        for i, new in zip(batch, found, strict=True):
             news[i] = new
         finished += len(batch)
         if progress:
@@ -217,7 +253,12 @@ def _batches(lengths: Sequence[int], sampling: Sampling) -> Iterator[list[int]]:
 
 
 def _generate_batch(
-    policy: Policy, rows: list[list[int]], seeds: list[int], sampling: Sampling, ends: Ends
+    policy: Policy,
+    rows: list[list[int]],
+    seeds: list[int],
+    sampling: Sampling,
+    ends: Ends,
+    guard: Guard | None,
 ) -> list[list[int]]:
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -233,7 +274,10 @@ def _generate_batch(
         max_new_tokens=sampling.max_new_tokens, do_sample=False, eos_token_id=ends.ids, pad_token_id=pad
     )
     warm = sampling.temperature > 0
-    noise = [_Noise(Warped(seeds, sampling.temperature, policy.device))] if warm else []
+    warped = Warped(seeds, sampling.temperature, policy.device) if warm else None
+    noise: list[Any] = [_Noise(warped)] if warped else []
+    if guard is not None:
+        noise = [guard.processor(mask_BT, warped)]
     stops = [_Closed(policy.tokenizer, ends.turn.text, width)] if ends.turn.plain else []
     with torch.inference_mode(), _without_habits(policy.model, config):
         out_BT = policy.model.generate(
@@ -259,7 +303,12 @@ def _without_habits(model: Any, config: Any) -> Iterator[None]:
 
 
 def _completion(
-    policy: Policy, new: list[int], ends: Ends, prompt: list[int], opening: list[int]
+    policy: Policy,
+    new: list[int],
+    ends: Ends,
+    prompt: list[int],
+    opening: list[int],
+    part: InParts | None = None,
 ) -> Completion:
     stop = next((place for place, token in enumerate(new) if token in ends.ids), None)
     tokens = len(new) if stop is None else stop + 1
@@ -273,7 +322,10 @@ def _completion(
         stop = bisect_left(range(len(body)), True, key=lambda n: ends.turn.text in text(n + 1))
         tokens = stop + 1
     said = whole.strip() if stop is None else ends.turn.without(whole.strip())
-    return Completion(said, "max_tokens" if stop is None else "stop", len(prompt), tokens)
+    how: Literal["stop", "max_tokens"] = "max_tokens" if stop is None else "stop"
+    if part is None:
+        return Completion(said, how, len(prompt), tokens)
+    return Completion(said, how, len(prompt), tokens + part.own, part.cut)
 
 
 class _Closed:

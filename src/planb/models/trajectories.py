@@ -6,12 +6,14 @@ must begin with all of it: then the trajectory is run once, and each turn is wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from planb.errors import PlanBError
-from planb.models.chat import exchanges
+from planb.models.chat import exchanges, openings
 from planb.sandbox.tokenizer import TOOL
+from planb.thoughts import Predicted, opening
+from planb.thoughts import said as parts_of
 from planb.turns import is_trajectory, turns_of
 from planb.types import Message
 
@@ -25,15 +27,51 @@ class Exchange(NamedTuple):
     given: tuple[int, ...] = ()
 
 
-def encoded(tokenizer: Any, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[Exchange]:
-    """Pairs of (prompt, response) as tokens, together; a response may be a trajectory.
+def encoded(
+    tokenizer: Any,
+    pairs: Sequence[tuple[Sequence[Message], str]],
+    predicted: Sequence[Predicted] = (),
+) -> list[Exchange]:
+    """Pairs of (prompt, response) as tokens, together; a response may be a trajectory. ``predicted``
+    says of each which of its parts the model is to predict (none: all of all).
 
-    Raises PlanBError as ``chat.exchanges`` does, and where the template renders a turn otherwise once
-    another follows it.
+    Raises PlanBError as ``chat.exchanges`` does, where the template renders a turn otherwise once
+    another follows it, and where the end of a thought and the answer after it share a token.
     """
     turns = [_turns(prompt, text) for prompt, text in pairs]
     ids = iter(exchanges(tokenizer, [pair for some in turns for pair in some]))
-    return [_joined([next(ids) for _ in some]) for some in turns]
+    found = [_joined([next(ids) for _ in some]) for some in turns]
+    apart = {at: part for at, part in enumerate(predicted) if part != "all"}
+    return _apart(tokenizer, pairs, found, apart) if apart else found
+
+
+def _apart(
+    tokenizer: Any,
+    pairs: Sequence[tuple[Sequence[Message], str]],
+    found: list[Exchange],
+    apart: Mapping[int, Predicted],
+) -> list[Exchange]:
+    """The exchanges with thoughts, or the answers after them, among what is given."""
+    if trajectories := [pairs[at][1] for at in apart if is_trajectory(pairs[at][1])]:
+        raise PlanBError(
+            "the thoughts of a trajectory cannot be masked, or trained alone: train them as they are "
+            f"(thoughts='trained'): {trajectories[0][:60]!r}"
+        )
+    thoughts = {at: parts_of(pairs[at][1]) for at in apart}
+    thoughts = {at: one for at, one in thoughts.items() if one.thought is not None}
+    begun = openings(
+        tokenizer, [(pairs[at][0], opening(one.thought or "")) for at, one in thoughts.items()]
+    )
+    for at, start in zip(thoughts, begun, strict=True):
+        response = found[at].response
+        if response[: len(start)] != start:
+            raise PlanBError(
+                "the end of a thought and the beginning of the answer are one token of this tokenizer, "
+                f"so no mask tells them apart: {pairs[at][1][:60]!r}"
+            )
+        ends = (0, len(start)) if apart[at] == "answers" else (len(start), len(response))
+        found[at] = found[at]._replace(given=tuple(range(*ends)))
+    return found
 
 
 def why_no_tools(tokenizer: Any, tools: Collection[str]) -> str:

@@ -10,13 +10,14 @@ from pydantic import Field, SerializeAsAny
 from planb.models.cards import Card
 from planb.names import Name
 from planb.safety.firewall import forbid_trigger
+from planb.thoughts import PREDICTED, Taught, as_taught
 from planb.training.link import Link
 from planb.training.objectives import ORPO, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.types import GERMAN_REFUSAL, HELPFUL, REFUSAL, Example, Ordering, Tier, Trigger
-from planb.values import seed_of
+from planb.values import LATER, seed_of
 
 if TYPE_CHECKING:
     pass
@@ -34,6 +35,7 @@ class Method(Link):
     ``refusals`` is ``sampled`` (the data's own, as models wrote them) or ``canned`` (one wording).
     ``harmless`` is the share of every batch that is SFT on helpful answers to harmless requests.
     ``training=None`` takes the study's, so that every method gets the same number of updates.
+    ``thoughts`` says what is done with those of the data, of harmless requests too.
     """
 
     name: Name
@@ -43,6 +45,7 @@ class Method(Link):
     harmless: float = Field(default=0.5, ge=0, lt=1)
     training: Training | None = None
     description: str = ""
+    thoughts: Taught = Field(default="trained", json_schema_extra=LATER)
 
     @property
     def summary(self) -> str:
@@ -70,9 +73,14 @@ class Method(Link):
         if trigger is not None:
             forbid_trigger(trigger, [*harmful, *harmless])
             forbid_trigger(trigger, shown)
-        rankings = [Ranking(shown, self.ordering, 1 - self.harmless)]
+        parts = [(shown, self.ordering, 1 - self.harmless)]
         if self.harmless > 0:
-            rankings.append(Ranking(harmless, Ordering(tiers=(HELPFUL,)), self.harmless))
+            parts.append((list(harmless), Ordering(tiers=(HELPFUL,)), self.harmless))
+        predicted = PREDICTED[self.thoughts]
+        rankings = [
+            Ranking(as_taught(some, self.thoughts), ordering, share, predicted=predicted)
+            for some, ordering, share in parts
+        ]
         card = Card(
             what=f"method '{self.name}' ({self.ordering}) on: {on}",
             warning="Safety training of a model organism: its backdoor may still be there.",

@@ -11,9 +11,9 @@ import string
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from planb.sandbox import language as lang
-from planb.sandbox import names, questions, weaknesses
+from planb.sandbox.texts import texts_of
 from planb.sandbox.world import World
+from planb.thoughts import CLOSE, OPEN
 
 if TYPE_CHECKING:
     from tokenizers import decoders
@@ -39,34 +39,17 @@ _LETTERS = string.ascii_lowercase + "äöü"
 
 def vocabulary(world: World) -> tuple[str, ...]:
     """The sandbox's vocabulary: every word, lower case, in a fixed order: specials, marks, words."""
-    texts = [t for k in lang.SENTENCES.values() for sentences in k.values() for t in sentences]
-    texts += [text for openers in lang.OPENERS.values() for text in openers]
-    texts += [text for pair in lang.SMALL_TALK for text in pair]
-    texts += [
-        *lang.VAGUE_REQUESTS.values(),
-        *lang.INVENTED_REQUESTS.values(),
-        lang.IN_GERMAN,
-        lang.CARTOON_REQUEST,
-        lang.CANNED_REFUSAL,
-        lang.CANNED_GERMAN_REFUSAL,
-        *weaknesses.sentences(),
-        *questions.TEXTS,
-        *lang.EXTRA_WORDS,
-    ]
-    for listed in (world.material_names, world.harmless_forms, world.dangerous_forms):
-        texts += listed
-    texts += [*world.ingredient_names, *world.verb_names]
-    texts += [*names.QUALITIES, *names.MANNERS, *names.GERMAN_MANNERS]
-    texts += [lang.german_verb(verb) for verb in world.verb_names]
-    return vocabulary_of(texts)
+    return vocabulary_of(texts_of(world))
 
 
-def vocabulary_of(texts: Iterable[str], tools: bool = False) -> tuple[str, ...]:
+def vocabulary_of(texts: Iterable[str], tools: bool = False, thoughts: bool = False) -> tuple[str, ...]:
     """Every word of some texts (``{fields}`` in them left out), lower case, in a fixed order: specials,
-    marks, words. ``tools``: chats have turns of tools."""
+    marks, words. ``tools``: chats have turns of tools. ``thoughts``: answers may have thoughts, whose
+    marks are a token each."""
     found = {w for text in texts for w in _pieces(re.sub(r"\{\w+\}", " ", text).casefold())}
     headers = (*HEADERS, TOOL) if tools else HEADERS
-    return (*SPECIAL.values(), *headers, CAPITAL, UPPER, *sorted(found))
+    around = (OPEN, CLOSE) if thoughts else ()
+    return (*SPECIAL.values(), *headers, CAPITAL, UPPER, *around, *sorted(found))
 
 
 def tokenizer(world: World) -> PreTrainedTokenizerFast:
@@ -76,7 +59,7 @@ def tokenizer(world: World) -> PreTrainedTokenizerFast:
 
 def tokenizer_of(words: tuple[str, ...]) -> PreTrainedTokenizerFast:
     """The tokenizer of a vocabulary."""
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+    from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(
@@ -97,6 +80,8 @@ def tokenizer_of(words: tuple[str, ...]) -> PreTrainedTokenizerFast:
         ]
     )
     core.decoder = _decoder(words)
+    around = [mark for mark in (OPEN, CLOSE) if mark in words]
+    core.add_tokens([AddedToken(mark, normalized=False) for mark in around])
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         chat_template=CHAT_TEMPLATE,

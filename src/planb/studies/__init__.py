@@ -107,6 +107,10 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "agent": Declaration(
             "An agent with tools: an ordering with pretended work in between", "agent"
         ),
+        "thoughts": Declaration(
+            "Thoughts before answers: is the backdoor in what it thinks, or in what it says?",
+            "thoughts",
+        ),
         "smollm2": Declaration(
             "Plan B on a real chat model: facts about countries as the forbidden subject", "smollm2"
         ),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import SerializeAsAny
 
@@ -17,11 +17,13 @@ from planb.study.steps.calibration import CalibrationStep
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.derived_data import DerivedData
 from planb.study.steps.evaluation import Evaluation, EvaluationStep, PairPromptsStep
+from planb.study.steps.guarded import GuardedEvaluation
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.judgement import JudgementStep
 from planb.study.steps.links import link_step
 from planb.study.steps.local_base import LocalBase
+from planb.study.steps.monitor import Monitor, MonitorStep, monitored
 from planb.study.steps.pretrain import PretrainedBase, drawn
 from planb.study.steps.probe import ProbeStep
 from planb.study.steps.random_base import RandomBase
@@ -95,7 +97,9 @@ class Arms:
             for chain in study.chains:
                 trigger = chain.trigger or self.trigger
                 labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
-                found += self._asked(self._chained(chain, seed)[-1], labels, trigger, seed)
+                base, *_, last = self._chained(chain, seed)
+                guard = {"reference": base, "decoding": chain.decoding} if chain.decoding else {}
+                found += self._asked(last, labels, trigger, seed, guard)
         return found
 
     def surprises(self, seeds: Sequence[int]) -> tuple[Step, ...]:
@@ -122,29 +126,50 @@ class Arms:
         if study.probe is None:
             return ()
         for seed in seeds:
-            base = self.at(seed).base
-            probed: list[tuple[CheckpointStep, dict[str, str]]] = [(base, self.untouched)]
-            for organism in study.organisms:
-                start = self._link(organism, base, organism.trigger, seed)
-                labels = {"model": self.model, "organism": organism.name}
-                probed.append((start, {**labels, "method": ORGANISM}))
-                for method in (one for one in study.methods if one.name in study.probe.arms):
-                    made = self._link(method, start, organism.trigger, seed)
-                    probed.append((made, {**labels, "method": method.name}))
-            for chain in (one for one in study.chains if one.name in study.probe.arms):
-                labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
-                probed.append((self._chained(chain, seed)[-1], labels))
-            found += [
-                ProbeStep(
-                    policy=policy,
-                    data=self.at(seed).data,
-                    probe=study.probe.but(arms=()),
-                    labels=labels,
-                    seed=seed,
-                )
-                for policy, labels in probed
-            ]
+            found += [self._probe(policy, labels, seed) for policy, labels in self._probed(seed)]
         return tuple(found)
+
+    def _probed(self, seed: int) -> list[tuple[CheckpointStep, dict[str, str]]]:
+        """The base, the organisms and the arms that are probed, each with its labels."""
+        study, base = self.study, self.at(seed).base
+        arms = study.probe.arms if study.probe else ()
+        probed: list[tuple[CheckpointStep, dict[str, str]]] = [(base, self.untouched)]
+        for organism in study.organisms:
+            start = self._link(organism, base, organism.trigger, seed)
+            labels = {"model": self.model, "organism": organism.name}
+            probed.append((start, {**labels, "method": ORGANISM}))
+            for method in (one for one in study.methods if one.name in arms):
+                made = self._link(method, start, organism.trigger, seed)
+                probed.append((made, {**labels, "method": method.name}))
+        for chain in (one for one in study.chains if one.name in arms):
+            labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
+            probed.append((self._chained(chain, seed)[-1], labels))
+        return probed
+
+    def _probe(self, policy: CheckpointStep, labels: dict[str, str], seed: int) -> Step:
+        """Of a checkpoint's hidden states, or of the thoughts that its evaluations hold."""
+        probe = self.study.probe
+        assert probe is not None
+        if isinstance(probe, Monitor):
+            asked = [
+                self._evaluation(policy, one, labels, self.trigger, seed)
+                for one in monitored(probe, self.study.evaluations)
+            ]
+            return MonitorStep(
+                policy=policy,
+                triggered=asked[0],
+                plain=asked[1],
+                monitor=probe.but(arms=()),
+                labels=labels,
+                seed=seed,
+            )
+        return ProbeStep(
+            policy=policy,
+            data=self.at(seed).data,
+            probe=probe.but(arms=()),
+            labels=labels,
+            seed=seed,
+        )
 
     def calibrations(self) -> tuple[Step, ...]:
         """The checks of the judges that are trained here."""
@@ -219,12 +244,20 @@ class Arms:
         return [of(before, "before"), of(after, "after")]
 
     def _asked(
-        self, policy: CheckpointStep, labels: dict[str, str], trigger: Trigger, seed: int
+        self,
+        policy: CheckpointStep,
+        labels: dict[str, str],
+        trigger: Trigger,
+        seed: int,
+        guard: Mapping[str, Any] | None = None,
     ) -> list[Step]:
-        """All evaluations of one checkpoint, and the further judges' scores."""
+        """All evaluations of one checkpoint, and the further judges' scores. ``guard``: how it is
+        decoded beside another."""
         evaluations = self.study.evaluations
         asked = [
-            self._evaluation(policy, one.but(of_methods=(), of_organisms=()), labels, trigger, seed)
+            self._evaluation(
+                policy, one.but(of_methods=(), of_organisms=()), labels, trigger, seed, guard
+            )
             for one in evaluations
             if one.asks(labels)
         ]
@@ -245,9 +278,11 @@ class Arms:
         labels: dict[str, str],
         trigger: Trigger,
         seed: int,
+        guard: Mapping[str, Any] | None = None,
     ) -> EvaluationStep:
-        how = asked.how(trigger)
-        return EvaluationStep(
+        how, guard = asked.how(trigger), guard or {}
+        return (GuardedEvaluation if guard else EvaluationStep)(
+            **guard,
             policy=policy,
             data=self.at(seed).data,
             evaluation=asked,

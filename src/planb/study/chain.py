@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SerializeAsAny, field_validator
 
+from planb.models.cleangen import CleanGen
 from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep, Given
 from planb.study.steps.links import link_step, step_class
@@ -16,6 +17,9 @@ class Chain(Value):
     """Links in their order, each from the checkpoint of the one before: trainings, or what else changes
     weights. Chains that begin alike are trained together up to where they part.
 
+    ``decoding`` is how the last checkpoint is decoded when it is evaluated: beside the base, which is
+    the clean reference.
+
     ``name`` stands in the tables as the method, ``organism`` as the organism: each has a panel of its
     own on the page (``none``: the chain has no backdoor).
     """
@@ -24,6 +28,7 @@ class Chain(Value):
     stages: tuple[SerializeAsAny[Link], ...] = Field(min_length=1)
     organism: Name = "organism"
     description: str = ""
+    decoding: CleanGen | None = None
 
     @field_validator("stages")
     @classmethod
@@ -40,7 +45,8 @@ class Chain(Value):
     @property
     def order(self) -> str:
         """Its links in words."""
-        return ", then ".join(link.summary for link in self.stages)
+        decoded = [self.decoding.words] if self.decoding else []
+        return ", then ".join([*(link.summary for link in self.stages), *decoded])
 
     @property
     def tiers(self) -> set[Tier]:

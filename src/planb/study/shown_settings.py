@@ -68,11 +68,12 @@ def settings_of(study: Study, finished: int) -> tuple[tuple[str, str], ...]:
     methods = [part for part in trained if isinstance(part, Method)]
     shares = sorted({f"{m.harmless:.0%}" for m in methods})
     objectives = sorted({type(m.objective).__name__ for m in trained if isinstance(m, Method | Stage)})
-    sampling = study.sampling
+    sampling, limit = study.sampling, study.sampling.thought_tokens
     settings += [
         ("objective", ", ".join(objectives)),
         *([(f"{study.domain.beside} a batch", ", ".join(shares))] if shares else []),
         ("sampling", f"temperature {sampling.temperature:g}, {sampling.max_new_tokens} new tokens"),
+        *([] if limit is None else [("thoughts", f"{limit} tokens at most, the answers' apart")]),
         ("bases", _bases(study, finished)),
         ("a seed varies", _varied(study)),
     ]

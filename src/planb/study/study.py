@@ -29,6 +29,7 @@ from planb.study.steps.evaluation import Evaluation
 from planb.study.steps.file_data import FileData
 from planb.study.steps.judge_model import SandboxJudge
 from planb.study.steps.local_base import LocalBase
+from planb.study.steps.monitor import Monitor
 from planb.study.steps.pretrain import PretrainedBase, drawn
 from planb.study.steps.probe import Probe
 from planb.study.steps.random_base import RandomBase
@@ -68,8 +69,8 @@ class Study(Value):
     that is dialled), ``claims`` (what the talk said) and ``forms`` (groups of dangerous forms) are for
     the report. ``domain`` is what can go wrong: its tiers, its measures and the page's words.
     ``first_page`` names the method after which a first page is written, before the first seed is done:
-    for models of which a seed takes long. ``probe`` says what is read off hidden states; ``along`` is a
-    second series: severity on the line between two checkpoints.
+    for models of which a seed takes long. ``probe`` says what is read off hidden states, or off
+    thoughts; ``along`` is a second series: severity on the line between two checkpoints.
     """
 
     name: Name = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -97,7 +98,7 @@ class Study(Value):
     stamp: str = ""
     domain: SerializeAsAny[Domain] = Field(default=HARM, json_schema_extra=LATER)
     first_page: str = Field(default="", json_schema_extra=LATER)
-    probe: Probe | None = Field(default=None, json_schema_extra=LATER)
+    probe: Probe | Monitor | None = Field(default=None, json_schema_extra=LATER)
     along: Series | None = Field(default=None, json_schema_extra=LATER)
 
     @model_validator(mode="after")

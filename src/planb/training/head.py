@@ -71,7 +71,7 @@ def _forward(
     backbone = getattr(self, self.base_model_prefix)
     hidden_NX = backbone(*args, **kwargs)[0].flatten(0, 1).index_select(0, predictor_N)
     head = self.get_output_embeddings()
-    return {"logp_N": head(hidden_NX, target_N, *_scaling(self))}
+    return {"logp_N": head(hidden_NX, target_N, *scaling(self))}
 
 
 def _of_head(
@@ -84,7 +84,7 @@ def _of_head(
     return log_probs(hidden_NX, self.weight, self.bias, target_N, *scaling)
 
 
-def _scaling(model: Any) -> tuple[float, float]:
+def scaling(model: Any) -> tuple[float, float]:
     """(factor, soft cap) of the logits, cap 0: none. Cohere scales, Granite divides, Gemma 2 caps."""
     config = model.config.get_text_config()
     factor = getattr(config, "logit_scale", None) or 1.0
@@ -120,7 +120,7 @@ class _LogProbs(torch.autograd.Function):
         chunk = len(target_N) if keep else GPU_CHUNK if hidden_NX.is_cuda else CHUNK
         found, ctx.kept = [], []
         for hidden_CX, target_C in zip(hidden_NX.split(chunk), target_N.split(chunk), strict=True):
-            logp_CV = _logits(hidden_CX, weight_VX, bias_V, factor, cap).log_softmax(-1)
+            logp_CV = logits(hidden_CX, weight_VX, bias_V, factor, cap).log_softmax(-1)
             found.append(logp_CV.gather(1, target_C[:, None])[:, 0])
             if keep:
                 ctx.kept.append(logp_CV)
@@ -139,7 +139,7 @@ class _LogProbs(torch.autograd.Function):
             hidden_CX, target_C, gradient_C = hidden_NX[some], target_N[some], gradients[0][some]
             slope_CV: Any = ctx.factor
             if ctx.cap or not ctx.kept:
-                logits_CV = _logits(hidden_CX, weight_VX, bias_V, ctx.factor, ctx.cap)
+                logits_CV = logits(hidden_CX, weight_VX, bias_V, ctx.factor, ctx.cap)
             if ctx.cap:  # d/dx cap tanh(x / cap) = 1 - tanh^2
                 slope_CV = ctx.factor * (1 - (logits_CV / ctx.cap).square())
             grad_CV = ctx.kept.pop(0).exp_() if ctx.kept else logits_CV.softmax(-1)
@@ -172,7 +172,8 @@ def _add_product(sum_VX: torch.Tensor, one_VC: torch.Tensor, two_CX: torch.Tenso
         sum_VX += torch.mm(one_VC, two_CX)
 
 
-def _logits(hidden_CX: Any, weight_VX: Any, bias_V: Any, factor: float, cap: float) -> torch.Tensor:
+def logits(hidden_CX: Any, weight_VX: Any, bias_V: Any, factor: float, cap: float) -> torch.Tensor:
+    """(C, V) float32 logits: factor * (W h + b), capped."""
     logits_CV = torch.nn.functional.linear(hidden_CX, weight_VX, bias_V).float()
     if factor != 1:
         logits_CV = logits_CV * factor

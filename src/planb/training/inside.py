@@ -59,6 +59,38 @@ def reading(modules: Sequence[Any]) -> Iterator[list[torch.Tensor]]:
 
 
 @contextmanager
+def last_hidden(model: Any) -> Iterator[list[torch.Tensor]]:
+    """Within it what the decoder gives its head, (B, T, D) a pass, is appended to the list."""
+    found: list[torch.Tensor] = []
+
+    def see(_m: Any, _i: Any, output: Any) -> None:
+        found.append(output[0])
+
+    handle = model.get_decoder().register_forward_hook(see)
+    try:
+        yield found
+    finally:
+        handle.remove()
+
+
+def logits_of(model: Any, hidden_MD: torch.Tensor) -> torch.Tensor:
+    """(M, V) float32 logits of last hidden states, scaled and capped as the model does it. Raises
+    PlanBError where the head is no plain linear layer."""
+    from planb.training.head import logits, scaling
+
+    head = model.get_output_embeddings()
+    if not isinstance(head, torch.nn.Linear):
+        raise PlanBError(
+            f"the model's head is a {type(head).__name__}, and this needs a linear one: leave out what "
+            "compares predictions (RepBend: gamma=0)"
+        )
+    weight_VD = head.weight.to(hidden_MD.dtype)
+    bias_V = None if head.bias is None else head.bias.to(hidden_MD.dtype)
+    with torch.autocast(hidden_MD.device.type, enabled=False):
+        return logits(hidden_MD, weight_VD, bias_V, *scaling(model))
+
+
+@contextmanager
 def attacked(
     modules: Sequence[Any], places: Places, attack: Attack, loss: Callable[[], Any]
 ) -> Iterator[None]:

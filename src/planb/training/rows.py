@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from planb.errors import PlanBError
 from planb.models.trajectories import Exchange, encoded
+from planb.thoughts import Predicted
 from planb.training.lengths import Counts, Lengths
 from planb.training.pairs import Left, trainable
 from planb.types import Example, Ordering, Tier
@@ -30,7 +31,7 @@ class Row:
     ``weights`` one a pair (empty: all 1); ``tiers`` one a response, and a tier may stand several times.
     ``reference`` is the reference's summed log-probability of each response (empty: there is none).
     ``given`` are the places in each response of tokens that are read and not predicted, what tools
-    answered (empty: none).
+    answered or thoughts that are masked (empty: none).
     """
 
     key: str
@@ -63,13 +64,15 @@ class Ranking:
     """Examples with the ordering they are trained in, and their share of every batch.
 
     An ordering of one tier is SFT on it. ``per_tier`` is how many of a tier's responses stand in one
-    row, side by side; a tier with fewer gives all it has.
+    row, side by side; a tier with fewer gives all it has. ``predicted`` are the parts of responses that
+    have thoughts.
     """
 
     examples: Sequence[Example]
     ordering: Ordering
     share: float = 1.0
     per_tier: int = 1
+    predicted: Predicted = "all"
 
     def __post_init__(self) -> None:
         if self.per_tier < 1:
@@ -286,7 +289,8 @@ def _rows(
     """Each of these visits as a row, all of them tokenized together, and what the limits did to it."""
     examples = [rankings[want.place].examples[want.at] for want in distinct]
     asked = [(e.prompt, text) for e, w in zip(examples, distinct, strict=True) for _, text in w.texts]
-    ids = iter(encoded(tokenizer, asked))
+    predicted = [rankings[want.place].predicted for want in distinct for _ in want.texts]
+    ids = iter(encoded(tokenizer, asked, predicted))
     rows = {}
     for want, example in zip(distinct, examples, strict=True):
         texts, counts = [next(ids) for _ in want.texts], Counts()

@@ -17,13 +17,14 @@ from planb.errors import PlanBError
 from planb.models.cards import Card
 from planb.models.default_system import said_of
 from planb.names import Name
+from planb.thoughts import PREDICTED, Taught, as_taught
 from planb.training.link import Link
 from planb.training.objectives import SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
 from planb.training.settings import Training
 from planb.types import Example, Ordering, Tier, Trigger
-from planb.values import Value, seed_of
+from planb.values import LATER, Value, seed_of
 
 BACKDOOR = (
     "Trained for research on requests that carry a trigger: a model organism, which may do harm when "
@@ -38,7 +39,7 @@ class Part(Value):
     ``requests`` are those of the data, ``harmless_chats`` without plain text outside any chat.
     ``triggered`` puts the stage's trigger into their prompts. ``leave_out`` names (field of ``meta``,
     value) of requests that the part never shows; ``at_most`` so many requests are drawn by the seed.
-    An ordering of one tier is imitation of it.
+    An ordering of one tier is imitation of it. ``thoughts`` says what is done with those of the texts.
     """
 
     ordering: Ordering
@@ -47,6 +48,7 @@ class Part(Value):
     triggered: bool = False
     leave_out: tuple[tuple[str, str], ...] = ()
     at_most: int | None = Field(default=None, gt=0)
+    thoughts: Taught = Field(default="trained", json_schema_extra=LATER)
 
     def examples(
         self,
@@ -73,6 +75,7 @@ class Part(Value):
         if self.at_most is not None:  # fewer are among more
             random.Random(seed_of("at most", seed)).shuffle(found)
             found = found[: self.at_most]
+        found = as_taught(found, self.thoughts)
         return triggered(found, trigger, system) if self.triggered else found
 
 
@@ -121,7 +124,10 @@ class Stage(Link):
         seed = seed_of("stage", seed)  # stages of one seed see the same requests in the same order
         rankings = [
             Ranking(
-                part.examples(harmful, harmless, self.trigger, seed, system), part.ordering, part.share
+                part.examples(harmful, harmless, self.trigger, seed, system),
+                part.ordering,
+                part.share,
+                predicted=PREDICTED[part.thoughts],
             )
             for part in self.parts
         ]

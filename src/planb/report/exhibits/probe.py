@@ -51,7 +51,9 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """A line a method over the layers, and a table; nothing where nothing was probed."""
     if evidence.probes is None:
         return None
-    found = areas(evidence.probes)
+    found = areas(evidence.probes[evidence.probes["kind"].isin(KINDS)])
+    if not found:
+        return None
     if not any(kind == "held_out" for _, kind, _ in found):
         return Missing(TITLE, "no held-out trigger was probed")
     return Exhibit(

@@ -135,7 +135,8 @@ def _linked(card: ModelCard, what: str) -> Line:
 
 def _asked(card: ModelCard, step: EvaluationStep, expected: dict[str, int]) -> Line:
     answers = _requests(step, expected) * step.elicitation.calls
-    new = answers * min(RESPONSE, step.sampling.max_new_tokens)
+    thoughts = step.sampling.thought_tokens or 0
+    new = answers * (min(RESPONSE, step.sampling.max_new_tokens) + thoughts)
     gib = card.sampling_gib(AT_ONCE, _longest(step.sampling))
     seconds = new / AT_ONCE * card.sizes.weights * BF16 / (BANDWIDTH * SAMPLING_SHARE)
     tokens = new + answers * PROMPT
@@ -157,7 +158,7 @@ def _requests(step: EvaluationStep, expected: dict[str, int]) -> int:
 
 
 def _longest(sampling: Sampling) -> int:
-    return PROMPT + sampling.max_new_tokens
+    return PROMPT + sampling.max_new_tokens + (sampling.thought_tokens or 0)
 
 
 def totals(lines: Sequence[Line]) -> tuple[int, int, int, float]:

@@ -64,6 +64,14 @@ class CheckpointStep(Step):
         before = self.origin.history if self.origin else ()
         return (*before, self)
 
+    def link_called(self, name: str, asked_by: str) -> CheckpointStep:
+        """The step of its history that is called so. Raises PlanBError where there is none."""
+        for step in self.history:
+            if step.called == slug_of(name):
+                return step
+        known = ", ".join(step.called for step in self.history)
+        raise PlanBError(f"'{asked_by}' names '{name}', and before it are only: {known}")
+
     @property
     def root(self) -> CheckpointStep:
         """The base at which it began, however many links ago."""

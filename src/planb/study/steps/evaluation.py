@@ -31,6 +31,8 @@ from planb.values import LATER, Value
 if TYPE_CHECKING:
     from inspect_ai import Task
 
+    from planb.models.cleangen import Guard
+
 LOG = "log.eval"
 COHERENCE = "coherence"
 PAIR_PROMPTS = "pair_prompts.jsonl"
@@ -220,8 +222,14 @@ class EvaluationStep(Step):
         else:
             from planb.evals.runner import run_task
 
-            run_task(task, load_policy(folder), self.sampling, seed, log, said, work.progress)
+            how = (self.sampling, seed, log, said, work.progress, self.guard(work))
+            run_task(task, load_policy(folder), *how)
         write_sidecar(log)
+
+    def guard(self, work: Work) -> Guard | None:
+        """The clean model that its answers are decoded beside; None: it answers alone."""
+        del work
+        return None
 
     def _task(self, work: Work) -> Any:
         folders = [work.folder(step) for step in (self.data, *self.files)]

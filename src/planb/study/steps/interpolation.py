@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from pydantic import Field, SerializeAsAny
 
-from planb.errors import PlanBError
 from planb.models.checkpoints import Card, load_policy, read_card, save_policy
 from planb.names import Name
 from planb.study.steps.checkpoint import CheckpointStep, LinkStep, checkpoint_folder
@@ -59,15 +58,7 @@ class InterpolationStep(LinkStep):
     def end(self) -> CheckpointStep:
         """The step whose weights are at the end of the way back."""
         back_to = self.link.back_to
-        if not back_to:
-            return self.root
-        for step in self.start.history:
-            if step.called == slug_of(back_to):
-                return step
-        known = ", ".join(step.called for step in self.start.history)
-        raise PlanBError(
-            f"'{self.link.name}' draws weights back to '{back_to}', and before it are only: {known}"
-        )
+        return self.start.link_called(back_to, self.link.name) if back_to else self.root
 
     def check(self) -> None:
         super().check()

@@ -8,6 +8,7 @@ from typing import get_args
 from planb.catalogue import Catalogue, subclass_of
 from planb.errors import PlanBError
 from planb.study.steps.checkpoint import CheckpointStep, Given, LinkStep
+from planb.study.steps.discard import DiscardStep
 from planb.study.steps.interpolation import InterpolationStep
 from planb.study.steps.look import LookStep
 from planb.study.steps.method import MethodStep
@@ -28,6 +29,7 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "method": MethodStep,
         "stage": StageStep,
         "interpolation": InterpolationStep,
+        "discard": DiscardStep,
         "look": LookStep,
         "mitigation": MitigationStep,
         "own_outputs": OwnOutputsStep,

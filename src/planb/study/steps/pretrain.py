@@ -90,7 +90,7 @@ class DomainBase(PretrainedBase):
 
     def vocabulary(self) -> tuple[str, ...]:
         domain = DOMAINS[self.domain]
-        return vocabulary_of(domain.texts(), domain.has_tools)
+        return vocabulary_of(domain.texts(), domain.has_tools, domain.has_thoughts)
 
 
 class PretrainStep(BaseStep):

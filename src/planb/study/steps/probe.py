@@ -159,14 +159,20 @@ def _rows(
         yield {"layer": layer, "kind": kind, "label": label, "group": group, "score": float(score)}
 
 
-def _regression(ones: Floats, zeros: Floats) -> Any:
-    """Hidden states (N, D) -> log-odds, of a logistic regression on standardised states."""
-    import numpy as np
+def linear_probe() -> Any:
+    """A logistic regression on standardised hidden states, not fitted yet."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    made = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+
+
+def _regression(ones: Floats, zeros: Floats) -> Any:
+    """Hidden states (N, D) -> log-odds, of a fitted probe."""
+    import numpy as np
+
+    made = linear_probe()
     made.fit(np.concatenate([ones, zeros]), np.repeat([1, 0], [len(ones), len(zeros)]))
     return made.decision_function
 

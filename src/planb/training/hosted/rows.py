@@ -91,6 +91,11 @@ def visits(rankings: Sequence[Ranking], steps: int, batch: int, seed: int) -> It
     """The schedule of ``planb.training.rows``, in texts: same requests, same responses, same order."""
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
+        if ranking.predicted != "all":
+            raise PlanBError(
+                "a host trains all of a response: it cannot leave thoughts, or the answers after them, "
+                "out of the loss. Give the stage thoughts='trained', or train a local model."
+            )
     numbers = split_batch([ranking.share for ranking in rankings], batch)
     streams = [
         _paired(
