@@ -15,7 +15,7 @@ from shared import session_folder
 from planb.catalogue import load_source
 from planb.models.generation import Sampling
 from planb.study.planning.graph import Graph
-from planb.study.steps.step import Step, Work
+from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.sharing import Others, taken_over
 from planb.study.store.store import Store
 from planb.study.study import Study
@@ -30,6 +30,7 @@ def small() -> Study:
     return found.with_seeds(1).but(sampling=Sampling(temperature=0.7, max_new_tokens=24))
 
 
+@identities_once()
 def carried_out(study: Study, factory: pytest.TempPathFactory) -> Path:
     """Run every step of the study, one thread each, and write its report; returns its folder."""
     session = session_folder(factory)

@@ -136,11 +136,12 @@ _IDENTITIES: ContextVar[Known | None] = ContextVar("identities", default=None)
 
 
 @contextmanager
-def identities_once() -> Iterator[Known]:
+def identities_once(anew: bool = False) -> Iterator[Known]:
     """Within it each step's identity is computed once, as if no file changed meanwhile. (Else a step
-    would be hashed once for every way that leads to it.)"""
+    would be hashed once for every way that leads to it.) ``anew``: what was computed before it is not
+    taken."""
     known = _IDENTITIES.get()
-    if known is not None:
+    if known is not None and not anew:
         yield known
         return
     fresh = Known()
