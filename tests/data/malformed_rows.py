@@ -50,7 +50,7 @@ READERS: dict[str, tuple[dict[str, Any], Read]] = {
     ),
     "scored": (SCORED, lambda path: read_scored(path, order=("a", "b"), harmful=True)),
 }
-NAMED = re.compile(r"(line|row) \d|is UTF-16|is UTF-32")
+NAMED = re.compile(r"(line|row) \d|is UTF-(16|32)|is empty|has no rows|leaves no example")
 
 
 def damaged(value: Any, rng: random.Random) -> Any:
