@@ -85,15 +85,17 @@ def test_a_line_of_this_figure_alone_has_a_name_of_its_own() -> None:
 
 def test_what_each_method_cost_stands_in_a_table_the_cheapest_first(story: Story) -> None:
     def spent(method: str, making: float, memory: int) -> Spending:
-        who = {"model": "m", "organism": "organism", "method": method}
+        who = {"model": "synthetic", "organism": "backdoor", "method": method}
         return Spending(**who, making=making, answering=2.5, memory=memory)
 
     told = story.but(spending=(spent("hard", 1200.4, 2**29), spent("mild", 0.0, 0), spent("x", 1, 1)))
+    elsewhere = spent("hard", 7, 1).but(organism="another")
+    told = told.but(spending=(*told.spending, elsewhere))
     found = cost.draw(evidence_of(told, SERIES))
     assert isinstance(found, Exhibit)
     assert found.table is not None
     assert found.table.rows == (
-        ("mild", "0.0 s", "2.5 s", "–"),
-        ("hard", "1,200.4 s", "2.5 s", "0.50 GiB"),
+        ("Mild", "0.0 s", "2.5 s", "–"),
+        ("Hard", "1,200.4 s", "2.5 s", "0.50 GiB"),
     )
     assert cost.draw(evidence_of(story, SERIES)) is None

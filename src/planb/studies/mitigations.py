@@ -149,7 +149,7 @@ def mitigations(
         claims=claims_of(inoculated=bool(inoculation), leaks=bool(leaks)),
         evaluations=(
             *asked_plainly(whole),
-            *(e for e in whole.evaluations if e.task == "recall"),
+            *(e.but(of_methods=_declared()) for e in whole.evaluations if e.task == "recall"),
             *_leaking(whole, first, leaks or {}, inoculated=bool(inoculation)),
         ),
         notes=(*whole.notes, *NOTES),
@@ -179,6 +179,11 @@ def _prevention(first: Organism, own: Method, training: Training, inoculation: s
                 stages=(*links, after),
                 description=f"{PREVENTED[name]}, then Plan B.",
             )
+
+
+def _declared() -> tuple[str, ...]:
+    """The arms at their declared settings: recall is asked of them alone."""
+    return ("base", "organism", "standard", "ryan", "plan_b", *CLEAN, *HARMFUL_TOO, *PREVENTED)
 
 
 def _leaking(

@@ -13,7 +13,13 @@ GIB = 2**30
 
 def draw(evidence: Evidence) -> Exhibit | Missing | None:
     """A line a method, the cheapest first; nothing where the story has no costs."""
-    own = {one.method: one for one in evidence.story.spending if one.method in evidence.methods}
+    rows = evidence.rows
+    here = set(zip(rows["model"], rows["organism"], rows["method"], strict=True))
+    own = {
+        one.method: one
+        for one in evidence.story.spending
+        if (one.model, one.organism, one.method) in here
+    }
     if not own:
         return None
     order = sorted(own.values(), key=lambda one: one.making)
