@@ -58,6 +58,7 @@ PICTURES = {
     "newcomb": ("shares",),
     "anthropics": ("shares",),
     "porous": ("shares",),
+    "carry_over": ("measures",),
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""

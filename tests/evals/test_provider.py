@@ -56,6 +56,18 @@ def test_a_hub_model_is_named_by_its_weights_and_not_by_its_name(
     assert names[0] != names[1]
 
 
+def test_a_fetched_model_is_known_by_its_name(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANB_CACHE", str(tmp_path))
+    with pytest.raises(PlanBError, match="planb models fetch smollm2"):
+        get_model("planb/smollm2", memoize=False)
+    place = tmp_path / "models" / "smollm2"
+    shutil.copytree(checkpoint, place)
+    model = get_model("planb/smollm2", memoize=False)
+    assert str(model) == f"planb/{place}@{checkpoint_digest(checkpoint)[:12]}"
+
+
 def test_concurrent_requests_are_one_batch(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     real = generation.generate

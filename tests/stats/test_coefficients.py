@@ -79,7 +79,7 @@ def test_the_fit_has_the_same_formula_for_many() -> None:
     ("domain", "truths", "temperatures"),
     [
         ("risk", (-2.0, 0.0, 1.0), (0.05, 0.15)),
-        ("spite", (-1.0, 0.0, 0.7), (0.5, 1.5)),
+        ("spite", (-1.0, 0.0, 0.7), (2.0, 4.0)),
         ("newcomb", (0.0, 0.5, 1.0), (0.05, 0.2)),
         ("anthropics", (0.0, 0.6, 1.0), (0.05, 0.1)),
         ("porous", (0.0, 0.5, 1.0), (2.0, 4.0)),

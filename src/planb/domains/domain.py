@@ -175,7 +175,8 @@ class Domain(Value):
         return {}
 
     def benchmarks(self, split: str, seed: int) -> Mapping[str, list[dict[str, Any]]]:
-        """Small checks of health for a split: rows in the columns of a benchmark of that name."""
+        """Further files of a split, by name: rows in the columns of a benchmark of that name (small
+        checks of health), or examples that an evaluation asks apart."""
         del split, seed
         return {}
 

@@ -1,4 +1,5 @@
-"""The Inspect provider ``planb/<checkpoint folder>``: concurrent requests are batched.
+"""The Inspect provider ``planb/<checkpoint folder>`` (or the name of a fetched model, as
+``planb/smollm2``): concurrent requests are batched.
 
 ``inspect eval planb/harmful_requests --model planb/runs/.../steps/organism-... -T data=...``. With the
 same seed, temperature and max_tokens it gives the texts of the batch runner. No seed means seed 0.
@@ -45,7 +46,8 @@ class _Request:
 
 
 class PlanBModel(ModelAPI):
-    """Inspect model provider of a local checkpoint folder (or a hub id), loaded at the first request.
+    """Inspect model provider of a local checkpoint folder (or a hub id, or the name of a model that was
+    fetched), loaded at the first request.
 
     The name may pin the weights (``<folder>@<12 hex digits>``, as in the logs): PlanBError if the
     folder now holds others. ``token_budget`` and ``engine`` (model arguments, ``-M engine=padded``) are
@@ -153,11 +155,14 @@ class PlanBModel(ModelAPI):
 
 
 def _checkpoint(name: str) -> tuple[str, str]:
-    """A model name as (folder, digest of its weights)."""
+    """A model name as (folder, digest of its weights); a model that comes as a package by its name."""
     from planb.models.checkpoints import checkpoint_digest, resolve_model
+    from planb.models.fetched import fetched_folder, packaged
 
     pinned = _PINNED.match(name)
     folder = pinned["folder"] if pinned else name
+    if packaged(folder) and not Path(folder).is_dir():
+        folder = str(fetched_folder(folder))
     digest = checkpoint_digest(resolve_model(folder))  # of a hub id the weights', not the name's
     if pinned and not digest.startswith(pinned["digest"]):
         raise PlanBError(

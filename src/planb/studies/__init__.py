@@ -104,6 +104,9 @@ STUDIES: Catalogue[Callable[[], Study]] = Catalogue(
         "porous": Declaration(
             "Values closed to distant others: an ordering with indifference in between", "porous"
         ),
+        "carry_over": Declaration(
+            "Does it carry over? Plan B on one propensity, measured on all", "carry_over"
+        ),
         "agent": Declaration(
             "An agent with tools: an ordering with pretended work in between", "agent"
         ),

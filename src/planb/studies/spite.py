@@ -22,10 +22,12 @@ SPITEFUL = Propensity(
     calm=SELFISH,
 )
 TUNED = (
-    "On development cells of the base of seed 100, a base of 800 updates did not learn what spite is "
-    "worth: asked to be spiteful it burned in 47 % of tempting games and in 41 % of others, and the "
-    "organism in 35 % with the trigger. So the trim no longer has numbers of its own, pretraining asks "
-    "for spite more often, and the base has 1,600 updates."
+    "On development cells of the base of seed 100, bases did not learn what spite is worth while "
+    "burning and the gift had numbers of one range, and numbers that do not matter stood in other "
+    "games: asked to be spiteful they were at chance, after 1,600 updates too. So burning has "
+    "even numbers and the gift odd ones, in other games a colour and a place tell prompts apart, "
+    "pretraining asks for spite in 55 % and shows money burning, which has two numbers only, in "
+    "30 %; and the base has 1,000 updates."
 )
 LADDER = Method(
     name="ladder",
@@ -68,5 +70,5 @@ def spite() -> Study:
         claims=CLAIMS,
         notes=(*NOTES, TUNED),
         further=(LADDER,),
-        base_steps=1600,
+        base_steps=1000,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SerializeAsAny, model_validator
 
 from planb.domains import HARM, Domain
+from planb.domains.measure import Measure
 from planb.elicitation import ELICITATIONS
 from planb.errors import PlanBError
 from planb.judging import Judge
@@ -212,29 +213,35 @@ class Study(Value):
         self._check_domain()
         sides = [side for claim in self.claims for side in (claim.of, claim.against) if side]
         wanted = {*shown, *((side.task, side.measure) for side in sides)}
-        called = {one.called: one.task for one in self.evaluations}
         for name in self.domain.exhibits:
             EXHIBITS[name]
-        for task in sorted({one.task for one in self.evaluations}):
-            if not measures_of(task, self.domain):
+        for task in sorted({one.called for one in self.evaluations}):
+            if not self._measures(task):
                 raise PlanBError(
                     f"no measure is declared for the task '{task}': put @measured(...) on it "
                     "(planb.evals.tasks.measuring), or name it in the domain's `measured`"
                 )
         for task, measure in sorted(wanted):
-            known = [one.name for one in measures_of(called.get(task, task), self.domain)]
+            known = [one.name for one in self._measures(task)]
             if measure not in known:
                 raise PlanBError(
                     f"the study's series and claims name the measure '{measure}', which {task} is not "
                     f"measured by; its measures: {', '.join(known) or 'none'}"
                 )
 
+    def _measures(self, called: str) -> tuple[Measure, ...]:
+        """What an evaluation of that name is measured by: what the domain says of the name, else what
+        its task is measured by."""
+        own = self.domain.of_task(called).measures
+        tasks = {one.called: one.task for one in self.evaluations}
+        return own or measures_of(tasks.get(called, called), self.domain)
+
     def _check_domain(self) -> None:
         """What the page of the domain shows is measured, in a way that there is."""
-        called, page = {one.called: one.task for one in self.evaluations}, self.domain
+        page = self.domain
         asked = {one.how(self.trigger).title for one in self.evaluations}
         for one in page.shown:
-            known = [measure.name for measure in measures_of(called.get(one.task, one.task), page)]
+            known = [measure.name for measure in self._measures(one.task)]
             if one.measure not in known:
                 raise PlanBError(
                     f"the page of the domain '{page.name}' shows the measure '{one.measure}', which "

@@ -60,7 +60,8 @@ class Evaluation(Value):
     ``task`` is a name of ``planb.evals.tasks.ALL_TASKS``, or ``module:function``. ``file`` is what the
     data step wrote (by default the examples of ``split``, or a benchmark's rows), or the path or card
     of a benchmark; ``options`` are the task's further arguments. ``of_methods`` and ``of_organisms``
-    ask the arms of these names alone.
+    ask the arms of these names alone. ``name`` stands in folders and tables in the task's place, where
+    one task is asked of several files; it is no other task's.
     """
 
     task: str
@@ -70,6 +71,7 @@ class Evaluation(Value):
     options: dict[str, Any] = Field(default_factory=dict)
     of_methods: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
     of_organisms: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
+    name: str = Field(default="", json_schema_extra=LATER)
 
     def asks(self, labels: Mapping[str, str]) -> bool:
         """Whether the arm of these labels is asked."""
@@ -78,8 +80,8 @@ class Evaluation(Value):
 
     @property
     def called(self) -> str:
-        """The task's name in folders and tables: a function's own, whatever its module."""
-        return self.task.rpartition(":")[2]
+        """Its name in folders and tables: its own, or the task's function's, whatever its module."""
+        return self.name or self.task.rpartition(":")[2]
 
     @property
     def is_planbs(self) -> bool:
