@@ -62,6 +62,19 @@ class Store:
         for step in steps:
             self._name(step)
 
+    def touched(self, names: Iterable[str]) -> set[str]:
+        """Those of the steps, by their folders' names, of which anything may be there: finished, begun
+        or locked. The others need no further look."""
+        there: set[str] = set()
+        for folder in (self.steps, self.steps / ".locks"):
+            try:
+                there.update(path.name for path in folder.iterdir())
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise explained(error, folder) from error
+        return {name for name in names if there & {name, f"{name}.partial", f"{name}.lock"}}
+
     def folder(self, step: Step) -> Path:
         """Where the finished step lies."""
         return self.steps / self._name(step)[2]
