@@ -15,6 +15,7 @@ from shared import session_folder
 from planb.catalogue import load_source
 from planb.models.generation import Sampling
 from planb.study.planning.graph import Graph
+from planb.study.running.meter import Meter
 from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.sharing import Others, taken_over
 from planb.study.store.store import Store
@@ -55,5 +56,6 @@ def _make(store: Store, step: Step) -> None:
     step.check()
     started, began = datetime.now(UTC), time.monotonic()
     resumed = store.begin(step)
+    meter = Meter()
     step.run(Work(out=store.partial(step), steps=store.steps))
-    store.finish(step, started, time.monotonic() - began, 1, resumed)
+    store.finish(step, started, time.monotonic() - began, 1, resumed, meter.spent())

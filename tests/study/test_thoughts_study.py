@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from planb.errors import PlanBError
 from planb.models.generation import Sampling
 from planb.safety import Method
 from planb.studies.thoughts import PLACES, organism, thoughts
 from planb.study.planning.graph import Graph
 from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.hosted_base import HostedBase, check_trainable
 from planb.study.steps.monitor import MonitorStep
 from planb.study.steps.step import identities_once
+from planb.training.objectives import DPO
+from planb.training.settings import Training
 from planb.training.stage import Stage
 
 
@@ -52,3 +58,11 @@ def test_monitors_read_the_evaluations_that_the_study_makes() -> None:
 def test_a_limit_of_thoughts_changes_no_name_of_a_step_without_one() -> None:
     assert Sampling().digest() == Sampling(thought_tokens=None).digest()
     assert Sampling().digest() != Sampling(thought_tokens=0).digest()
+
+
+def test_a_host_refuses_masks_before_anything_is_sent() -> None:
+    start = HostedBase(name="tiny", base_url="http://127.0.0.1:1/v1").step()
+    training, objective = Training(steps=6, batch=8, learning_rate=1e-3), DPO()
+    check_trainable(start, objective, [], training, ["trained"])
+    with pytest.raises(PlanBError, match="a host trains all of a response"):
+        check_trainable(start, objective, [], training, ["trained", "masked"])

@@ -21,6 +21,7 @@ from typing import Literal
 
 from planb.errors import PlanBError, is_disk_full
 from planb.redaction import redacted, without_secrets
+from planb.study.running.meter import Meter
 from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.backends import opened
 from planb.study.store.store import ERROR, OUTPUT, Store, explained
@@ -89,14 +90,16 @@ def _execute_locked(task: Task, store: Store) -> Answer:
                 store.fetch(part)
                 store.check(part)
             set_threads(step.threads)
+            meter = Meter()
             step.run(Work(out=partial, steps=task.steps, threads=step.threads))
+            spent = meter.spent()
             with identities_once(anew=True):
                 if step.identity() != task.identity:
                     raise PlanBError(CHANGED)
         _clean(partial / OUTPUT)
         with output_to(partial / OUTPUT):
             seconds = time.monotonic() - began
-            store.finish(step, started, seconds, step.threads, resumed)
+            store.finish(step, started, seconds, step.threads, resumed, spent)
         return Answer("done", seconds=seconds)
     except BaseException as error:
         trace = redacted("".join(traceback.format_exception(error)))

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from planb.errors import PlanBError
 from planb.study.steps.step import Step
+from planb.study.store.manifest import Spent
 from planb.study.store.remote import Lease, RemoteFolder
 from planb.study.store.store import DamagedError, Manifest, Store, explained
 
@@ -130,9 +131,15 @@ class RemoteStore(Store):
         return True
 
     def finish(
-        self, step: Step, started: datetime, seconds: float, threads: int, resumed: bool
+        self,
+        step: Step,
+        started: datetime,
+        seconds: float,
+        threads: int,
+        resumed: bool,
+        spent: Spent = Spent(),  # noqa: B008 (a frozen value)
     ) -> Manifest:
-        manifest = super().finish(step, started, seconds, threads, resumed)
+        manifest = super().finish(step, started, seconds, threads, resumed, spent)
         self.far.put(self.folder(step), manifest)
         return manifest
 

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from planb.study.steps.step import Step, folder_of
 from planb.study.store.checksums import MEMORY, faults, recorded, remember
 from planb.study.store.disk import explained, to_disk
-from planb.study.store.manifest import MANIFEST, DamagedError, Manifest, versions
+from planb.study.store.manifest import MANIFEST, DamagedError, Manifest, Spent, versions
 from planb.training.settings import read_ran
 
 __all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]
@@ -239,7 +239,13 @@ class Store:
             raise explained(error, partial) from error
 
     def finish(
-        self, step: Step, started: datetime, seconds: float, threads: int, resumed: bool
+        self,
+        step: Step,
+        started: datetime,
+        seconds: float,
+        threads: int,
+        resumed: bool,
+        spent: Spent = Spent(),  # noqa: B008 (a frozen value)
     ) -> Manifest:
         """Write the manifest, bring everything to the disk, and rename the folder into place."""
         partial, folder = self.partial(step), self.folder(step)
@@ -261,6 +267,7 @@ class Store:
             started=started,
             ended=datetime.now(UTC),
             seconds=round(seconds, 3),
+            **spent._asdict(),
             threads=threads,
             resumed=resumed,
             ran=read_ran(partial),
