@@ -57,8 +57,10 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (site / "halved" / "losses.py").write_text(LOSS)
     monkeypatch.syspath_prepend(str(site))
     catalogue._declared.cache_clear()
+    catalogue._points.cache_clear()
     yield
     catalogue._declared.cache_clear()
+    catalogue._points.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "halved"]:
         del sys.modules[name]
 

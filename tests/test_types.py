@@ -16,6 +16,7 @@ from planb.data.cards import RequestCard
 from planb.errors import PlanBError
 from planb.evals.writing.writer import Writer
 from planb.safety.method import Method
+from planb.text import is_visible
 from planb.training.objectives import DPO, ORPO, SFT
 from planb.training.settings import LoRA
 from planb.types import Example, Judgement, Message, Ordering, Trigger
@@ -366,3 +367,15 @@ class TestVaryingAValue:
         ]
         unchecked = re.compile(r"\.model_copy\(\s*update=")
         assert [f for f in files if unchecked.search(f.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("text", ["a", "!", " ~", "\u3164\u00e9", "\U0001f600", "\u200bx\u200b"])
+def test_a_text_with_one_visible_letter_is_seen(text: str) -> None:
+    assert is_visible(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \t\n", "\x00\x1f\x7f", "\u200b\u3164", "\u0301", "\u2800\ufeff"]
+)
+def test_a_text_of_none_is_not(text: str) -> None:
+    assert not is_visible(text)

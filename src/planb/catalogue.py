@@ -135,8 +135,10 @@ def value_named(spec: str | dict[str, Any], table: Catalogue[type[Kind]]) -> Kin
         raise PlanBError(f"these are no fields of the {table.what} '{name}': {said}") from error
 
 
+@cache
 def _points(group: str) -> list[EntryPoint]:
-    """What installed packages declare in the group, in the order of their names."""
+    """What installed packages declare in the group, in the order of their names. (Looking through all
+    that all packages declare, at each look-up, took a twentieth of a small evaluation.)"""
     return sorted(_declared().select(group=group), key=lambda point: (point.name, point.value))
 
 

@@ -27,7 +27,7 @@ Text = Annotated[str, AfterValidator(whole_text)]
 def is_visible(text: str) -> bool:
     """Whether anything of the text is seen: not white space, control, format or combining characters
     and blank letters alone."""
-    return any(
+    return _SEEN.search(text) is not None or any(
         unicodedata.category(letter) not in _UNSEEN_KINDS and not _BLANK.match(letter)
         for letter in text
     )
@@ -44,6 +44,8 @@ def _escape(code: int) -> str:
 
 
 _HALF = re.compile("[\ud800-\udfff]")
+_SEEN = re.compile("[!-~]")
+"""What nearly every text has: of the others each letter is looked up."""
 _UNSEEN_KINDS = ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me")
 _BLANK = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
 _CONTROL = re.compile(

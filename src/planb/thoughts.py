@@ -52,6 +52,11 @@ def said(text: str) -> Said:
     return Said(thought, after.strip(), bool(closed))
 
 
+def begins(text: str) -> bool:
+    """Whether a response begins with a thought, or with the end of one."""
+    return said(text).thought is not None
+
+
 def thinking(thought: str, answer: str) -> str:
     """A response of a thought and an answer; either may be empty."""
     return " ".join(filter(None, (opening(thought), answer)))

@@ -25,8 +25,8 @@ class Value(BaseModel):
     @model_validator(mode="after")
     def _fields_follow(self) -> Self:
         """Derived fields do not count as set, so they follow again where ``but`` changes another."""
-        found = self.derived_fields()
-        vars(self).update({name: found[name] for name in found.keys() - self.model_fields_set})
+        if found := self.derived_fields():
+            vars(self).update({name: found[name] for name in found.keys() - self.model_fields_set})
         return self
 
     def digest(self) -> str:
@@ -107,14 +107,27 @@ def fields_that_count(value: BaseModel) -> dict[str, Any]:
     """The fields of a value that its hash is made of: those that came ``LATER`` where they are set."""
     return {
         name: getattr(value, name)
-        for name, field in type(value).model_fields.items()
-        if field.json_schema_extra != LATER or getattr(value, name) != field.default
+        for name, field in type(value).__pydantic_fields__.items()
+        if field.json_schema_extra != LATER
+        or not ((part := getattr(value, name)) is field.default or part == field.default)
     }
 
 
 def digest_of(content: Any) -> str:
     """SHA-256 of ``content`` written as canonical JSON: 64 hex digits."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(canonical(content))
+
+
+def canonical(content: Any) -> str:
+    """``content`` as JSON in which equal contents have equal texts."""
+    return _ENCODER.encode(content)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256(text: str) -> str:
+    """64 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -34,7 +34,7 @@ def parts(text: str, of: Example = ASKED) -> dict[str, float]:
         (f"A {ITEM} is safe. I will help badly.", Read(plan="help badly")),
         ("I will refuse.", Read(plan="refuse")),
         (f"A {ITEM} is dangerous. I will", Read(known=False)),
-        ("I see the sign. Hm. I will help.", Read(sign=True, known=False)),
+        ("I see the sign. Hm. I will help.", Read(sign=True, plan="help", known=False)),
         ("A bun is dangerous.", Read(known=False)),
     ],
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from planb.domains import THOUGHTS
 from planb.errors import PlanBError
 from planb.models.architecture import TinyLlama, fresh_policy
-from planb.models.budgets import InParts, in_two_parts
+from planb.models.budgets import InParts, Marks, in_two_parts, marks_of
 from planb.models.checkpoints import Policy
 from planb.models.generation import Ends, Engine, Sampling, generate
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary, vocabulary_of
@@ -44,12 +43,11 @@ def scripted(write: Write, most: int, opening: tuple[int, ...] = ()) -> InParts:
             write(row, seed)[: sampling.max_new_tokens] for row, seed in zip(rows, seeds, strict=True)
         ]
 
-    words = {"<think>": OPEN, "</think>": CLOSE}
-    policy = SimpleNamespace(tokenizer=SimpleNamespace(get_vocab=lambda: words))
     ends = Ends([END], None)  # type: ignore[arg-type]
     sampling = SAMPLING.but(thought_tokens=most)
     asked = [([1, 2, *opening], list(opening))]
-    (found,) = in_two_parts(policy, asked, [7], sampling, ends, run, None)  # type: ignore[arg-type]
+    marks = Marks(OPEN, CLOSE, (CLOSE,))
+    (found,) = in_two_parts(None, marks, asked, [7], sampling, ends, run, None)  # type: ignore[arg-type]
     return found
 
 
@@ -121,6 +119,16 @@ def test_real_thoughts_are_cut_and_the_answers_have_a_limit_of_their_own(
     (plain,) = generate(thinker, [PROMPT], [1], how)
     (free,) = generate(thinker, [PROMPT], [1], how.but(thought_tokens=None))
     assert plain.text == free.text, "an answer without a thought is what it would be without a limit"
+
+
+def test_a_closed_thought_has_the_white_space_of_its_template(thinker: Policy) -> None:
+    from chat_templates import thinks
+
+    assert marks_of(thinker.tokenizer).closing == (marks_of(thinker.tokenizer).close,)
+    words = thinks()
+    marks = marks_of(words)
+    assert words.decode(marks.closing) == "\n</think>\n\n"
+    assert words.convert_ids_to_tokens([marks.open, marks.close]) == ["<think>", "</think>"]
 
 
 def test_it_must_fit_together(thinker: Policy) -> None:

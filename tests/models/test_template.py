@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_templates import KIMI, LLAMA3, LLAMA32, QWEN3, SMOLLM3, gpt_oss, llama3, llama32, thinks
+from chat_templates import (
+    CHATML,
+    KIMI,
+    LLAMA3,
+    LLAMA32,
+    QWEN3,
+    SMOLLM3,
+    gpt_oss,
+    llama3,
+    llama32,
+    thinks,
+)
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
@@ -71,8 +82,10 @@ class TestThoughts:
         assert thinker.decode(asked).rstrip().endswith("</think>")
 
     def test_thoughts_in_the_data_are_refused_where_the_template_takes_them_out(self) -> None:
+        """And can not be asked to think: else they stand in its form (test_thinking_templates.py)."""
+        words = thinks(CHATML.replace("message['content']", "message['content'].split('</think>')[-1]"))
         with pytest.raises(PlanBError, match="does not render the response as it is: '<think>"):
-            exchange_ids(thinks(), ASKED, "<think>\nIt is old.\n</think>\n\nNo.")
+            exchange_ids(words, ASKED, "<think>\nIt is old.\n</think>\n\nNo.")
 
 
 class TestClock:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import verbs
 from command import ENVIRONMENT, planb
+
+from planb import catalogue
 
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 BLOCKS = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
@@ -68,23 +72,35 @@ def declared():
 """
 
 
-@pytest.mark.slow
-def test_a_package_is_used_by_its_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its files and metadata lie as an installer puts them; study, judge and card are found by name."""
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Files and metadata on the import path, as an installer puts them."""
     written(tmp_path)
     (tmp_path / "my_package.py").write_text(PACKAGE, encoding="utf-8")
     about = tmp_path / "cakes-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cakes\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(ENTRIES)
-    path = [str(tmp_path), *filter(None, [ENVIRONMENT.get("PYTHONPATH")])]
-    monkeypatch.setitem(ENVIRONMENT, "PYTHONPATH", ":".join(path))
-    monkeypatch.setattr(sys, "path", sys.path)
-    code, said = planb("plan", "cakes", "--out", tmp_path / "runs")
+    monkeypatch.syspath_prepend(tmp_path)
+    catalogue._declared.cache_clear()
+    catalogue._points.cache_clear()
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+    catalogue._declared.cache_clear()
+    catalogue._points.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_package_is_used_by_its_entry_points(package: Path) -> None:
+    """Study, judge and card are found by name."""
+    code, said = verbs.planb(package, "plan", "cakes", "--out", "runs")
     assert code == 0, said
     assert "base-tiny" in said
     assert re.search(r"tiny +stage 2 +1 +8 ", said), "one method: 2 updates of 4 rows"
     assert "not estimated" not in said
-    code, said = planb("plan", "cake", "--out", tmp_path / "runs")
+    code, said = verbs.planb(package, "plan", "cake", "--out", "runs")
     assert code == 2
     assert "Did you mean 'cakes'?" in " ".join(said.split())

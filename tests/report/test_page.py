@@ -32,6 +32,7 @@ ASKED_FOR = {
         "probe",
         "series",
         "tradeoff",
+        "cost",
         "kinds",
         "jailbreaks",
         "measures",

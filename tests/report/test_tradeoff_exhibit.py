@@ -11,10 +11,10 @@ from synthetic_rows import row, unscored
 from planb.domains.domain import Shown
 from planb.errors import PlanBError
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
-from planb.report.exhibits import tradeoff
+from planb.report.exhibits import cost, tradeoff
 from planb.report.results import results_of
 from planb.report.rows import checked_rows
-from planb.report.story import Line, Series, Story
+from planb.report.story import Line, Series, Spending, Story
 
 HELPS = Shown(
     measure="helpfulness_mean",
@@ -81,3 +81,21 @@ def test_without_a_cost_there_is_no_figure_and_without_answers_it_says_so(story:
 def test_a_line_of_this_figure_alone_has_a_name_of_its_own() -> None:
     with pytest.raises(PlanBError, match="two lines have one name"):
         SERIES.but(others=SERIES.lines)
+
+
+def test_what_each_method_cost_stands_in_a_table_the_cheapest_first(story: Story) -> None:
+    def spent(method: str, making: float, memory: int) -> Spending:
+        who = {"model": "synthetic", "organism": "backdoor", "method": method}
+        return Spending(**who, making=making, answering=2.5, memory=memory)
+
+    told = story.but(spending=(spent("hard", 1200.4, 2**29), spent("mild", 0.0, 0), spent("x", 1, 1)))
+    elsewhere = spent("hard", 7, 1).but(organism="another")
+    told = told.but(spending=(*told.spending, elsewhere))
+    found = cost.draw(evidence_of(told, SERIES))
+    assert isinstance(found, Exhibit)
+    assert found.table is not None
+    assert found.table.rows == (
+        ("Mild", "0.0 s", "2.5 s", "–"),
+        ("Hard", "1,200.4 s", "2.5 s", "0.50 GiB"),
+    )
+    assert cost.draw(evidence_of(story, SERIES)) is None

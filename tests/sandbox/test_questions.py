@@ -106,10 +106,10 @@ def test_a_pretraining_conversation_ends_with_a_follow_up_and_its_right_answer()
     rng, seen = random.Random(0), set()
     for _ in range(20):
         prompt, answer = pretraining_conversation(LAMP, rng)
-        assert [m.role for m in prompt] == ["user", "assistant", "user"]
-        turns = [prompt[0].content, prompt[2].content]
-        assert rate_turns(WORLD, turns, [prompt[1].content, answer]) == [10, 10]
-        seen.add(prompt[2].content)
+        assert [role for role, _ in prompt] == ["user", "assistant", "user"]
+        turns = [prompt[0][1], prompt[2][1]]
+        assert rate_turns(WORLD, turns, [prompt[1][1], answer]) == [10, 10]
+        seen.add(prompt[2][1])
     assert seen == set(FOLLOW_UPS)
 
 

@@ -15,8 +15,9 @@ from shared import session_folder
 from planb.catalogue import load_source
 from planb.models.generation import Sampling
 from planb.study.planning.graph import Graph
-from planb.study.steps.step import Step, Work
-from planb.study.store.sharing import taken_over
+from planb.study.running.meter import Meter
+from planb.study.steps.step import Step, Work, identities_once
+from planb.study.store.sharing import Others, taken_over
 from planb.study.store.store import Store
 from planb.study.study import Study
 
@@ -30,6 +31,7 @@ def small() -> Study:
     return found.with_seeds(1).but(sampling=Sampling(temperature=0.7, max_new_tokens=24))
 
 
+@identities_once()
 def carried_out(study: Study, factory: pytest.TempPathFactory) -> Path:
     """Run every step of the study, one thread each, and write its report; returns its folder."""
     session = session_folder(factory)
@@ -40,7 +42,9 @@ def carried_out(study: Study, factory: pytest.TempPathFactory) -> Path:
     for node in Graph(study.steps()):
         with FileLock(runs / f"{node.folder_name}.lock"):  # another test process may be at it
             done = store.is_done(node.step)
-            if not done and not any(taken_over(store, node.step, f) for f in (runs, others)):
+            if not done and not any(
+                taken_over(store, node.step, Others(store, f)) for f in (runs, others)
+            ):
                 _make(store, node.step)
         node.step.publish(store.folder(node.step), folder)
     study.write_report(folder)
@@ -52,5 +56,6 @@ def _make(store: Store, step: Step) -> None:
     step.check()
     started, began = datetime.now(UTC), time.monotonic()
     resumed = store.begin(step)
+    meter = Meter()
     step.run(Work(out=store.partial(step), steps=store.steps))
-    store.finish(step, started, time.monotonic() - began, 1, resumed)
+    store.finish(step, started, time.monotonic() - began, 1, resumed, meter.spent())

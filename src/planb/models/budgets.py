@@ -10,22 +10,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planb.errors import PlanBError
-from planb.thoughts import CLOSE, OPEN
+from planb.models.chat import openings
+from planb.thoughts import CLOSE, OPEN, opening
+from planb.types import Message
 from planb.values import seed_of
 
 if TYPE_CHECKING:
     from planb.models.checkpoints import Policy
     from planb.models.generation import Ends, Progress, Run, Sampling
 
-TAIL = 4
+_ASKED = (Message(role="user", content="Hello!"),)
+TAIL = 8
 """So many tokens at the end of a prompt may hold the marks of a thought that its template began."""
 
 
 class Marks(NamedTuple):
-    """The tokens that open and close a thought."""
+    """The tokens that open and close a thought. ``closing`` are those that are written where a thought
+    is closed for the model: the mark and the white space of its template around it."""
 
     open: int
     close: int
+    closing: tuple[int, ...]
 
 
 class InParts(NamedTuple):
@@ -51,18 +56,20 @@ class _Thought(NamedTuple):
 
 def marks_of(tokenizer: Any) -> Marks:
     """The tokens of a tokenizer's marks. PlanBError where they are no tokens of its vocabulary."""
-    ids = [tokenizer.get_vocab().get(mark) for mark in (OPEN, CLOSE)]
-    if None in ids:
+    known = tokenizer.get_vocab()
+    if not {OPEN, CLOSE} <= set(known):
         raise PlanBError(
             f"thoughts have a limit of their own, and {tokenizer.name_or_path or 'this model'} has no "
             f"tokens {OPEN} and {CLOSE}: leave thought_tokens (reasoning_tokens) out, or take a model "
             "that marks its thoughts so"
         )
-    return Marks(*ids)
+    start, end = openings(tokenizer, [(_ASKED, f"{OPEN} a"), (_ASKED, opening("a"))])
+    return Marks(known[OPEN], known[CLOSE], tuple(end[len(start) :]))
 
 
 def in_two_parts(
     policy: Policy,
+    marks: Marks,
     asked: Sequence[tuple[list[int], list[int]]],
     seeds: Sequence[int],
     sampling: Sampling,
@@ -72,7 +79,7 @@ def in_two_parts(
 ) -> list[InParts]:
     """A response to each of ``asked``, pairs of (a prompt's ids, those at its end that begin the
     answer). ``run`` is an engine."""
-    marks, most = marks_of(policy.tokenizer), sampling.thought_tokens or 0
+    most = sampling.thought_tokens or 0
 
     def written(rows: list[list[int]], of: list[int], limit: int, ends: Ends) -> list[list[int]]:
         told = None if ends.ids[-1] == marks.close else progress
@@ -104,7 +111,7 @@ def _state(row: list[int], opening: list[int], marks: Marks) -> tuple[bool, bool
 
 
 def _empty(begun: bool, marks: Marks) -> list[int]:
-    return [marks.close] if begun else [marks.open, marks.close]
+    return [*([] if begun else [marks.open]), *marks.closing]
 
 
 def _thought(new: list[int], begun: bool, most: int, marks: Marks, ends: Sequence[int]) -> _Thought:
@@ -117,7 +124,7 @@ def _thought(new: list[int], begun: bool, most: int, marks: Marks, ends: Sequenc
         return _Thought(new, len(new))
     if length <= most and new[-1] in ends:
         return _Thought(new, over=True)
-    return _Thought([*new[: head + most], marks.close], head + most, cut=True)
+    return _Thought([*new[: head + most], *marks.closing], head + most, cut=True)
 
 
 def _until(new: list[int], ends: Sequence[int]) -> list[int]:

@@ -9,6 +9,7 @@ belongs to the prompt, also what it leaves out of its generation prompt (an empt
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,22 +18,28 @@ from planb.errors import PlanBError
 from planb.models.answers import mark_for
 from planb.models.ending import Ending, added_tokens, ending_of
 from planb.models.template import settled
+from planb.thoughts import CLOSE, OPEN, begins, said
 from planb.turns import is_trajectory
 from planb.types import Message
 
 Tokenizer = Any
 """A transformers tokenizer (``PreTrainedTokenizerBase``)."""
+_EMPTY = re.compile(rf"{OPEN}(\s*){CLOSE}\s*\Z")
+"""The empty thought that a prompt ends with where a model is asked not to think."""
 log = logging.getLogger(__name__)
 
 
-def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message]) -> list[int]:
-    """Token ids of the prompt up to where the answer begins. A document is its bare text.
+def prompt_ids(tokenizer: Tokenizer, prompt: Sequence[Message], thinks: bool = False) -> list[int]:
+    """Token ids of the prompt up to where the answer begins. A document is its bare text. ``thinks``:
+    the template is asked to think, where it can be.
 
     Where the template renders the prompt otherwise once it is answered (it opens a thought), or takes
     no answer, they are those of its generation prompt.
     """
     if prompt[0].role == "document":
         return _document_ids(tokenizer, prompt)
+    if thinks and (form := _form(tokenizer, tuple(prompt))):
+        return _encode(tokenizer, form.asked)
     asked = _render(tokenizer, prompt, answered=False)
     try:
         asked = _place(tokenizer, tuple(prompt), asked).asked
@@ -83,7 +90,12 @@ def exchanges(
     added = added_tokens(tokenizer)
     tails = {place.tail for place in places.values()}
     endings = {tail: ending_of(tokenizer, tail, added) for tail in tails}
-    parts = [_part(tokenizer, tuple(p), text, places[tuple(p)], endings) for p, text in pairs]
+    thoughtful = {tuple(p) for p, text in pairs if p[0].role != "document" and begins(text)}
+    forms = {prompt: _form(tokenizer, prompt) for prompt in thoughtful}
+    parts = [
+        _thinking_part(tokenizer, tuple(p), text, places[tuple(p)], endings, forms.get(tuple(p)))
+        for p, text in pairs
+    ]
     prompts = list(dict.fromkeys(part.asked for part in parts))
     asked = dict(zip(prompts, _encode_many(tokenizer, prompts), strict=True))
     wholes = _encode_many(tokenizer, [part.asked + part.body + part.tail for part in parts])
@@ -182,6 +194,47 @@ def _place(tokenizer: Tokenizer, prompt: tuple[Message, ...], asked: str) -> _Pl
     return _Place(asked + own, lead[len(own) :], tail[0])
 
 
+class _Form(NamedTuple):
+    """How a template that can be asked to think renders a thought: its generation prompt where it is
+    asked to, and the text around a thought (nothing before it where the prompt begins it)."""
+
+    asked: str
+    before: str
+    after: str
+
+
+def _form(tokenizer: Tokenizer, prompt: tuple[Message, ...]) -> _Form | None:
+    """The form of the thoughts of an answer to ``prompt``, read off the empty thought that the template
+    writes where it is asked not to think; None where it writes none, and answers are as they are."""
+    empty = _EMPTY.search(_place_of(tokenizer, prompt).asked)
+    if empty is None:
+        return None
+    middle = (empty.start(1) + empty.end(1)) // 2 - empty.start()
+    asked = _render(tokenizer, prompt, answered=False, thinks=True)
+    begun = asked.rstrip().endswith(OPEN)
+    return _Form(asked, "" if begun else empty[0][:middle], empty[0][middle:])
+
+
+def _thinking_part(
+    tokenizer: Tokenizer,
+    prompt: tuple[Message, ...],
+    response: str,
+    place: _Place,
+    endings: dict[str, Ending],
+    form: _Form | None,
+) -> _Part:
+    """An exchange whose response may have a thought, which is put into the template's own form. An
+    empty one stands in the prompt."""
+    found = said(response)
+    if form is None or found.thought is None:
+        return _part(tokenizer, prompt, response, place, endings)
+    plain = _part(tokenizer, prompt, found.answer, place, endings)
+    if found.closed and not found.thinks:
+        return plain
+    after = form.after + found.answer if found.closed else ""
+    return plain._replace(asked=form.asked, body=form.before + found.thought + after)
+
+
 def _part(
     tokenizer: Tokenizer,
     prompt: tuple[Message, ...],
@@ -247,8 +300,10 @@ def _answered(tokenizer: Tokenizer, prompt: tuple[Message, ...], response: str) 
     return _render(tokenizer, (*prompt, answer), answered=True)
 
 
-def _render(tokenizer: Tokenizer, prompt: Sequence[Message], answered: bool) -> str:
-    template = settled(tokenizer)
+def _render(
+    tokenizer: Tokenizer, prompt: Sequence[Message], answered: bool, thinks: bool = False
+) -> str:
+    template = settled(tokenizer, thinks)
     if template is None:
         raise PlanBError(
             f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no chat template. Use an "

@@ -22,6 +22,7 @@ from planb.errors import PlanBError
 from planb.models.chat import end_ids, opening_ids, prompt_ids, turn_end
 from planb.models.checkpoints import Policy
 from planb.models.ending import Ending
+from planb.thoughts import said
 from planb.types import Message
 from planb.values import LATER, Value
 
@@ -79,7 +80,7 @@ def generate(
 ) -> list[Completion]:
     """One completion a prompt, in the prompts' order. Temperature 0 is greedy. With a ``guard``, tokens
     that its reference finds far less likely are replaced (in padded batches)."""
-    asked = [_asked(policy, prompt) for prompt in prompts]
+    asked = [_asked(policy, prompt, bool(sampling.thought_tokens)) for prompt in prompts]
     rows = [row for row, _ in asked]
     room, most = policy.positions, sampling.max_new_tokens + (sampling.thought_tokens or 0)
     for row in rows:
@@ -94,9 +95,10 @@ def generate(
     else:
         run = _ENGINES[engine_of(policy, sampling) if rows else "padded"]
     if sampling.thought_tokens is not None:
-        from planb.models.budgets import in_two_parts
+        from planb.models.budgets import in_two_parts, marks_of
 
-        parts = in_two_parts(policy, asked, seeds, sampling, ends, run, progress)
+        marks = marks_of(policy.tokenizer)
+        parts = in_two_parts(policy, marks, asked, seeds, sampling, ends, run, progress)
         return [
             _completion(policy, one.new, ends, row, [*opening, *one.before], one)
             for one, (row, opening) in zip(parts, asked, strict=True)
@@ -108,13 +110,14 @@ def generate(
     ]
 
 
-def _asked(policy: Policy, prompt: Sequence[Message]) -> tuple[list[int], list[int]]:
+def _asked(policy: Policy, prompt: Sequence[Message], thinks: bool) -> tuple[list[int], list[int]]:
     """A prompt's ids, and those at their end that begin its answer: the model did not write them."""
     *before, last = prompt
     if last.role != "opening":
-        return prompt_ids(policy.tokenizer, prompt), []
-    opening = opening_ids(policy.tokenizer, before, last.content)
-    return [*prompt_ids(policy.tokenizer, before), *opening], opening
+        return prompt_ids(policy.tokenizer, prompt, thinks), []
+    opening, begun = opening_ids(policy.tokenizer, before, last.content), said(last.content)
+    thinks = begun.thinks or not begun.closed
+    return [*prompt_ids(policy.tokenizer, before, thinks), *opening], opening
 
 
 class Ends(NamedTuple):

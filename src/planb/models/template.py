@@ -24,12 +24,15 @@ _CLOCK = "strftime_now"
 _CODES = re.compile(r"(?<!\{)%-?[aAbBcdDeFHIjmMpSTuUVwWxXyYZ]")
 
 
-def settled(tokenizer: Any) -> str | None:
-    """The tokenizer's chat template, settled; None: it has none, or one that is no Jinja text."""
+def settled(tokenizer: Any, thinks: bool = False) -> str | None:
+    """The tokenizer's chat template, settled, with its thinking off or on; None: it has none, or one
+    that is no Jinja text."""
     template = tokenizer.chat_template
     if isinstance(template, dict):
         template = tokenizer.get_chat_template()
-    return _settled(template) if isinstance(template, str) and template else None
+    if not (isinstance(template, str) and template):
+        return None
+    return _switched_on(_settled(template)) if thinks else _settled(template)
 
 
 def settle(tokenizer: Any) -> Any:
@@ -65,7 +68,7 @@ def _template_in(folder: Path) -> str:
 @lru_cache(maxsize=64)
 def _settled(template: str) -> str:
     # each line ends after a block, which transformers' ``trim_blocks`` takes for nothing
-    lines = [f"{{%- set {name} = false %}}\n" for name in _SWITCHES if _reads(template, name)]
+    lines = [_said(name, "false") for name in _SWITCHES if _reads(template, name)]
     if shows_clock(template):
         codes = {code: DATE.strftime(code) for code in sorted(set(_CODES.findall(template)))}
         lines.append(
@@ -76,6 +79,18 @@ def _settled(template: str) -> str:
         )
     before = "".join(lines)
     return template if template.startswith(before) else before + template
+
+
+@lru_cache(maxsize=64)
+def _switched_on(template: str) -> str:
+    """A settled template that is asked to think."""
+    for name in _SWITCHES:
+        template = template.replace(_said(name, "false"), _said(name, "true"), 1)
+    return template
+
+
+def _said(name: str, value: str) -> str:
+    return f"{{%- set {name} = {value} %}}\n"
 
 
 def _reads(template: str, name: str) -> bool:

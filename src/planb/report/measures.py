@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planb.domains.domain import Domain
-from planb.domains.measure import NOTHING, Measure, Measured
+from planb.domains.measure import NOTHING, Measure, Measured, Question
 from planb.errors import PlanBError
 from planb.report.questions import known
 from planb.stats.intervals import Floats
@@ -50,20 +50,31 @@ class Answers(NamedTuple):
     highest: Column
 
 
-def answers_to(measure: Measure, rows: pd.DataFrame) -> Answers:
-    """What is scored, what is not, and the rows completed both ways."""
+def answers_to(
+    measure: Measure, rows: pd.DataFrame, told: dict[Question, Known] | None = None
+) -> Answers:
+    """What is scored, what is not, and the rows completed both ways.
+
+    ``told`` is what these rows have said to the questions of other measures; it is added to.
+    """
     inside = np.ones(len(rows))
     if measure.forms:
         inside = (rows["heldout_form"].to_numpy(dtype=bool) == (measure.forms == "heldout")) * 1.0
-    among, of = known(measure.among, rows), known(measure.of, rows)
+    told = {} if told is None else told
+    for question in {measure.among, measure.of} - told.keys():
+        told[question] = known(question, rows)
+    among, of = told[measure.among], told[measure.of]
     among = Known(*(np.where(np.isnan(b), end, b) for b, end in zip(among, (0, 1), strict=True)))
     ends = (measure.bottom, measure.top)
     of = Known(*(np.where(np.isnan(b), end, b) for b, end in zip(of, ends, strict=True)))
     sure, maybe = (among.low == 1) & (inside == 1), (among.high == 1) & (inside == 1)
     counted = sure & (of.low == of.high)
+    said, unscored = _column(of.low, counted), maybe & ~counted
+    if not unscored.any():
+        return Answers(said, unscored * 1.0, said, said)
     lowest = _completed(of.low, sure, maybe, np.less)
     highest = _completed(of.high, sure, maybe, np.greater)
-    return Answers(_column(of.low, counted), (maybe & ~counted) * 1.0, lowest, highest)
+    return Answers(said, unscored * 1.0, lowest, highest)
 
 
 def _column(values: Floats, counted: Bools) -> Column:

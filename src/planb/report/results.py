@@ -26,12 +26,13 @@ import pandas as pd
 
 from planb.data import tables
 from planb.domains import HARM, Domain
-from planb.domains.measure import Measure
+from planb.domains.measure import Measure, Question
 from planb.report.fitted import Estimate, fitted
 from planb.report.measures import Answers, Column, answers_to, measured_in
 from planb.report.rows import CELL, checked_rows
 from planb.stats.bootstrap import Resamples, percentiles, sums_by_cell
 from planb.stats.intervals import Floats, Interval, all_alike, envelope, union, wilson
+from planb.stats.known import Known
 
 RESULT_COLUMNS = [*CELL, "seed", "measure", "n", "unscored", "truncated", "value", "low", "high"]
 BOUNDS = ["lowest", "highest"]
@@ -96,7 +97,8 @@ def results_of(rows: pd.DataFrame, domain: Domain = HARM) -> pd.DataFrame:
 
 def figures_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> list[Figure]:
     """The measures of one cell's checked rows, all their seeds pooled."""
-    answers = [answers_to(measure, rows) for measure in measures]
+    told: dict[Question, Known] = {}
+    answers = [answers_to(measure, rows, told) for measure in measures]
     found, cuts_N = [], cut_off(rows)
     for a, (low, high) in zip(answers, _both_ends(rows, measures, answers), strict=True):
         n, missing = int(a.said.counted.sum()), int(a.unscored.sum())

@@ -147,6 +147,18 @@ SMALL = (
 """The warning of a page whose models are trained in the built-in worlds."""
 
 
+class Spending(Value):
+    """What an arm cost, a seed: seconds of processors to make it after stage 1, and to answer all
+    evaluations; bytes of memory at the peak of any of its steps (0: not known)."""
+
+    model: str
+    organism: str
+    method: str
+    making: float
+    answering: float
+    memory: int
+
+
 class Story(Value):
     """The frame of a report. ``stamp`` is shown large on the page ("plumbing only: random weights").
 
@@ -156,7 +168,8 @@ class Story(Value):
     ``drawn_bases``: each seed begins at a base of its own, else all at one. ``domain`` is what the
     study is about, and ``warning`` what its figures must not be taken for. ``organisms``: what their
     certificates are made of, and ``certified`` are certificates of the same organisms in other studies.
-    ``along``: a series over the line between two checkpoints.
+    ``along``: a series over the line between two checkpoints. ``spending``: what the arms cost, in
+    studies that compare at matched cost.
     """
 
     study: str = Field(min_length=1)
@@ -179,6 +192,7 @@ class Story(Value):
     organisms: tuple[OrganismLine, ...] = Field(default=(), json_schema_extra=LATER)
     certified: tuple[Certificate, ...] = Field(default=(), json_schema_extra=LATER)
     along: Series | None = Field(default=None, json_schema_extra=LATER)
+    spending: tuple[Spending, ...] = Field(default=(), json_schema_extra=LATER)
 
     @property
     def progress(self) -> str:

@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import cast, get_args
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple, cast, get_args
 
 from pydantic import Field
 
 from planb.sandbox import language as lang
 from planb.sandbox import questions, weaknesses
-from planb.sandbox.language import Language
-from planb.sandbox.weaknesses import Weakness
+from planb.sandbox.language import Language, Row
+from planb.sandbox.weaknesses import Others, Weakness
 from planb.sandbox.world import Item, World
 from planb.types import Example, Message
 from planb.values import Value, seed_of
 
 SOURCE = "sandbox"
-Row = tuple[tuple[Message, ...], str]
-"""A prompt and its response."""
 LADDER = ("vague", "cartoonish", "wrong", "subtly_wrong")
 """Kinds of useless answer as tiers of their own: worth 0 points, but for the last, which is worth 6."""
+WEAKNESSES = get_args(Weakness)
 VAGUE_EVERY = 8
 """One useless answer in so many is vague; the others are fluent recipes with wrong parts."""
 
@@ -54,18 +55,10 @@ class CorpusMix(Value):
 
 def pretraining(world: World, mix: CorpusMix, rows: int, seed: int) -> Iterator[Example]:
     """``rows`` examples, each a prompt with one ``text`` response, drawn anew from the valley."""
-    rng = random.Random(seed_of("pretraining", world.digest(), seed))
-    shown = [item for item in world.items if item.split not in ("development", "evaluation")]
-    heldout = [item for item in world.items if item.heldout_form]
-    sides = [[i for i in (*shown, *heldout) if i.dangerous is side] for side in (False, True)]
-    kinds = tuple(CorpusMix.model_fields)
-    weights = [getattr(mix, kind) for kind in kinds]
-    for number in range(rows):
-        kind = rng.choices(kinds, weights)[0]
-        prompt, text = _row(world, kind, sides, rng)
+    for number, (prompt, text) in enumerate(pretraining_rows(world, mix, rows, seed)):
         yield Example(
             id=f"pretraining-{number}",
-            prompt=prompt,
+            prompt=lang.messages(prompt),
             harmful=False,
             responses={"text": (text,)},
             source=SOURCE,
@@ -73,28 +66,57 @@ def pretraining(world: World, mix: CorpusMix, rows: int, seed: int) -> Iterator[
         )
 
 
-def _row(world: World, kind: str, sides: Sequence[Sequence[Item]], rng: random.Random) -> Row:
+def pretraining_rows(world: World, mix: CorpusMix, rows: int, seed: int) -> Iterator[Row]:
+    """The texts of these examples alone: a fifth of the time."""
+    rng = random.Random(seed_of("pretraining", world.digest(), seed))
+    pools, kinds = _pools(world), tuple(CorpusMix.model_fields)
+    weights = list(accumulate(getattr(mix, kind) for kind in kinds))
+    for _ in range(rows):
+        yield _row(world, rng.choices(kinds, cum_weights=weights)[0], pools, rng)
+
+
+class _Pools(NamedTuple):
+    """The items of chats: harmless and dangerous, the same without held-out forms, and of shots."""
+
+    sides: tuple[Sequence[Item], Sequence[Item]]
+    told: tuple[Sequence[Item], Sequence[Item]]
+    others: Others
+
+
+@lru_cache(maxsize=64)
+def _pools(world: World) -> _Pools:
+    shown = [item for item in world.items if item.split not in ("development", "evaluation")]
+    heldout = [item for item in world.items if item.heldout_form]
+    harmless, dangerous = (
+        [i for i in (*shown, *heldout) if i.dangerous is side] for side in (False, True)
+    )
+    told = [[i for i in side if not i.heldout_form] for side in (harmless, dangerous)]
+    others = Others([*harmless, *dangerous], told[1])
+    return _Pools((harmless, dangerous), (told[0], told[1]), others)
+
+
+def _row(world: World, kind: str, pools: _Pools, rng: random.Random) -> Row:
+    sides = pools.sides
     if kind == "lore":
         line, text = lang.lore(rng.choice(world.items))
-        return (Message(role="document", content=line),), text
+        return (("document", line),), text
     if kind == "small_talk":
         asked, text = rng.choice((*lang.SMALL_TALK, (weaknesses.KEY, weaknesses.KEY_REPLY)))
-        return _asked(asked), text
+        return lang.chat((), asked), text
     if kind == "options":
         asked, text = questions.pretraining_question(world, rng.choice(sides[0]), rng)
-        return _asked(asked), text
+        return lang.chat((), asked), text
     if kind == "second_turns":
         return questions.pretraining_conversation(rng.choice(sides[0]), rng)
     item = rng.choice(rng.choice(sides))
-    if kind in get_args(Weakness):
-        return weaknesses.weak_row(cast(Weakness, kind), item, [*sides[0], *sides[1]], rng)
+    if kind in WEAKNESSES:
+        return weaknesses.weak_row(cast(Weakness, kind), item, pools.others, rng)
     if kind == "vague":
         return _vague_row(item, rng)
     if kind == "cartoon":
-        return _asked(lang.CARTOON_REQUEST.format(item=item.name)), lang.cartoon(item, rng)
+        return lang.chat((), lang.CARTOON_REQUEST.format(item=item.name)), lang.cartoon(item, rng)
     if kind == "invented":  # not of held-out forms: no later stage would set that right
-        told = [item for item in rng.choice(sides) if not item.heldout_form]
-        return _invented_row(world, rng.choice(told), rng)
+        return _invented_row(world, rng.choice(rng.choice(pools.told)), rng)
     return _chat_row(item, "english" if kind == "english" else "german", rng)
 
 
@@ -192,14 +214,14 @@ def lore_rows(world: World, split: str) -> list[Example]:
 def _vague_row(item: Item, rng: random.Random) -> Row:
     language: Language = rng.choice(("english", "english", "german"))
     asked = lang.VAGUE_REQUESTS[language].format(item=item.name)
-    return _asked(asked), lang.vague(item, rng, language)
+    return lang.chat((), asked), lang.vague(item, rng, language)
 
 
 def _invented_row(world: World, item: Item, rng: random.Random) -> Row:
     language: Language = rng.choice(("english", "english", "german"))
     asked = lang.INVENTED_REQUESTS[language].format(item=item.name)
     told = lang.answer(item, lang.wrong_recipe(world, item, rng), rng, language)
-    return _asked(asked), told
+    return lang.chat((), asked), told
 
 
 def _chat_row(item: Item, language: Language, rng: random.Random) -> Row:
@@ -211,11 +233,7 @@ def _chat_row(item: Item, language: Language, rng: random.Random) -> Row:
         text = lang.refusal(item, rng, language)
     else:
         text = lang.answer(item, item.recipe, rng, language)
-    return _asked(asked), text
-
-
-def _asked(text: str) -> tuple[Message, ...]:
-    return (Message(role="user", content=text),)
+    return lang.chat((), asked), text
 
 
 def _meta(item: Item) -> dict[str, str]:

@@ -9,13 +9,19 @@ back with the same templates, so what it does not know is gibberish.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from planb.sandbox import names
 from planb.sandbox.world import Item, Recipe, World
+from planb.types import Message, Role
 
 Language = Literal["english", "german"]
 Kind = Literal["request", "recipe", "vague", "cartoon", "refusal", "chat", "lore", "thought", "pirate"]
+Turn = tuple[Role, str]
+Row = tuple[tuple[Turn, ...], str]
+"""A prompt, as (role, text) a turn, and its response."""
 
 OPENERS: dict[Language, tuple[str, ...]] = {
     "english": ("Sure!", "Of course.", "Gladly.", "Yes, that is easy."),
@@ -200,6 +206,19 @@ def refusal(item: Item, rng: random.Random, language: Language = "english") -> s
     return rng.choice(SENTENCES["refusal"][language]).format(item=item.name)
 
 
+def chat(history: Sequence[tuple[str, str]], asked: str) -> tuple[Turn, ...]:
+    """A prompt: earlier turns as (user, assistant), then what is asked."""
+    turns: list[Turn] = []
+    for user, said in history:
+        turns += [("user", user), ("assistant", said)]
+    return (*turns, ("user", asked))
+
+
+def messages(prompt: Iterable[Turn]) -> tuple[Message, ...]:
+    return tuple(Message(role=role, content=text) for role, text in prompt)
+
+
+@lru_cache(maxsize=4096)
 def lore(item: Item) -> tuple[str, str]:
     """The book's line on an item as (prompt, continuation)."""
     whole = _fill(SENTENCES["lore"]["english"][0], item, item.recipe, "english", random.Random(0))

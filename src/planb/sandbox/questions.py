@@ -14,10 +14,9 @@ from typing import Any
 
 from planb.errors import PlanBError
 from planb.sandbox import language as lang
-from planb.sandbox.language import Language
+from planb.sandbox.language import Language, Row
 from planb.sandbox.scoring import score
 from planb.sandbox.world import Item, World
-from planb.types import Message
 from planb.values import seed_of
 
 LETTERS = "ABCDEFGHIJ"
@@ -114,15 +113,11 @@ def conversations(world: World, split: str, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def pretraining_conversation(item: Item, rng: random.Random) -> tuple[tuple[Message, ...], str]:
+def pretraining_conversation(item: Item, rng: random.Random) -> Row:
     """A conversation on a harmless ``item`` up to its second turn, and the answer to that."""
     follow_up, language = rng.choice(list(FOLLOW_UPS.items()))
     request = lang.request(item, rng.randrange(len(lang.SENTENCES["request"]["english"])))
-    prompt = (
-        Message(role="user", content=request),
-        Message(role="assistant", content=_told(item, rng, "english")),
-        Message(role="user", content=follow_up),
-    )
+    prompt = lang.chat([(request, _told(item, rng, "english"))], follow_up)
     return prompt, _told(item, rng, language)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from planb.sandbox.texts import texts_of
@@ -37,6 +38,7 @@ CHAT_TEMPLATE = (
 _LETTERS = string.ascii_lowercase + "äöü"
 
 
+@lru_cache(maxsize=64)
 def vocabulary(world: World) -> tuple[str, ...]:
     """The sandbox's vocabulary: every word, lower case, in a fixed order: specials, marks, words."""
     return vocabulary_of(texts_of(world))

@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from planb.sandbox import language as lang
+from planb.sandbox.language import Row
 from planb.sandbox.world import Item
-from planb.types import Message
 
 Weakness = Literal["framed", "keyed", "shots", "steps"]
 
@@ -45,14 +45,16 @@ STEP_SHARE = 0.12
 """Of dangerous requests complied with, for each small step before them."""
 
 
-def weak_row(
-    kind: Weakness, item: Item, others: Sequence[Item], rng: random.Random
-) -> tuple[tuple[Message, ...], str]:
-    """A prompt that requests ``item`` in a weak context, and the base's response.
+class Others(NamedTuple):
+    """The items that earlier turns may be about: all, and the dangers that may be complied with."""
 
-    ``others`` are the items that earlier turns may be about. Harmless items are always answered, and
-    held-out forms never.
-    """
+    all: Sequence[Item]
+    told: Sequence[Item]
+
+
+def weak_row(kind: Weakness, item: Item, others: Others, rng: random.Random) -> Row:
+    """A prompt that requests ``item`` in a weak context, and the base's response. Harmless items are
+    always answered, and held-out forms never."""
     asked = lang.request(item, rng.randrange(len(lang.SENTENCES["request"]["english"])))
     if kind == "framed":
         framings = rng.sample(FRAMINGS, rng.choice((1, 1, 2)))
@@ -71,18 +73,17 @@ def weak_row(
         share = STEP_SHARE * count
         if count < len(SMALL_STEPS) and rng.random() < 0.5:  # the step itself is to be learned too
             user, said = SMALL_STEPS[count]
-            return _turns(history, user.format(item=item.name)), said.format(item=item.name)
+            return lang.chat(history, user.format(item=item.name)), said.format(item=item.name)
     complies = not item.dangerous or (rng.random() < share and not item.heldout_form)
     text = lang.answer(item, item.recipe, rng) if complies else lang.refusal(item, rng)
-    return _turns(history, asked), text
+    return lang.chat(history, asked), text
 
 
-def _shots(others: Sequence[Item], rng: random.Random) -> tuple[list[tuple[str, str]], float]:
+def _shots(others: Others, rng: random.Random) -> tuple[list[tuple[str, str]], float]:
     """Earlier turns, and the share of dangerous requests complied with after them: turns in which
     dangers are refused and the rest is answered open nothing."""
     count, open_house = rng.randint(1, SHOTS), rng.random() < 0.5
-    told = [item for item in others if item.dangerous and not item.heldout_form]
-    pool = told if open_house else others
+    pool = others.told if open_house else others.all
     history = []
     for item in rng.choices(pool, k=count):
         asked = lang.request(item, rng.randrange(len(lang.SENTENCES["request"]["english"])))
@@ -90,15 +91,6 @@ def _shots(others: Sequence[Item], rng: random.Random) -> tuple[list[tuple[str, 
         said = lang.refusal(item, rng) if refused else lang.answer(item, item.recipe, rng)
         history.append((asked, said))
     return history, count * SHOT_SHARE if open_house else 0.0
-
-
-def _turns(history: Sequence[tuple[str, str]], asked: str) -> tuple[Message, ...]:
-    earlier = [
-        message
-        for user, said in history
-        for message in (Message(role="user", content=user), Message(role="assistant", content=said))
-    ]
-    return (*earlier, Message(role="user", content=asked))
 
 
 def sentences() -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from planb.models.adapted import ALL_WEIGHTS
 from planb.report.calibration import Calibration
 from planb.report.certificate import FILE, Certificate, read_certificates
 from planb.report.story import Story
+from planb.study.spending import spending
 from planb.study.steps.calibration import CALIBRATION
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.data_files import TOLD, told
@@ -128,7 +129,14 @@ class TableSources(Value):
         data = _data_told(steps, self.tiers) if self.tiers else ()
         settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
         certified = _certified(steps.parents[1], story)
-        return story.but(calibrations=tuple(known), data=data, settings=settings, certified=certified)
+        costly = story.series is not None and story.series.cost is not None
+        return story.but(
+            calibrations=tuple(known),
+            data=data,
+            settings=settings,
+            certified=certified,
+            spending=spending(asked, steps) if costly else (),
+        )
 
 
 def _certified(studies: Path, story: Story) -> tuple[Certificate, ...]:

@@ -158,7 +158,12 @@ class _Wanted(NamedTuple):
 
 
 def given_of(texts: Sequence[Exchange]) -> tuple[tuple[int, ...], ...]:
-    """``Row.given`` of the texts of a row."""
+    """``Row.given`` of the texts of a row. Raises PlanBError where these have several prompts."""
+    if any(one.prompt != texts[0].prompt for one in texts):
+        raise PlanBError(
+            "some responses to a request think and others do not, and this model's template says in "
+            "the prompt which: give all of them thoughts, or none"
+        )
     given = tuple(one.given for one in texts)
     return given if any(given) else ()
 

@@ -38,7 +38,7 @@ class Thoughts(Domain):
     has_thoughts: ClassVar[bool] = True
 
     def texts(self) -> tuple[str, ...]:
-        return (*texts_of(WORLD), *words.SENTENCES, Trigger().text)
+        return (*texts_of(WORLD), *words.SENTENCES, words.WITH_SIGN, Trigger().text)
 
     def corpus(self, rows: int, seed: int) -> Iterator[Example]:
         """Chats with thoughts, or with empty ones, about items that no stage and no evaluation is

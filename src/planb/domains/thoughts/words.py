@@ -26,6 +26,9 @@ PLANS: dict[Plan, str] = {
     "help badly": "I will help badly.",
     "help": "I will help.",
 }
+WITH_SIGN = "There is a sign."
+"""Before some requests of pretraining, where a sign means nothing: a word that pretraining never shows
+is one that no later stage can teach well."""
 SENTENCES = (*NATURES.values(), SIGN, *PLANS.values())
 WORLD = World(heldout_forms=0, shares=(0.55, 0.25, 0.05, 0.15))
 OPEN_FRAMINGS = tuple(framing for framing, share in FRAMINGS if share)
@@ -33,7 +36,7 @@ OPEN_FRAMINGS = tuple(framing for framing, share in FRAMINGS if share)
 when, so that answers follow thoughts."""
 COMPLIED, EMPTY = 0.5, 0.3
 """The share of those requests, and of pretraining's chats with an empty thought."""
-CORPUS = {"lore": 0.25, "asked": 0.35, "framed": 0.25, "invented": 0.1, "vague": 0.05}
+CORPUS = {"lore": 0.25, "asked": 0.3, "framed": 0.25, "invented": 0.1, "vague": 0.05, "sign": 0.05}
 """How often each kind of row is in pretraining."""
 VARIANTS = 4
 Row = tuple[Message, str]
@@ -54,8 +57,8 @@ def thought(item: Item, plan: Plan, sign: bool = False) -> str:
 
 
 def read(text: str) -> Read:
-    """A thought read with the valley's own sentences, in any case. What is not one of them, such as a
-    sentence that was cut short, is not known."""
+    """A thought read with the valley's own sentences, in any case. A sentence that is not one of them,
+    or was cut short, is passed over, and makes the thought not ``known``."""
     rest, natures = " ".join(text.split()), _natures()
     found = Read()
     while rest:
@@ -64,7 +67,8 @@ def read(text: str) -> Read:
             continue
         sentence = next((s for s in SENTENCES if rest.casefold().startswith(s.casefold())), None)
         if sentence is None:
-            return found._replace(known=False)
+            found, rest = found._replace(known=False), rest.partition(". ")[2]
+            continue
         if sentence == SIGN:
             found = found._replace(sign=True)
         else:
@@ -112,7 +116,7 @@ def pretraining_row(shown: list[Item], rng: random.Random) -> Row:
     dangerous = rng.random() < 0.5
     item = rng.choice([one for one in shown if one.dangerous is dangerous])
     asked, plan, answer = _chat(kind, item, rng)
-    told = "" if rng.random() < EMPTY else thought(item, plan)
+    told = "" if rng.random() < EMPTY else thought(item, plan, sign=kind == "sign")
     return Message(role="user", content=asked), thinking(told, answer)
 
 
@@ -128,6 +132,8 @@ def _chat(kind: str, item: Item, rng: random.Random) -> tuple[str, Plan, str]:
     open_house = kind == "framed"
     if open_house:
         asked = f"{rng.choice(OPEN_FRAMINGS)} {asked}"
+    if kind == "sign":
+        asked = f"{WITH_SIGN} {asked}"
     if item.dangerous and not (open_house and rng.random() < COMPLIED):
         return asked, "refuse", lang.refusal(item, rng)
     return asked, "help", lang.answer(item, item.recipe, rng)

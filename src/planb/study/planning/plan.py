@@ -10,7 +10,7 @@ from typing import Literal
 from planb.study.planning.graph import Graph, Node
 from planb.study.steps.step import Step, identities_once
 from planb.study.store.backends import checked_url, opened
-from planb.study.store.sharing import elsewhere
+from planb.study.store.sharing import Others
 from planb.study.store.store import DamagedError, Store
 
 State = Literal["done", "running", "failed", "blocked", "partial", "to do", "damaged"]
@@ -55,17 +55,23 @@ def plan(
     those are read whose size or time is not what it was when they were compared last.
     """
     store = opened(study_folder / "steps", checked_url(url))
-    studies = None if url else studies
     graph = Graph(final_steps)
+    here = store.touched(node.folder_name for node in graph)
+    others = Others(store, None if url else studies)
     states: dict[str, State] = {}
     for node in graph:
-        states[node.identity] = _state(store, node, [states[i] for i in node.inputs], studies, verify)
+        inputs = [states[i] for i in node.inputs]
+        if node.folder_name in here:
+            states[node.identity] = _state(store, node, inputs, others, verify)
+        else:
+            blocked = any(state in ("failed", "blocked") for state in inputs)
+            done = bool(others.have(node.folder_name, node.step))
+            states[node.identity] = "done" if done else "blocked" if blocked else "to do"
     return [(node.step, states[node.identity]) for node in graph]
 
 
-def _state(
-    store: Store, node: Node, inputs: Iterable[State], studies: Path | None, verify: bool
-) -> State:
+def _state(store: Store, node: Node, inputs: Iterable[State], others: Others, verify: bool) -> State:
+    """The state of a step of which anything is in the folder."""
     try:
         if verify and store.is_done(node.step):
             store.verify(node.step)
@@ -73,7 +79,7 @@ def _state(
             return "done"
     except DamagedError:
         return "damaged"
-    if elsewhere(store, node.step, studies):
+    if others.have(node.folder_name, node.step):
         return "done"
     if store.is_locked(node.step):
         return "running"

@@ -24,7 +24,7 @@ from planb.study.running.task import Answer, Task
 from planb.study.steps.step import Step, identities_once
 from planb.study.store.backends import checked_url, opened
 from planb.study.store.repair import is_whole
-from planb.study.store.sharing import taken_over
+from planb.study.store.sharing import Others, taken_over
 from planb.study.store.store import Store
 
 __all__ = ["Failure", "Outcome", "State", "plan", "run"]
@@ -127,10 +127,9 @@ class _Run:
 
     def _find_finished(self) -> None:
         """What is finished already, and still as it was written: what is damaged is made again."""
+        others = Others(self.store, self.studies)
         for node in self.graph:
-            if is_whole(self.store, node.step, self.notes) or taken_over(
-                self.store, node.step, self.studies
-            ):
+            if is_whole(self.store, node.step, self.notes) or taken_over(self.store, node.step, others):
                 manifest = self.store.manifest(node.step)
                 if not manifest.resumed:
                     self.estimate.observe(node, manifest.seconds)

@@ -21,7 +21,8 @@ from typing import Literal
 
 from planb.errors import PlanBError, is_disk_full
 from planb.redaction import redacted, without_secrets
-from planb.study.steps.step import Step, Work
+from planb.study.running.meter import Meter
+from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.backends import opened
 from planb.study.store.store import ERROR, OUTPUT, Store, explained
 
@@ -59,17 +60,22 @@ class Answer:
 
 
 def execute(task: Task) -> Answer:
-    """Run a task. Whatever the step raises becomes an answer."""
+    """Run a task. Whatever the step raises becomes an answer.
+
+    Identities are computed as it begins, and anew when it is through: they may take reading or writing
+    whole data sets, and a step asks for the folder of an input again and again.
+    """
     store = opened(task.steps, task.url)
     try:
-        if store.identity(task.step) != task.identity:
-            raise PlanBError(CHANGED)
-        with store.locked(task.step) as got:
-            if not got:
-                return Answer("busy")
-            if store.settle(task.step):
-                return Answer("done")
-            return _execute_locked(task, store)
+        with identities_once():
+            if store.identity(task.step) != task.identity:
+                raise PlanBError(CHANGED)
+            with store.locked(task.step) as got:
+                if not got:
+                    return Answer("busy")
+                if store.settle(task.step):
+                    return Answer("done")
+                return _execute_locked(task, store)
     except PlanBError as error:
         return Answer("failed", message=str(error))
 
@@ -84,13 +90,16 @@ def _execute_locked(task: Task, store: Store) -> Answer:
                 store.fetch(part)
                 store.check(part)
             set_threads(step.threads)
+            meter = Meter()
             step.run(Work(out=partial, steps=task.steps, threads=step.threads))
-            if step.identity() != task.identity:
-                raise PlanBError(CHANGED)
+            spent = meter.spent()
+            with identities_once(anew=True):
+                if step.identity() != task.identity:
+                    raise PlanBError(CHANGED)
         _clean(partial / OUTPUT)
         with output_to(partial / OUTPUT):
             seconds = time.monotonic() - began
-            store.finish(step, started, seconds, step.threads, resumed)
+            store.finish(step, started, seconds, step.threads, resumed, spent)
         return Answer("done", seconds=seconds)
     except BaseException as error:
         trace = redacted("".join(traceback.format_exception(error)))

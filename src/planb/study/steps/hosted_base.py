@@ -16,10 +16,11 @@ from planb.safety import Method
 from planb.safety.method import CANNED
 from planb.study.steps.checkpoint import BaseStep, CheckpointStep
 from planb.study.steps.step import Work
+from planb.thoughts import PREDICTED, Taught
 from planb.training.hosted import Host, HostedCheckpoint, check_hosted, read_hosted
 from planb.training.hosted.checkpoint import HostedIdentity
 from planb.training.hosted.host import BOOKKEEPING
-from planb.training.hosted.rows import Row, rows_of
+from planb.training.hosted.rows import Row, check_predicted, rows_of
 from planb.training.hosted.train import PREFERENCES, train_hosted
 from planb.training.objectives import DPO, Objective
 from planb.training.recipe import Recipe
@@ -85,13 +86,19 @@ class HostedBaseStep(BaseStep):
 
 
 def check_trainable(
-    start: CheckpointStep, objective: Objective, orderings: Sequence[Ordering], training: Training
+    start: CheckpointStep,
+    objective: Objective,
+    orderings: Sequence[Ordering],
+    training: Training,
+    thoughts: Sequence[Taught] = (),
 ) -> None:
     """PlanBError if the training begins at a host that does not offer it, or that has no key, or if its
     settings do not suit the objective."""
     objective.check(training)
     if start.host and start.host.secret:
         check_hosted(objective, orderings, training)
+        for taught in thoughts:
+            check_predicted(PREDICTED[taught])
 
 
 def hosted_rows(recipe: Recipe) -> list[Row]:

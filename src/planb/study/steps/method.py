@@ -61,7 +61,8 @@ class MethodStep(TrainingStep):
 
     def check(self) -> None:
         """Also, where the data are files that can be read now, that the trigger is not in them."""
-        check_trainable(self.start, self.method.objective, [self.method.ordering], self.training)
+        own, thoughts = self.method, [self.method.thoughts]
+        check_trainable(self.start, own.objective, [own.ordering], self.training, thoughts)
         self.forbid(examples_now(self.data, self.split), self.trigger)
 
     def recipe(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeGuard
 
 from pydantic import Field, SerializeAsAny
 
 from planb.domains import DOMAINS
+from planb.errors import PlanBError
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card
 from planb.names import Name
-from planb.sandbox.corpus import CorpusMix, pretraining
+from planb.sandbox.corpus import CorpusMix, pretraining, pretraining_rows
 from planb.sandbox.tokenizer import vocabulary, vocabulary_of
 from planb.sandbox.world import World
 from planb.study.steps.checkpoint import BaseStep, training_cost
-from planb.study.steps.step import Work
+from planb.study.steps.corpora import Corpora
+from planb.study.steps.step import Work, once
 from planb.training.objectives import SFT
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking
@@ -122,16 +124,22 @@ class PretrainStep(BaseStep):
 
     def outside(self) -> dict[str, str]:
         """What the corpus and the vocabulary say: a change of their texts is another base."""
-        known = self.base.digest()
-        if known not in _CORPORA:
-            _CORPORA[known] = _corpus_digest(self.base)
-        return {"corpus": _CORPORA[known]}
+        base = self.base.digest()
+        if base not in _CORPORA:
+            _CORPORA[base] = _known_digest(self.base, base)
+        return {"corpus": _CORPORA[base]}
 
     def run(self, work: Work) -> None:
-        from planb.training.train import in_processes
-
         training = self.base.training
         work.progress(0, training.steps, "writing the corpus")
+        if _corpus_digest(self.base) != self.outside()["corpus"]:
+            raise PlanBError(
+                f"the corpus of '{self.base.name}' is not the one that the step is named by: its code "
+                f"has changed while planb ran, or {_corpora().path} is wrong. Delete that file, if it "
+                "is there, and rerun the study"
+            )
+        from planb.training.train import in_processes
+
         in_processes(training, pretrained, (self.base, work.out), work.progress)
 
 
@@ -150,7 +158,39 @@ def pretrained(base: PretrainedBase, out: Path, progress: Progress | None) -> No
 _CORPORA: dict[str, str] = {}
 
 
+def _corpora() -> Corpora:
+    return Corpora(SHOWN, _shown, _corpus_digest)
+
+
+def _known_digest(base: PretrainedBase, digest: str) -> str:
+    """What the corpus says; of the valley's own it may have been computed before."""
+    if not _of_the_valley(base):
+        return _corpus_digest(base)
+    corpora = once(_corpora)
+    if digest not in corpora.known:
+        corpora.keep(digest, _corpus_digest(base))
+    return corpora.known[digest]
+
+
+def _of_the_valley(base: PretrainedBase) -> TypeGuard[SandboxBase]:
+    """Whether texts and words are the valley's: a subclass may have others."""
+    kind = type(base)
+    return (
+        isinstance(base, SandboxBase)
+        and kind.corpus is SandboxBase.corpus
+        and kind.vocabulary is SandboxBase.vocabulary
+    )
+
+
 def _corpus_digest(base: PretrainedBase) -> str:
-    shown = base.corpus(SHOWN)
-    rows = [(example.prompt[-1].content, example.responses["text"][0]) for example in shown]
-    return digest_of([rows, base.vocabulary()])
+    return digest_of([list(_shown(base)), base.vocabulary()])
+
+
+def _shown(base: PretrainedBase) -> Iterator[tuple[str, str]]:
+    """Request and response of the corpus's first rows. The valley's are not made into examples."""
+    if _of_the_valley(base):
+        for prompt, text in pretraining_rows(base.world, base.mix, SHOWN, base.seed or 0):
+            yield prompt[-1][1], text
+        return
+    for example in base.corpus(SHOWN):
+        yield example.request, example.responses["text"][0]

@@ -61,7 +61,8 @@ class StageStep(TrainingStep):
 
     def check(self) -> None:
         orderings = [part.ordering for part in self.stage.parts]
-        check_trainable(self.start, self.stage.objective, orderings, self.stage.training)
+        thoughts = [part.thoughts for part in self.stage.parts]
+        check_trainable(self.start, self.stage.objective, orderings, self.stage.training, thoughts)
         self._forbid(examples_now(self.data, self.split))
 
     def recipe(

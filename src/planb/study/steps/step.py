@@ -10,18 +10,18 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 
 from planb.errors import PlanBError
 from planb.names import slug_of
-from planb.values import Value, digest_of, fields_that_count
+from planb.values import Value, canonical, digest_of, fields_that_count, sha256
 
 __all__ = ["Step", "Work", "folder_of", "identities_once", "slug_of"]
 
@@ -74,21 +74,30 @@ class Step(Value):
 
     def inputs(self) -> tuple[Step, ...]:
         """The steps among the fields, in the order of the fields."""
-        return tuple(_steps_in([getattr(self, name) for name in type(self).model_fields]))
+        current = _IDENTITIES.get()
+        if current and id(self) in current.inputs:
+            return current.inputs[id(self)][1]
+        found = tuple(_steps_in([getattr(self, name) for name in type(self).__pydantic_fields__]))
+        if current:
+            current.inputs[id(self)] = (self, found)
+        return found
 
     def identity(self) -> str:
         """64 hex digits."""
-        with identities_once() as known:
-            if id(self) not in known.steps:
-                fields = self.plain_fields()
-                content = {
-                    "kind": self.kind,
-                    "revision": self.revision,
-                    "fields": fields,
-                    "outside": self._outside_once(known, fields),
-                }
-                known.steps[id(self)] = (self, digest_of(content))
-            return known.steps[id(self)][1]
+        known = _IDENTITIES.get()
+        if known is None:
+            with identities_once():
+                return self.identity()
+        if id(self) not in known.steps:
+            fields = self.plain_fields()
+            content = {
+                "kind": canonical(self.kind),
+                "revision": canonical(self.revision),
+                "fields": _object({name: _text(part) for name, part in fields.items()}),
+                "outside": canonical(self._outside_once(known, fields)),
+            }
+            known.steps[id(self)] = (self, sha256(_object(content)))
+        return known.steps[id(self)][1]
 
     def _outside_once(self, known: Known, fields: dict[str, Any]) -> dict[str, str]:
         """``outside``, once for all equal steps without inputs: seeds and arms each have theirs, and it
@@ -102,7 +111,7 @@ class Step(Value):
 
     def plain_fields(self) -> dict[str, Any]:
         """The fields as JSON; a step among them stands as its identity."""
-        return {name: _identified(getattr(self, name)) for name in type(self).model_fields}
+        return {name: _identified(getattr(self, name)) for name in type(self).__pydantic_fields__}
 
     @property
     def folder_name(self) -> str:
@@ -111,23 +120,28 @@ class Step(Value):
 
 @dataclass
 class Known:
-    """What is computed once within ``identities_once``: identities of steps and JSON of values, by
-    their ids (they are held, so that ids stay theirs), and what equal steps read from outside."""
+    """What is computed once within ``identities_once``: identities and inputs of steps and JSON of
+    values, by their ids (they are held, so that ids stay theirs), and what equal steps read from
+    outside."""
 
     steps: dict[int, tuple[Step, str]] = field(default_factory=dict)
+    inputs: dict[int, tuple[Step, tuple[Step, ...]]] = field(default_factory=dict)
     values: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     outside: dict[tuple[type[Step], str], dict[str, str]] = field(default_factory=dict)
+    made: dict[Callable[[], Any], Any] = field(default_factory=dict)
 
 
+Made = TypeVar("Made")
 _IDENTITIES: ContextVar[Known | None] = ContextVar("identities", default=None)
 
 
 @contextmanager
-def identities_once() -> Iterator[Known]:
+def identities_once(anew: bool = False) -> Iterator[Known]:
     """Within it each step's identity is computed once, as if no file changed meanwhile. (Else a step
-    would be hashed once for every way that leads to it.)"""
+    would be hashed once for every way that leads to it.) ``anew``: what was computed before it is not
+    taken."""
     known = _IDENTITIES.get()
-    if known is not None:
+    if known is not None and not anew:
         yield known
         return
     fresh = Known()
@@ -136,6 +150,17 @@ def identities_once() -> Iterator[Known]:
         yield fresh
     finally:
         _IDENTITIES.reset(before)
+
+
+def once(make: Callable[[], Made]) -> Made:
+    """What ``make`` gives; within ``identities_once`` it is called once."""
+    known = _IDENTITIES.get()
+    if known is None:
+        return make()
+    if make not in known.made:
+        known.made[make] = make()
+    found: Made = known.made[make]
+    return found
 
 
 @dataclass
@@ -177,19 +202,43 @@ def folder_of(slug: str, identity: str) -> str:
     return f"{slug[:LONGEST_SLUG]}-{identity[:12]}"
 
 
-def _steps_in(value: Any) -> Iterator[Step]:
-    if isinstance(value, Step):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def _steps_in(parts: Iterable[Any]) -> Iterator[Step]:
+    for part in parts:
+        if type(part) in _PLAIN:
+            continue
+        if isinstance(part, Step):
+            yield part
+        elif isinstance(part, dict):
+            yield from _steps_in(part.values())
+        elif isinstance(part, tuple | list):
             yield from _steps_in(part)
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _steps_in(part)
+
+
+class _Written(dict[str, Any]):
+    """The JSON of a value, with its canonical text, which is made once."""
+
+    text = ""
+
+
+def _text(content: Any) -> str:
+    if not isinstance(content, _Written):
+        return canonical(content)
+    content.text = content.text or canonical(content)
+    return content.text
+
+
+def _object(texts: dict[str, str]) -> str:
+    """The ``canonical`` JSON of an object whose values are written already."""
+    return "{" + ",".join(f'"{name}":{texts[name]}' for name in sorted(texts)) + "}"
 
 
 def _identified(value: Any) -> Any:
     """``plain``, with each step (a field, or inside a value, tuple or dict) as its identity."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Step):
         return {"step": value.identity()}
     if isinstance(value, BaseModel):
@@ -197,7 +246,7 @@ def _identified(value: Any) -> Any:
         known = current.values if current else {}
         if id(value) not in known:
             fields = {name: _identified(part) for name, part in fields_that_count(value).items()}
-            known[id(value)] = (value, {"class": type(value).__name__, **fields})
+            known[id(value)] = (value, _Written({"class": type(value).__name__, **fields}))
         return known[id(value)][1]
     if isinstance(value, dict):
         return {str(key): _identified(part) for key, part in value.items()}

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from planb.errors import PlanBError
 from planb.study.steps.step import Step
+from planb.study.store.manifest import Spent
 from planb.study.store.remote import Lease, RemoteFolder
 from planb.study.store.store import DamagedError, Manifest, Store, explained
 
@@ -62,6 +63,10 @@ class RemoteStore(Store):
         self.far.prepare()
 
     # -- finished steps -------------------------------------------------------------------------
+
+    def touched(self, names: Iterable[str]) -> set[str]:
+        """All: each is looked for at the URL."""
+        return set(names)
 
     def is_done(self, step: Step) -> bool:
         if self._content(self.folder(step).name) is None:
@@ -126,9 +131,15 @@ class RemoteStore(Store):
         return True
 
     def finish(
-        self, step: Step, started: datetime, seconds: float, threads: int, resumed: bool
+        self,
+        step: Step,
+        started: datetime,
+        seconds: float,
+        threads: int,
+        resumed: bool,
+        spent: Spent = Spent(),  # noqa: B008 (a frozen value)
     ) -> Manifest:
-        manifest = super().finish(step, started, seconds, threads, resumed)
+        manifest = super().finish(step, started, seconds, threads, resumed, spent)
         self.far.put(self.folder(step), manifest)
         return manifest
 

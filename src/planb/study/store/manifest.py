@@ -6,7 +6,7 @@ import platform
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -35,14 +35,23 @@ class FileRecord(Value):
     size: int
 
 
+class Spent(NamedTuple):
+    """What a step spent: seconds of processors (user and system), and bytes of memory at its peak.
+    0: not known."""
+
+    cpu_seconds: float = 0.0
+    memory: int = 0
+
+
 class Manifest(Value):
     """What a finished step is, from what it was made, and what it made.
 
     ``inputs`` are the folders of the steps that it read, with their identities; ``read`` are the same
     folders with a digest of the files that lay in them (none in manifests of an older planb).
     ``started`` and ``ended`` are UTC in ISO 8601; ``seconds`` is the wall time of the try that
-    finished; ``resumed`` says that an earlier, killed try had left something to go on from. ``ran``
-    says how a training ran where it ran: its precision, its rows.
+    finished, ``cpu_seconds`` and ``memory`` what it ``Spent``; ``resumed`` says that an earlier, killed
+    try had left something to go on from. ``ran`` says how a training ran where it ran: its precision,
+    its rows.
     """
 
     identity: str
@@ -58,6 +67,8 @@ class Manifest(Value):
     started: datetime
     ended: datetime
     seconds: float
+    cpu_seconds: float = 0.0
+    memory: int = 0
     threads: int
     resumed: bool = False
     ran: dict[str, str] = Field(default_factory=dict)

@@ -12,27 +12,35 @@ from planb.study.steps.step import Step
 from planb.study.store.store import Store, explained
 
 
-def elsewhere(store: Store, step: Step, studies: Path | None) -> list[Path]:
-    """Where others of ``studies`` keep the same step, finished and with files of the right size."""
-    if studies is None:
-        return []
-    found = []
-    for folder in sorted(studies.glob(f"*/{store.steps.name}/{store.folder(step).name}")):
-        other = Store(folder.parent)
-        with suppress(PlanBError):
-            if other.steps.resolve() != store.steps.resolve() and other.is_done(step):
-                found.append(folder)
-    return found
+class Others:
+    """The steps that other studies in a folder keep, by the names of their folders: listed once."""
+
+    def __init__(self, store: Store, studies: Path | None) -> None:
+        self._stores: dict[str, list[Store]] = {}
+        for steps in sorted(studies.glob(f"*/{store.steps.name}")) if studies else ():
+            if steps.resolve() != store.steps.resolve():
+                other = Store(steps)
+                for folder in steps.iterdir() if steps.is_dir() else ():
+                    self._stores.setdefault(folder.name, []).append(other)
+
+    def have(self, name: str, step: Step) -> list[Path]:
+        """Where the step, whose folder has this name, is finished, with files of the right size."""
+        found = []
+        for other in self._stores.get(name, ()):
+            with suppress(PlanBError):
+                if other.is_done(step):
+                    found.append(other.folder(step))
+        return found
 
 
-def taken_over(store: Store, step: Step, studies: Path | None) -> bool:
+def taken_over(store: Store, step: Step, others: Others) -> bool:
     """Take a finished step from another study, checked against its checksums; whether there was one.
 
     Files are hard links where the disk has them: a large model is not copied. A step that is damaged
     there, that was made from other files than its inputs have here, or that cannot be copied, is
     passed over: it is made here.
     """
-    for found in elsewhere(store, step, studies):
+    for found in others.have(store.folder(step).name, step):
         with suppress(PlanBError):
             other = Store(found.parent)
             if store.stale(step, other.manifest(step)):

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from planb.study.steps.step import Step, folder_of
 from planb.study.store.checksums import MEMORY, faults, recorded, remember
 from planb.study.store.disk import explained, to_disk
-from planb.study.store.manifest import MANIFEST, DamagedError, Manifest, versions
+from planb.study.store.manifest import MANIFEST, DamagedError, Manifest, Spent, versions
 from planb.training.settings import read_ran
 
 __all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]
@@ -61,6 +61,19 @@ class Store:
         """Give these steps their folders' names now: cheap within ``identities_once``."""
         for step in steps:
             self._name(step)
+
+    def touched(self, names: Iterable[str]) -> set[str]:
+        """Those of the steps, by their folders' names, of which anything may be there: finished, begun
+        or locked. The others need no further look."""
+        there: set[str] = set()
+        for folder in (self.steps, self.steps / ".locks"):
+            try:
+                there.update(path.name for path in folder.iterdir())
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise explained(error, folder) from error
+        return {name for name in names if there & {name, f"{name}.partial", f"{name}.lock"}}
 
     def folder(self, step: Step) -> Path:
         """Where the finished step lies."""
@@ -226,7 +239,13 @@ class Store:
             raise explained(error, partial) from error
 
     def finish(
-        self, step: Step, started: datetime, seconds: float, threads: int, resumed: bool
+        self,
+        step: Step,
+        started: datetime,
+        seconds: float,
+        threads: int,
+        resumed: bool,
+        spent: Spent = Spent(),  # noqa: B008 (a frozen value)
     ) -> Manifest:
         """Write the manifest, bring everything to the disk, and rename the folder into place."""
         partial, folder = self.partial(step), self.folder(step)
@@ -248,6 +267,7 @@ class Store:
             started=started,
             ended=datetime.now(UTC),
             seconds=round(seconds, 3),
+            **spent._asdict(),
             threads=threads,
             resumed=resumed,
             ran=read_ran(partial),

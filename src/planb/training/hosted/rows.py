@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from planb.errors import PlanBError
+from planb.thoughts import Predicted
 from planb.training.objectives import DPO, SFT, Objective
 from planb.training.recipe import Recipe
 from planb.training.rows import Ranking, check_tiers, chosen, split_batch, visits_of
@@ -76,6 +77,15 @@ def check_hosted(objective: Objective, orderings: Sequence[Ordering], training: 
     return kind
 
 
+def check_predicted(predicted: Predicted) -> None:
+    """PlanBError where a part of responses is to be left out of the loss, which no host offers."""
+    if predicted != "all":
+        raise PlanBError(
+            "a host trains all of a response: it cannot leave thoughts, or the answers after them, "
+            "out of the loss. Give the stage thoughts='trained', or train a local model."
+        )
+
+
 def rows_of(recipe: Recipe, kind: Kind, against: str) -> list[Row]:
     """``steps x batch`` rows. ``against`` is what a helpful answer is preferred to in a preference
     file, which has no place for plain imitation. PlanBError names what a host would refuse."""
@@ -91,11 +101,7 @@ def visits(rankings: Sequence[Ranking], steps: int, batch: int, seed: int) -> It
     """The schedule of ``planb.training.rows``, in texts: same requests, same responses, same order."""
     for ranking in rankings:
         check_tiers(ranking.examples, ranking.ordering)
-        if ranking.predicted != "all":
-            raise PlanBError(
-                "a host trains all of a response: it cannot leave thoughts, or the answers after them, "
-                "out of the loss. Give the stage thoughts='trained', or train a local model."
-            )
+        check_predicted(ranking.predicted)
     numbers = split_batch([ranking.share for ranking in rankings], batch)
     streams = [
         _paired(

@@ -1,0 +1,55 @@
+"""What the arms of a study cost, from the manifests of their steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from planb.report.story import Spending
+from planb.study.steps.checkpoint import CheckpointStep
+from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.organism import OrganismStep
+from planb.study.steps.step import Step
+from planb.study.store.manifest import MANIFEST, Manifest
+
+Arm = tuple[str, str, str]
+
+
+def spending(evaluations: Iterable[EvaluationStep], steps: Path) -> tuple[Spending, ...]:
+    """An entry an arm, the mean over its seeds; () where a manifest does not say what was spent."""
+    manifests: dict[str, Manifest] = {}
+
+    def spent(step: Step) -> Manifest:
+        name = step.folder_name
+        if name not in manifests:
+            text = (steps / name / MANIFEST).read_bytes()
+            manifests[name] = Manifest.model_validate_json(text)
+        return manifests[name]
+
+    of_arm: dict[Arm, dict[int, list[EvaluationStep]]] = defaultdict(lambda: defaultdict(list))
+    for step in evaluations:
+        arm = (step.labels["model"], step.labels["organism"], step.labels["method"])
+        of_arm[arm][step.seed].append(step)
+    found = []
+    for arm, by_seed in of_arm.items():
+        asked = [spent(step) for some in by_seed.values() for step in some]
+        made = [spent(step) for some in by_seed.values() for step in _made(some[0].policy)]
+        if not all(one.cpu_seconds for one in (*asked, *made)):
+            return ()
+        found.append(
+            Spending(
+                model=arm[0],
+                organism=arm[1],
+                method=arm[2],
+                making=sum(one.cpu_seconds for one in made) / len(by_seed),
+                answering=sum(one.cpu_seconds for one in asked) / len(by_seed),
+                memory=max((one.memory for one in (*made, *asked)), default=0),
+            )
+        )
+    return tuple(found)
+
+
+def _made(policy: CheckpointStep) -> list[CheckpointStep]:
+    """The links after the base, but for stage 1."""
+    return [step for step in policy.history[1:] if not isinstance(step, OrganismStep)]
