@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from math import hypot
 from pathlib import Path
 
 from planb.names import slug_of
@@ -69,12 +70,12 @@ def kept() -> dict[str, Figures]:
 
 def shown(machines: dict[str, Figures]) -> str:
     """A table a figure, a line a method and a column a processor; figures outside the first's interval
-    are marked, and counted."""
+    are marked, and counted, as are those whose difference from the first is not 0 within its error."""
     if not machines:
         return "No run has been kept yet."
     first, *others = machines
     methods = sorted({key[-1] for key in machines[first]}, key=method_rank)
-    parts, inside = [], []
+    parts, inside, alike = [], list[bool](), list[bool]()
     for title, *where in SHOWN:
         write = wording.rated if where[-1].endswith("_rate") else wording.scored
         lines = []
@@ -85,14 +86,23 @@ def shown(machines: dict[str, Figures]) -> str:
             for name in others:
                 other = machines[name][place]
                 inside.append(known.low <= other.value <= known.high)
+                alike.append(agree(known, other))
                 cells.append(write(other) + ("" if inside[-1] else " ✗"))
             lines.append((wording.name(method), *cells))
         parts.append(f"### {title}\n\n{markdown(('Method', *machines), lines)}")
     told = (
         f"{sum(inside)} of {len(inside)} figures of later processors lie in the interval of the first; "
-        "those that do not are marked ✗.\n"
+        f"those that do not are\nmarked ✗. For {sum(alike)} of {len(alike)} the interval of the "
+        "difference from the first has 0 in it.\n"
     )
     return "\n".join([told] * bool(others) + parts).strip()
+
+
+def agree(one: Figure, other: Figure) -> bool:
+    """Whether the 95 % interval of two independent figures' difference has 0 in it, from their own
+    intervals (MOVER, Zou and Donner 2008)."""
+    low, high = sorted((one, other), key=lambda figure: figure.value)
+    return high.value - low.value <= hypot(high.value - high.low, low.high - low.value)
 
 
 if __name__ == "__main__":

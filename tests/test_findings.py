@@ -18,20 +18,41 @@ from planb.errors import PlanBError
 from planb.report.certificate import Certificate, Reading
 from planb.report.claims import read_claims
 from planb.report.findings import changes_markdown, findings_markdown
-from planb.report.results import read_csv, write_csv
+from planb.report.results import Figure, read_csv, write_csv
 from planb.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def findings() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("findings", ROOT / "docs" / "findings.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def findings() -> ModuleType:
+    return script("findings")
+
+
+def test_the_tables_of_machines_are_made_of_the_results_beside_them() -> None:
+    machines = script("machines")
+    page = machines.PAGE.read_text(encoding="utf-8")
+    assert page.split(machines.BEGIN)[1].split(machines.END)[0].strip() == machines.shown(
+        machines.kept()
+    )
+
+
+def test_two_machines_agree_where_their_difference_may_be_none() -> None:
+    agree = script("machines").agree
+    one = Figure(n=880, unscored=0, truncated=0, value=4.5, low=4.0, high=5.0)
+    far = one._replace(value=5.5, low=5.1, high=5.9)
+    near = one._replace(value=5.1, low=4.4, high=5.8)
+    for figure, expected in ((near, True), (far, False)):
+        assert agree(one, figure) == agree(figure, one) == expected
 
 
 def test_the_tables_are_made_of_the_claims_beside_them(findings: ModuleType) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from graphs import graph_of
 
-from planb.domains import Domain
 from planb.domains.domain import Shown
-from planb.evals.tasks import ALL_TASKS
+from planb.domains.measure import Measure
 from planb.report.exhibits.series import SHAPES
 from planb.report.story import Claim, Of
 from planb.studies import STUDIES
@@ -29,26 +28,33 @@ def declared(name: str) -> tuple[Study, frozenset[Cell]]:
     """The study, and (organism, method, task, elicitation) of all that it asks."""
     steps = [node.step for node in graph_of(name)]
     return STUDIES[name](), frozenset(
-        (s.labels["organism"], s.labels["method"], s.evaluation.task, s.elicitation.title)
+        (s.labels["organism"], s.labels["method"], s.evaluation.called, s.elicitation.title)
         for s in steps
         if isinstance(s, EvaluationStep)
     )
 
 
-def asked(of: Of | Shown, organism: str, method: str, cells: frozenset[Cell], domain: Domain) -> bool:
+def known(task: str, study: Study) -> tuple[Measure, ...]:
+    """What an evaluation of that name is measured by; none where the study has no such evaluation."""
+    tasks = {one.task for one in study.evaluations if one.called == task}
+    own = study.domain.of_task(task).measures
+    return own or tuple(measure for one in tasks for measure in measures_of(one, study.domain))
+
+
+def asked(of: Of | Shown, organism: str, method: str, cells: frozenset[Cell], study: Study) -> bool:
     """Whether the study asks for it and it is measured by that."""
     there = any(
         (method, of.task, of.elicitation) == cell[1:] and organism in ("", cell[0]) for cell in cells
     )
-    return there and of.measure in {measure.name for measure in measures_of(of.task, domain)}
+    return there and of.measure in {measure.name for measure in known(of.task, study)}
 
 
 def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
     """What its claims and its series name that it has not."""
     sides = [of for claim in study.claims for of in (claim.of, claim.against) if of is not None]
-    found = [str(of) for of in sides if not asked(of, of.organism, of.method, cells, study.domain)]
+    found = [str(of) for of in sides if not asked(of, of.organism, of.method, cells, study)]
     for claim in study.claims:
-        kinds = {kind_of(of, study.domain) for of in (claim.of, claim.against) if of is not None}
+        kinds = {kind_of(of, study) for of in (claim.of, claim.against) if of is not None}
         found += [f"{claim.claim}: {kinds}"] if len(kinds) > 1 else []
     if study.series is not None:
         methods = {cell[1] for cell in cells}
@@ -57,14 +63,13 @@ def wrong(study: Study, cells: frozenset[Cell]) -> list[str]:
         found += [
             str(shown)
             for shown in study.series.shown
-            if not any(asked(shown, "", method, cells, study.domain) for method in points)
+            if not any(asked(shown, "", method, cells, study) for method in points)
         ]
     return found
 
 
-def kind_of(of: Of, domain: Domain) -> str:
-    known = measures_of(of.task, domain) if of.task in ALL_TASKS else ()
-    return next((m.kind for m in known if m.name == of.measure), "")
+def kind_of(of: Of, study: Study) -> str:
+    return next((m.kind for m in known(of.task, study) if m.name == of.measure), "")
 
 
 @pytest.mark.slow
@@ -80,7 +85,7 @@ def test_a_study_claims_each_thing_once_and_in_words(name: str) -> None:
     assert len(set(texts)) == len(texts)
     assert all(15 < len(text) < 220 for text, _ in texts), "a sentence that stands in a table"
     for claim in study.claims:
-        assert abs(claim.by) <= (1 if kind_of(claim.of, study.domain) == "rate" else 10)
+        assert abs(claim.by) <= (1 if kind_of(claim.of, study) == "rate" else 10)
     assert study.series is None or len(study.series.lines) <= len(SHAPES), "told apart by shape"
     assert 10 < len(study.title) < 110
     assert study.notes, "says what was tuned, and on what"
