@@ -72,9 +72,9 @@ def test_concurrent_requests_are_one_batch(checkpoint: Path, monkeypatch: pytest
     sizes: list[int] = []
     real = generation.generate
 
-    def counted(policy, prompts, *rest):
+    def counted(policy, prompts, *rest, **named):
         sizes.append(len(prompts))
-        return real(policy, prompts, *rest)
+        return real(policy, prompts, *rest, **named)
 
     monkeypatch.setattr(generation, "generate", counted)
 

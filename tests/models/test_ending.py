@@ -16,6 +16,7 @@ from planb.models.chat import end_ids, exchange_ids, exchanges, prompt_ids, turn
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling, engine_of, generate
 from planb.models.template import settled
+from planb.thoughts import OPEN, begins
 from planb.types import Message
 
 CHATS = {
@@ -62,16 +63,26 @@ def tokens_until(words: PreTrainedTokenizerFast, text: str, end: int) -> list[in
     return [token for token, start in zip(found["input_ids"], starts, strict=True) if start < end]
 
 
+def prompted(words: PreTrainedTokenizerFast, thinking: list[int]) -> str:
+    """The mark of a thought where the prompt itself begins it."""
+    return OPEN if words.decode(thinking).rstrip().endswith(OPEN) else ""
+
+
 @pytest.mark.parametrize("turns", CHATS.values(), ids=CHATS)
 class TestEveryShape:
     def test_prompt_and_response_are_the_templates_own_up_to_its_end(
         self, kind: Kind, words: PreTrainedTokenizerFast, turns: tuple[str, ...]
     ) -> None:
         prompt = chat(*turns)
-        asked = prompt_ids(words, prompt)
+        asked, thinking = prompt_ids(words, prompt), prompt_ids(words, prompt, thinks=True)
         answers = (*ANSWERS, *MARKED)
         pairs = exchanges(words, [(prompt, answer) for answer in answers])
         for answer, (before, after) in zip(answers, pairs, strict=True):
+            if begins(answer) and thinking != asked:  # the template can be asked to think, and is
+                assert before == thinking
+                written = "".join(words.decode(after).split())  # a line of its own for the mark
+                assert written.startswith(answer.removeprefix(prompted(words, thinking)))
+                continue
             text = whole(words, prompt, answer)
             assert text.endswith(answer + kind.tail)
             over = len(text) - len(kind.tail)

@@ -30,6 +30,7 @@ ASKED_FOR = {
         "people",
         "line",
         "probe",
+        "monitor",
         "series",
         "tradeoff",
         "cost",

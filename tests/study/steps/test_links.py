@@ -25,6 +25,7 @@ from planb.study.planning.budget import budget
 from planb.study.running.scheduler import run
 from planb.study.source import load_source
 from planb.study.steps.checkpoint import CheckpointStep, Given
+from planb.study.steps.discard import Discard
 from planb.study.steps.hosted_base import HostedBase
 from planb.study.steps.interpolation import Interpolation
 from planb.study.steps.links import LINKS, step_class
@@ -75,6 +76,7 @@ def each_kind(noise: Link) -> list[Link]:
         Quantization(name="rounded"),
         Reinforcement(name="rewarded", training=FOUR),
         OwnOutputs(name="own", training=FOUR),
+        Discard(name="without", learned=ORGANISM.name),
         noise,
     ]
     steps = {step_class(link) for link in known}
@@ -269,12 +271,14 @@ def test_a_packages_step_is_found_by_its_entry_point(
     (tmp_path / "cooled_step.py").write_text(f"from cooled import Cooled{code}")
     monkeypatch.syspath_prepend(str(tmp_path))
     catalogue._declared.cache_clear()
+    catalogue._points.cache_clear()
     try:
         link = importlib.import_module("cooled").Cooled(**dict(BACKDOOR))
         assert step_class(link).__name__ == "CooledStep", "not that of a Stage, which it is too"
         assert "cooled" in LINKS
     finally:
         catalogue._declared.cache_clear()
+        catalogue._points.cache_clear()
 
 
 @pytest.mark.slow
