@@ -15,6 +15,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "OMP_THREAD_LIMIT": "1",  # other tests run beside
     "PYTHONUNBUFFERED": "1",
+    "RAY_worker_niceness": "0",  # Ray's 15 leaves its workers nothing beside other tests
 }
 CHROMIUM = Path("/usr/bin/chromium")
 SMALL = Path(__file__).with_name("small_study.py")
