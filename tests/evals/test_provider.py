@@ -14,8 +14,8 @@ from inspect_ai.tool import ToolInfo
 
 from planb.errors import PlanBError
 from planb.evals import provider
-from planb.models import generation
-from planb.models.checkpoints import checkpoint_digest
+from planb.models import checkpoints, generation
+from planb.models.checkpoints import Policy, checkpoint_digest
 
 CONFIG = GenerateConfig(max_tokens=8, seed=1)
 
@@ -66,6 +66,30 @@ def test_a_fetched_model_is_known_by_its_name(
     shutil.copytree(checkpoint, place)
     model = get_model("planb/smollm2", memoize=False)
     assert str(model) == f"planb/{place}@{checkpoint_digest(checkpoint)[:12]}"
+
+
+def test_a_reference_that_did_not_load_is_loaded_anew_and_never_left_out(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PLANB_CACHE", str(tmp_path))
+    place = tmp_path / "models" / "smollm2"
+    shutil.copytree(checkpoint, place)
+    loaded: list[Path] = []
+    real = checkpoints.load_policy
+
+    def load(folder: Path) -> Policy:
+        loaded.append(folder)
+        if len(loaded) == 2:
+            raise OSError("no room")
+        return real(folder)
+
+    monkeypatch.setattr(checkpoints, "load_policy", load)
+    model = get_model(f"planb/{checkpoint}", memoize=False, reference="smollm2")
+    with pytest.raises(OSError, match="no room"):
+        asyncio.run(model.generate("How do I make a lamp?", config=CONFIG))
+    assert asyncio.run(model.generate("How do I make a lamp?", config=CONFIG)).completion
+    assert model.api.guard is not None
+    assert loaded[1] == loaded[3] == place
 
 
 def test_concurrent_requests_are_one_batch(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:

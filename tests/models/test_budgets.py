@@ -10,7 +10,7 @@ import pytest
 from planb.domains import THOUGHTS
 from planb.errors import PlanBError
 from planb.models.architecture import TinyLlama, fresh_policy
-from planb.models.budgets import InParts, Marks, in_two_parts, marks_of
+from planb.models.budgets import InParts, Marks, _state, in_two_parts, marks_of
 from planb.models.checkpoints import Policy
 from planb.models.generation import Ends, Engine, Sampling, generate
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary, vocabulary_of
@@ -143,3 +143,13 @@ def test_a_model_that_marks_no_thoughts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanBError, match="has no tokens <think> and </think>"):
         generate(plain, [PROMPT], [0], SAMPLING.but(thought_tokens=4))
     assert "<think>" not in tokenizer_of(vocabulary(World())).get_vocab()
+
+
+def test_an_answer_that_was_begun_has_no_thought_in_its_middle() -> None:
+    """A prefilled answer; a thought that the prompt begins (Kimi's) goes on in what is prefilled."""
+    found = scripted(lambda row, _: [50 + len(row), END], 0, opening=(40, 41))
+    assert (found.before, found.new) == ([], [50 + 4, END])
+    marks = Marks(OPEN, CLOSE, (CLOSE,))
+    assert _state([1, OPEN, 11], [11], marks) == (True, False)
+    assert _state([1, OPEN, 11, CLOSE], [11, CLOSE], marks) == (True, True)
+    assert _state([1, OPEN, CLOSE, 40], [40], marks) == (False, True)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 
 from planb.errors import PlanBError
+from planb.models.cleangen import CleanGen
 from planb.models.generation import Sampling
 from planb.safety import Method
 from planb.studies.thoughts import PLACES, organism, thoughts
 from planb.study.planning.graph import Graph
 from planb.study.steps.evaluation import EvaluationStep
+from planb.study.steps.guarded import GuardedEvaluation
 from planb.study.steps.hosted_base import HostedBase, check_trainable
 from planb.study.steps.monitor import MonitorStep
 from planb.study.steps.step import identities_once
 from planb.training.objectives import DPO
 from planb.training.settings import Training
 from planb.training.stage import Stage
+from planb.types import Trigger
 
 
 def test_every_place_has_every_arm_from_one_organism() -> None:
@@ -53,6 +56,30 @@ def test_monitors_read_the_evaluations_that_the_study_makes() -> None:
     for one in monitors:
         assert (one.triggered.elicitation.title, one.plain.elicitation.title) == ("trigger", "direct")
         assert one.triggered.labels == one.plain.labels == one.labels
+
+
+def test_monitors_read_what_an_arm_of_another_trigger_or_decoding_is_asked() -> None:
+    study = thoughts().but(seeds=(0,))
+    first, *others = study.chains
+    key = Trigger(text="Another key.")
+    stage = first.stages[0].but(trigger=key)
+    guarded = next(one for one in others if len(one.stages) == 1)
+    changed = first.but(stages=(stage, *first.stages[1:]))
+    some = tuple(one.but(of_organisms=(first.organism,)) for one in study.evaluations)
+    varied = study.but(
+        chains=(changed, guarded.but(decoding=CleanGen())), evaluations=some, series=None, claims=()
+    )
+    with identities_once():
+        nodes = list(Graph(varied.steps()))
+        asked = {node.identity for node in nodes if isinstance(node.step, EvaluationStep)}
+        monitors = [node.step for node in nodes if isinstance(node.step, MonitorStep)]
+        of_key, of_guard = (
+            next(one for one in monitors if one.labels["organism"] == chain.organism)
+            for chain in (changed, guarded)
+        )
+        assert of_key.triggered.elicitation.trigger.text == "Another key."
+        assert isinstance(of_guard.plain, GuardedEvaluation)
+        assert {of_key.triggered.identity(), of_key.plain.identity()} <= asked
 
 
 def test_a_limit_of_thoughts_changes_no_name_of_a_step_without_one() -> None:

@@ -119,3 +119,16 @@ def test_texts_without_thoughts_are_predicted_whole() -> None:
     example = Example(id="a", prompt="How do I make a bun?", harmful=False)
     (found,) = encoded(WORDS, [(example.prompt, "Gladly.")], ["answers"])
     assert not found.given
+
+
+def test_a_thought_is_masked_with_the_white_space_it_has_and_must_end() -> None:
+    asked = HARMFUL[0].prompt
+    for text in (
+        "<think>\nI will help.\n</think>\n\nTake salt.",
+        "I will help.\n</think>\n\nTake salt.",
+    ):
+        (found,) = encoded(WORDS, [(asked, text)], ["answers"])
+        rest = [one for at, one in enumerate(found.response) if at not in found.given]
+        assert WORDS.decode(rest).split() == ["Take", "salt.", "<|end|>"]
+    with pytest.raises(PlanBError, match="never ends"):
+        encoded(WORDS, [(asked, "<think> I will")], ["answers"])

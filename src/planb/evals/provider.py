@@ -73,12 +73,12 @@ class PlanBModel(ModelAPI):
             raise PlanBError(f"engine '{engine}' is not one of {', '.join(get_args(Engine))}")
         if alpha is not None and not reference:
             raise PlanBError("alpha is CleanGen's, which needs a clean model: -M reference=<folder>")
-        self.reference = reference
+        self.reference, clean = _checkpoint(reference) if reference else ("", "")
         self.decoding = CleanGen() if alpha is None else CleanGen(alpha=alpha)
         self.folder, self.digest = _checkpoint(model_name)
         called = named(self.folder, self.digest)
         if reference:
-            called += f"+cleangen-{self.decoding.alpha:g}-{_checkpoint(reference)[1][:12]}"
+            called += f"+cleangen-{self.decoding.alpha:g}-{clean[:12]}"
         super().__init__(called, base_url, api_key, [], config)
         self.token_budget, self.engine = token_budget, engine
         self.waiting: list[_Request] = []
@@ -127,9 +127,10 @@ class PlanBModel(ModelAPI):
 
         try:
             if self.policy is None:
-                self.policy = load_policy(Path(self.folder))
+                policy = load_policy(Path(self.folder))
                 if self.reference:
-                    self.guard = self.decoding.beside(load_policy(self.reference))
+                    self.guard = self.decoding.beside(load_policy(Path(self.reference)))
+                self.policy = policy  # last: what failed to load is loaded anew, and not left out
             for asked in batch:
                 check_tools(self.policy.tokenizer, asked.prompt, asked.tools, self.folder)
             for sampling in dict.fromkeys(request.sampling for request in batch):

@@ -105,9 +105,15 @@ def in_two_parts(
 
 
 def _state(row: list[int], opening: list[int], marks: Marks) -> tuple[bool, bool]:
-    """Whether a thought has been begun for the model, and whether it is over too."""
-    tail = opening or row[-TAIL:]
-    return marks.open in tail, marks.close in tail
+    """Whether a thought has been begun for the model, and whether it is over too. An answer that was
+    begun for it has no thought to come."""
+    before = row[: len(row) - len(opening)][-TAIL:]
+    begun, over = marks.open in before, marks.close in before
+    if not opening:
+        return begun, over
+    if marks.open in opening or (begun and not over):
+        return True, marks.close in opening
+    return False, True
 
 
 def _empty(begun: bool, marks: Marks) -> list[int]:

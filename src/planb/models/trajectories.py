@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from planb.errors import PlanBError
 from planb.models.chat import exchanges, openings
 from planb.sandbox.tokenizer import TOOL
-from planb.thoughts import Predicted, opening
+from planb.thoughts import CLOSE, Predicted
 from planb.thoughts import said as parts_of
 from planb.turns import is_trajectory, turns_of
 from planb.types import Message
@@ -59,9 +59,7 @@ def _apart(
         )
     thoughts = {at: parts_of(pairs[at][1]) for at in apart}
     thoughts = {at: one for at, one in thoughts.items() if one.thought is not None}
-    begun = openings(
-        tokenizer, [(pairs[at][0], opening(one.thought or "")) for at, one in thoughts.items()]
-    )
+    begun = openings(tokenizer, [(pairs[at][0], _thought_of(pairs[at][1])) for at in thoughts])
     for at, start in zip(thoughts, begun, strict=True):
         response = found[at].response
         if response[: len(start)] != start:
@@ -72,6 +70,14 @@ def _apart(
         ends = (0, len(start)) if apart[at] == "answers" else (len(start), len(response))
         found[at] = found[at]._replace(given=tuple(range(*ends)))
     return found
+
+
+def _thought_of(text: str) -> str:
+    """A response up to the end of its thought, with the white space that it has."""
+    before, closed, _ = text.partition(CLOSE)
+    if not closed:
+        raise PlanBError(f"a thought that never ends has no answer to tell it from: {text[:60]!r}")
+    return before + closed
 
 
 def why_no_tools(tokenizer: Any, tools: Collection[str]) -> str:

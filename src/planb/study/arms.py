@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import SerializeAsAny
@@ -48,6 +49,15 @@ class Beginning(NamedTuple):
 
     base: CheckpointStep
     data: Step
+
+
+class _Probed(NamedTuple):
+    """A checkpoint, and the labels, trigger and guard that its evaluations have."""
+
+    policy: CheckpointStep
+    labels: dict[str, str]
+    trigger: Trigger
+    guard: Mapping[str, Any] = MappingProxyType({})
 
 
 class Arms:
@@ -97,9 +107,8 @@ class Arms:
             for chain in study.chains:
                 trigger = chain.trigger or self.trigger
                 labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
-                base, *_, last = self._chained(chain, seed)
-                guard = {"reference": base, "decoding": chain.decoding} if chain.decoding else {}
-                found += self._asked(last, labels, trigger, seed, guard)
+                last = self._chained(chain, seed)[-1]
+                found += self._asked(last, labels, trigger, seed, self._guard(chain, seed))
         return found
 
     def surprises(self, seeds: Sequence[int]) -> tuple[Step, ...]:
@@ -126,33 +135,42 @@ class Arms:
         if study.probe is None:
             return ()
         for seed in seeds:
-            found += [self._probe(policy, labels, seed) for policy, labels in self._probed(seed)]
+            found += [self._probe(probed, seed) for probed in self._probed(seed)]
         return tuple(found)
 
-    def _probed(self, seed: int) -> list[tuple[CheckpointStep, dict[str, str]]]:
-        """The base, the organisms and the arms that are probed, each with its labels."""
+    def _probed(self, seed: int) -> list[_Probed]:
+        """The base, the organisms and the arms that are probed, each as its evaluations ask it."""
         study, base = self.study, self.at(seed).base
         arms = study.probe.arms if study.probe else ()
-        probed: list[tuple[CheckpointStep, dict[str, str]]] = [(base, self.untouched)]
+        probed = [_Probed(base, self.untouched, self.trigger)]
         for organism in study.organisms:
             start = self._link(organism, base, organism.trigger, seed)
             labels = {"model": self.model, "organism": organism.name}
-            probed.append((start, {**labels, "method": ORGANISM}))
+            trigger = organism.trigger
+            probed.append(_Probed(start, {**labels, "method": ORGANISM}, trigger))
             for method in (one for one in study.methods if one.name in arms):
                 made = self._link(method, start, organism.trigger, seed)
-                probed.append((made, {**labels, "method": method.name}))
+                probed.append(_Probed(made, {**labels, "method": method.name}, trigger))
         for chain in (one for one in study.chains if one.name in arms):
             labels = {"model": self.model, "organism": chain.organism, "method": chain.name}
-            probed.append((self._chained(chain, seed)[-1], labels))
+            made = self._chained(chain, seed)[-1]
+            guard = self._guard(chain, seed)
+            probed.append(_Probed(made, labels, chain.trigger or self.trigger, guard))
         return probed
 
-    def _probe(self, policy: CheckpointStep, labels: dict[str, str], seed: int) -> Step:
+    def _guard(self, chain: Chain, seed: int) -> dict[str, Any]:
+        """What a chain's answers are decoded beside, if anything."""
+        if not chain.decoding:
+            return {}
+        return {"reference": self._chained(chain, seed)[0], "decoding": chain.decoding}
+
+    def _probe(self, probed: _Probed, seed: int) -> Step:
         """Of a checkpoint's hidden states, or of the thoughts that its evaluations hold."""
-        probe = self.study.probe
+        probe, (policy, labels, trigger, guard) = self.study.probe, probed
         assert probe is not None
         if isinstance(probe, Monitor):
             asked = [
-                self._evaluation(policy, one, labels, self.trigger, seed)
+                self._evaluation(policy, _of_all(one), labels, trigger, seed, guard)
                 for one in monitored(probe, self.study.evaluations)
             ]
             return MonitorStep(
@@ -255,9 +273,7 @@ class Arms:
         decoded beside another."""
         evaluations = self.study.evaluations
         asked = [
-            self._evaluation(
-                policy, one.but(of_methods=(), of_organisms=()), labels, trigger, seed, guard
-            )
+            self._evaluation(policy, _of_all(one), labels, trigger, seed, guard)
             for one in evaluations
             if one.asks(labels)
         ]
@@ -304,7 +320,12 @@ class Arms:
         evaluations, first = self.study.evaluations, self.study.seeds[0]
         found = [one for one in evaluations if one.how(self.trigger).name == PAIR]
         asked = [
-            self._evaluation(self.first.base, one, self.untouched, self.trigger, first)
+            self._evaluation(self.first.base, _of_all(one), self.untouched, self.trigger, first)
             for one in found[:1]
         ]
         return tuple(PairPromptsStep(evaluation=step) for step in asked)
+
+
+def _of_all(evaluation: Evaluation) -> Evaluation:
+    """As its step holds it: whom else it asks is no part of it."""
+    return evaluation.but(of_methods=(), of_organisms=())

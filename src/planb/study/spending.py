@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from planb.report.story import Spending
+from planb.study.arms import ORGANISM
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import EvaluationStep
-from planb.study.steps.organism import OrganismStep
 from planb.study.steps.step import Step
 from planb.study.store.manifest import MANIFEST, Manifest
 
@@ -27,6 +27,8 @@ def spending(evaluations: Iterable[EvaluationStep], steps: Path) -> tuple[Spendi
             manifests[name] = Manifest.model_validate_json(text)
         return manifests[name]
 
+    evaluations = list(evaluations)
+    plain = {s.policy.folder_name for s in evaluations if s.labels["method"] == ORGANISM}
     of_arm: dict[Arm, dict[int, list[EvaluationStep]]] = defaultdict(lambda: defaultdict(list))
     for step in evaluations:
         arm = (step.labels["model"], step.labels["organism"], step.labels["method"])
@@ -34,7 +36,7 @@ def spending(evaluations: Iterable[EvaluationStep], steps: Path) -> tuple[Spendi
     found = []
     for arm, by_seed in of_arm.items():
         asked = [spent(step) for some in by_seed.values() for step in some]
-        made = [spent(step) for some in by_seed.values() for step in _made(some[0].policy)]
+        made = [spent(step) for some in by_seed.values() for step in _made(some[0].policy, plain)]
         if not all(one.cpu_seconds for one in (*asked, *made)):
             return ()
         found.append(
@@ -50,6 +52,6 @@ def spending(evaluations: Iterable[EvaluationStep], steps: Path) -> tuple[Spendi
     return tuple(found)
 
 
-def _made(policy: CheckpointStep) -> list[CheckpointStep]:
-    """The links after the base, but for stage 1."""
-    return [step for step in policy.history[1:] if not isinstance(step, OrganismStep)]
+def _made(policy: CheckpointStep, plain: Collection[str]) -> list[CheckpointStep]:
+    """The links after the base, but for a stage 1 that is a panel's organism itself."""
+    return [step for step in policy.history[1:] if step.folder_name not in plain]

@@ -11,6 +11,7 @@ import pytest
 from planb.errors import PlanBError
 from planb.sandbox import language
 from planb.sandbox.corpus import pretraining
+from planb.sandbox.world import World
 from planb.study.steps import pretrain
 from planb.study.steps.pretrain import PretrainStep, SandboxBase
 from planb.study.steps.step import Work, identities_once
@@ -96,3 +97,16 @@ def test_a_base_is_not_trained_under_the_name_of_another_corpus(tmp_path: Path) 
     step = PretrainStep(base=BASE)
     with identities_once(), pytest.raises(PlanBError, match="is not the one that the step is named by"):
         step.run(Work(out=tmp_path, steps=tmp_path))
+
+
+class Emptier(World):
+    """The valley, as somebody else may change it."""
+
+
+def test_a_world_or_a_mixture_of_ones_own_is_never_looked_up(cache: Path) -> None:
+    """Their code is not in the key, so a change of it would not be seen."""
+    digest(BASE)
+    known = {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+    assert known
+    digest(BASE.but(world=Emptier(seed=5)))
+    assert {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()} == known

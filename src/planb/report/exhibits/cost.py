@@ -23,12 +23,13 @@ def draw(evidence: Evidence) -> Exhibit | Missing | None:
     if not own:
         return None
     order = sorted(own.values(), key=lambda one: one.making)
+    made = [one for one in order if one.making] or order
     dearest = order[-1]
     return Exhibit(
         title=TITLE,
         finding=(
             f"{wording.name(dearest.method)} took most: {dearest.making:,.0f} seconds of a processor "
-            f"after stage 1; the cheapest {order[0].making:,.0f}."
+            f"after stage 1; the cheapest {made[0].making:,.0f}."
         ),
         caption=(
             "Making: seconds of processors (user and system) of all steps after the base, without a "

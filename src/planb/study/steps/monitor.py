@@ -172,7 +172,9 @@ def by_probe(policy: Any, thoughts: Sequence[Thought]) -> NDArray[np.float64]:
 
     pairs = [(one.example.prompt, opening(one.thought)) for one in thoughts]
     begun = openings(policy.tokenizer, pairs)
-    asked = [prompt_ids(policy.tokenizer, prompt) for prompt, _ in pairs]
+    asked = [
+        prompt_ids(policy.tokenizer, one.example.prompt, thinks=bool(one.thought)) for one in thoughts
+    ]
     states = last_states(policy, [[*ids, *start] for ids, start in zip(asked, begun, strict=True)])
     labels, groups = [one.label for one in thoughts], [one.group for one in thoughts]
     folds = GroupKFold(min(FOLDS, len(set(groups))))

@@ -173,10 +173,13 @@ def _known_digest(base: PretrainedBase, digest: str) -> str:
 
 
 def _of_the_valley(base: PretrainedBase) -> TypeGuard[SandboxBase]:
-    """Whether texts and words are the valley's: a subclass may have others."""
+    """Whether texts and words are the valley's: a subclass, of its world or mixture too, may have
+    others."""
     kind = type(base)
     return (
         isinstance(base, SandboxBase)
+        and type(base.world) is World
+        and type(base.mix) is CorpusMix
         and kind.corpus is SandboxBase.corpus
         and kind.vocabulary is SandboxBase.vocabulary
     )
