@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -76,7 +77,7 @@ def certified(certificates: Sequence[Certificate]) -> str:
         f"{wording.organism(one.organism)} {one.words}" if several else one.words
         for one in certificates
     ]
-    return f".\nOrganism: {'; '.join(told)}" if told else ""
+    return ".\n" + fill(f"Organism: {'; '.join(told)}", 100) if told else ""
 
 
 def counted(tables: Sequence[pd.DataFrame]) -> str:
