@@ -98,4 +98,5 @@ def test_what_each_method_cost_stands_in_a_table_the_cheapest_first(story: Story
         ("Mild", "0.0 s", "2.5 s", "–"),
         ("Hard", "1,200.4 s", "2.5 s", "0.50 GiB"),
     )
+    assert found.finding.endswith("the cheapest 1,200."), "what was not trained is no method's cost"
     assert cost.draw(evidence_of(story, SERIES)) is None
