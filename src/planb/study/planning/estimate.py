@@ -125,7 +125,7 @@ class Estimate:
         return clock
 
     def _asks(self, node: Node) -> Asks:
-        """What a step asks for. It is looked up at every look at a run, for every step to come, and read
+        """What a step asks for. Every look at a run asks it of every step to come, and it is read
         off the card of the step's model: so once a step."""
         if node.identity not in self._asked:
             step = node.step
