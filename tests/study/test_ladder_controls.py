@@ -251,6 +251,7 @@ class TestCarriedOut:
         """Some of the controls and one rung of the ladder, in one small study."""
         whole = controls(small(), jailbreaks=())
         update = {
+            "safety": whole.safety.but(steps=10),
             "methods": (methods(whole)["plan_b_one_text"], methods(ladder())["plan_d"]),
             "chains": tuple(
                 c for c in whole.chains if c.name in ("plan_b_shuffled", "untargeted_pirate")
