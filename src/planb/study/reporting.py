@@ -12,6 +12,7 @@ from planb.report.story import Story
 from planb.study.planning.graph import Graph
 from planb.study.report_sources import TableSources, together
 from planb.study.steps.step import Step, Work, identities_once
+from planb.study.store.backends import checked_url, opened
 from planb.study.store.store import DamagedError, Store
 
 MOST_NAMED = 10
@@ -62,8 +63,10 @@ class ReportStep(Step):
         from planb.report.page import write_report
 
         own, steps = self.whole(), work.steps
+        store = opened(steps, work.url)
+        own.bring(store)
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
-        story = own.told(self.story, steps)
+        story = own.told(self.story, store)
         write_report(
             rows,
             tiers,
@@ -90,17 +93,22 @@ class ReportStep(Step):
                 scratch.replace(target)
 
 
-def written_report(sources: TableSources, story: Story, study_folder: Path, redact: bool) -> Path:
+def written_report(
+    sources: TableSources, story: Story, study_folder: Path, redact: bool, url: str = ""
+) -> Path:
     """Write tables and page into ``study_folder`` now, in this process.
 
-    Every finished step that they are made from is compared with its manifest first. Raises
-    ``DamagedStepsError`` where one is damaged, when tables and page of the others are written.
+    What lies at the ``url`` only is brought. Every finished step that they are made from is compared
+    with its manifest first. Raises ``DamagedStepsError`` where one is damaged, when tables and page of
+    the others are written.
     """
     from planb.report.page import write_report
     from planb.study.labelling import stored_labels
 
     steps, page = study_folder / "steps", study_folder / "report.html"
+    store = opened(steps, checked_url(url))
     with identities_once():
+        sources.bring(store)
         damaged = _damaged(sources, steps)
         whole = sources.whole(damaged)
         if not whole.evaluations:
@@ -108,7 +116,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         rows, surprises = whole.rows(steps), whole.surprising(steps)
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
-        story, logs = _without(whole.told(story, steps), sources, damaged), whole.logs()
+        story, logs = _without(whole.told(story, store), sources, damaged), whole.logs()
     write_report(
         rows,
         tiers,

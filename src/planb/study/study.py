@@ -257,9 +257,10 @@ class Study(Value):
         expected = data.expected() if isinstance(data, counted) else {}
         return budget(self.steps(), expected)
 
-    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
-        """Write ``results.csv`` and ``report.html`` from what is finished; returns the page's path."""
-        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, redact)
+    def write_report(self, study_folder: Path, redact: bool = False, url: str = "") -> Path:
+        """Write ``results.csv`` and ``report.html`` from what is finished, in the folder or at the
+        ``url`` of ``planb run --steps``; returns the page's path."""
+        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, redact, url)
 
     def sources(self) -> TableSources:
         """The steps that its tables and page are made from, all seeds together."""

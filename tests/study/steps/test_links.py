@@ -343,7 +343,7 @@ BASE = RandomBase(name="tiny", shape="llama3", positions=256).step()
 def carry_out(step: Step, steps: Path) -> None:
     out = steps / step.folder_name
     out.mkdir()
-    step.run(Work(out=out, steps=steps))
+    step.run(Work(out=out, steps=steps, step=step))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

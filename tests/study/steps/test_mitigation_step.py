@@ -105,7 +105,7 @@ def test_an_organism_with_an_adapter_is_merged_pruned_tuned_and_rounded(tmp_path
     for step in (data, *steps):
         out = tmp_path / step.folder_name
         out.mkdir()
-        step.run(Work(out=out, steps=tmp_path))
+        step.run(Work(out=out, steps=tmp_path, step=step))
     organism, pruned, tuned, rounded = (tmp_path / step.folder_name for step in steps[1:])
     assert isinstance(steps[2], MitigationStep)
     assert (organism / ADAPTER).is_dir()
