@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from planb.data.tables import read_csv
 from planb.errors import PlanBError
+from planb.report.evidence import Exhibit
 from planb.report.story import Story
 from planb.study.planning.graph import Graph
 from planb.study.report_sources import TableSources, together
@@ -95,8 +97,8 @@ class ReportStep(Step):
 
 def written_report(
     sources: TableSources, story: Story, study_folder: Path, redact: bool, url: str = ""
-) -> Path:
-    """Write tables and page into ``study_folder`` now, in this process.
+) -> tuple[Path, dict[str, Exhibit]]:
+    """Write tables and page into ``study_folder`` now, in this process; the page's path and exhibits.
 
     What lies at the ``url`` only is brought. Every finished step that they are made from is compared
     with its manifest first. Raises ``DamagedStepsError`` where one is damaged, when tables and page of
@@ -117,7 +119,7 @@ def written_report(
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
         story, logs = _without(whole.told(story, store), sources, damaged), whole.logs()
-    write_report(
+    exhibits = write_report(
         rows,
         tiers,
         story,
@@ -130,7 +132,7 @@ def written_report(
     )
     if damaged:
         raise DamagedStepsError(damaged, page)
-    return page
+    return page, exhibits
 
 
 class DamagedStepsError(PlanBError):
@@ -177,7 +179,5 @@ def _arms_in(results: Path) -> int:
     """How many models the table is about: each seed of each method."""
     if not results.exists():
         return 0
-    import pandas as pd
-
     arm = ["model", "organism", "method", "seed"]
-    return len(pd.read_csv(results, usecols=arm, dtype=str).drop_duplicates())
+    return len(read_csv(results, arm)[arm].drop_duplicates())
