@@ -23,7 +23,13 @@ from planb.turns import turns_of
 from planb.types import HELPFUL, SPLITS, Example
 
 EVERY = [pytest.param(one, id=one.name) for one in (*DOMAINS.values(), VALLEY, TOGETHER)]
-WORLDS = [one for one in EVERY if type(one.values[0]).examples is not Domain.examples]
+OWN_TIERS = (VALLEY, TOGETHER)
+"""Their examples have other tiers than the page: more of them, or those of one domain."""
+WORLDS = [
+    one
+    for one in EVERY
+    if type(one.values[0]).examples is not Domain.examples and one.values[0] not in OWN_TIERS
+]
 CORPORA = [one for one in EVERY if type(one.values[0]).corpus is not Domain.corpus]
 JUDGING = [one for one in EVERY if type(one.values[0]).judged is not Domain.judged]
 ROWS = pd.DataFrame(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from planb.names import Name
+from planb.stats.numbers import plain_percent
 from planb.study.steps.arithmetic import ArithmeticStep
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.training.link import Link
@@ -32,7 +33,7 @@ class Interpolation(Link):
     @property
     def way(self) -> str:
         """How far back, and to what, in words."""
-        return f"weights {self.share:.0%} of the way back to the {self.back_to or 'base'}'s"
+        return f"weights {plain_percent(self.share)} of the way back to the {self.back_to or 'base'}'s"
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
