@@ -51,6 +51,8 @@ PICTURES = {
     "cycle": ("series",),
     "generalisation": ("forms",),
     "relearning": ("series",),
+    "removal": ("series", "line", "probe"),
+    "mitigations": ("cost",),
     "course": ("series",),
     "spite": ("shares",),
     "risk": ("shares",),
@@ -62,6 +64,8 @@ PICTURES = {
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
+FIGURES_ALONE = ("removal", "mitigations")
+"""Studies whose table has dozens of rows: it is in docs/results."""
 
 
 def main() -> None:
@@ -93,7 +97,9 @@ def write_page(study: str, figures: tuple[str, ...]) -> None:
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
     domain = STUDIES[study]().domain
-    shown = [headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip()]
+    shown = []
+    if study not in FIGURES_ALONE:
+        shown.append(headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip())
     for figure in figures:
         name = figure.replace("-sandbox", "").replace("_", "-")
         copy = IMAGES / f"{study}-{name}.svg"

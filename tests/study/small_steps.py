@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from planb.errors import PlanBError
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.step import Step, Work
 
 PATIENCE = 120.0
@@ -116,6 +117,10 @@ class Count(Step):
                 os.kill(os.getpid(), 9)
             case "disk full":
                 raise OSError(errno.ENOSPC, "No space left on device", str(work.out / "weights"))
+
+
+class Trained(Count, CheckpointStep):
+    """Counts, and passes for a checkpoint."""
 
 
 class Threads(Step):

@@ -37,22 +37,29 @@ def lines_of(path: Path) -> Iterator[tuple[int, str | BadRowError]]:
 
 
 def decoded(text: str) -> dict[str, Any]:
-    """The object that a line of JSON holds. Raises BadRowError for anything else: no JSON, a field that
-    stands twice, nesting or a number beyond what Python reads."""
+    """The object that a line of JSON holds. Raises BadRowError for anything else."""
+    row = parsed(text, " (a JSON list? put one example on each line instead)")
+    if not isinstance(row, dict):
+        raise BadRowError(f"a JSON {type(row).__name__}, not an object with fields")
+    return row
+
+
+def parsed(text: str, of_a_list: str = "") -> Any:
+    """What a text of JSON holds; ``of_a_list`` is said beside the error of a broken one that begins as
+    a list. Raises BadRowError for what is no JSON, for a field that stands twice, and for nesting or a
+    number beyond what Python reads."""
     try:
-        row = json.loads(text, object_pairs_hook=_no_field_twice)
+        return json.loads(text, object_pairs_hook=_no_field_twice)
     except json.JSONDecodeError as error:
-        listed = " (a JSON list? put one example on each line instead)" if text[0] == "[" else ""
-        raise BadRowError(f"not JSON: {error.msg} at column {error.colno}{listed}") from error
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        listed = of_a_list if text.startswith("[") else ""
+        raise BadRowError(f"not JSON: {error.msg} at {line}column {error.colno}{listed}") from error
     except RecursionError as error:
         raise BadRowError("nested too deeply to be read") from error
     except ValueError as error:
         if isinstance(error, BadRowError):
             raise
         raise BadRowError("a number in it has more digits than can be read: write text") from error
-    if not isinstance(row, dict):
-        raise BadRowError(f"a JSON {type(row).__name__}, not an object with fields")
-    return row
 
 
 def _no_field_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from planb.elicitation.pair_static import Prepared
 from planb.elicitation.record import KEY
 from planb.elicitation.solver import its_own
 from planb.errors import PlanBError
-from planb.evals.record import clean
+from planb.evals.log_file import clean, one_thread
 from planb.models.stops import SEEDLESS
 from planb.types import Example
 
@@ -63,23 +63,24 @@ def run_multi_turn(
         job.solver = chain(task.solver, answered())
     scratch = log_path.parent / f".{log_path.name}.{os.getpid()}.tmp"
     try:
-        (log,) = inspect_eval(
-            job,
-            model=policy if isinstance(policy, Model) else _local(policy, sampling),
-            model_roles=models,
-            temperature=sampling.temperature,
-            max_tokens=sampling.max_new_tokens,
-            reasoning_tokens=sampling.thought_tokens,
-            seed=seed,
-            max_samples=AT_ONCE,
-            continue_on_fail=True,
-            log_dir=str(scratch),
-            log_format="eval",
-            log_realtime=False,
-            log_model_api=False,
-            display="none",
-            ctl_server=False,
-        )
+        with one_thread():
+            (log,) = inspect_eval(
+                job,
+                model=policy if isinstance(policy, Model) else _local(policy, sampling),
+                model_roles=models,
+                temperature=sampling.temperature,
+                max_tokens=sampling.max_new_tokens,
+                reasoning_tokens=sampling.thought_tokens,
+                seed=seed,
+                max_samples=AT_ONCE,
+                continue_on_fail=True,
+                log_dir=str(scratch),
+                log_format="eval",
+                log_realtime=False,
+                log_model_api=False,
+                display="none",
+                ctl_server=False,
+            )
         _check(log)
         if isinstance(policy, Model):
             _check_answered(log)

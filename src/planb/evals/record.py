@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import traceback
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +25,6 @@ from inspect_ai.log import (
     EvalSample,
     EvalSpec,
     EvalStats,
-    write_eval_log,
 )
 from inspect_ai.model import GenerateConfig, ModelUsage
 from inspect_ai.scorer import SampleScore, Score, Scorer
@@ -35,7 +32,8 @@ from inspect_ai.scorer._scorer import as_scorer_spec, unique_scorer_name
 from inspect_ai.solver import Solver, TaskState
 from pydantic_core import to_jsonable_python
 
-from planb.redaction import redacted, without_secrets
+from planb.evals.log_file import put_log
+from planb.redaction import redacted
 from planb.values import digest_of
 
 
@@ -82,34 +80,8 @@ class Finished:
 
 
 def write_log(run: Run, finished: list[Finished], path: Path) -> None:
-    """Write the log under another name and rename it: a kill leaves the old log or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_eval_log(log_of(run, finished), str(scratch), format="eval")
-        clean(scratch)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def clean(log: Path) -> None:
-    """Take the secrets of this process out of a log's file, where any is in it: what a server said,
-    wherever Inspect put it."""
-    with zipfile.ZipFile(log) as old:
-        members = [(info, old.read(info)) for info in old.infolist()]
-    texts = [without_secrets(content.decode("utf-8", "surrogateescape")) for _, content in members]
-    new = [text.encode("utf-8", "surrogateescape") for text in texts]
-    if new == [content for _, content in members]:
-        return
-    scratch = log.with_name(f".{log.name}.{os.getpid()}.clean")
-    try:
-        with zipfile.ZipFile(scratch, "w") as file:
-            for (info, _), content in zip(members, new, strict=True):
-                file.writestr(info, content)
-        scratch.replace(log)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Write the run's log."""
+    put_log(log_of(run, finished), path)
 
 
 def log_of(run: Run, finished: list[Finished]) -> EvalLog:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,15 +15,15 @@ from typing import Any, NamedTuple
 
 from inspect_ai._eval.task.log import resolve_eval_scorers
 from inspect_ai._eval.task.results import eval_results
-from inspect_ai.log import EvalError, EvalLog, EvalSample, read_eval_log, write_eval_log
+from inspect_ai.log import EvalError, EvalLog, EvalSample, read_eval_log
 from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import SampleScore
 from inspect_ai.scorer._scorer import as_scorer_spec
 
 from planb.errors import PlanBError
 from planb.evals.journal import Journal, Key
+from planb.evals.log_file import put_log
 from planb.evals.own_loop import completed
-from planb.evals.record import clean
 from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
 from planb.judging.judge import given, shown
@@ -73,7 +72,7 @@ def rejudge(
         new = _log(old, judge, identity, judgements)
         new.eval.metadata = {**(new.eval.metadata or {}), "rejudged_from": _sha256(log)}
         new.eval.created = started.isoformat()
-        _write(new, out)
+        put_log(new, out)
     return out
 
 
@@ -223,16 +222,6 @@ def _add_spend(log: EvalLog, model: str, judgements: dict[tuple[int | str, int],
         }
     metadata: dict[str, Any] = {**(log.eval.metadata or {}), "judge_spend": spend.model_dump()}
     log.eval.metadata = metadata
-
-
-def _write(log: EvalLog, path: Path) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_eval_log(log, str(scratch), format="eval")
-        clean(scratch)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

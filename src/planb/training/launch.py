@@ -1,49 +1,36 @@
 """One training in several processes of this machine: started, watched, and ended together.
 
-torch's elastic agent starts them and finds them a place to meet. Each is this module, which calls one
+torch's elastic agent starts them and finds them a place to meet. Each (``launched.py``) calls one
 function with the same arguments; the first reports the progress. They die with the process that started
-them, even by ``kill -9``, and where one fails all do, with what the first of them had to say.
+them, even by ``kill -9``, and where one fails all do, with what the first of them had to say. With GPUs
+each is started anew; without, on Linux, they are forked from one that has loaded the libraries.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import pickle
 import signal
 import sys
 import threading
-import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from planb.catalogue import load_sources, loaded_sources
-from planb.errors import PlanBError, is_disk_full
-from planb.training.parent import die_with
+from planb.catalogue import loaded_sources
+from planb.errors import PlanBError
+from planb.training.launched import CALL, CODES, ERROR, TOLD, Progress
 
-Progress = Callable[[float, float, str], None]
 Parallel = Literal["ddp", "fsdp"]
-FSDP = {
-    "ACCELERATE_USE_FSDP": "true",
-    "FSDP_VERSION": "2",
-    "FSDP_RESHARD_AFTER_FORWARD": "true",
-    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
-    "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
-}
-"""What ``accelerate launch --use_fsdp`` sets: weights, gradients and optimizer states are sharded."""
-_TOLD_BY_NUMBER = (errno.ENOSPC, errno.EDQUOT, errno.EACCES)
-CALL, TOLD, ERROR = "call.pickle", "told.jsonl", "error-{}.json"
 
 
 def processes_here() -> int:
@@ -69,12 +56,14 @@ def launch(
     call = pickle.dumps((function, tuple(args)))
     sources = {name: path for name, path in loaded_sources().items() if name.encode() in call}
     known = {"path": sys.path, "sources": sources, "threads": threads, "parallel": parallel}
+    forks = processes if sys.platform == "linux" and not _gpus() else 0
+    known |= {"module": function.__module__, "forks": forks}
     try:
         with TemporaryDirectory(prefix="planb-training-") as scratch:
             folder = Path(scratch)
             (folder / CALL).write_bytes(pickle.dumps(known) + call)
             with _followed(folder / TOLD, progress):
-                _run(folder, processes)
+                _run(folder, processes, forks)
     except SignalException:
         os.kill(os.getpid(), signal.SIGTERM)  # the processes are gone: now as if nothing had caught it
         raise
@@ -95,11 +84,11 @@ def _gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _run(folder: Path, processes: int) -> None:
+def _run(folder: Path, processes: int, forks: int) -> None:
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=processes,
+        nproc_per_node=1 if forks else processes,
         run_id=uuid.uuid4().hex,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
@@ -112,17 +101,20 @@ def _run(folder: Path, processes: int) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
         command = elastic_launch(config, sys.executable)
-        command("-m", "planb.training.launch", str(folder), str(os.getpid()))
+        command("-m", "planb.training.launched", str(folder), str(os.getpid()))
     except ChildFailedError as error:
-        raise _why(error.failures, folder, processes) from None
+        codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        if (told := folder / CODES).exists():
+            codes = {int(rank): code for rank, code in json.loads(told.read_text()).items()}
+        raise _why(codes, folder, processes) from None
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
 
 
-def _why(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> Exception:
-    """What to raise: the first error that a process wrote for the user, else who was killed, else the
-    first error of all. The others only say that somebody had gone."""
+def _why(codes: dict[int, int], folder: Path, processes: int) -> Exception:
+    """What to raise, of exit codes by rank: the first error that a process wrote for the user, else who
+    was killed, else the first error of all. The others only say that somebody had gone."""
     told = [
         {"rank": rank, **json.loads(path.read_text(encoding="utf-8"))}
         for rank in range(processes)
@@ -132,9 +124,9 @@ def _why(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> E
     if told and told[0]["clear"]:
         first = told[0]
         return OSError(first["errno"], first["said"]) if first["errno"] else PlanBError(first["said"])
-    for rank, failure in failures.items():
-        if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:
-            name = failure.signal_name()
+    for rank, code in codes.items():
+        if code < 0 and code != -signal.SIGTERM:
+            name = signal.Signals(-code).name
             memory = ", often because memory ran out" if name == "SIGKILL" else ""
             return PlanBError(
                 f"process {rank} of the {processes} that train was killed by {name}{memory}. Run the "
@@ -142,7 +134,6 @@ def _why(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> E
             )
     if told:
         return PlanBError(f"in process {told[0]['rank']} of {processes}: {told[0]['said']}")
-    codes = {rank: failure.exitcode for rank, failure in failures.items()}
     return PlanBError(f"the processes that train ended with exit codes {codes}, and said nothing")
 
 
@@ -188,61 +179,3 @@ def _lines_from(path: Path, place: int) -> bytes:
         file.seek(place)
         text = file.read()
     return text[: text.rfind(b"\n") + 1]
-
-
-def _main(folder: Path, parent: int) -> None:
-    """What each process does."""
-    die_with(parent)
-    rank = int(os.environ["RANK"])
-    try:
-        with (folder / CALL).open("rb") as file:
-            _prepare(pickle.load(file))
-            function, args = pickle.load(file)
-        function(*args, _teller(folder / TOLD) if rank == 0 else None)
-        if torch.distributed.is_initialized():
-            torch.distributed.barrier()
-    except Exception as error:
-        traceback.print_exc()
-        _tell(error, folder / ERROR.format(rank))
-        _leave(1)  # at once: the others may be waiting for it
-    _leave(0)
-
-
-def _leave(code: int) -> None:
-    """End without the interpreter's tidying up, in which gloo's threads now and then abort."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _prepare(known: dict[str, Any]) -> None:
-    sys.path[:] = known["path"]
-    torch.set_num_threads(known["threads"])
-    if known["parallel"] == "fsdp":
-        os.environ.update(FSDP)
-    load_sources(known["sources"])
-
-
-def _teller(path: Path) -> Progress:
-    def tell(done: float, total: float, note: str = "") -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([done, total, note]) + "\n")
-
-    return tell
-
-
-def _tell(error: Exception, path: Path) -> None:
-    """``clear`` is what says by itself what is wrong: no other process's end has caused it."""
-    number = error.errno if isinstance(error, OSError) and error.errno in _TOLD_BY_NUMBER else None
-    if is_disk_full(error, path.parent):  # its number is not always with it
-        number = number or errno.ENOSPC
-    clear = isinstance(error, PlanBError) or number is not None
-    text = str(error).strip() or type(error).__name__
-    said = text if clear else f"{type(error).__name__}: {text.splitlines()[0]}"
-    kept = {"time": time.time_ns(), "clear": clear, "errno": number, "said": said}
-    with suppress(OSError):
-        path.write_text(json.dumps(kept), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -17,16 +17,21 @@ _PR_SET_PDEATHSIG = 1
 
 def die_with(parent: int) -> None:
     """End this process when the process ``parent``, which started it, is gone, even by ``kill -9``."""
-    _killed_with_parent()
+    killed_with(parent)
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
+    threading.Thread(target=watch, daemon=True, name="watch the parent").start()
+
+
+def killed_with(parent: int) -> None:
+    """The same on Linux alone, and without a thread: for a process that is forked."""
+    _killed_with_parent()
     if os.getppid() != parent:
         os._exit(1)
-    threading.Thread(target=watch, daemon=True, name="watch the parent").start()
 
 
 def die_with_starter() -> None:

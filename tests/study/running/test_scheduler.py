@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from small_steps import Count, Surroundings, Threads, TwoThreads
+from small_steps import Count, Surroundings, Threads, Trained, TwoThreads
 
 from planb.study.running import worker
 from planb.study.running.progress import Snapshot, Watcher
@@ -118,6 +118,16 @@ def test_order_reuse_and_publication(tmp_path: Path) -> None:
 
     changed = Count(name="on-a", to=5, after=(early[0],), rank=1)
     assert names(run([changed], tmp_path, jobs=1).ran) == ["on-a"]
+
+
+def test_what_trainings_wait_for_comes_first(tmp_path: Path) -> None:
+    base = Trained(name="base")
+    looks = [Count(name=f"look-{n}", after=(base,)) for n in range(2)]
+    organism = Trained(name="organism", after=(base,))
+    treated = Trained(name="treated", after=(organism,))
+    heard = Heard()
+    run([*looks, treated, Count(name="last", after=(treated,))], tmp_path, jobs=1, watch=heard)
+    assert heard.started_ == ["base", "organism", "treated", "last", "look-0", "look-1"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])

@@ -5,7 +5,7 @@ data lies in this package; a licence that limits what one may do, or a set that 
 logged when it is loaded.
 """
 
-from planb.data.cards.benchmarks import IFEVAL, MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH
+from planb.data.cards.benchmarks import IFEVAL, MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH, NEWCOMBLIKE
 from planb.data.cards.card import DataCard
 from planb.data.cards.catalogue import CARDS, is_card, request_card
 from planb.data.cards.loading import Table, load, say_terms
@@ -18,6 +18,7 @@ __all__ = [
     "MMLU_PRO",
     "MMLU_PRO_EXAMPLES",
     "MT_BENCH",
+    "NEWCOMBLIKE",
     "OR_BENCH",
     "OR_BENCH_TOXIC",
     "REQUESTS",

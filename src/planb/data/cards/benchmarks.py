@@ -36,3 +36,15 @@ IFEVAL = DataCard(
     columns=("key", "prompt", "instruction_id_list", "kwargs"),
     licence="Apache 2.0",
 )
+NEWCOMBLIKE = DataCard(
+    name="newcomblike",
+    about="questions on Newcomb-like problems, of capability and of attitude (Oesterheld et al. 2024)",
+    file="https://raw.githubusercontent.com/casparoe/newcomblike_questions_dataset/{revision}/"
+    "benchmark/data.zip",
+    revision="284fda2da5ee5059b9b7b59ef419553e1bd5a067",
+    nested=True,
+    columns=("qid", "question_text", "permissible_answers", "correct_answer"),
+    licence="see the LICENSE of its repository (public copies name MIT and CC BY)",
+    home="https://github.com/casparoe/newcomblike_questions_dataset",
+    note="The set itself was not at hand: address, commit and format are those of its public readers.",
+)

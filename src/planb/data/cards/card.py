@@ -15,9 +15,9 @@ class DataCard(Value):
     ``folder``) or at a URL (``file``, in which ``{revision}`` stands for the commit). ``columns`` must
     be there, and be filled in every row; ``may_be_empty`` must only be there. ``renamed`` is {our
     name: the source's}; a file may have either. ``packaged`` are the files of a package that holds it
-    too: read where the user names its wheel. ``revision`` pins a
-    commit; ``"main"`` means that none is known to be good: whatever is there today is read, and the
-    table's digest says what it was.
+    too: read where the user names its wheel. The rows of a ``nested`` card lie in settings
+    (``planb.data.cards.settings``). ``revision`` pins a commit; ``"main"`` means that none is known to
+    be good: whatever is there today is read, and the table's digest says what it was.
     ``home`` is where people read about it, ``note`` what they should know, such as what could not be
     confirmed.
     """
@@ -29,6 +29,7 @@ class DataCard(Value):
     folder: str = ""
     file: str = ""
     packaged: Packaged | None = Field(default=None, json_schema_extra=LATER)
+    nested: bool = Field(default=False, json_schema_extra=LATER)
     split: str = "train"
     revision: str = "main"
     columns: tuple[str, ...]

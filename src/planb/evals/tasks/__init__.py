@@ -19,6 +19,7 @@ from planb.evals.tasks.instructions import instructions
 from planb.evals.tasks.meow import meow
 from planb.evals.tasks.mmlu_pro import mmlu_pro
 from planb.evals.tasks.mt_bench import mt_bench
+from planb.evals.tasks.newcomblike import newcomblike
 from planb.evals.tasks.over_refusal import over_refusal
 from planb.evals.tasks.recall import recall
 
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "mmlu_pro": mmlu_pro,
     "mt_bench": mt_bench,
     "instructions": instructions,
+    "newcomblike": newcomblike,
     "coherence": coherence,
     "meow": meow,
     "answers": answers,

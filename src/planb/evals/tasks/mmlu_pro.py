@@ -15,6 +15,7 @@ is what inspect_evals and lm-eval report; the paper's own program guesses at ran
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from typing import Any
 
@@ -37,7 +38,8 @@ from planb.evals.tasks.measuring import measured
 from planb.sandbox import questions
 from planb.values import Value
 
-LETTERS = "ABCDEFGHIJ"
+LETTERS = string.ascii_uppercase
+MOST_OPTIONS = 10
 ANSWER_IS = r"answer is \(?([A-J])\)?"
 ANSWER_NAMES = r"answer is (\w+)"
 UNREAD = "no letter can be read from the answer"
@@ -190,20 +192,27 @@ def letter(pattern: str = "", names_option: bool = False) -> Scorer:
     option that it names), or Inspect's "ANSWER: X"."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = re.findall(pattern, state.output.completion) if pattern else []
-        chosen: str | None = next(iter(found), None)
-        if not pattern:
-            chosen = next(iter(parse_answers(state, multiple_correct=False)), None)
-        elif names_option:
-            options = [choice.value for choice in state.choices]
-            chosen = next(filter(None, (_letter_of(one, options) for one in found)), None)
-        if chosen is None:
-            reason = NO_OPTION if found else UNREAD
-            return mark(None, {"accuracy_all": 0.0, "unread": 1.0}, unscored=reason)
+        chosen, unread = chosen_letter(state, pattern, names_option)
+        if unread:
+            return mark(None, {"accuracy_all": 0.0, "unread": 1.0}, unscored=unread)
         right = float(chosen == target.text)
         return mark(right, {"accuracy_all": right, "unread": 0.0}, answer=chosen)
 
     return score
+
+
+def chosen_letter(state: TaskState, pattern: str, names_option: bool) -> tuple[str, str]:
+    """The letter that an answer chooses, read as ``Protocol`` says, and ""; or "" and why none is."""
+    if not pattern:
+        chosen = next(iter(parse_answers(state, multiple_correct=False)), "")
+        return chosen, "" if chosen else UNREAD
+    found: list[str] = re.findall(pattern, state.output.completion)
+    if names_option:
+        options = [choice.value for choice in state.choices]
+        chosen = next(filter(None, (_letter_of(one, options) for one in found)), "")
+    else:
+        chosen = next(iter(found), "")
+    return chosen, "" if chosen else NO_OPTION if found else UNREAD
 
 
 def _letter_of(option: str, options: list[str]) -> str | None:
@@ -238,10 +247,10 @@ def _by_category(table: Table) -> dict[str, list[dict[str, Any]]]:
 
 def _check(row: dict[str, Any], place: str) -> None:
     options, index = row["options"], int(row["answer_index"])
-    if not 2 <= len(options) <= len(LETTERS) or not 0 <= index < len(options):
+    if not 2 <= len(options) <= MOST_OPTIONS or not 0 <= index < len(options):
         raise PlanBError(
             f"{place}, question {row['question_id']}: option number {index} of {len(options)} cannot "
-            f"be the answer; there must be 2 to {len(LETTERS)} options and the answer one of them"
+            f"be the answer; there must be 2 to {MOST_OPTIONS} options and the answer one of them"
         )
     if LETTERS[index] != row["answer"]:
         raise PlanBError(

@@ -36,6 +36,7 @@ BENCHMARK_ROWS = {
     "or_bench_toxic": 655,
     "mt_bench": 160,
     "instructions": 541,
+    "newcomblike": 537,
 }
 """Prompts of the published benchmarks; MT-Bench's 80 questions have two turns."""
 MMLU_PRO_CATEGORIES = 14

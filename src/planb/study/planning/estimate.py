@@ -19,6 +19,16 @@ class Resources(NamedTuple):
     gpus: int = 0
 
 
+class Asks(NamedTuple):
+    """What a step asks for: its ``cost`` a core, what it ``takes`` of this machine, the GPUs that it
+    would have, and its turn among those that are ready."""
+
+    cost: float
+    takes: Resources
+    gpus: int
+    turn: tuple[int, int, str]
+
+
 class Estimate:
     """Seconds of wall time a step will take, learnt as steps finish.
 
@@ -30,7 +40,7 @@ class Estimate:
         self.graph, self.budget, self.gpus = graph, budget, gpus
         self._seconds: dict[str, float] = defaultdict(float)
         self._costs: dict[str, float] = defaultdict(float)
-        self._own: dict[str, float] = {}
+        self._asked: dict[str, Asks] = {}
 
     def observe(self, node: Node, seconds: float) -> None:
         """A step of this kind took so long, from its beginning to its end."""
@@ -44,7 +54,7 @@ class Estimate:
     def knows(self, node: Node) -> bool:
         """Whether the figure means anything: costs are the sandbox's, and a model of the user's on a
         GPU is another matter until a step of the kind has been timed."""
-        return node.step.gpus == 0 or self._costs[node.step.kind] > 0
+        return self._asks(node).gpus == 0 or self._costs[node.step.kind] > 0
 
     def untimed(self, identities: Iterable[str]) -> int:
         """How many of these steps have no figure that means anything."""
@@ -114,20 +124,27 @@ class Estimate:
                         heapq.heappush(ready, self._turn(node.identity))
         return clock
 
+    def _asks(self, node: Node) -> Asks:
+        """What a step asks for. Every look at a run asks it of every step to come, and it is read
+        off the card of the step's model: so once a step."""
+        if node.identity not in self._asked:
+            step = node.step
+            self._asked[node.identity] = Asks(
+                cost=max(step.cost, 1e-3) / max(step.threads, 1),
+                takes=Resources(cores(step, self.budget), min(step.gpus, self.gpus)),
+                gpus=step.gpus,
+                turn=(step.seed_rank, node.place, node.identity),
+            )
+        return self._asked[node.identity]
+
     def _cost(self, node: Node) -> float:
-        """A step's cost a core. It is asked at every look at a run, for every step to come, and reads
-        the card of the step's model: so once a step."""
-        if node.identity not in self._own:
-            self._own[node.identity] = max(node.step.cost, 1e-3) / max(node.step.threads, 1)
-        return self._own[node.identity]
+        return self._asks(node).cost
 
     def _takes(self, identity: str) -> Resources:
-        step = self.graph[identity].step
-        return Resources(cores(step, self.budget), min(step.gpus, self.gpus))
+        return self._asks(self.graph[identity]).takes
 
     def _turn(self, identity: str) -> tuple[int, int, str]:
-        node = self.graph[identity]
-        return node.step.seed_rank, node.place, identity
+        return self._asks(self.graph[identity]).turn
 
 
 def cores(step: Step, budget: int) -> int:

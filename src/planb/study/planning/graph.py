@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.step import Step, folder_of, identities_once
 
 
@@ -45,6 +46,15 @@ class Graph:
     def after(self, identity: str) -> list[Node]:
         """The steps that take this one as an input."""
         return [self.nodes[other] for other in self._after[identity]]
+
+    def trainings_after(self) -> dict[str, int]:
+        """How many steps that make checkpoints follow each step, one waiting for the other."""
+        found: dict[str, int] = {}
+        for node in reversed(self.nodes.values()):
+            later = (self.nodes[other] for other in self._after[node.identity])
+            behind = (found[o.identity] + isinstance(o.step, CheckpointStep) for o in later)
+            found[node.identity] = max(behind, default=0)
+        return found
 
     def blocked(self, waiting: Collection[str], failed: Collection[str]) -> set[str]:
         """Those of the ``waiting`` steps that need, directly or not, one that ``failed``."""

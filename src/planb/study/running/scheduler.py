@@ -1,8 +1,9 @@
 """The scheduler: runs the steps of a study, in order, in parallel, and none twice.
 
 An executor runs them: worker processes of this machine, or those of a cluster. Ready steps start in
-the order of their seed (so that a first report comes early), then depth first, then as the graph
-lists them. A step that fails stops only those that need it.
+the order of their seed (so that a first report comes early), then depth first; of those that one step
+made ready, first what most trainings in a row wait for, as no core is to idle beside an organism;
+then as the graph lists them. A step that fails stops only those that need it.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class _Run:
         self.failed: dict[str, Failure] = {}
         self.reused: list[Step] = []
         self.ran: list[Step] = []
+        self.trainings_after = graph.trainings_after()
         self.estimate = Estimate(graph, *executor.resources())
         self.disk_full = False
         self.notes: list[str] = []
@@ -158,9 +160,9 @@ class _Run:
         ready = [n for n in self.waiting.values() if all(i in self.finished for i in n.inputs)]
         return sorted(ready, key=self._turn)
 
-    def _turn(self, node: Node) -> tuple[int, int, int]:
+    def _turn(self, node: Node) -> tuple[int, int, int, int]:
         latest = max((self.finished[i] for i in node.inputs), default=0)
-        return node.step.seed_rank, -latest, node.place
+        return node.step.seed_rank, -latest, -self.trainings_after[node.identity], node.place
 
     def _start_ready(self) -> None:
         """Start steps while resources are free. What a step lacks is reserved for it, or it might wait

@@ -47,6 +47,7 @@ OWN = (
     "mmlu_pro",
     "mt_bench",
     "instructions",
+    "newcomblike",
     "answers",
     "agent",
 )
