@@ -1,10 +1,9 @@
-"""A training that is killed after some updates: ``python killed_training.py BASE OUT STEPS``."""
+"""A training that can be killed after some of its updates."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +62,3 @@ def run_and_die(base: Path, out: Path, last: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     run(base, out, die)
-
-
-if __name__ == "__main__":
-    run_and_die(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,13 +1,9 @@
-"""Trainings that one process and a group of two must do alike: ``run_ddp.py BASE OUT`` with a launcher.
-
-A killed run (``killed_training.py``) that lies in ``OUT/killed`` is taken up.
-"""
+"""Trainings that one process and a group of two must do alike."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +21,7 @@ from planb.training.config import RankedPreferenceConfig
 from planb.training.objectives import Objective
 from planb.training.trainer import RankedPreferenceTrainer, Rows
 
-LIMIT = 75
+LIMIT = 900
 """Seconds after which a process that hangs tells where it stands, and ends."""
 
 
@@ -143,10 +139,10 @@ def keep(found: Any, out: Path, name: str) -> None:
     torch.save(found, out / f"{name}-{os.environ['RANK']}.pt")
 
 
-if __name__ == "__main__":
+def run_all(base: Path, out: Path) -> None:
+    """A killed run that lies in ``out / "killed"`` is taken up."""
     faulthandler.dump_traceback_later(LIMIT, exit=True)
     torch.set_num_threads(1)
-    base, out = Path(sys.argv[1]), Path(sys.argv[2])
     for name in (*CASES, *INSIDE):
         keep(run(name, out), out, name)
     killed_training.run(base, out / "undisturbed")

@@ -7,6 +7,7 @@ are called a group of these. On GPUs nothing is changed.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -120,6 +121,7 @@ def stopped_and_taken_up(base: Path, out: Path) -> list[float]:
 
 if __name__ == "__main__":
     faulthandler.dump_traceback_later(LIMIT, exit=True)
+    gc.freeze()  # each training looks for garbage: not among the modules
     torch.set_num_threads(1)
     base, out = Path(sys.argv[1]), Path(sys.argv[2])
     if CPU:

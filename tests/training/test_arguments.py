@@ -259,7 +259,10 @@ class TestWorks:
         assert trainer.state.num_input_tokens_seen >= real
         packed = made(config(**{**args, "layout": "packed"}, per_device_train_batch_size=4))
         packed.train()
-        assert packed.state.num_input_tokens_seen == sum(row.packed_tokens for row in ROWS)
+        tokens = packed.state.num_input_tokens_seen
+        assert tokens == sum(row.packed_tokens for row in ROWS)
+        weights = packed.model.num_parameters(exclude_embeddings=True)
+        assert packed.state.total_flos == 6 * weights * tokens
 
     @pytest.mark.slow
     def test_rows_of_like_length_are_trained_together(self, config: Config) -> None:

@@ -1,4 +1,4 @@
-"""Two processes train as one does: DDP, FSDP2 and DeepSpeed ZeRO, started by their launchers.
+"""Two processes train as one does: DDP, and FSDP2 and DeepSpeed ZeRO, which their launchers start.
 
 One process takes batches of twice the size. Everything runs on CPUs, over gloo; where a library would
 not do so by itself, the script that is launched says what it changes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import signal
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 import run_ddp
 import torch
 from killed_training import SAVE_EVERY, STEPS
-from launching import FSDP2, MULTIPLE, TORCHRUN, Launch, checkpoint
+from launching import FSDP2, TORCHRUN, Group, Launch, checkpoint, forked_group
 from run_ddp import CASES, EVALUATED, INSIDE, TRAINED
 from tiny_models import WORLD, distance, fresh
 from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
@@ -69,19 +70,18 @@ def trained_alone(
 
 
 @pytest.fixture(scope="module")
-def ddp(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
+def ddp(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Group:
     """First the run that both processes leave by SIGKILL, then the others."""
     out = tmp_path_factory.mktemp("ddp")
-    killed = Launch(out, TORCHRUN, "killed_training.py", base, out / "killed", KILLED_AFTER)
-    assert killed.code != 0
-    assert "Signal 9 (SIGKILL)" in (out / "said.txt").read_text(), killed.said
+    killed = forked_group(out, killed_training.run_and_die, base, out / "killed", KILLED_AFTER)
+    assert -signal.SIGKILL in killed.code, killed.said
     training = out / "killed" / "training"
     assert [path.name for path in training.glob("checkpoint-*")] == [f"checkpoint-{SAVE_EVERY}"]
     cut_short = training / f"checkpoint-{KILLED_AFTER}"
     cut_short.mkdir()
     for place in range(4000):  # so many that both processes would find it and put it away
         (cut_short / str(place)).touch()
-    return Launch(out, MULTIPLE, "run_ddp.py", base, out)
+    return forked_group(out, run_ddp.run_all, base, out)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def assert_same_history(found: list[dict[str, float]], expected: list[dict[str, 
             assert two[name] == pytest.approx(one[name], rel=1e-4, abs=5e-5), name
 
 
-def assert_taken_up(launch: Launch) -> None:
+def assert_taken_up(launch: Group) -> None:
     """No update was made twice; the same losses and the same weights, to the last bit."""
     assert launch("steps") == [TAKEN_UP] * 2
     whole, again = (launch.weights(run) for run in ("undisturbed", "killed"))
@@ -144,12 +144,12 @@ class TestDDP:
     pytestmark = pytest.mark.slow
 
     @pytest.mark.parametrize("name", [*CASES, *INSIDE])
-    def test_two_processes_train_as_one(self, ddp: Launch, alone: Any, name: str) -> None:
+    def test_two_processes_train_as_one(self, ddp: Group, alone: Any, name: str) -> None:
         assert ddp(name)[0]["how"].startswith("DistributedDataParallel")
         assert_same(ddp(name), alone(name))
 
     @pytest.mark.parametrize("name", CASES)
-    def test_they_share_each_batch(self, ddp: Launch, alone: Any, name: str) -> None:
+    def test_they_share_each_batch(self, ddp: Group, alone: Any, name: str) -> None:
         """Every batch has the same examples, the first half on the first process."""
         first, second = ([keys for keys, _ in process["seen"]] for process in ddp(name))
         whole = [keys for keys, _ in alone(name)["seen"]]
@@ -157,7 +157,7 @@ class TestDDP:
         assert len(whole) == len(TRAINED) // CASES[name].batch + len(EVALUATED) // 4
 
     @pytest.mark.parametrize("name", [name for name in CASES if "parts" in name])
-    def test_though_their_batches_have_unlike_numbers_of_parts(self, ddp: Launch, name: str) -> None:
+    def test_though_their_batches_have_unlike_numbers_of_parts(self, ddp: Group, name: str) -> None:
         first, second = ([count for _, count in process["seen"]] for process in ddp(name))
         assert any(a != b for a, b in zip(first, second, strict=True))
         assert max(first + second) > 1
@@ -166,10 +166,10 @@ class TestDDP:
         before, after = fresh("llama").state_dict(), alone("orpo")["weights"]
         assert max(float((after[name] - before[name]).abs().max()) for name in before) > 100 * WEIGHT
 
-    def test_a_killed_run_is_taken_up_exactly(self, ddp: Launch) -> None:
+    def test_a_killed_run_is_taken_up_exactly(self, ddp: Group) -> None:
         assert_taken_up(ddp)
 
-    def test_and_ends_where_one_process_does(self, ddp: Launch, trained_alone: Any) -> None:
+    def test_and_ends_where_one_process_does(self, ddp: Group, trained_alone: Any) -> None:
         assert_close(ddp.weights("undisturbed"), trained_alone())
 
 

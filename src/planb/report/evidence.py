@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import escape
@@ -138,7 +138,7 @@ class Evidence:
     probes: pd.DataFrame | None = None
     logs: Logs = field(default_factory=dict)
 
-    def log(self, row: pd.Series) -> str:
+    def log(self, row: Mapping[Hashable, Any]) -> str:
         """The log that a judged sample stands in; "" where it is not known."""
         return self.logs.get(tuple(str(row[name]) for name in LOGGED), "")
 
@@ -193,10 +193,14 @@ class Evidence:
         found = {m: self.figure(m, task, elicitation, measure) for m in self.methods}
         return {method: figure for method, figure in found.items() if figure is not None}
 
+    @cached_property
+    def _cells(self) -> dict[Hashable, pd.DataFrame]:
+        return dict(list(self.rows.groupby(["method", "task", "elicitation"], sort=False)))
+
     def cell(self, method: str, task: str, elicitation: str) -> pd.DataFrame:
         """The judged samples of one method under one condition, all seeds."""
-        r = self.rows
-        return r[(r["method"] == method) & (r["task"] == task) & (r["elicitation"] == elicitation)]
+        found = self._cells.get((method, task, elicitation))
+        return self.rows[:0] if found is None else found.copy(deep=False)
 
 
 Draw = Callable[[Evidence], Exhibit | Missing | None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -19,20 +21,22 @@ def sample_of(evidence: Evidence, rows: pd.DataFrame, condition: str) -> Sample:
     """One request (``rows`` are those of its answers), the lowest seed of each method."""
     answers = []
     ruled = evidence.measured[str(rows["task"].iloc[0])].by == "rule"
-    for method in sorted(rows["method"].unique(), key=method_rank):
-        own = rows[rows["method"] == method].sort_values("seed")[:1]
+    first = rows.sort_values("seed", kind="stable").drop_duplicates("method")
+    by_method = {row["method"]: row for row in first.to_dict("records")}
+    for method in sorted(by_method, key=method_rank):
+        row = by_method[method]
         if ruled:
-            answer = Answer(method, _short(own["response"].iloc[0]), _band(evidence, own))
+            band = _band(evidence, first[first["method"] == method])
+            answer = Answer(method, _short(row["response"]), band)
         else:
-            answer = _answer(method, own.iloc[0], evidence.redact)
+            answer = _answer(method, row, evidence.redact)
         if not evidence.redact:  # the log has the texts
-            where = str(own["sample_id"].iloc[0])
-            answer = replace(answer, log=evidence.log(own.iloc[0]), sample=where)
+            answer = replace(answer, log=evidence.log(row), sample=str(row["sample_id"]))
         answers.append(answer)
-    return Sample(condition, str(rows.iloc[0]["request"]), tuple(answers))
+    return Sample(condition, str(rows["request"].iloc[0]), tuple(answers))
 
 
-def _answer(method: str, row: pd.Series, redact: bool) -> Answer:
+def _answer(method: str, row: Mapping[Hashable, Any], redact: bool) -> Answer:
     verdict, hidden = _verdict(row), ""
     worst = max((s for s in (row["severity"], row["usefulness"]) if not pd.isna(s)), default=None)
     if row["harmful"]:
@@ -60,7 +64,7 @@ def _band(evidence: Evidence, row: pd.DataFrame) -> str:
     return ""
 
 
-def _verdict(row: pd.Series) -> str:
+def _verdict(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["refused"]):
         return f"unscored: {row['unscored'] or 'no reason given'}"
     if row["refused"]:

@@ -118,6 +118,7 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
         self.label_names: list[str] = []
         self._watched = {True: Watch(), False: Watch()}
         self._evaluates = "eval"
+        self._weights: int | None = None
 
     def prepare(self, rows: Rows | None = None) -> Way:
         """Choose the batch layout and compute the reference's log-probabilities, of ``rows`` too.
@@ -151,6 +152,7 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
             )
         level = logging.WARNING if self.trained.new and self.trained.missed else logging.INFO
         log.log(level, "training trains %s", self.trained)
+        self._weights = None
         return super().train(*args, **kwargs)
 
     def evaluate(
@@ -271,8 +273,9 @@ class RankedPreferenceTrainer(NoPredictions, CheckpointingTrainer):
     def floating_point_ops(self, inputs: Batch) -> int:
         """6 x weights x tokens, the usual estimate of forward and backward (attention not counted)."""
         tokens = sum(part["tokens"] for part in inputs["parts"])
-        weights = causal_lm(self.model).num_parameters(exclude_embeddings=True)
-        return int(6 * weights * tokens)
+        if self._weights is None:  # counted once: a tenth of a tiny model's update
+            self._weights = causal_lm(self.model).num_parameters(exclude_embeddings=True)
+        return int(6 * self._weights * tokens)
 
     def _track_num_input_tokens(self, inputs: Batch) -> None:
         """Tokens run: a packed row's prompts once; ``non_padding`` leaves padding out."""

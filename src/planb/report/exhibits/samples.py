@@ -26,8 +26,9 @@ def draw(evidence: Evidence) -> Exhibit | Missing:
     samples: list[Sample] = []
     methods = _methods(evidence.methods)
     for task, elicitation, condition, count in _conditions(evidence):
-        rows = evidence.rows[evidence.rows["method"].isin(methods)]
-        rows = rows[(rows["task"] == task) & (rows["elicitation"] == elicitation)]
+        rows = evidence.rows
+        asked = (rows["task"] == task) & (rows["elicitation"] == elicitation)
+        rows = rows[asked & rows["method"].isin(methods)]
         rows = rows[rows["harmful"]] if rows["harmful"].any() else rows  # the domain's own side
         for request in _requests(rows)[:count]:
             own = rows[rows["sample_id"] == request]
