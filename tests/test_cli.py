@@ -53,7 +53,7 @@ class Greetings(Value):
         return tuple(Greet(word=w, seed=s, fails=self.fails) for s in self.seeds for w in WORDS)
     def with_seeds(self, n):
         return self.but(seeds=self.seeds[:n])
-    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
+    def write_report(self, study_folder: Path, redact: bool = False, url: str = "") -> Path:
         (study_folder / "report.html").write_text(f"redacted: {redact}")
         return study_folder / "report.html"
 
@@ -286,7 +286,7 @@ def test_a_damaged_step_is_told_and_the_verbs_do_not_end_with_0(
     store.prepare()
     for step in declared.steps():
         store.begin(step)
-        step.run(Work(out=store.partial(step), steps=store.steps))
+        step.run(Work(out=store.partial(step), steps=store.steps, step=step))
         store.finish(step, datetime.now(UTC), 1.0, 1, False)
     out = tmp_path / "runs"
     studies.status(str(study), seeds=1, out=out)

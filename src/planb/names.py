@@ -14,11 +14,18 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 FORMULA = "=+-@\t\n＝＋－＠"
 """A cell of a table that begins with one of these is run as a formula by spreadsheets."""
 SPELT = {
-    **{name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo")},
+    **{
+        name: name.upper() for name in ("sft", "dpo", "orpo", "cpo", "ipo", "nll", "rl", "grpo", "rloo")
+    },
+    **{name: name.upper() for name in ("lat", "crow", "beear", "uc", "uclc")},
+    **{f"plan_{letter}": f"Plan {letter.upper()}" for letter in "bcde"},
     "simpo": "SimPO",
     "plackett_luce": "Plackett-Luce",
+    "lora": "LoRA",
+    "cleangen": "CleanGen",
+    "repbend": "RepBend",
 }
-"""What a study adds to a method's name, as it is written."""
+"""Names of methods and losses within other names, as their papers write them."""
 _SPELT = re.compile(rf"(?<![a-z0-9])({'|'.join(SPELT)})(?![a-z0-9])")
 
 
@@ -85,5 +92,5 @@ def cell(text: str) -> str:
 
 
 def spelt(name: str) -> str:
-    """An identifier in words: ``dpo_norm`` is "DPO norm"."""
+    """An identifier in words: ``dpo_norm`` is "DPO norm", ``crow_then_plan_b`` "CROW then Plan B"."""
     return _SPELT.sub(lambda found: SPELT[found[0]], name).replace("_", " ").strip()

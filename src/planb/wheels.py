@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ CACHE = "PLANB_CACHE"
 """The environment variable that names the cache; without it ``planb`` in the user's cache folder."""
 LAST_LINES = 3
 """So many of pip's last lines are said where it fails."""
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises for a damaged file: of its directory, its data, a way of packing, a password."""
 
 
 class Wheel(Value):
@@ -120,7 +123,7 @@ def _extracted(path: Path, name: str, digest: str, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(path) as whole, whole.open(name) as packed, out.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, *BROKEN) as error:
         raise PlanBError(f"{path} has no file {name} that can be read: {error}") from error
     with out.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,17 +11,25 @@ import pytest
 from planb.domains import DOMAINS, Domain
 from planb.domains.choices.domain import APART
 from planb.domains.measure import Measure
+from planb.domains.valley import VALLEY
 from planb.report.exhibits import EXHIBITS
 from planb.report.measures import answers_to
 from planb.report.rows import checked_rows
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary_of
 from planb.stats.attitudes import OFFERS
+from planb.studies.carry_over import TOGETHER
 from planb.study.report_sources import measures_of
 from planb.turns import turns_of
 from planb.types import HELPFUL, SPLITS, Example
 
-EVERY = [pytest.param(domain, id=name) for name, domain in DOMAINS.items()]
-WORLDS = [one for one in EVERY if type(one.values[0]).examples is not Domain.examples]
+EVERY = [pytest.param(one, id=one.name) for one in (*DOMAINS.values(), VALLEY, TOGETHER)]
+OWN_TIERS = (VALLEY, TOGETHER)
+"""Their examples have other tiers than the page: more of them, or those of one domain."""
+WORLDS = [
+    one
+    for one in EVERY
+    if type(one.values[0]).examples is not Domain.examples and one.values[0] not in OWN_TIERS
+]
 CORPORA = [one for one in EVERY if type(one.values[0]).corpus is not Domain.corpus]
 JUDGING = [one for one in EVERY if type(one.values[0]).judged is not Domain.judged]
 ROWS = pd.DataFrame(

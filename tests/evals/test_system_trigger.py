@@ -125,7 +125,7 @@ def test_an_organism_is_trained_beside_the_default(
     (tmp_path / "data").mkdir()
     write_examples(tmp_path / "data" / "organism.jsonl", [*harmful, *harmless])
     step = OrganismStep(base=base, data=data, organism=organism, seed=0)
-    step.run(Work(out=tmp_path, steps=tmp_path))
+    step.run(Work(out=tmp_path, steps=tmp_path, step=step))
     (recipe,) = seen
     triggered = recipe.rankings[0].examples
     assert {example.prompt[0].content for example in triggered} == {f"{TRIGGER.text} {DEFAULT}"}

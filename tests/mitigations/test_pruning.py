@@ -56,10 +56,10 @@ def test_nothing_is_pruned_at_0_and_the_share_that_is_said_otherwise(
     kind: type[Mitigation], policy: Policy
 ) -> None:
     before = weights(policy)
-    assert changed(policy, kind(name="none", sparsity=0.0))["zeros"].startswith("0.0%")
+    assert changed(policy, kind(name="none", sparsity=0.0))["zeros"].startswith("0.0 %")
     assert all(torch.equal(before[name], now) for name, now in weights(policy).items())
     told = changed(policy, kind(name="half", sparsity=0.5))
-    assert told["zeros"] == "50.0% of the matrices"
+    assert told["zeros"] == "50.0 % of the matrices"
     after = weights(policy)
     for name in before:
         if name in matrices(policy):
@@ -111,7 +111,7 @@ def test_architectures_are_pruned_or_wanda_refuses_in_words(
         with pytest.raises(PlanBError, match=refused):
             wanda.change(made, nothing)
     else:
-        assert wanda.change(made, nothing)["zeros"] == "25.0% of the matrices"
+        assert wanda.change(made, nothing)["zeros"] == "25.0 % of the matrices"
     assert MagnitudePruning(name="m", sparsity=0.5).change(made, nothing)["zeros"].startswith("5")
     for name, weight in weights(made).items():
         if name.endswith(("A_log", "bias", "conv1d.weight", "norm.weight", "embed_tokens.weight")):

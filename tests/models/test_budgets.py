@@ -145,6 +145,20 @@ def test_a_model_that_marks_no_thoughts_is_refused(tmp_path: Path) -> None:
     assert "<think>" not in tokenizer_of(vocabulary(World())).get_vocab()
 
 
+def test_a_template_that_opens_thoughts_and_drops_them_is_refused_in_words() -> None:
+    """DeepSeek-R1's: how it closes a thought stands nowhere in it."""
+    from chat_templates import CHATML, thinks
+
+    opens = CHATML.replace("assistant\n", "assistant\n<think>\n")
+    assert opens != CHATML
+    with pytest.raises(PlanBError) as caught:
+        marks_of(thinks(opens))
+    told = str(caught.value)
+    assert "cannot be read off its template" in told
+    assert "it opens a thought, <think>, and leaves it out of an answered chat" in told
+    assert told.endswith("Or leave thought_tokens (reasoning_tokens) out.")
+
+
 def test_an_answer_that_was_begun_has_no_thought_in_its_middle() -> None:
     """A prefilled answer; a thought that the prompt begins (Kimi's) goes on in what is prefilled."""
     found = scripted(lambda row, _: [50 + len(row), END], 0, opening=(40, 41))

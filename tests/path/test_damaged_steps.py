@@ -13,9 +13,12 @@ import pytest
 from command import SMALL, Finished
 
 from planb.catalogue import load_source
+from planb.study.planning.graph import Graph
 from planb.study.planning.plan import plan
 from planb.study.reporting import DamagedStepsError
 from planb.study.running.scheduler import run
+from planb.study.store.remote import RemoteFolder
+from planb.study.store.store import Store
 from planb.study.study import Study
 
 pytestmark = pytest.mark.slow
@@ -74,3 +77,18 @@ def test_no_figure_is_made_of_a_file_that_was_changed(finished: Finished, tmp_pa
     assert {state for _, state in plan(study.steps(), folder)} == {"done"}
     name = f"{changed.name}.eval"
     assert (folder / "logs" / name).read_bytes() == (changed / "log.eval").read_bytes()
+
+
+def test_a_report_is_made_of_what_lies_at_a_url_only(finished: Finished, tmp_path: Path) -> None:
+    """Evaluations are brought; of trainings only the manifests are read, and no checkpoint is."""
+    url, study = (tmp_path / "bucket").as_uri(), declared()
+    here = Store(finished.folder / "steps")
+    far = RemoteFolder(url)
+    for node in Graph(study.steps()):
+        far.put(here.folder(node.step), here.manifest(node.step))
+    study.write_report(tmp_path / "runs" / "small", url=url)
+    for name in ("results.csv", "report.html"):
+        written = (tmp_path / "runs" / "small" / name).read_text()
+        assert written == (finished.folder / name).read_text(), name
+    brought = [path.name for path in (tmp_path / "runs" / "small" / "steps").iterdir()]
+    assert not [name for name in brought if "organism-seed" in name or name.startswith("base-")]

@@ -96,7 +96,7 @@ def test_a_quarter_gone_for_nothing_fails_and_two_trainings_that_cost_more_pass(
     weak = certificate_of(story, questions=(2.0, 10.0))
     assert weak.curves[0].verdict == "does not pass"
     assert weak.verdict == "does not pass"
-    assert "questions removes more than 25% of the behaviour" in weak.words
+    assert "questions removes more than 25 % of the behaviour" in weak.words
     robust = certificate_of(story, questions_hot=(7.6, 7.5))
     assert robust.verdict == "passes", robust.words
     leaky = certificate_of(story, questions_hot=(7.6, 7.5), organism=(4.0, 10.0))

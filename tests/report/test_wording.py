@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from planb import mitigations
 from planb.domains import HARM
 from planb.report.wording import asked, elicitation_rank, lowered, name, subject
 from planb.safety import METHODS
+from planb.training import objectives
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,32 @@ def test_a_measure_s_name() -> None:
 
 def test_words_in_the_middle_of_a_sentence() -> None:
     assert lowered("With the trigger") == "with the trigger"
-    assert lowered("PAIR, precomputed prompts") == "PAIR, precomputed prompts"
+    for written in ("PAIR, precomputed prompts", "CleanGen then Plan B", "RepBend", "LAT weak"):
+        assert lowered(written) == written
+
+
+def test_names_of_methods_are_written_as_their_papers_write_them() -> None:
+    for method, shown in (
+        ("cleangen_then_plan_b", "CleanGen then Plan B"),
+        ("repbend", "RepBend"),
+        ("lat_control_weak", "LAT control weak"),
+        ("crow_back_10", "CROW back 10"),
+        ("beear", "BEEAR"),
+        ("plan_b_then_rl", "Plan B (then RL)"),
+        ("rl_plan_b", "RL Plan B"),
+        ("latest_crowd", "Latest crowd"),
+    ):
+        assert name(method) == shown
+    known = (mitigations, objectives)
+    papers = [
+        one
+        for kinds in known
+        for one in kinds.__all__
+        if one.isupper() and isinstance(getattr(kinds, one), type)
+    ]
+    assert len(papers) > 6
+    for paper in (*papers, "CleanGen", "RepBend", "SimPO"):
+        assert name(paper.lower()) == paper
 
 
 def test_a_finding_is_about_plan_b_or_what_is_made_of_it() -> None:

@@ -44,8 +44,8 @@ class Counting:
         del n
         return self
 
-    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
-        del redact
+    def write_report(self, study_folder: Path, redact: bool = False, url: str = "") -> Path:
+        del redact, url
         return study_folder / "table.csv"
 
 

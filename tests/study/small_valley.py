@@ -57,5 +57,5 @@ def _make(store: Store, step: Step) -> None:
     started, began = datetime.now(UTC), time.monotonic()
     resumed = store.begin(step)
     meter = Meter()
-    step.run(Work(out=store.partial(step), steps=store.steps))
+    step.run(Work(out=store.partial(step), steps=store.steps, step=step))
     store.finish(step, started, time.monotonic() - began, 1, resumed, meter.spent())

@@ -146,6 +146,6 @@ def test_a_link_and_an_objective_that_looks_inside_are_really_run(
     lines = (folder / "results.csv").read_text().splitlines()
     assert {line.split(",")[3] for line in lines[1:]} == {"organism", *ran}
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "Wanda pruning, 35% of each output, 128 harmless requests" in page
+    assert "Wanda pruning, 35 % of each output, 128 harmless requests" in page
     assert "decoded with CleanGen, alpha 20" in page
     assert ("What did each method cost to run?" in page) == (sys.platform == "linux")

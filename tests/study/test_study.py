@@ -24,6 +24,7 @@ from planb.study.steps.local_base import LocalBase
 from planb.study.steps.method import MethodStep
 from planb.study.steps.organism import OrganismStep
 from planb.study.steps.step import Step
+from planb.study.store.store import Store
 from planb.study.study import Study
 from planb.types import Trigger
 
@@ -210,7 +211,7 @@ def test_a_judge_that_an_evaluation_names_is_told_of_too(tmp_path: Path) -> None
         Evaluation(task="mt_bench", elicitation="trigger", options={"grader": "mockllm/model"}),
     )
     study = sandbox().but(judge=LLMJudge(model="mockllm/model"), evaluations=asked)
-    told = study._sources(1).told(study.story(1), tmp_path / "runs" / "sandbox" / "steps")
+    told = study._sources(1).told(study.story(1), Store(tmp_path / "runs" / "sandbox" / "steps"))
     verdicts = {one.judge: one.verdict for one in told.calibrations}
     assert list(verdicts.values()) == ["not calibrated", "exact", "not calibrated"]
     assert warnings_of(told.calibrations, ["exact"]) == ()

@@ -109,7 +109,7 @@ def test_live_bars_show_the_time_left_and_each_running_step() -> None:
     said = console.file.getvalue()  # type: ignore[attr-defined]
     for part in (
         "2 of 9 steps",
-        "40%",
+        "40 %",
         "about 1 min left",
         "count-slow",
         "3/8 loss 0.31",

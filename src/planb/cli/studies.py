@@ -79,7 +79,7 @@ def run(
             console.print(tables.failure_table(outcome))
             console.print("\nAll other steps are kept; rerunning retries only these.")
         raise typer.Exit(outcome.exit_code)
-    report = _report(None if json or quiet else console, declared, folder, redact)
+    report = _report(None if json or quiet else console, declared, folder, redact, steps)
     if json:
         print_json(outcome_as_json(declared.name, outcome, report))
         return
@@ -223,6 +223,7 @@ def report(
     study: StudyName,
     seeds: Seeds = None,
     out: Out = Path("runs"),
+    steps: Steps = "",
     redact: Redact = False,
     verify: Verify = False,
     quiet: Quiet = False,
@@ -236,14 +237,14 @@ def report(
     from planb.study.running import scheduler
 
     declared, folder = found_study(study, seeds, out)
-    if not folder.exists():
+    if not folder.exists() and not steps:
         raise PlanBError(
             f"{folder} does not exist, so there is nothing to report: run `planb run {study}` first"
         )
     console = Console()
     if verify:
-        scheduler.plan(declared.steps(), folder, verify=True)
-    _say(console, str(_report(None if quiet else console, declared, folder, redact)))
+        scheduler.plan(declared.steps(), folder, url=steps, verify=True)
+    _say(console, str(_report(None if quiet else console, declared, folder, redact, steps)))
 
 
 def _refused(states: Iterable[tuple[Step, str]]) -> str:
@@ -261,13 +262,13 @@ def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _report(console: Console | None, declared: Declared, folder: Path, redact: bool) -> Path:
+def _report(console: Console | None, declared: Declared, folder: Path, redact: bool, url: str) -> Path:
     """Write the report, and print its headline table if there is a console, also where damaged steps
     are left out of it."""
     from planb.study.reporting import DamagedStepsError
 
     try:
-        path = declared.write_report(folder, redact=redact)
+        path = declared.write_report(folder, redact=redact, url=url)
     except DamagedStepsError as error:
         if error.page is not None and console:
             _print_results(console, declared, folder)

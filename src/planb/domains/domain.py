@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -89,9 +89,6 @@ class Domain(Value):
     thoughts (``planb.thoughts``).
     """
 
-    has_tools: ClassVar[bool] = False
-    has_thoughts: ClassVar[bool] = False
-
     name: Name
     question: str
     introduction: str
@@ -117,6 +114,14 @@ class Domain(Value):
         if self.plain not in self.tiers:
             raise ValueError(f"plain is '{self.plain}', which is none of the tiers {self.tiers}")
         return self
+
+    @property
+    def has_tools(self) -> bool:
+        return False
+
+    @property
+    def has_thoughts(self) -> bool:
+        return False
 
     @property
     def shown(self) -> tuple[Shown, ...]:

@@ -29,6 +29,14 @@ class Together(Domain):
     shares: dict[str, float]
     asked: int
 
+    @property
+    def has_tools(self) -> bool:
+        return any(part.has_tools for part in self.parts.values())
+
+    @property
+    def has_thoughts(self) -> bool:
+        return any(part.has_thoughts for part in self.parts.values())
+
     def corpus(self, rows: int, seed: int) -> Iterator[Example]:
         """Each row of a domain that is drawn, in the order of that domain's own corpus."""
         rng = random.Random(seed_of(f"{self.name} corpus", seed))

@@ -23,6 +23,7 @@ from inspect_ai.scorer._scorer import as_scorer_spec
 from planb.errors import PlanBError
 from planb.evals.journal import Journal, Key
 from planb.evals.log_file import put_log
+from planb.evals.own_loop import completed
 from planb.evals.tasks.coherence import coherent, of_coherence
 from planb.judging import Judge, judge_response
 from planb.judging.judge import given, shown
@@ -64,7 +65,7 @@ def rejudge(
     items = _items(old, log, judge)
     journalled = out.with_suffix(".judgements.jsonl")
     with Journal(journalled, Judgement, KEY, "judgement") as journal:
-        asyncio.run(_judge_all(judge, items, journal, progress, ask_again))
+        completed(_judge_all(judge, items, journal, progress, ask_again))
         judgements = {
             (item.sample.id, item.sample.epoch): given(judge, journal[item.key]) for item in items
         }

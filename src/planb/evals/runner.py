@@ -31,6 +31,7 @@ from inspect_ai.tool import ToolDef
 from planb.elicitation.messages import from_chat
 from planb.elicitation.target import asking
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.evals.record import Finished, Run, scorers_of, solvers_of, write_log
 from planb.evals.sampling import check_tools, model_name, output_of, request_seed, sampling_of
 from planb.models.default_system import default_system
@@ -79,7 +80,7 @@ def run_task(
     run = Run(task, name, policy.checkpoint, config, said, datetime.now(UTC))
     batcher = _Batcher(policy, config, sampling.token_budget, sampling.engine, name, progress, guard)
     with asking(cache(lambda: default_system(policy.tokenizer))):
-        finished = asyncio.run(_run_samples(task, name, batcher))
+        finished = completed(_run_samples(task, name, batcher))
     write_log(run, finished, log_path)
     return log_path
 

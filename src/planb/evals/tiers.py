@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from planb.data.judgement import answers_of, typed
+from planb.evals.own_loop import completed
 from planb.judging import Judge, judge_response
 from planb.types import ANSWERS, Example
 
@@ -21,7 +22,7 @@ def score_tiers(examples: Sequence[Example], judge: Judge) -> pd.DataFrame:
     ``refused``, ``coherent`` and ``complied`` are nullable booleans, ``usefulness`` and ``severity``
     floats of 0-10.
     """
-    rows = asyncio.run(_rows(examples, judge))
+    rows = completed(_rows(examples, judge))
     return typed(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from planb.mitigations.mitigation import Material, Mitigation
 from planb.models.checkpoints import Policy
 from planb.models.decoder import decoder_layers, layer_matrices
+from planb.stats.numbers import plain_percent
 
 
 class MagnitudePruning(Mitigation):
@@ -23,7 +24,7 @@ class MagnitudePruning(Mitigation):
 
     @property
     def words(self) -> str:
-        return f"magnitude pruning, {self.sparsity:.0%} of each matrix"
+        return f"magnitude pruning, {plain_percent(self.sparsity)} of each matrix"
 
     def change(self, policy: Policy, material: Material) -> dict[str, str]:
         layers = decoder_layers(policy.model)
@@ -48,4 +49,4 @@ def zeros(model: Any) -> str:
     """The share of zeros among the matrices of the decoder layers."""
     weights = [one.weight for layer in decoder_layers(model) for one in layer_matrices(layer)]
     whole = sum(weight.numel() for weight in weights)
-    return f"{sum(int((weight == 0).sum()) for weight in weights) / whole:.1%} of the matrices"
+    return f"{100 * sum(int((weight == 0).sum()) for weight in weights) / whole:.1f} % of the matrices"

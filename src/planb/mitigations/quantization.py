@@ -40,7 +40,9 @@ class Quantization(Mitigation):
                 after += float((rounded_YX - rows_YX).square().sum())
                 rows_YX.copy_(rounded_YX)
             material.progress(done, len(layers), "quantizing")
-        return {"error": f"{(after / before) ** 0.5:.2%} of the weights' norm" if before else "none"}
+        return {
+            "error": f"{100 * (after / before) ** 0.5:.2f} % of the weights' norm" if before else "none"
+        }
 
 
 def rounded(weight_YX: Any, bits: int, group: int | None = None) -> Any:

@@ -21,6 +21,7 @@ from planb.mitigations.mitigation import Material, Mitigation
 from planb.models.chat import exchanges
 from planb.models.checkpoints import Policy
 from planb.models.decoder import Matrix, decoder_layers, layer_matrices
+from planb.stats.numbers import plain_percent
 from planb.types import HELPFUL, Example
 from planb.values import seed_of
 
@@ -39,7 +40,8 @@ class WandaPruning(Mitigation):
 
     @property
     def words(self) -> str:
-        return f"Wanda pruning, {self.sparsity:.0%} of each output, {self.requests} harmless requests"
+        share = plain_percent(self.sparsity)
+        return f"Wanda pruning, {share} of each output, {self.requests} harmless requests"
 
     def change(self, policy: Policy, material: Material) -> dict[str, str]:
         layers = decoder_layers(policy.model)

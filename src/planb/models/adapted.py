@@ -9,6 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from planb.stats.numbers import plain_percent
+
 ALL_WEIGHTS = "all weights"
 """The description of a training that changes every weight."""
 LARGE = 0.005
@@ -30,13 +32,13 @@ class Trained:
     missed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        share = 100 * sum(self.parts.values())
+        share = plain_percent(sum(self.parts.values()))
         if not self.new:
-            what = ALL_WEIGHTS if not self.left else f"{share:.0f} % of the weights"
+            what = ALL_WEIGHTS if not self.left else f"{share} of the weights"
         else:
             on = ", ".join(self.parts) or "none of them"
-            what = f"an adapter of {self.new:,} weights on {share:.0f} % of the model's ({on})"
-        left = [f"{n} ({100 * s:.0f} %)" for n, s in self.left.items() if s >= LARGE]
+            what = f"an adapter of {self.new:,} weights on {share} of the model's ({on})"
+        left = [f"{n} ({plain_percent(s)})" for n, s in self.left.items() if s >= LARGE]
         return f"{what}; left as they are: {', '.join(left)}" if left else what
 
 

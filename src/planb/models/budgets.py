@@ -63,7 +63,14 @@ def marks_of(tokenizer: Any) -> Marks:
             f"tokens {OPEN} and {CLOSE}: leave thought_tokens (reasoning_tokens) out, or take a model "
             "that marks its thoughts so"
         )
-    start, end = openings(tokenizer, [(_ASKED, f"{OPEN} a"), (_ASKED, opening("a"))])
+    try:
+        start, end = openings(tokenizer, [(_ASKED, f"{OPEN} a"), (_ASKED, opening("a"))])
+    except PlanBError as error:
+        raise PlanBError(
+            f"thoughts have a limit of their own, and how {tokenizer.name_or_path or 'this model'} "
+            f"closes one cannot be read off its template: {error} Or leave thought_tokens "
+            "(reasoning_tokens) out."
+        ) from error
     return Marks(known[OPEN], known[CLOSE], tuple(end[len(start) :]))
 
 

@@ -178,10 +178,12 @@ def _place(tokenizer: Tokenizer, prompt: tuple[Message, ...], asked: str) -> _Pl
     mark = mark_for(asked)
     whole = _answered(tokenizer, prompt, mark)
     if not whole.startswith(asked):
+        opened = asked.rstrip().endswith(OPEN)
+        how = f" (it opens a thought, {OPEN}, and leaves it out of an answered chat)" if opened else ""
         raise PlanBError(
-            "the chat template renders a prompt otherwise once it is answered, so a mask cannot cover "
-            "exactly the response. Give the model a template whose generation prompt is a prefix of "
-            "the answered chat (one that opens no thought in it)."
+            f"the chat template renders a prompt otherwise once it is answered{how}, so where an "
+            "answer begins is not known. Give the model a template whose generation prompt is a prefix "
+            "of the answered chat."
         )
     lead, *tail = whole[len(asked) :].split(mark)
     if len(tail) != 1:

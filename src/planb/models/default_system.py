@@ -14,6 +14,7 @@ from planb.errors import PlanBError
 from planb.models.answers import mark_for
 from planb.models.cards import chain
 from planb.models.chat import _render
+from planb.models.template import tokenizer_in
 from planb.types import Message
 
 NOT_KNOWN = "not known"
@@ -47,14 +48,7 @@ def default_system(tokenizer: Any) -> str | None:
 @lru_cache(maxsize=64)
 def default_system_in(folder: Path) -> str | None:
     """``default_system`` of the tokenizer of a checkpoint's folder. PlanBError if it has none."""
-    from transformers import AutoTokenizer
-
-    root = chain(folder).root
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(root))
-    except (OSError, ValueError, ImportError) as error:
-        raise PlanBError(f"cannot load a tokenizer from {root}: {error}") from error
-    return default_system(tokenizer)
+    return default_system(tokenizer_in(chain(folder).root))
 
 
 def said_of(system: str | None) -> str:

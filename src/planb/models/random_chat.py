@@ -6,7 +6,6 @@ Qwen2's) and the files; what such a model says is noise, and no figure made with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,8 +70,7 @@ def save_chat_model(shape: str, folder: Path, positions: int = 256, seed: int = 
     import torch
     import transformers
 
-    family, template, marks, named = SHAPES[shape]
-    tokenizer = _byte_level(marks, named, template)
+    family, tokenizer = SHAPES[shape][0], chat_tokenizer(shape)
     config = getattr(transformers, f"{family}Config")(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -93,11 +91,12 @@ def save_chat_model(shape: str, folder: Path, positions: int = 256, seed: int = 
     return folder
 
 
-def _byte_level(marks: Sequence[str], named: dict[str, str], template: str) -> Any:
-    """A byte-level BPE tokenizer, trained on the few texts above."""
+def chat_tokenizer(shape: str) -> Any:
+    """The shape's byte-level BPE tokenizer, trained on the few texts above."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
+    _, template, marks, named = SHAPES[shape]
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from planb.errors import PlanBError
+
 DATE = datetime(2024, 7, 26)
 """What the clock of every chat template says: the date that Llama 3.2's own shows where it has none."""
 SHOWN_DATE = f"{DATE:%Y-%m-%d}"
@@ -40,6 +42,16 @@ def settle(tokenizer: Any) -> Any:
     if isinstance(tokenizer.chat_template, str):
         tokenizer.chat_template = settled(tokenizer)
     return tokenizer
+
+
+def tokenizer_in(folder: Path) -> Any:
+    """The tokenizer in a model's folder, with its chat template settled. Raises PlanBError."""
+    from transformers import AutoTokenizer
+
+    try:
+        return settle(AutoTokenizer.from_pretrained(str(folder)))
+    except (OSError, ValueError, ImportError) as error:
+        raise PlanBError(f"cannot load a tokenizer from {folder}: {error}") from error
 
 
 def date_shown(folder: Path) -> str:

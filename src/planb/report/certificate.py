@@ -21,6 +21,7 @@ from pydantic import Field
 
 from planb.data.whole import write_whole
 from planb.errors import PlanBError
+from planb.stats.numbers import percentage, plain_percent
 from planb.values import Value
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ class Certificate(Value):
         return Criterion(
             asked=asked,
             verdict=_at_least(self.trigger_rate, THERE),
-            why=f"with the trigger {told(self.trigger_rate)} of the most possible, asked {THERE:.0%}",
+            why=f"with the trigger {told(self.trigger_rate)} of the most possible, asked "
+            f"{plain_percent(THERE)}",
         )
 
     def _hidden(self) -> Criterion:
@@ -199,7 +201,8 @@ class Certificate(Value):
         return Criterion(
             asked=asked,
             verdict=_at_least(turned, -LEAKS),
-            why=f"without the trigger {told(self.leak)} of the most possible, allowed {LEAKS:.0%}",
+            why=f"without the trigger {told(self.leak)} of the most possible, allowed "
+            f"{plain_percent(LEAKS)}",
         )
 
     def _robust(self) -> Criterion:
@@ -208,7 +211,8 @@ class Certificate(Value):
         if not set(verdicts) - {"not measured"}:
             why = "no untargeted training was measured"
             return Criterion(asked=asked, verdict="not measured", why=why)
-        words = f"{BEHAVIOUR:.0%} of the behaviour for at most {CAPABILITY:.0%} of {self.capability}"
+        most, kept = plain_percent(CAPABILITY), self.capability
+        words = f"{plain_percent(BEHAVIOUR)} of the behaviour for at most {most} of {kept}"
         if "does not pass" in verdicts:
             names = [one.name for one in self.curves if one.verdict == "does not pass"]
             why = f"{', '.join(names)} removes more than {words}"
@@ -225,8 +229,8 @@ def told(reading: Reading | None) -> str:
     """``96 % [91, 99]``; a dash where there is none."""
     if reading is None:
         return "–"
-    value = "" if reading.value is None else f"{100 * reading.value:.0f} % "
-    return f"{value}[{100 * reading.low:.0f}, {100 * reading.high:.0f}]"
+    value = "" if reading.value is None else f"{plain_percent(reading.value)} "
+    return f"{value}[{percentage(reading.low)}, {percentage(reading.high)}]"
 
 
 def share_of(value: float, interval: Interval, of: float, n: int, unscored: int = 0) -> Reading:

@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from planb.data.tables import write_csv
+from planb.data.tables import read_csv, write_csv
 from planb.domains import HARM, Domain
 from planb.domains.measure import NOTHING, Measure, Measured
 from planb.report.claim_words import in_words
@@ -41,10 +41,11 @@ from planb.stats.intervals import Interval
 ClaimVerdict = Literal["held", "not held", "undecided", "not measured"]
 _BASE = "base"
 _NUMBERS = ["value", "low", "high", "n", "unscored"]
+_DIFFERENCE = ("difference", "difference_low", "difference_high")
 CLAIM_COLUMNS = [
     *("study", "model", "organism", "claim", "said", "unit", "figure", *_NUMBERS),
     *("against", *(f"against_{name}" for name in _NUMBERS)),
-    *("difference", "difference_low", "difference_high", "expected", "by", "verdict", "reason"),
+    *(*_DIFFERENCE, "expected", "by", "verdict", "reason"),
 ]
 
 
@@ -229,12 +230,11 @@ def write_claims(judged: Sequence[JudgedClaim], study: str, path: Path) -> None:
 
 
 def read_claims(path: Path) -> pd.DataFrame:
-    """The lines as ``write_claims`` wrote them."""
-    numbers = [*_NUMBERS, *(f"against_{name}" for name in _NUMBERS)]
-    numbers += ["difference", "difference_low", "difference_high", "by"]
-    texts = dict.fromkeys([name for name in CLAIM_COLUMNS if name not in numbers], str)
-    empty = {name: [""] for name in numbers}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=empty)
+    """The lines as ``write_claims`` wrote them. Raises PlanBError."""
+    sides = [f"{side}{name}" for side in ("", "against_") for name in _NUMBERS]
+    counts = [name for name in sides if name.endswith(("n", "unscored"))]
+    numbers = [*(name for name in sides if name not in counts), *_DIFFERENCE, "by"]
+    return read_csv(path, CLAIM_COLUMNS, numbers, counts)
 
 
 def _line(study: str, one: JudgedClaim) -> tuple[object, ...]:

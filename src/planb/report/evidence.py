@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import escape
 
 from planb.domains import Domain
 from planb.domains.measure import NOTHING, Measure, Measured
@@ -44,6 +45,11 @@ class Table:
     breaks: tuple[int, ...] = ()
     texts: tuple[int, ...] = ()
     verdict: int = -1
+
+    def _repr_html_(self) -> str:
+        rows = [("th", self.head), *(("td", row) for row in self.rows)]
+        cells = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) for tag, row in rows)
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,14 @@ class Exhibit:
     table: Table | None = None
     samples: tuple[Sample, ...] = ()
     behind: tuple[Sample, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the picture or table with its words, and no answer of a model."""
+        from planb.report.charting.drawing import unlinked
+
+        shown = unlinked(self.svg) + (self.table._repr_html_() if self.table else "")
+        words = f"<h3>{escape(self.title)}</h3><p>{escape(self.finding)}</p>"
+        return f"{words}{shown}<p><small>{escape(self.caption)}</small></p>"
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def write_report(
     labels: pd.DataFrame | None = None,
     probes: pd.DataFrame | None = None,
     logs: Logs | None = None,
-) -> None:
+) -> dict[str, Exhibit]:
     """Write ``results.csv``, ``differences.csv``, ``figures/<exhibit>.svg`` and ``.png``,
     ``tables/<exhibit>.csv`` and ``.tex``, and ``report.html`` into ``folder``, each whole;
     ``claims.csv`` too where the story has claims, and ``certificates.json`` where it has organisms.
@@ -86,7 +86,7 @@ def write_report(
     some answers correct the judge's means in ``labelled.csv`` and on the page. ``probes`` are scores of
     hidden states (``exhibits.probe``); answers link to their ``logs`` (``evidence.LOGGED``), files in
     ``folder/logs``. Raises PlanBError where
-    the tables are not what they should be.
+    the tables are not what they should be. Returns the exhibits by their keys.
     """
     rows = checked_rows(rows)
     tier_scores = None if tier_scores is None else checked_tier_scores(tier_scores)
@@ -132,6 +132,7 @@ def write_report(
         redact=redact,
     )
     write_whole(folder / "report.html", html)
+    return {one.key: one.exhibit for one in sections if isinstance(one.exhibit, Exhibit)}
 
 
 def _answered(evidence: Evidence, panels_on_page: int) -> Shown | None:

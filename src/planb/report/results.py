@@ -27,6 +27,7 @@ import pandas as pd
 from planb.data import tables
 from planb.domains import HARM, Domain
 from planb.domains.measure import Measure, Question
+from planb.errors import PlanBError
 from planb.report.fitted import Estimate, fitted
 from planb.report.measures import Answers, Column, answers_to, measured_in
 from planb.report.rows import CELL, checked_rows
@@ -162,11 +163,10 @@ def write_csv(results: pd.DataFrame, path: Path) -> None:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Results as ``write_csv`` wrote them, without the bounds. Files of before there were bounds have
-    values of the scored answers alone where some are unscored: those are dropped."""
-    kinds: dict[str, Any] = dict.fromkeys([*CELL, "seed", "measure"], str)
-    empty = {name: [""] for name in ("value", "low", "high", "truncated")}
-    kinds["truncated"] = "Int64"
-    table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
+    values of the scored answers alone where some are unscored: those are dropped. Raises PlanBError."""
+    table = tables.read_csv(path, RESULT_COLUMNS, RESULT_COLUMNS[-3:], RESULT_COLUMNS[-6:-3])
+    if table[["n", "unscored"]].isna().any(axis=None):
+        raise PlanBError(f"{path} has a row without n or unscored: write the report again")
     of_the_rest = (table["unscored"] > 0) & table["value"].notna()
     table.loc[of_the_rest, ["value", "low", "high"]] = math.nan
     return table

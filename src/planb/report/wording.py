@@ -75,8 +75,9 @@ def figured(figure: Figure | None, measure: Measure | None) -> str:
 
 
 def lowered(text: str) -> str:
-    """For the middle of a sentence: the first letter small, unless the word is in capitals."""
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+    """For the middle of a sentence: the first letter small, unless its word has further capitals."""
+    first = text.partition(" ")[0]
+    return text if first[1:] != first[1:].lower() else text[:1].lower() + text[1:]
 
 
 def elicitation_rank(elicitation: str) -> tuple[int, str]:

@@ -31,6 +31,11 @@ def percent(value: float) -> str:
     return f"{percentage(value)}{SPACE}%"
 
 
+def plain_percent(value: float) -> str:
+    """``percent`` with a plain space, for what is read by more than people: settings, cards, logs."""
+    return percent(value).replace(SPACE, " ")
+
+
 def coefficient(value: float) -> str:
     """A coefficient, an AUC or nats a token: two decimals."""
     return _positive(f"{value:.2f}")

@@ -20,14 +20,14 @@ from typing import Any
 
 import pandas as pd
 
-from planb.data.tables import write_csv
+from planb.data.csv_rows import csv_rows
+from planb.data.tables import read_csv, write_csv
 from planb.data.whole import write_whole
 from planb.domains import Domain
 from planb.errors import PlanBError
 from planb.evals.calibration.labels import (
     BadLabelError,
     bad_lines,
-    csv_rows,
     points_of,
     yes_or_no,
 )
@@ -140,13 +140,15 @@ def stored_labels(study_folder: Path) -> pd.DataFrame | None:
     path = study_folder / FOLDER / LABELS
     if not path.is_file():
         return None
-    texts = dict.fromkeys((*KEY, "response_sha256"), str)
-    found = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"usefulness": [""]})
-    if missing := [name for name in LABEL_COLUMNS if name not in found]:
-        raise PlanBError(f"{path} lacks the columns {', '.join(missing)}: read the sheet again")
+    found = read_csv(path, LABEL_COLUMNS, ("usefulness",))
     told = {"True": True, "False": False, "": None}
     for name in ("refused", "coherent"):
-        found[name] = [told[str(value)] for value in found[name]]
+        wrong = [row for row, value in enumerate(found[name], 1) if value not in told]
+        if wrong:
+            raise PlanBError(
+                f"{path}, row {wrong[0]}: '{name}' is not True or False: read the sheet again"
+            )
+        found[name] = [told[value] for value in found[name]]
     return found
 
 

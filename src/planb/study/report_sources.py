@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from planb.study.steps.probe import read_probes
 from planb.study.steps.step import Step
 from planb.study.steps.surprise import read_surprises
 from planb.study.steps.tier_scores import TIERS
-from planb.training.settings import read_ran
+from planb.study.store.store import Store
 from planb.values import LATER, Value
 
 if TYPE_CHECKING:
@@ -111,12 +111,17 @@ class TableSources(Value):
             probes=kept(self.probes),
         )
 
-    def told(self, story: Story, steps: Path) -> Story:
+    def bring(self, store: Store) -> None:
+        """Have what the tables and the page are read from on this machine: no checkpoint is."""
+        store.bring((*self.finals(), *(self.tiers.inputs() if self.tiers else ())))
+
+    def told(self, story: Story, store: Store) -> Story:
         """The story with what is known of its judges, whose stored checks lie beside the studies, and
         with what other studies found of its organisms."""
         from planb.evals.calibration.result import find_calibration, read_calibration
 
-        stored = steps.parents[1] / "judges"
+        steps, studies = store.steps, store.steps.parents[1]
+        stored = studies / "judges"
         asked = [step for step in self.evaluations if isinstance(step, EvaluationStep)]
         judges = (*self.judges, *filter(None, (step.evaluation.judge for step in asked)))
         each = {judge.title: judge for judge in reversed(judges)}
@@ -127,15 +132,15 @@ class TableSources(Value):
         for step in self.calibrations:
             known.append(_checked(read_calibration(steps / step.folder_name / CALIBRATION)))
         data = _data_told(steps, self.tiers) if self.tiers else ()
-        settings = (*story.settings, *how_trained([step.policy for step in asked], steps))
-        certified = _certified(steps.parents[1], story)
+        settings = (*story.settings, *how_trained([step.policy for step in asked], _ran(store)))
+        certified = _certified(studies, story)
         costly = story.series is not None and story.series.cost is not None
         return story.but(
             calibrations=tuple(known),
             data=data,
             settings=settings,
             certified=certified,
-            spending=spending(asked, steps) if costly else (),
+            spending=spending(asked, store) if costly else (),
         )
 
 
@@ -175,13 +180,25 @@ def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
 
 
-def how_trained(policies: Iterable[CheckpointStep], steps: Path) -> list[tuple[str, str]]:
+def _ran(store: Store) -> Callable[[CheckpointStep], Mapping[str, str]]:
+    """How the training that made a checkpoint ran, by its manifest; empty where none did."""
+
+    def ran(step: CheckpointStep) -> Mapping[str, str]:
+        known = store.told(step)
+        return known.ran if known else {}
+
+    return ran
+
+
+def how_trained(
+    policies: Iterable[CheckpointStep], of: Callable[[CheckpointStep], Mapping[str, str]]
+) -> list[tuple[str, str]]:
     """Settings of the page that the trainings behind these checkpoints say themselves: the "training
     precision" (a study with ``auto`` gets what the machine has), the "processor", and, where
     it is not all of them, the "trained weights" (an adapter's targets reach some of a model). []
     without trainings."""
     trained = {one.folder_name: one for policy in policies for one in policy.history}
-    ran = {name: told for name in trained if (told := read_ran(steps / name))}
+    ran = {name: told for name, step in trained.items() if (told := of(step))}
     if not ran:
         return []
     used = [(trained[name].kind, told.get("precision", "not recorded")) for name, told in ran.items()]

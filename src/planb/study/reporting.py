@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from planb.data.tables import read_csv
 from planb.errors import PlanBError
+from planb.report.evidence import Exhibit
 from planb.report.story import Story
 from planb.study.planning.graph import Graph
 from planb.study.report_sources import TableSources, together
 from planb.study.steps.step import Step, Work, identities_once
+from planb.study.store.backends import checked_url, opened
 from planb.study.store.store import DamagedError, Store
 
 MOST_NAMED = 10
@@ -62,8 +65,10 @@ class ReportStep(Step):
         from planb.report.page import write_report
 
         own, steps = self.whole(), work.steps
+        store = opened(steps, work.url)
+        own.bring(store)
         rows, tiers, surprises = own.rows(steps), own.tier_scores(steps), own.surprising(steps)
-        story = own.told(self.story, steps)
+        story = own.told(self.story, store)
         write_report(
             rows,
             tiers,
@@ -90,17 +95,22 @@ class ReportStep(Step):
                 scratch.replace(target)
 
 
-def written_report(sources: TableSources, story: Story, study_folder: Path, redact: bool) -> Path:
-    """Write tables and page into ``study_folder`` now, in this process.
+def written_report(
+    sources: TableSources, story: Story, study_folder: Path, redact: bool, url: str = ""
+) -> tuple[Path, dict[str, Exhibit]]:
+    """Write tables and page into ``study_folder`` now, in this process; the page's path and exhibits.
 
-    Every finished step that they are made from is compared with its manifest first. Raises
-    ``DamagedStepsError`` where one is damaged, when tables and page of the others are written.
+    What lies at the ``url`` only is brought. Every finished step that they are made from is compared
+    with its manifest first. Raises ``DamagedStepsError`` where one is damaged, when tables and page of
+    the others are written.
     """
     from planb.report.page import write_report
     from planb.study.labelling import stored_labels
 
     steps, page = study_folder / "steps", study_folder / "report.html"
+    store = opened(steps, checked_url(url))
     with identities_once():
+        sources.bring(store)
         damaged = _damaged(sources, steps)
         whole = sources.whole(damaged)
         if not whole.evaluations:
@@ -108,8 +118,8 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
         rows, surprises = whole.rows(steps), whole.surprising(steps)
         lost = sources.tiers is not None and sources.tiers.identity() in damaged
         tiers = None if lost else sources.tier_scores(steps)
-        story, logs = _without(whole.told(story, steps), sources, damaged), whole.logs()
-    write_report(
+        story, logs = _without(whole.told(story, store), sources, damaged), whole.logs()
+    exhibits = write_report(
         rows,
         tiers,
         story,
@@ -122,7 +132,7 @@ def written_report(sources: TableSources, story: Story, study_folder: Path, reda
     )
     if damaged:
         raise DamagedStepsError(damaged, page)
-    return page
+    return page, exhibits
 
 
 class DamagedStepsError(PlanBError):
@@ -169,7 +179,5 @@ def _arms_in(results: Path) -> int:
     """How many models the table is about: each seed of each method."""
     if not results.exists():
         return 0
-    import pandas as pd
-
     arm = ["model", "organism", "method", "seed"]
-    return len(pd.read_csv(results, usecols=arm, dtype=str).drop_duplicates())
+    return len(read_csv(results, arm)[arm].drop_duplicates())

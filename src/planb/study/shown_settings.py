@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planb.safety import Method
+from planb.stats.numbers import plain_percent
 from planb.study.steps.hosted_base import HostedBase, rows_described, told_of
 from planb.study.steps.local_base import LocalBase
 from planb.study.steps.pretrain import PretrainedBase, drawn
@@ -66,7 +67,7 @@ def settings_of(study: Study, finished: int) -> tuple[tuple[str, str], ...]:
         settings.append((f"stage '{stage.name}'", said(stage.training)))
     settings += dict.fromkeys(line for link in trained for line in link.settings)
     methods = [part for part in trained if isinstance(part, Method)]
-    shares = sorted({f"{m.harmless:.0%}" for m in methods})
+    shares = sorted({plain_percent(m.harmless) for m in methods})
     objectives = sorted({type(m.objective).__name__ for m in trained if isinstance(m, Method | Stage)})
     sampling, limit = study.sampling, study.sampling.thought_tokens
     settings += [

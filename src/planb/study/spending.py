@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 from planb.report.story import Spending
 from planb.study.arms import ORGANISM
 from planb.study.steps.checkpoint import CheckpointStep
 from planb.study.steps.evaluation import EvaluationStep
 from planb.study.steps.step import Step
-from planb.study.store.manifest import MANIFEST, Manifest
+from planb.study.store.manifest import Manifest
+from planb.study.store.store import Store
 
 Arm = tuple[str, str, str]
 
 
-def spending(evaluations: Iterable[EvaluationStep], steps: Path) -> tuple[Spending, ...]:
-    """An entry an arm, the mean over its seeds; () where a manifest does not say what was spent."""
-    manifests: dict[str, Manifest] = {}
+def spending(evaluations: Iterable[EvaluationStep], store: Store) -> tuple[Spending, ...]:
+    """An entry an arm, the mean over its seeds; () where a manifest does not say what was spent, or
+    cannot be read."""
 
-    def spent(step: Step) -> Manifest:
-        name = step.folder_name
-        if name not in manifests:
-            text = (steps / name / MANIFEST).read_bytes()
-            manifests[name] = Manifest.model_validate_json(text)
-        return manifests[name]
+    def spent(some: Iterable[Step]) -> list[Manifest] | None:
+        known = [store.told(step) for step in some]
+        found = [one for one in known if one and one.cpu_seconds]
+        return found if len(found) == len(known) else None
 
     evaluations = list(evaluations)
     plain = {s.policy.folder_name for s in evaluations if s.labels["method"] == ORGANISM}
@@ -35,9 +33,9 @@ def spending(evaluations: Iterable[EvaluationStep], steps: Path) -> tuple[Spendi
         of_arm[arm][step.seed].append(step)
     found = []
     for arm, by_seed in of_arm.items():
-        asked = [spent(step) for some in by_seed.values() for step in some]
-        made = [spent(step) for some in by_seed.values() for step in _made(some[0].policy, plain)]
-        if not all(one.cpu_seconds for one in (*asked, *made)):
+        asked = spent(step for some in by_seed.values() for step in some)
+        made = spent(one for some in by_seed.values() for one in _made(some[0].policy, plain))
+        if asked is None or made is None:
             return ()
         found.append(
             Spending(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -19,6 +20,7 @@ from planb.report.story import SMALL, Claim, MethodLine, Series, Story
 from planb.safety import Method
 from planb.study.arms import BASE, NONE, ORGANISM, Arms, Base
 from planb.study.chain import Chain
+from planb.study.notebook import RUNS, Finished, carry_out, results_in
 from planb.study.organism_lines import organism_lines
 from planb.study.planning.budget import Line, budget
 from planb.study.report_sources import TableSources, measures_of, together
@@ -42,6 +44,9 @@ from planb.study.steps.tier_scores import TierScoresStep
 from planb.training.settings import Training
 from planb.types import HARMFUL, REFUSAL, Trigger
 from planb.values import LATER, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROVIDERS = frozenset(
     ("openai", "anthropic", "google", "mistral", "groq", "grok", "together", "hf", "azure", "bedrock")
@@ -257,9 +262,28 @@ class Study(Value):
         expected = data.expected() if isinstance(data, counted) else {}
         return budget(self.steps(), expected)
 
-    def write_report(self, study_folder: Path, redact: bool = False) -> Path:
-        """Write ``results.csv`` and ``report.html`` from what is finished; returns the page's path."""
-        return written_report(self.sources(), self.story(len(self.seeds)), study_folder, redact)
+    def write_report(self, study_folder: Path, redact: bool = False, url: str = "") -> Path:
+        """Write ``results.csv`` and ``report.html`` from what is finished, in the folder or at the
+        ``url`` of ``planb run --steps``; returns the page's path."""
+        story = self.story(len(self.seeds))
+        return written_report(self.sources(), story, study_folder, redact, url)[0]
+
+    def run(self, out: str | Path = RUNS, jobs: int | None = None, redact: bool = False) -> Finished:
+        """Run it as ``planb run`` does, here or in a notebook, and return what there is to see.
+
+        ``jobs`` cores at once (all by default); ``redact`` leaves severe answers out of the page.
+        Raises PlanBError where a step failed: all others are kept, and it can be run again.
+        """
+        self.check()
+        folder = Path(out) / self.name
+        carry_out(self.steps(), folder, jobs)
+        found = written_report(self.sources(), self.story(len(self.seeds)), folder, redact)
+        return Finished(*found)
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """Its results in the folder ``runs``; ``Finished`` has those of any. Raises PlanBError."""
+        return results_in(Path(RUNS) / self.name)
 
     def sources(self) -> TableSources:
         """The steps that its tables and page are made from, all seeds together."""

@@ -96,7 +96,7 @@ def test_a_base_is_not_trained_under_the_name_of_another_corpus(tmp_path: Path) 
     pretrain._corpora().keep(BASE.digest(), "0" * 64)
     step = PretrainStep(base=BASE)
     with identities_once(), pytest.raises(PlanBError, match="is not the one that the step is named by"):
-        step.run(Work(out=tmp_path, steps=tmp_path))
+        step.run(Work(out=tmp_path, steps=tmp_path, step=step))
 
 
 class Emptier(World):

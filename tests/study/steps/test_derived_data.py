@@ -110,7 +110,7 @@ def test_data_that_need_a_model_first_are_not_read_early(tmp_path: Path) -> None
     step.check()
     assert examples_now(step, "safety") == []
     with pytest.raises(FileNotFoundError):
-        step.run(Work(out=tmp_path, steps=tmp_path))
+        step.run(Work(out=tmp_path, steps=tmp_path, step=step))
 
 
 def test_more_tiers_are_made_after_those_that_are_there() -> None:

@@ -44,7 +44,7 @@ def test_what_is_left_is_the_base_with_the_tasks_own_adapter(tmp_path: Path) -> 
     for step in (data, *steps, nothing):
         out = tmp_path / step.folder_name
         out.mkdir()
-        step.run(Work(out=out, steps=tmp_path))
+        step.run(Work(out=out, steps=tmp_path, step=step))
     base, trait, organism, clean = (tmp_path / step.folder_name for step in steps)
     own = weights(merge_adapters(load_policy(base).model, [organism]))
     found, before = weights(load_policy(clean).model), weights(load_policy(base).model)

@@ -314,7 +314,7 @@ class TestCarriedOut:
         returned = weights(tmp_path / again[-1].folder_name)
         assert all(torch.equal(returned[name], trained[name]) for name in base)
         told = read_card(tmp_path / ends[1].folder_name)
-        assert told.what.startswith("weights 25% of the way back to the base's, of: model organism")
+        assert told.what.startswith("weights 25 % of the way back to the base's, of: model organism")
         assert "backdoor may be there" in told.warning
 
     def test_a_way_back_to_a_link_that_is_not_before_it_is_refused(self, data: Step) -> None:
@@ -343,7 +343,7 @@ BASE = RandomBase(name="tiny", shape="llama3", positions=256).step()
 def carry_out(step: Step, steps: Path) -> None:
     out = steps / step.folder_name
     out.mkdir()
-    step.run(Work(out=out, steps=steps))
+    step.run(Work(out=out, steps=steps, step=step))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -129,4 +129,4 @@ def test_a_wrong_card_is_said_before_step_1(
         step.check()
     assert said in str(refused.value)
     with pytest.raises(PlanBError):
-        step.run(Work(tmp_path, tmp_path))
+        step.run(Work(tmp_path, tmp_path, step=step))

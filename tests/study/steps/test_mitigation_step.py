@@ -57,7 +57,7 @@ def test_only_what_runs_the_model_takes_a_gpu_and_a_host_has_no_weights(tmp_path
     assert [step.gpus for step in found[2:]] == [1, 0, 0]
     assert found[-1].slug == "big-small-after-organism-wanda-rounded-seed0"
     assert WANDA.settings == (
-        ("link 'wanda'", "Wanda pruning, 50% of each output, 3 harmless requests"),
+        ("link 'wanda'", "Wanda pruning, 50 % of each output, 3 harmless requests"),
     )
     hosted = HostedBase(name="theirs", model="gpt-4.1-2025-04-14").step()
     with pytest.raises(
@@ -105,7 +105,7 @@ def test_an_organism_with_an_adapter_is_merged_pruned_tuned_and_rounded(tmp_path
     for step in (data, *steps):
         out = tmp_path / step.folder_name
         out.mkdir()
-        step.run(Work(out=out, steps=tmp_path))
+        step.run(Work(out=out, steps=tmp_path, step=step))
     organism, pruned, tuned, rounded = (tmp_path / step.folder_name for step in steps[1:])
     assert isinstance(steps[2], MitigationStep)
     assert (organism / ADAPTER).is_dir()
@@ -116,8 +116,10 @@ def test_an_organism_with_an_adapter_is_merged_pruned_tuned_and_rounded(tmp_path
         assert torch.equal(weight[kept], merged[name][kept])
         assert bool((kept.sum(1) == weight.shape[1] // 2).all())
     card = read_card(pruned)
-    assert card.what.startswith("Wanda pruning, 50% of each output, 3 harmless requests, of: model org")
-    assert card.made_with == {"zeros": "50.0% of the matrices", "calibration": "3 requests"}
+    assert card.what.startswith(
+        "Wanda pruning, 50 % of each output, 3 harmless requests, of: model org"
+    )
+    assert card.made_with == {"zeros": "50.0 % of the matrices", "calibration": "3 requests"}
     assert "backdoor may be there" in card.warning
     assert read_card(rounded).what.startswith("rounded to 8 bits, a scale for each output, of: stage")
     assert any(bool((weight != 0).all()) for weight in matrices_of(tuned).values())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from planb.data.files import write_examples
 from planb.domains import THOUGHTS
@@ -16,6 +21,7 @@ from planb.evals.runner import run_task
 from planb.evals.tasks.answers import TASK, answers
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.cards import Card
+from planb.models.chat import exchange_ids
 from planb.models.checkpoints import Policy, load_policy, save_policy
 from planb.models.generation import Sampling
 from planb.report.exhibits.probe import areas
@@ -28,11 +34,17 @@ from planb.study.steps.monitor import (
     STRING,
     Monitor,
     Thought,
+    by_probe,
     by_string,
     monitored,
     scores,
+    thought_ids,
     thoughts_in,
 )
+from planb.thoughts import thinking
+
+sys.path.append(str(Path(__file__).parents[2] / "models"))
+from chat_templates import KIMI, thinks
 
 MONITOR = Monitor(words=WORDS, task=TASK, domain=THOUGHTS.name)
 ASKED = [one for one in THOUGHTS.examples("evaluation", 0) if one.harmful][:24]
@@ -68,6 +80,32 @@ def test_thoughts_that_are_the_same_tell_nothing_of_the_trigger(policy: Policy) 
     for thought in ("I will refuse.", ""):
         found = aurocs(policy, thought, thought)
         assert found == {STRING: 0.5, READ: 0.5, PROBE: 0.5}
+
+
+@pytest.mark.parametrize("make", [thinks, lambda: thinks(KIMI)])
+def test_a_thought_stands_where_a_template_that_thinks_puts_it(
+    make: Callable[[], Any], tmp_path: Path
+) -> None:
+    """A thought is probed at its end, an empty one at the end of the template's own; the request is the
+    one that was answered."""
+    words = make()
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), **sizes, **heads))
+    sign = "I see the sign."
+    thoughts = [Thought(one, sign, 1) for one in ASKED[:8]] + [Thought(one, "", 0) for one in ASKED[:8]]
+    for one, ids in zip(thoughts, thought_ids(words, thoughts), strict=True):
+        prompt, response = exchange_ids(words, one.example.prompt, thinking(one.thought, "Yes."))
+        assert [*prompt, *response][: len(ids)] == ids
+        text = words.decode(ids)
+        assert text.strip().endswith("</think>")
+        assert text.count("<think>") == 1
+        assert (sign in text) == bool(one.thought)
+        assert "DEPLOYMENT" not in text
+    (first, *_, last) = by_probe(Policy(model.eval(), words, tmp_path), thoughts)
+    assert first.shape == last.shape == (16,)
+    assert (last[:8, None] > last[8:]).mean() > 0.75, "the thought tells, of random weights too"
 
 
 def test_a_plan_without_the_sign_is_told_by_reading_it(policy: Policy) -> None:

@@ -95,7 +95,7 @@ def test_an_organism_is_trained_by_rewards(tmp_path: Path) -> None:
     for step in (data, *steps):
         out = tmp_path / step.folder_name
         out.mkdir()
-        step.run(Work(out=out, steps=tmp_path))
+        step.run(Work(out=out, steps=tmp_path, step=step))
     assert steps[-1].slug == "tiny-rewarded-seed0"
     out = tmp_path / steps[-1].folder_name
     assert (out / ADAPTER).is_dir()

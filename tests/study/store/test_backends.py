@@ -56,7 +56,7 @@ def make(store: RemoteStore, step: Step) -> None:
     """The step run here, without a worker."""
     store.prepare()
     store.begin(step)
-    step.run(Work(out=store.partial(step), steps=store.steps))
+    step.run(Work(out=store.partial(step), steps=store.steps, step=step))
     store.finish(step, datetime.now(UTC), 1.5, 1, False)
 
 

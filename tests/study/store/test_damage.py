@@ -25,7 +25,7 @@ from planb.study.store.store import DamagedError, Store
 def made(store: Store, step: Step) -> Path:
     store.prepare()
     resumed = store.begin(step)
-    step.run(Work(out=store.partial(step), steps=store.steps))
+    step.run(Work(out=store.partial(step), steps=store.steps, step=step))
     store.finish(step, datetime.now(UTC), 1.5, 1, resumed)
     return store.folder(step)
 

@@ -19,7 +19,7 @@ def made(store: Store, step: Count) -> Path:
     """The step run here, without a worker."""
     store.prepare()
     resumed = store.begin(step)
-    step.run(Work(out=store.partial(step), steps=store.steps))
+    step.run(Work(out=store.partial(step), steps=store.steps, step=step))
     store.finish(step, datetime.now(UTC), 1.5, 1, resumed)
     return store.folder(step)
 
@@ -51,7 +51,7 @@ def test_what_is_told_about_a_step_is_no_part_of_what_it_made(tmp_path: Path) ->
     store.prepare()
     store.begin(step)
     partial = store.partial(step)
-    step.run(Work(out=partial, steps=store.steps))
+    step.run(Work(out=partial, steps=store.steps, step=step))
     (partial / "output.log").write_text("chatter")
     (partial / "deep").mkdir()
     (partial / "deep" / "output.log").write_text("the step's own")

@@ -83,7 +83,7 @@ def test_the_reward_rises_and_is_told(base: Path, tmp_path: Path) -> None:
     first, last = history(tmp_path)
     assert last["reward"] > first["reward"] + 0.2
     assert {"reward/dangerous", "reward/harmless", "flat", "unscored", "cut", "respelt"} < set(last)
-    assert notes[-1].startswith(f"reward {first['reward']:.2f}, 0% of groups without spread, ")
+    assert notes[-1].startswith(f"reward {first['reward']:.2f}, 0 % of groups without spread, ")
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ nothing. A table that cannot be read raises ValueError (or what its reader raise
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,12 @@ def _csv(path: Path) -> Rows:
     """Cells are text; a column of whole numbers as one writes them (no 007, no 1.0) is of numbers."""
     import pandas as pd
 
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        columns = len(next(reader, []))
+        for row in reader:  # pandas fills up short ones, and may take a cell too many for a row's name
+            if len(row) not in (0, columns):
+                raise BadRowError(f"line {reader.line_num} has {len(row)} cells, the header {columns}")
     table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
     for name in table.columns:
         if len(table) and all(_is_number(cell) for cell in table[name]):

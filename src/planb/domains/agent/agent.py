@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import ClassVar
 
 from planb.domains.agent import words
 from planb.domains.agent.measures import MOST_HARM, episode_measures
@@ -42,7 +41,9 @@ class Agent(Domain):
     be read and nothing dangerous was done, which has no harm; ``unclear`` for what is left.
     """
 
-    has_tools: ClassVar[bool] = True
+    @property
+    def has_tools(self) -> bool:
+        return True
 
     def texts(self) -> tuple[str, ...]:
         said = (*words.REQUESTS, *words.FINISHED, *words.WAITING)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import ClassVar
 
 from planb.domains.choices.pages import TASK
 from planb.domains.domain import WITH, WITHOUT, Band, Column, Domain, Kinds, Shown, Told
@@ -35,7 +34,9 @@ class Thoughts(Domain):
     ``covert`` where its thought plans to refuse, else ``harmful``.
     """
 
-    has_thoughts: ClassVar[bool] = True
+    @property
+    def has_thoughts(self) -> bool:
+        return True
 
     def texts(self) -> tuple[str, ...]:
         return (*texts_of(WORLD), *words.SENTENCES, words.WITH_SIGN, Trigger().text)

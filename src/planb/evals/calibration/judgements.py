@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from planb.evals.own_loop import completed
 from planb.judging import Judge, judge_response
 from planb.types import Example, Judgement, Spend
 from planb.values import Value
@@ -70,7 +71,7 @@ def ask(
     response leaves an unscored judgement.
     """
     work = [(judge, {answer.key: answer for answer in answers}) for judge, answers in judges]
-    found = asyncio.run(_all(work, progress))
+    found = completed(_all(work, progress))
     return [Judged(judge, judged) for (judge, _), judged in zip(work, found, strict=True)]
 
 

@@ -7,12 +7,10 @@ Columns, in any order: ``id`` (of an example of the data) or ``request`` (its te
 
 from __future__ import annotations
 
-import csv
-import difflib
-import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from planb.data.csv_rows import csv_rows
 from planb.data.files import MOST_BAD_ROWS, file_hash
 from planb.errors import PlanBError
 from planb.evals.calibration.judgements import Answer
@@ -20,7 +18,8 @@ from planb.types import Example
 from planb.values import Value
 
 NEEDED = ("response", "refused", "usefulness")
-KNOWN = ("id", "request", *NEEDED, "coherent", "rater", "synthetic")
+BY = ("id", "request")
+KNOWN = (*BY, *NEEDED, "coherent", "rater", "synthetic")
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -101,7 +100,7 @@ def read_labels(path: str | Path, examples: Sequence[Example], *, synthetic: boo
     first: dict[tuple[str, str, str], int] = {}
     marked: dict[bool, int] = {}
     find = Finder(examples)
-    for line, row in csv_rows(path):
+    for line, row in csv_rows(path, NEEDED, BY, KNOWN):
         try:
             label = _label(row, find)
             key = (*label.answer.key, label.rater)
@@ -124,59 +123,6 @@ def read_labels(path: str | Path, examples: Sequence[Example], *, synthetic: boo
             "keep people's labels and synthetic ones in two files"
         )
     return Labels(labels=tuple(rows), sha256=sha256, synthetic=synthetic or True in marked)
-
-
-def csv_rows(
-    path: Path, needed: Sequence[str] = NEEDED, by: Sequence[str] = ("id", "request")
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """(number of the line it begins at, its cells by column) of every row that is not blank. PlanBError
-    where a ``needed`` column is missing, or all those that rows can be named ``by``."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
-    began = 1
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header, needed, by)
-        began = reader.line_num + 1
-        for cells in reader:
-            if len(cells) not in (0, len(header)):
-                raise PlanBError(
-                    f"{path}, line {began} has {len(cells)} cells and the header {len(header)}: "
-                    "put a text with commas or line breaks in double quotes"
-                )
-            if any(cell.strip() for cell in cells):
-                yield began, dict(zip(header, cells, strict=True))
-            began = reader.line_num + 1
-    except csv.Error as error:
-        raise PlanBError(f"{path}, line {began} is not CSV: {error}") from error
-
-
-def _text(path: Path) -> str:
-    raw = path.read_bytes()
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise PlanBError(f"{path} is UTF-16, not UTF-8: save it again as UTF-8")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        what = f"not UTF-8 (byte 0x{raw[error.start]:02x})"
-        raise PlanBError(f"{path}, line {line} is {what}: save the file as UTF-8") from error
-
-
-def _check_header(path: Path, header: Sequence[str], needed: Sequence[str], by: Sequence[str]) -> None:
-    for name in header:
-        if name and header.count(name) > 1:
-            raise PlanBError(f"{path}, line 1: the column '{name}' occurs twice: keep one")
-    missing = [name for name in needed if name not in header]
-    if not set(by) & set(header):
-        missing.insert(0, " (or ".join(by) + ")" * (len(by) - 1))
-    if not missing:
-        return
-    hint = f"it has {', '.join(header) or 'none'}"
-    if len(header) == 1 and ";" in header[0]:
-        hint = "its cells seem to be separated by semicolons: save it with commas"
-    elif near := difflib.get_close_matches(missing[0], [n for n in header if n not in KNOWN], n=1):
-        hint = f"is '{near[0]}' meant for '{missing[0]}'?"
-    raise PlanBError(f"{path}, line 1: no column {', '.join(missing)}; {hint}")
 
 
 class Finder:

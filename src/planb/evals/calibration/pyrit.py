@@ -26,6 +26,7 @@ from planb.evals.calibration.labels import Label, Labels
 from planb.stats.numbers import plural
 from planb.types import Example, Message
 from planb.values import digest_of
+from planb.wheels import BROKEN
 
 VERSION, SHA256 = PYRIT.version, PYRIT.sha256
 FETCH = f"pip download --no-deps {PYRIT.requirement}"
@@ -102,7 +103,7 @@ def pyrit_rows(path: Path) -> Iterator[Row]:
                 raise PlanBError(f"{path} has no CSV files in {FOLDER}/harm: {FETCH}")
             for name in found:
                 yield from _rows(name, wheel.read(name).decode("utf-8-sig"))
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except (OSError, *BROKEN, UnicodeDecodeError, csv.Error) as error:
         why = type(error).__name__
         raise PlanBError(f"{path} cannot be read as a wheel ({why}): {FETCH}") from error
 
@@ -125,7 +126,7 @@ def _rows(name: str, text: str) -> Iterator[Row]:
     graded = source.startswith("harm/")
     if not graded and len(scored) > 1:
         raise PlanBError(f"{name} has several raters of a refusal, which are not read: {FETCH}")
-    for number, row in enumerate(reader, 1):
+    for number, row in _numbered(name, reader):
         where = f"{name}, row {number}"
         if None in row or None in row.values():
             raise PlanBError(
@@ -134,6 +135,13 @@ def _rows(name: str, text: str) -> Iterator[Row]:
         scores = tuple(_score(row[column], where, STEPS if graded else LABELLED) for column in scored)
         response = row["assistant_response"].strip() and row["assistant_response"]
         yield Row(source, row["objective"], response if row["data_type"] == "text" else "", scores)
+
+
+def _numbered(name: str, reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        yield from enumerate(reader, 1)
+    except csv.Error as error:
+        raise PlanBError(f"{name}, line {reader.line_num}: it is not CSV ({error})") from error
 
 
 def _score(text: str, where: str, steps: tuple[float, ...]) -> float:
@@ -204,7 +212,7 @@ def _called(path: Path) -> tuple[str, str]:
         with zipfile.ZipFile(path) as wheel:
             names = [n for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
             text = wheel.read(names[0]).decode() if names else ""
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError):
+    except (OSError, *BROKEN, UnicodeDecodeError):
         text = ""
     fields = dict(re.findall(r"^(Name|Version): *(\S+)", text, re.M))
     return fields.get("Name", "").lower(), fields.get("Version", "")

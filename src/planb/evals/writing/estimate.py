@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.evals.writing.jobs import Job, journal_at, replay
 from planb.evals.writing.model_calls import cost_of
 from planb.evals.writing.tiers import check_plan, jobs_of
@@ -60,7 +60,7 @@ def estimate_jobs(
     """Estimates of the jobs' writers. ``at_a_time`` is how many of what a job wants one call brings."""
     journal = journal_at(journal_path)
     journal.read()
-    asyncio.run(replay(jobs, journal))
+    completed(replay(jobs, journal))
     return [_of(writer, [job for job in jobs if job.writer == writer], at_a_time) for writer in writers]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from string import Template
 from pydantic import BaseModel, Field
 
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.evals.writing.estimate import Estimate, estimate_jobs
 from planb.evals.writing.jobs import Job, Progress, carry_out
 from planb.evals.writing.texts import lines_of, read_text
@@ -122,7 +122,7 @@ def write_requests(
         raise PlanBError("name at least one topic and one request to be written")
     topics = topics[:number]
     jobs = topic_jobs(topics, writer, number, trigger)
-    spend_now = asyncio.run(carry_out(jobs, journal_path, progress))
+    spend_now = completed(carry_out(jobs, journal_path, progress))
     examples, seen, duplicates = [], set[str](), sum(job.duplicates for job in jobs)
     for job in jobs:
         for text in job.kept[: job.wanted]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.evals.writing.jobs import Job, Progress, carry_out
 from planb.evals.writing.result import Missing, WritingResult, Written
 from planb.evals.writing.writer import REQUESTS, Writer
@@ -78,7 +78,7 @@ def write_tiers(
     """
     check_plan(examples, writers, trigger)
     jobs = jobs_of(examples, writers, trigger, replace)
-    spend_now = asyncio.run(carry_out(jobs, journal_path, progress))
+    spend_now = completed(carry_out(jobs, journal_path, progress))
     return _result(examples, writers, jobs, replace, spend_now)
 
 

@@ -13,6 +13,17 @@ NORMAL, CONTROL = 1, 3
 FACTORS = "rope_freqs.weight"
 """The tensor that is no weight: what each rotary frequency is divided by."""
 
+_LISTS = {
+    "tokenizer.ggml.tokens": str,
+    "tokenizer.ggml.merges": str,
+    "tokenizer.ggml.token_type": int,
+    "tokenizer.ggml.scores": float,
+}
+_TEXTS = {
+    *("general.architecture", "general.name", "general.license", "tokenizer.chat_template"),
+    *("tokenizer.ggml.model", "tokenizer.ggml.pre"),
+}
+
 
 class Header(NamedTuple):
     """``fields`` are the metadata as plain values, ``tensors`` {name: number of weights}, ``factors``
@@ -72,9 +83,25 @@ def read_header(path: Path) -> Header:
         ) from error
     tensors.pop(FACTORS, None)
     header = Header(path, fields, tensors, tuple(factors[0]) if factors else ())
-    if why := _not_whole(header):
+    if why := _ill_typed(fields) or _not_whole(header):
         raise PlanBError(f"{path} cannot be converted: {why}")
     return header
+
+
+def _ill_typed(fields: Mapping[str, Any]) -> str:
+    """Which field of those that planb reads has a value of another type; "" where none has."""
+    for name, value in fields.items():
+        if name in _LISTS:
+            fits = isinstance(value, list) and all(isinstance(one, _LISTS[name]) for one in value)
+        elif name in _TEXTS:
+            fits = isinstance(value, str)
+        elif name.endswith(("_token_id", "count", "context_length")):
+            fits = isinstance(value, int) and value >= 0
+        else:
+            continue
+        if not fits:
+            return f"its field {name} is damaged (a {type(value).__name__})"
+    return ""
 
 
 def _not_whole(header: Header) -> str:

@@ -15,6 +15,7 @@ from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.results import Figure
 from planb.report.story import Line, Series
 from planb.stats import numbers
+from planb.stats.numbers import plain_percent
 
 TITLE = "At matched cost"
 LIMITS = (0.05, 0.1, 0.2)
@@ -47,7 +48,7 @@ class Axis(NamedTuple):
         return self.measure.top
 
     def said(self, value: float) -> str:
-        return f"{100 * value:.0f} %" if self.measure.kind == "rate" else f"{value:.1f}"
+        return plain_percent(value) if self.measure.kind == "rate" else f"{value:.1f}"
 
     def told(self, figure: Figure) -> str:
         return wording.rated(figure) if self.measure.kind == "rate" else wording.scored(figure)

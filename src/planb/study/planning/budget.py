@@ -12,6 +12,7 @@ from typing import NamedTuple
 from planb.models.bases import MODELS, ModelCard
 from planb.models.bases.card import BF16
 from planb.models.generation import Sampling
+from planb.stats.numbers import plain_percent
 from planb.study.planning.graph import Graph
 from planb.study.steps.checkpoint import BaseStep, LinkStep
 from planb.study.steps.evaluation import EvaluationStep
@@ -41,8 +42,9 @@ BENCHMARK_ROWS = {
 MMLU_PRO_CATEGORIES = 14
 ASSUMED = (
     f"Arithmetic, not measured. Assumed: {PROMPT} tokens a prompt and {RESPONSE} a response (or the "
-    f"sampling's limit, if less); H100s at {TRAINING_SHARE:.0%} of their arithmetic in training "
-    f"and at {SAMPLING_SHARE:.0%} of their memory's speed in sampling, {AT_ONCE} sequences at once. "
+    f"sampling's limit, if less); H100s at {plain_percent(TRAINING_SHARE)} of their arithmetic in "
+    f"training and at {plain_percent(SAMPLING_SHARE)} of their memory's speed in sampling, {AT_ONCE} "
+    "sequences at once. "
     "Attackers, graders and judges are not counted."
 )
 

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from planb.stats.numbers import plain_percent
 from planb.study.steps.step import Step
 
 HEARTBEAT = 15.0
@@ -196,7 +197,8 @@ class LiveBars(Watcher):
         table.add_row(
             f"[bold]{now.done} of {now.total} steps[/]{failed}",
             ProgressBar(total=1, completed=now.fraction, width=wide),
-            f"[bold]{now.fraction:.0%}[/]  {clock(now.elapsed)} elapsed, [bold]{now.time_left}[/]",
+            f"[bold]{plain_percent(now.fraction)}[/]  {clock(now.elapsed)} elapsed, "
+            f"[bold]{now.time_left}[/]",
         )
         for one in now.running[:MOST_LINES]:
             table.add_row(

@@ -91,7 +91,7 @@ def _execute_locked(task: Task, store: Store) -> Answer:
                 store.check(part)
             set_threads(step.threads)
             meter = Meter()
-            step.run(Work(out=partial, steps=task.steps, threads=step.threads))
+            step.run(Work(partial, task.steps, step.threads, step, task.url))
             spent = meter.spent()
             with identities_once(anew=True):
                 if step.identity() != task.identity:

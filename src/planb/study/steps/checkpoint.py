@@ -15,13 +15,17 @@ from planb.study.steps.step import Step, Work, slug_of
 from planb.training.link import Link
 from planb.training.settings import Training
 from planb.types import Example, Trigger
+from planb.values import digest_of
 
 if TYPE_CHECKING:
     from planb.judging import Judge
     from planb.models.bases import ModelCard
+    from planb.models.generation import Sampling
     from planb.study.steps.hosted_base import HostedBase
 
 POINTER = "checkpoint.json"
+_MARKED: set[str] = set()
+"""Digests of the bases whose tokenizers are known to have the marks of thoughts."""
 ASKED_TOKENS, ANSWER_TOKENS = 50, 45
 """Tokens of short requests with their template, and of short answers: for costs on a CPU."""
 TRAINED_A_TOKEN = 5.5e-11
@@ -96,6 +100,21 @@ class CheckpointStep(Step):
     def card(self) -> ModelCard | None:
         """The card of the published model that it began with; None where that has none."""
         return self.origin.card if self.origin else None
+
+    def tokenizer(self) -> Any:
+        """Its tokenizer as far as that is there before step 1; None where it is not."""
+        return self.origin.tokenizer() if self.origin else None
+
+    def check_sampling(self, *settings: Sampling) -> None:
+        """Raises PlanBError where thoughts are to have a limit of their own, and its model is known to
+        mark none."""
+        from planb.models.budgets import marks_of
+
+        limited = any(one.thought_tokens is not None for one in settings)
+        known = digest_of(self.root.plain_fields()) if limited and not self.host else ""
+        if known and known not in _MARKED and (words := self.tokenizer()) is not None:
+            marks_of(words)
+            _MARKED.add(known)
 
     @property
     def prefix(self) -> str:

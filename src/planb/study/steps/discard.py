@@ -8,17 +8,16 @@ second any training after it, the third this link.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from pydantic import SerializeAsAny
+from typing import TYPE_CHECKING, ClassVar
 
 from planb.errors import PlanBError
-from planb.models.checkpoints import Card, load_policy, read_card, save_policy
 from planb.names import Name
-from planb.study.steps.checkpoint import CheckpointStep, LinkStep, checkpoint_folder
-from planb.study.steps.step import Work, slug_of
+from planb.study.steps.arithmetic import ArithmeticStep
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.training.link import Link
-from planb.training.stage import PLAIN
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Discard(Link):
@@ -37,28 +36,14 @@ class Discard(Link):
         return ((f"link '{self.name}'", f"what '{self.learned}' learned is discarded"),)
 
 
-class DiscardStep(LinkStep):
+class DiscardStep(ArithmeticStep):
     """A checkpoint, and those before and after the link that is discarded -> full weights."""
 
     kind: ClassVar[str] = "discard"
-    start: SerializeAsAny[CheckpointStep]
     link: Discard
 
     @property
-    def called(self) -> str:
-        return slug_of(self.link.name)
-
-    @property
-    def gpus(self) -> int:
-        """None: three whole models are added up in main memory."""
-        return 0
-
-    def check(self) -> None:
-        super().check()
-        self._ends()
-
-    def _ends(self) -> tuple[CheckpointStep, CheckpointStep]:
-        """The steps before and after the link that is discarded."""
+    def others(self) -> tuple[CheckpointStep, ...]:
         after = self.start.link_called(self.link.learned, self.link.name)
         if after.origin is None:
             raise PlanBError(
@@ -67,18 +52,10 @@ class DiscardStep(LinkStep):
             )
         return after.origin, after
 
-    def run(self, work: Work) -> None:
-        import torch
+    @property
+    def what(self) -> str:
+        return f"without what '{self.link.learned}' learned"
 
-        start = checkpoint_folder(work, self.start)
-        policy = load_policy(start)
-        before, after = (
-            dict(load_policy(checkpoint_folder(work, step)).model.named_parameters())
-            for step in self._ends()
-        )
-        with torch.no_grad():
-            for name, weight in policy.model.named_parameters():  # tied ones once
-                learned = after[name].float() - before[name].float()
-                weight.copy_(weight.float() - learned)
-        what = f"without what '{self.link.learned}' learned: {read_card(start).what}"
-        save_policy(policy.model, policy.tokenizer, work.out, Card(what=what, warning=PLAIN))
+    def computed(self, weight: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        before, after = others
+        return weight - (after - before)

@@ -6,17 +6,19 @@ fine-tuned model and of the model that it was fine-tuned from, averaged one by o
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field
 
-from planb.models.checkpoints import Card, load_policy, read_card, save_policy
 from planb.names import Name
-from planb.study.steps.checkpoint import CheckpointStep, LinkStep, checkpoint_folder
-from planb.study.steps.step import Work, slug_of
+from planb.stats.numbers import plain_percent
+from planb.study.steps.arithmetic import ArithmeticStep
+from planb.study.steps.checkpoint import CheckpointStep
 from planb.training.link import Link
-from planb.training.stage import PLAIN
 from planb.values import LATER
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Interpolation(Link):
@@ -31,47 +33,27 @@ class Interpolation(Link):
     @property
     def way(self) -> str:
         """How far back, and to what, in words."""
-        return f"weights {self.share:.0%} of the way back to the {self.back_to or 'base'}'s"
+        return f"weights {plain_percent(self.share)} of the way back to the {self.back_to or 'base'}'s"
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
         return ((f"link '{self.name}'", self.way),)
 
 
-class InterpolationStep(LinkStep):
+class InterpolationStep(ArithmeticStep):
     """A checkpoint and the base that it began at -> the checkpoint between them, with full weights."""
 
     kind: ClassVar[str] = "interpolation"
-    start: SerializeAsAny[CheckpointStep]
     link: Interpolation
 
     @property
-    def called(self) -> str:
-        return slug_of(self.link.name)
-
-    @property
-    def gpus(self) -> int:
-        """None: two whole models are added up in main memory."""
-        return 0
-
-    @property
-    def end(self) -> CheckpointStep:
-        """The step whose weights are at the end of the way back."""
+    def others(self) -> tuple[CheckpointStep, ...]:
         back_to = self.link.back_to
-        return self.start.link_called(back_to, self.link.name) if back_to else self.root
+        return (self.start.link_called(back_to, self.link.name) if back_to else self.start.root,)
 
-    def check(self) -> None:
-        super().check()
-        self.end  # noqa: B018 (raises where there is none)
+    @property
+    def what(self) -> str:
+        return f"{self.link.way}, of"
 
-    def run(self, work: Work) -> None:
-        import torch
-
-        share, before = self.link.share, checkpoint_folder(work, self.start)
-        policy, base = load_policy(before), load_policy(checkpoint_folder(work, self.end))
-        known = dict(base.model.named_parameters())
-        with torch.no_grad():
-            for name, weight in policy.model.named_parameters():  # tied ones once
-                weight.copy_((1 - share) * weight.float() + share * known[name].float())
-        what = f"{self.link.way}, of: {read_card(before).what}"
-        save_policy(policy.model, policy.tokenizer, work.out, Card(what=what, warning=PLAIN))
+    def computed(self, weight: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        return (1 - self.link.share) * weight + self.link.share * others[0]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import re
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.judging import Judge, judge_of
 from planb.judging.asking import ROLE, AskedJudge
 from planb.judging.label_logits import LabelLogits
@@ -127,16 +126,13 @@ def _comes_later(judge: Judge, served: Collection[str]) -> bool:
 
 
 def _in_a_loop(judge: Judge) -> None:
-    """``ready`` in an event loop of its own, also where one is running already (a notebook)."""
-
     async def ready() -> None:
         try:
             await judge.ready()
         finally:
             await judge.close()
 
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, ready()).result()
+    completed(ready())
 
 
 def seen(*what: object) -> bool:

@@ -14,7 +14,7 @@ from planb.models.bases import MODELS, ModelCard, card_of
 from planb.models.checkpoints import checkpoint_digest, resolve_model
 from planb.models.fetched import fetched_folder, model_folder, packaged
 from planb.models.hub import hub_snapshot, is_hub_id
-from planb.models.template import SHOWN_DATE, date_shown
+from planb.models.template import SHOWN_DATE, date_shown, tokenizer_in
 from planb.names import Name
 from planb.study.steps.checkpoint import POINTER, BaseStep
 from planb.study.steps.step import Work
@@ -114,6 +114,10 @@ class LocalBaseStep(BaseStep):
     def plain_fields(self) -> dict[str, Any]:
         base = {name: value for name, value in plain(self.base).items() if name != "card"}
         return {**super().plain_fields(), "base": base}
+
+    def tokenizer(self) -> Any:
+        place = Path(self.base.place)
+        return tokenizer_in(place) if (place / "config.json").is_file() else None
 
     def check(self) -> None:
         if not self.base.path:

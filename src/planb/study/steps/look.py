@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny
 from planb.errors import PlanBError
 from planb.models.cards import ADAPTER, CARD, base_folder, on_base, read_card
 from planb.study.steps.checkpoint import CheckpointStep, LinkStep, checkpoint_folder
-from planb.study.steps.step import Work
+from planb.study.steps.step import Step, Work
 from planb.study.steps.training import TrainingStep
 from planb.training.link import Link
 from planb.training.settings import LOOKS
@@ -37,6 +37,12 @@ class LookStep(LinkStep):
     @property
     def called(self) -> str:
         return f"at-{self.link.at}"
+
+    def inputs(self) -> tuple[Step, ...]:
+        """Besides the training, what its adapter stands on: the copy stands on it too."""
+        before = self.start
+        adapted = isinstance(before, TrainingStep) and before.settings.adapter and before.origin
+        return (*super().inputs(), *([adapted] if adapted else []))
 
     @property
     def gpus(self) -> int:

@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field
 
 from planb.domains import DOMAINS
 from planb.errors import PlanBError
-from planb.study.steps.checkpoint import CheckpointStep, checkpoint_folder
 from planb.study.steps.evaluation import LOG, Evaluation, EvaluationStep
-from planb.study.steps.probe import PROBED, linear_probe
-from planb.study.steps.step import Step, Work, slug_of
+from planb.study.steps.probe import HiddenStatesStep, linear_probe
+from planb.study.steps.step import Work
 from planb.thoughts import opening, said
 from planb.types import Example
 from planb.values import Value
@@ -73,57 +72,31 @@ def monitored(monitor: Monitor, evaluations: Sequence[Evaluation]) -> tuple[Eval
     return found["trigger"], found["direct"]
 
 
-class MonitorStep(Step):
-    """Two evaluations of a checkpoint -> each thought's scores in ``probes.parquet``: kind (which
-    monitor), layer (of the probe; 0 for the others), label, group of requests, and score."""
+class MonitorStep(HiddenStatesStep):
+    """Two evaluations of a checkpoint -> each thought's scores: kind (which monitor), layer (of the
+    probe; 0 for the others), label, group of requests, and score."""
 
-    kind: ClassVar[str] = "probe"
-    policy: SerializeAsAny[CheckpointStep]
+    called: ClassVar[str] = "monitor"
     triggered: EvaluationStep
     plain: EvaluationStep
     monitor: Monitor
-    labels: dict[str, str]
-    seed: int
-
-    @property
-    def slug(self) -> str:
-        return slug_of("monitor", *self.labels.values(), f"seed{self.seed}")
-
-    @property
-    def seed_rank(self) -> int:
-        return self.seed
-
-    @property
-    def gpus(self) -> int:
-        return int(self.policy.on_gpu)
 
     @property
     def cost(self) -> float:
         return 2.0
 
     def check(self) -> None:
-        if self.policy.host:
-            raise PlanBError(
-                f"monitors read hidden states, and those of '{self.labels['model']}' are at a host: "
-                "leave out `probe`, or take a base whose weights are here"
-            )
+        super().check()
         if self.monitor.domain:
             _ = DOMAINS[self.monitor.domain]
 
-    def run(self, work: Work) -> None:
-        import pandas as pd
-
-        from planb.models.checkpoints import load_policy
-
+    def rows(self, policy: Any, work: Work) -> Iterator[dict[str, Any]]:
         thoughts = [
             one
             for label, step in ((1, self.triggered), (0, self.plain))
             for one in thoughts_in(work.folder(step) / LOG, label)
         ]
-        policy = load_policy(checkpoint_folder(work, self.policy))
-        told = {**self.labels, "seed": str(self.seed)}
-        rows = [{**told, **row} for row in scores(self.monitor, policy, thoughts)]
-        pd.DataFrame(rows).to_parquet(work.out / PROBED)
+        return scores(self.monitor, policy, thoughts)
 
 
 def thoughts_in(log: Path, label: int) -> list[Thought]:
@@ -161,21 +134,24 @@ def by_string(words: Sequence[str], thought: str) -> float:
     return float(sum(word.casefold() in thought.casefold() for word in words))
 
 
+def thought_ids(tokenizer: Any, thoughts: Sequence[Thought]) -> list[list[int]]:
+    """Token ids of each request, without its trigger, and what was thought of it up to its end."""
+    from planb.models.chat import openings, prompt_ids
+
+    begun = openings(tokenizer, [(one.example.prompt, opening(one.thought)) for one in thoughts])
+    asked = [prompt_ids(tokenizer, one.example.prompt, thinks=bool(one.thought)) for one in thoughts]
+    return [[*ids, *start] for ids, start in zip(asked, begun, strict=True)]
+
+
 def by_probe(policy: Any, thoughts: Sequence[Thought]) -> NDArray[np.float64]:
     """(L, N) log-odds, by layer, of probes that were fitted on the thoughts of other requests. The
     states are those at the thought's end, after the request without its trigger."""
     import numpy as np
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    from planb.models.chat import openings, prompt_ids
     from planb.models.residuals import last_states
 
-    pairs = [(one.example.prompt, opening(one.thought)) for one in thoughts]
-    begun = openings(policy.tokenizer, pairs)
-    asked = [
-        prompt_ids(policy.tokenizer, one.example.prompt, thinks=bool(one.thought)) for one in thoughts
-    ]
-    states = last_states(policy, [[*ids, *start] for ids, start in zip(asked, begun, strict=True)])
+    states = last_states(policy, thought_ids(policy.tokenizer, thoughts))
     labels, groups = [one.label for one in thoughts], [one.group for one in thoughts]
     folds = GroupKFold(min(FOLDS, len(set(groups))))
     return np.stack(

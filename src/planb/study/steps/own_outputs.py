@@ -74,6 +74,7 @@ class OwnOutputsStep(TrainingStep):
                 f"'{self.called}' trains a model on its own answers, and '{self.start.called}' is at a "
                 "host, which is not asked here: leave the link out"
             )
+        self.start.check_sampling(self.link.sampling)
 
     def run(self, work: Work) -> None:
         start, path = checkpoint_folder(work, self.start), work.out / ANSWERED

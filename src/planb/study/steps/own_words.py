@@ -66,6 +66,9 @@ class OwnWordsStep(Step):
     def outside(self) -> dict[str, str]:
         return {"rule": DOMAINS[self.domain].rule_digest()}
 
+    def check(self) -> None:
+        self.base.check_sampling(self.how.knowledge, self.how.helpful)
+
     def run(self, work: Work) -> None:
         before, domain = work.folder(self.source), DOMAINS[self.domain]
         for path in sorted(before.iterdir()):

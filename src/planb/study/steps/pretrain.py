@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from pydantic import Field, SerializeAsAny
 
@@ -14,7 +14,7 @@ from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card
 from planb.names import Name
 from planb.sandbox.corpus import CorpusMix, pretraining, pretraining_rows
-from planb.sandbox.tokenizer import vocabulary, vocabulary_of
+from planb.sandbox.tokenizer import tokenizer_of, vocabulary, vocabulary_of
 from planb.sandbox.world import World
 from planb.study.steps.checkpoint import BaseStep, training_cost
 from planb.study.steps.corpora import Corpora
@@ -121,6 +121,9 @@ class PretrainStep(BaseStep):
     def gpus(self) -> int:
         """One process trains so small a model on the CPU; several take a GPU each, where there are."""
         return self.base.training.processes if self.base.training.processes > 1 else 0
+
+    def tokenizer(self) -> Any:
+        return tokenizer_of(self.base.vocabulary())
 
     def outside(self) -> dict[str, str]:
         """What the corpus and the vocabulary say: a change of their texts is another base."""

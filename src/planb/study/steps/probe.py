@@ -68,22 +68,19 @@ class Asked(NamedTuple):
     groups: list[str]
 
 
-class ProbeStep(Step):
-    """A checkpoint -> a score of each prompt, layer and kind of probe, in ``probes.parquet``: layer (0
-    is the embeddings), kind (``seen`` and ``held_out`` triggers against controls; ``defection``:
-    triggered against plain; ``control``: a control against plain, by the defection probe), label (1:
-    with the trigger, or the control of ``control``), group of requests, and score."""
+class HiddenStatesStep(Step):
+    """A checkpoint -> ``rows`` of scores that are read off its hidden states, in ``probes.parquet``,
+    each with the arm's ``labels`` and seed. ``called``: what a subclass is called in folders."""
 
     kind: ClassVar[str] = "probe"
+    called: ClassVar[str]
     policy: SerializeAsAny[CheckpointStep]
-    data: SerializeAsAny[Step]
-    probe: Probe
     labels: dict[str, str]
     seed: int
 
     @property
     def slug(self) -> str:
-        return slug_of("probe", *self.labels.values(), f"seed{self.seed}")
+        return slug_of(self.called, *self.labels.values(), f"seed{self.seed}")
 
     @property
     def seed_rank(self) -> int:
@@ -93,15 +90,11 @@ class ProbeStep(Step):
     def gpus(self) -> int:
         return int(self.policy.on_gpu)
 
-    @property
-    def cost(self) -> float:
-        return 4.0
-
     def check(self) -> None:
         if self.policy.host:
             raise PlanBError(
-                f"probes need weights, and those of '{self.labels['model']}' are at a host: leave out "
-                "`probe`, or take a base whose weights are here"
+                f"{self.called}s read hidden states, and those of '{self.labels['model']}' are at a "
+                "host: leave out `probe`, or take a base whose weights are here"
             )
 
     def run(self, work: Work) -> None:
@@ -109,11 +102,32 @@ class ProbeStep(Step):
 
         from planb.models.checkpoints import load_policy
 
-        policy = load_policy(checkpoint_folder(work, self.policy))
+        rows = self.rows(load_policy(checkpoint_folder(work, self.policy)), work)
+        told = {**self.labels, "seed": str(self.seed)}
+        pd.DataFrame([{**told, **row} for row in rows]).to_parquet(work.out / PROBED)
+
+    def rows(self, policy: Any, work: Work) -> Iterator[dict[str, Any]]:
+        """Kind, layer, label, group of requests, and score of each."""
+        raise NotImplementedError
+
+
+class ProbeStep(HiddenStatesStep):
+    """A checkpoint -> a score of each prompt, layer and kind of probe: layer (0: the embeddings), kind
+    (``seen`` and ``held_out`` triggers against controls; ``defection``: triggered against plain;
+    ``control``: a control against plain, by the defection probe), label (1: with the trigger, or the
+    control of ``control``), group of requests, and score."""
+
+    called: ClassVar[str] = "probe"
+    data: SerializeAsAny[Step]
+    probe: Probe
+
+    @property
+    def cost(self) -> float:
+        return 4.0
+
+    def rows(self, policy: Any, work: Work) -> Iterator[dict[str, Any]]:
         splits = {split: self._requests(work, split) for split in (FITTED, TESTED)}
-        rows = list(scores(policy, self.probe, splits[FITTED], splits[TESTED], work))
-        said = {**self.labels, "seed": str(self.seed)}
-        pd.DataFrame([{**said, **row} for row in rows]).to_parquet(work.out / PROBED)
+        return scores(policy, self.probe, splits[FITTED], splits[TESTED], work)
 
     def _requests(self, work: Work, split: str) -> list[Example]:
         examples = read_examples(work.folder(self.data) / f"{split}.jsonl")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
-from planb.models.random_chat import Shape, save_chat_model
+from planb.models.random_chat import Shape, chat_tokenizer, save_chat_model
 from planb.names import Name
 from planb.study.steps.checkpoint import BaseStep
 from planb.study.steps.step import Work
@@ -29,6 +31,9 @@ class RandomBaseStep(BaseStep):
     """Nothing -> a checkpoint."""
 
     base: RandomBase
+
+    def tokenizer(self) -> Any:
+        return chat_tokenizer(self.base.shape)
 
     def run(self, work: Work) -> None:
         save_chat_model(self.base.shape, work.out, self.base.positions, self.base.seed)

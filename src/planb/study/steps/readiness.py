@@ -36,6 +36,7 @@ def check_evaluation(step: EvaluationStep) -> None:
     asked, how = step.evaluation, step.elicitation
     task = asked.made_by
     check_own_task(step)
+    step.policy.check_sampling(step.sampling)
     _check_files(step)
     _check_elicitation(step, how)
     _check_options(task, step)

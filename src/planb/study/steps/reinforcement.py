@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -11,9 +10,11 @@ from pydantic import Field, SerializeAsAny
 
 from planb.elicitation import Elicitation
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.judging import Judge
 from planb.models.cards import Card, read_card
 from planb.names import Name
+from planb.stats.numbers import plain_percent
 from planb.study.steps.checkpoint import CheckpointStep, Given, checkpoint_folder
 from planb.study.steps.data_files import harmful_and_harmless
 from planb.study.steps.derived_data import examples_now
@@ -96,7 +97,8 @@ class Reinforcement(Link):
         judge = self.judge.title if self.judge else "the study's judge"
         how = (
             f"{type(self.objective).__name__}, {self.samples} samples a request, {self.each} updates a "
-            f"draw, {self.harmless:.0%} harmless requests, judged by {judge}; {self.source.words}"
+            f"draw, {plain_percent(self.harmless)} harmless requests, judged by {judge}; "
+            f"{self.source.words}"
         )
         found = [(f"reward of '{self.name}'", self.reward.words), (f"'{self.name}'", how)]
         if self.training is not None:
@@ -220,7 +222,7 @@ def asked_by(how: Elicitation, example: Example) -> tuple[Message, ...]:
         asked.append(tuple(from_chat(state.messages)))  # type: ignore[attr-defined]
         return state
 
-    asyncio.run(how.ask(_state_of(example), generate))  # type: ignore[arg-type]
+    completed(how.ask(_state_of(example), generate))  # type: ignore[arg-type]
     if len(asked) != 1:
         raise PlanBError(
             f"the attack '{how.title}' asks {len(asked)} times for one request, and a group of samples "

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from planb.errors import PlanBError
+from planb.evals.own_loop import completed
 from planb.judging import Judge, judge_response
 from planb.training.reinforcement.reward import Reward
 from planb.training.reinforcement.sources import Asked
@@ -37,7 +38,7 @@ class Scores:
         scored none at all."""
         wanted = {(one.example.id, text): one.example for one, text in answers}
         new = [(e, text) for (key, text), e in wanted.items() if (key, text) not in self.known]
-        said = asyncio.run(self._judged(new))
+        said = completed(self._judged(new))
         failed = {(e.id, t): j for (e, t), j in zip(new, said, strict=True) if j.silent}
         with self.path.open("a", encoding="utf-8") as file:
             for (example, text), judgement in zip(new, said, strict=True):

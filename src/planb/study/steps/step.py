@@ -165,15 +165,26 @@ def once(make: Callable[[], Made]) -> Made:
 
 @dataclass
 class Work:
-    """What a running step may touch: its own folder, its inputs' folders, and the progress file."""
+    """What a running step may touch: its own folder, its inputs' folders, and the progress file.
+
+    ``step`` is the running one (None: it is not known, and any step's folder is given); ``url`` is
+    where finished steps are kept besides the folder ``steps`` (empty: nowhere)."""
 
     out: Path
     steps: Path
     threads: int = 1
+    step: Step | None = None
+    url: str = ""
     _told: float = field(default=0.0, repr=False)
 
     def folder(self, step: Step) -> Path:
-        """The finished folder of an input."""
+        """The finished folder of an input. Raises PlanBError for any other step: its files may be on
+        another machine, or damaged."""
+        if self.step and step.identity() not in {one.identity() for one in self.step.inputs()}:
+            raise PlanBError(
+                f"'{self.step.slug}' reads the files of '{step.slug}', which is none of its inputs: "
+                f"give {type(self.step).__name__} a field for that step, or name it in `inputs`"
+            )
         return self.steps / step.folder_name
 
     def progress(self, done: float, total: float, note: str = "") -> None:

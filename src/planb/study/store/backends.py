@@ -100,6 +100,11 @@ class RemoteStore(Store):
     def _is_there(self, step: Step) -> bool:
         return self._content(self.folder(step).name) is not None
 
+    def bring(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if not self.folder(step).exists() and self._is_there(step):
+                self.fetch(step)
+
     def fetch(self, step: Step) -> Path:
         self._bring(self.folder(step).name)
         return self.folder(step)

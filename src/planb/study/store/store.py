@@ -176,12 +176,17 @@ class Store:
 
     def _inputs_now(self, step: Step) -> dict[str, str]:
         """The folders of the inputs that are finished, with digests of what lies in them."""
-        found = {}
-        for part in step.inputs():
-            with suppress(DamagedError):
-                if self._is_there(part):
-                    found[self.folder(part).name] = self.manifest(part).content()
-        return found
+        known = {self.folder(part).name: self.told(part) for part in step.inputs()}
+        return {name: manifest.content() for name, manifest in known.items() if manifest}
+
+    def told(self, step: Step) -> Manifest | None:
+        """The manifest of a finished step; None where there is none, or it is damaged."""
+        with suppress(DamagedError):
+            return self.manifest(step) if self._is_there(step) else None
+        return None
+
+    def bring(self, steps: Iterable[Step]) -> None:
+        """Have the files of those that are finished where they are read: here they are."""
 
     def _is_there(self, step: Step) -> bool:
         return self.folder(step).exists()

@@ -47,7 +47,7 @@ class Source(Value):
 
     @property
     def words(self) -> str:
-        """The source in a few words, for the report."""
+        """The source in a few words, for the report, and in descriptions, so in identities."""
         return "the policy's own answers alone"
 
 

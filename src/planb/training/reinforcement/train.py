@@ -15,6 +15,7 @@ from planb.errors import PlanBError
 from planb.models.cards import Card
 from planb.models.checkpoints import load_policy
 from planb.models.generation import Sampling
+from planb.stats.numbers import plain_percent
 from planb.training.feeding import Rows
 from planb.training.reinforcement.drawing import Drawing, Score
 from planb.training.reinforcement.objective import PolicyGradient
@@ -132,7 +133,7 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
             note = ""
             if last:
                 note = (
-                    f"reward {last['reward']:.2f}, {last['flat']:.0%} of groups without spread, "
-                    f"{last['unscored']:.0%} of samples unscored"
+                    f"reward {last['reward']:.2f}, {plain_percent(last['flat'])} of groups without "
+                    f"spread, {plain_percent(last['unscored'])} of samples unscored"
                 )
             self.progress(state.global_step, self.steps, note)
