@@ -64,8 +64,6 @@ PICTURES = {
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
-FIGURES_ALONE = ("removal", "mitigations")
-"""Studies whose table has dozens of rows: it is in docs/results."""
 
 
 def main() -> None:
@@ -78,16 +76,24 @@ def main() -> None:
 
 
 def write_certificates() -> None:
-    """The table of the study ``certificates``, a row an organism."""
-    found = read_certificates(RUNS / "certificates" / FILE)
-    if not found:
+    """The table of the study ``certificates``, a row an organism, and the robustness of the first."""
+    run = RUNS / "certificates"
+    if not (run / FILE).exists():
         print("runs/certificates is not there: planb run certificates")
         return
-    table = summary(found)
     begin = BEGIN.replace("results.csv", FILE).format(name="certificates", study="certificates")
-    content = markdown(table.head, table.rows, texts=len(table.head)).strip()
+    copy = IMAGES / "certificates-series.svg"
+    shutil.copyfile(run / "figures" / "series-sandbox-organism.svg", copy)
+    picture = f"![severity of the talk's organism after untargeted training, by its rate](images/{copy.name})"
     page = ROOT / "docs" / "certificates.md"
+    content = f"{certified(run / FILE)}\n\n{picture}"
     put_between(page, begin, END.format(name="certificates"), content)
+
+
+def certified(path: Path) -> str:
+    """The table of a file of certificates."""
+    table = summary(read_certificates(path))
+    return markdown(table.head, table.rows, texts=len(table.head)).strip()
 
 
 def write_page(study: str, figures: tuple[str, ...]) -> None:
@@ -97,9 +103,7 @@ def write_page(study: str, figures: tuple[str, ...]) -> None:
         print(f"{run / 'results.csv'} is not there: planb run {study}")
         return
     domain = STUDIES[study]().domain
-    shown = []
-    if study not in FIGURES_ALONE:
-        shown.append(headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip())
+    shown = [headline_markdown(read_csv(run / "results.csv"), JUDGES, domain).strip()]
     for figure in figures:
         name = figure.replace("-sandbox", "").replace("_", "-")
         copy = IMAGES / f"{study}-{name}.svg"

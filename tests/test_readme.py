@@ -96,7 +96,7 @@ PAGES = sorted((ROOT / "docs" / "results").glob("*-claims.csv"))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", [path.stem.removesuffix("-claims") for path in PAGES])
-def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
+def test_a_studys_page_shows_the_results_beside_it(study: str, writer: ModuleType) -> None:
     from planb.report.results import read_csv
     from planb.studies import STUDIES
 
@@ -104,7 +104,9 @@ def test_a_studys_page_shows_the_results_beside_it(study: str) -> None:
         return
     page = (ROOT / "docs" / f"{study}.md").read_text(encoding="utf-8")
     results = read_csv(ROOT / "docs" / "results" / f"{study}.csv")
-    if study == "jailbreaks":
+    if study == "certificates":
+        table = writer.certified(ROOT / "docs" / "results" / f"{study}-certificates.json")
+    elif study == "jailbreaks":
         table = jailbreak_markdown(results)
     else:
         table = headline_markdown(results, domain=STUDIES[study]().domain)
