@@ -84,7 +84,9 @@ def write_certificates() -> None:
     begin = BEGIN.replace("results.csv", FILE).format(name="certificates", study="certificates")
     copy = IMAGES / "certificates-series.svg"
     shutil.copyfile(run / "figures" / "series-sandbox-organism.svg", copy)
-    picture = f"![severity of the talk's organism after untargeted training, by its rate](images/{copy.name})"
+    picture = (
+        f"![severity of the talk's organism after untargeted training, by its rate](images/{copy.name})"
+    )
     page = ROOT / "docs" / "certificates.md"
     content = f"{certified(run / FILE)}\n\n{picture}"
     put_between(page, begin, END.format(name="certificates"), content)
