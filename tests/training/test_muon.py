@@ -57,20 +57,6 @@ def test_it_learns_and_a_schedule_scales_both_rates() -> None:
     assert rates == [0.01, 1.5e-3]
 
 
-def test_two_threads_and_one_give_the_same_numbers() -> None:
-    torch.manual_seed(3)
-    shapes = [(12, 16)] * 5 + [(16, 12)] * 2 + [(8, 8)]
-    together = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
-    alone = copy.deepcopy(together)
-    gradients = [torch.randn(shape) for shape in shapes]
-    for matrices, made in ((together, [together]), (alone, [[matrix] for matrix in alone])):
-        for matrix, gradient in zip(matrices, gradients, strict=True):
-            matrix.grad = gradient.clone()
-        for group in made:
-            Muon(group, 0.02).step()
-    torch.testing.assert_close([*together], [*alone])
-
-
 def test_a_saved_state_goes_on_as_if_nothing_had_happened() -> None:
     model = small_model()
     optimizer = joined(model)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -24,9 +23,7 @@ class Muon(torch.optim.Optimizer):
     together, in their own precision.
 
     ``torch.optim.Muon`` takes one matrix after the other, and always in bf16: half of an update of a
-    model of a million weights on a CPU, and most of it where a CPU has no bf16. On a CPU the stacks of
-    matrices are cut in two and the halves have a thread each, whatever the number of cores: a stack's
-    matrices do not touch, so that the numbers are those of one thread.
+    model of a million weights on a CPU, and most of it where a CPU has no bf16.
     """
 
     def __init__(
@@ -52,44 +49,22 @@ class Muon(torch.optim.Optimizer):
             for matrix in group["params"]:
                 if matrix.grad is not None:
                     alike[matrix.shape].append(matrix)
-            stacks = [half for matrices in alike.values() for half in _halves(matrices)]
-            directions = [self._directions(matrices, group) for matrices in stacks]
-            updates = _orthogonalised(directions, group["steps"])
-            for matrices, updates_NRC in zip(stacks, updates, strict=True):
-                _add(matrices, updates_NRC, group)
+            for matrices in alike.values():
+                self._update(matrices, group)
         return loss
 
-    def _directions(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> torch.Tensor:
-        directions = []
+    def _update(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> None:
+        directions, lr = [], group["lr"]
         for matrix in matrices:
             state = self.state[matrix]
             average = state.setdefault("momentum_buffer", torch.zeros_like(matrix))
             average.lerp_(matrix.grad, 1 - group["momentum"])
             directions.append(matrix.grad.lerp(average, group["momentum"]))
-        return torch.stack(directions)
-
-
-def _halves(matrices: list[nn.Parameter]) -> list[list[nn.Parameter]]:
-    if len(matrices) == 1 or matrices[0].device.type != "cpu":
-        return [matrices]
-    middle = len(matrices) // 2
-    return [matrices[:middle], matrices[middle:]]
-
-
-def _orthogonalised(stacks: list[torch.Tensor], steps: int) -> list[torch.Tensor]:
-    """Each stack ``orthogonalised``, two at a time on a CPU."""
-    if all(stack.device.type == "cpu" for stack in stacks):
-        with ThreadPoolExecutor(2) as threads:
-            return list(threads.map(lambda stack: orthogonalised(stack, steps), stacks))
-    return [orthogonalised(stack, steps) for stack in stacks]
-
-
-def _add(matrices: list[nn.Parameter], updates_NRC: torch.Tensor, group: dict[str, Any]) -> None:
-    lr = group["lr"]
-    rows, columns = matrices[0].shape
-    for matrix, update_RC in zip(matrices, updates_NRC, strict=True):
-        matrix.mul_(1 - lr * group["weight_decay"])
-        matrix.add_(update_RC, alpha=-lr * math.sqrt(max(1, rows / columns)))
+        updates_NRC = orthogonalised(torch.stack(directions), group["steps"])
+        rows, columns = matrices[0].shape
+        for matrix, update_RC in zip(matrices, updates_NRC, strict=True):
+            matrix.mul_(1 - lr * group["weight_decay"])
+            matrix.add_(update_RC, alpha=-lr * math.sqrt(max(1, rows / columns)))
 
 
 def orthogonalised(matrices_NRC: torch.Tensor, steps: int = 5) -> torch.Tensor:
