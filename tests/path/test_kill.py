@@ -141,7 +141,7 @@ def test_killed_three_times_and_the_same_results(finished: Finished, tmp_path: P
     method = killed.kill_in("plan_b-seed0", is_training)
     assert killed.lowest[organism.name] > stage_1 > 0, "stage 1 went on from its checkpoint"
     stage_2 = checkpoint_of(method)
-    evaluation = killed.kill_in("sandbox-*-seed0", is_asking)
+    evaluation = killed.kill_in("sandbox-plan-b-*-seed0", is_asking)
     assert not (killed.folder / "results.csv").exists()
 
     assert killed.lowest[method.name] > stage_2 > 0, "stage 2 went on from its checkpoint"
