@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from planb.data.terminal import Console
 from planb.errors import PlanBError
-from planb.report.evidence import Exhibit
 from planb.study.running.progress import watcher_for
 from planb.study.running.scheduler import run
 from planb.study.steps.step import Step
 
 if TYPE_CHECKING:
+    from planb.report.evidence import Exhibit
     import pandas as pd
 
 RUNS = "runs"

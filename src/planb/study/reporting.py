@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from planb.data.tables import read_csv
 from planb.errors import PlanBError
-from planb.report.evidence import Exhibit
 from planb.report.story import Story
 from planb.study.planning.graph import Graph
 from planb.study.report_sources import TableSources, together
 from planb.study.steps.step import Step, Work, identities_once
 from planb.study.store.backends import checked_url, opened
 from planb.study.store.store import DamagedError, Store
+
+if TYPE_CHECKING:
+    from planb.report.evidence import Exhibit
 
 MOST_NAMED = 10
 """So many damaged steps are named."""
