@@ -14,8 +14,9 @@ from planb.study.running.scheduler import run
 from planb.study.steps.step import Step
 
 if TYPE_CHECKING:
-    from planb.report.evidence import Exhibit
     import pandas as pd
+
+    from planb.report.evidence import Exhibit
 
 RUNS = "runs"
 MOST_TOLD = 5
