@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from planb.data.terminal import Console
 from planb.errors import PlanBError
 from planb.study.running.progress import watcher_for
-from planb.study.running.scheduler import run
 from planb.study.steps.step import Step
 
 if TYPE_CHECKING:
@@ -50,6 +49,8 @@ def results_in(folder: Path) -> pd.DataFrame:
 
 def carry_out(steps: Sequence[Step], folder: Path, jobs: int | None) -> None:
     """Run the steps into a folder among those of other studies. Raises PlanBError where one failed."""
+    from planb.study.running.scheduler import run
+
     outcome = run(steps, folder, jobs, watcher_for(Console()), studies=folder.parent)
     if outcome.interrupted:
         raise KeyboardInterrupt
