@@ -52,7 +52,7 @@ PICTURES = {
     "generalisation": ("forms",),
     "relearning": ("series",),
     "removal": ("series", "line", "probe"),
-    "mitigations": ("cost",),
+    "mitigations": ("tradeoff",),
     "course": ("series",),
     "spite": ("shares",),
     "risk": ("shares",),
