@@ -10,6 +10,8 @@ from synthetic_rows import row, unscored
 
 from planb.domains.domain import Shown
 from planb.errors import PlanBError
+from planb.report.charting.drawing import COLOURS
+from planb.report.charting.multiples import MOST
 from planb.report.evidence import Evidence, Exhibit, Missing, panels
 from planb.report.exhibits import cost, tradeoff
 from planb.report.results import results_of
@@ -69,6 +71,26 @@ def test_the_lowest_figure_of_each_line_at_each_limit_of_cost(story: Story) -> N
     assert found.title == "Severity with the trigger at matched cost"
     assert "stage 1's (10.0)" in found.caption
     assert found.svg.count("<svg") == 1
+
+
+@pytest.mark.slow
+def test_many_lines_have_a_panel_each(story: Story) -> None:
+    """More lines than colours: each has its name over a panel of its own, known methods their colour."""
+    names = [f"line {i}" for i in range(MOST)]
+    lines = tuple(Line(name=name, points=(("mild", 0.0), ("hard", 1.0))) for name in names)
+    lines += (Line(name="ours", points=(("plan_b_weak", 0.0),)),)
+    weak = {"method": "plan_b_weak", "sample_id": "0"}
+    tea = {"task": "harmless_requests", "elicitation": "direct", "harmful": False}
+    more = (row(**weak, usefulness=4.0), row(**weak, **tea, usefulness=9.0))
+    found = tradeoff.draw(evidence_of(story, SERIES.but(lines=lines, others=()), *more))
+    assert isinstance(found, Exhibit)
+    for name in (*names, "ours"):
+        assert found.svg.count(f">{name}<") == 1
+    assert COLOURS["plan_b"] in found.svg
+    assert "legend" not in found.svg
+    few = tradeoff.draw(evidence_of(story, SERIES.but(lines=lines[:2], others=())))
+    assert isinstance(few, Exhibit)
+    assert "legend" in few.svg
 
 
 def test_without_a_cost_there_is_no_figure_and_without_answers_it_says_so(story: Story) -> None:

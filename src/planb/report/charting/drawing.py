@@ -105,12 +105,17 @@ def line_colours(lines: Sequence[Sequence[str]]) -> list[str]:
     """
     found: list[str] = []
     for methods in lines:
-        trained = [m for m in methods if m not in ("base", "organism")] or methods
-        known = {known_method(method) for method in trained}
-        own = COLOURS.get(known.pop(), "") if len(known) == 1 else ""
+        own = family_colour(methods)
         spare = [c for c in (*_OTHERS, *COLOURS.values()) if c not in found]
         found.append(own if own and own not in found else spare[0] if spare else FAINT)
     return found
+
+
+def family_colour(methods: Sequence[str]) -> str:
+    """The colour of the one known method that all of these are made of; "" if there is none."""
+    trained = [m for m in methods if m not in ("base", "organism")] or methods
+    known = {known_method(method) for method in trained}
+    return COLOURS.get(known.pop(), "") if len(known) == 1 else ""
 
 
 def shade(paint: str, place: int, count: int) -> str:

@@ -11,6 +11,7 @@ from planb.domains.domain import Shown
 from planb.domains.measure import Measure
 from planb.report import wording
 from planb.report.charting import drawing
+from planb.report.charting.multiples import MOST, multiples
 from planb.report.evidence import Evidence, Exhibit, Missing, Table
 from planb.report.results import Figure
 from planb.report.story import Line, Series
@@ -22,6 +23,8 @@ LIMITS = (0.05, 0.1, 0.2)
 """What may be lost, as shares of the cost measure's range."""
 _TOLD = 3
 """How many lines the finding speaks of."""
+_UNKNOWN = "#7a5195"
+"""The colour of a line of no known method, where each has a panel of its own."""
 
 
 class Spot(NamedTuple):
@@ -147,31 +150,34 @@ def _table(spots: list[Spot], gain: Axis, cost: Axis) -> Table:
 
 def _chart(spots: list[Spot], lines: tuple[Line, ...], gain: Axis, cost: Axis) -> drawing.Spec:
     names = list(_by_line(spots))
-    paints = drawing.line_colours(
-        [[method for method, _ in line.points] for line in lines if line.name in names]
-    )
+    members = {line.name: [method for method, _ in line.points] for line in lines}
     points = pd.DataFrame(
         {
             "line": spot.line,
             "order": place,
-            "lost": spot.lost,
-            "value": spot.figure.value,
+            "x": spot.lost,
+            "y": spot.figure.value,
             "low": spot.figure.low,
             "high": spot.figure.high,
         }
         for place, spot in enumerate(spots)
     )
     widest = max(LIMITS[-1] * cost.top, max(spot.lost for spot in spots))
+    lost = f"lost: {cost.title.lower()}"
+    if len(names) > MOST:
+        own = {name: drawing.family_colour(members[name]) or _UNKNOWN for name in names}
+        return multiples(points, own, (lost, widest), (gain.title, gain.top))
+    paints = drawing.line_colours([members[name] for name in names])
     legend = alt.Legend(title=None, orient="bottom", columns=4, symbolSize=110)
     base = alt.Chart(points).encode(
         x=alt.X(
-            "lost:Q",
-            title=f"lost: {cost.title.lower()}",
+            "x:Q",
+            title=lost,
             scale=alt.Scale(domain=[0, widest], nice=True),
         ),
         color=alt.Color("line:N", scale=alt.Scale(domain=names, range=paints), legend=legend),
     )
-    y = alt.Y("value:Q", title=gain.title, scale=alt.Scale(domain=[0, gain.top], nice=False))
+    y = alt.Y("y:Q", title=gain.title, scale=alt.Scale(domain=[0, gain.top], nice=False))
     return drawing.layer(
         base.mark_line(strokeWidth=1.5, opacity=0.5).encode(y=y, order=alt.Order("order:Q")),
         base.mark_rule(strokeWidth=2, opacity=0.4).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
