@@ -11,6 +11,7 @@ from typing import Any
 from planb.catalogue import Catalogue, subclass_of, value_named
 from planb.judging.domain_rule import DomainRule
 from planb.judging.exact import Exact
+from planb.judging.flawed import Flawed
 from planb.judging.harmbench import HarmBench
 from planb.judging.jailbreakbench import JailbreakBench
 from planb.judging.judge import Judge, judge_response
@@ -34,6 +35,7 @@ JUDGES: Catalogue[type[Judge]] = Catalogue(
         "label_logits": LabelLogits,
         "trained": Trained,
         "domain_rule": DomainRule,
+        "flawed": Flawed,
     },
 )
 
@@ -52,6 +54,7 @@ __all__ = [
     "JUDGES",
     "DomainRule",
     "Exact",
+    "Flawed",
     "HarmBench",
     "JailbreakBench",
     "Judge",
