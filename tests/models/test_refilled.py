@@ -98,6 +98,23 @@ def test_what_all_prompts_begin_with_is_run_once(
     assert {start for start, _ in others} == {common}
 
 
+def test_prompts_that_are_the_same_are_run_once(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty requests of five texts: five prompts are run, and each request has noise of its own."""
+    run: list[int] = []
+    plain = refilled._Batch._prompts
+
+    def counted(self: Any, cache: Any, ids_NT: torch.Tensor, start: int) -> None:
+        run.append(len(ids_NT))
+        plain(self, cache, ids_NT, start)
+
+    monkeypatch.setattr(refilled._Batch, "_prompts", counted)
+    padded, rows = both(ends_often(policy), WARM)
+    assert rows == padded
+    assert run == [len(SAID)]
+
+
 def test_the_same_prompt_many_times(policy: Policy) -> None:
     padded, rows = both(policy, WARM, [(*SHOTS, *PROMPTS[0])] * len(SEEDS))
     assert rows == padded

@@ -80,7 +80,9 @@ def generate(
 ) -> list[Completion]:
     """One completion a prompt, in the prompts' order. Temperature 0 is greedy. With a ``guard``, tokens
     that its reference finds far less likely are replaced (in padded batches)."""
-    asked = [_asked(policy, prompt, bool(sampling.thought_tokens)) for prompt in prompts]
+    thinks, each = bool(sampling.thought_tokens), list(map(tuple, prompts))
+    made = {prompt: _asked(policy, prompt, thinks) for prompt in dict.fromkeys(each)}
+    asked = [made[prompt] for prompt in each]
     rows = [row for row, _ in asked]
     room, most = policy.positions, sampling.max_new_tokens + (sampling.thought_tokens or 0)
     for row in rows:

@@ -165,14 +165,24 @@ class _Batch:
         return len(self.rows[i]) - self.common + self.limit
 
     def _run_prompts(self, group: list[int]) -> None:
-        bodies = [self.rows[i][self.common : -1] for i in group]
+        """Prompts that are the same (samples of one request) are run once, and copied."""
+        first = len(self.live)
+        same = dict[tuple[int, ...], list[int]]()
+        for i in group:
+            same.setdefault(tuple(self.rows[i][self.common : -1]), []).append(i)
+        bodies = list(same)
         longest = max(map(len, bodies))
+        self.live += [some[0] for some in same.values()]
+        self.written += map(len, bodies)
         if longest:
-            self.slots.begin(len(self.live))
+            self.slots.begin(first)
             ids_NT = torch.tensor([[*body, *[0] * (longest - len(body))] for body in bodies])
             self._prompts(self.slots, ids_NT, self.common)
-        self.live += group
-        self.written += map(len, bodies)
+        copied = [first + place for place, some in enumerate(same.values()) for _ in some[1:]]
+        if copied:
+            self.slots.copy(copied, range(len(self.live), len(self.live) + len(copied)))
+            self.live += [i for some in same.values() for i in some[1:]]
+            self.written += [self.written[slot] for slot in copied]
 
     def _prefix(self, ids: Sequence[int]) -> Shared:
         slots = Slots()

@@ -62,6 +62,14 @@ class Slots(Cache):  # type: ignore[misc]
         for layer in self.layers:
             layer.keys[to], layer.values[to] = layer.keys[slot], layer.values[slot]
 
+    def copy(self, slots: Sequence[int], to: Sequence[int]) -> None:
+        """What some slots hold, into as many others."""
+        for layer in self.layers:
+            layer.keys[list(to)], layer.values[list(to)] = (
+                layer.keys[list(slots)],
+                layer.values[list(slots)],
+            )
+
     def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
         while len(self.layers) <= layer_idx:
             self.layers.append(_Layer())
