@@ -22,11 +22,12 @@ gc.disable()
 
 
 LONGEST = (
-    *("test_jailbreak_study", "test_plumbing", "test_launch", "test_kill", "test_distributed"),
-    *("test_extending", "test_hosted_study", "test_ray", "test_continuous", "test_multi_turn"),
+    *("test_jailbreak_study", "test_plumbing", "test_launch", "test_distributed", "test_extending"),
+    *("test_hosted_study", "test_ray", "test_continuous", "test_kill", "test_multi_turn"),
     *("test_surprise_study", "test_smollm2_study", "test_judge_storm"),
 )
-"""Files of more than half a minute: begun first, so that no process is left alone with one."""
+"""Files of more than half a minute: begun first, so that no process is left alone with one. The first
+runs the small study (``path/conftest.py``); what also needs it comes late, and does not wait for it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
