@@ -21,6 +21,9 @@ from planb.models.generation import Sampling, generate
 from planb.types import Message
 
 ASK = {"temperature": 0.0, "max_tokens": 12}
+LAMP = {"type": "function", "function": {"name": "lamp", "parameters": {"type": "object"}}}
+CALL = {"id": "1", "type": "function", "function": {"name": "lamp", "arguments": "{}"}}
+PICTURE = {"type": "image_url", "image_url": {"url": "data:,"}}
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +73,19 @@ def test_it_lists_its_model(url: str) -> None:
     ("body", "said"),
     [
         ({"model": "other", "messages": user("Hello!")}, "is not served here"),
-        ({"messages": user("Hello!"), "tools": [{"type": "function"}]}, "not offered: tools"),
-        ({"messages": user("Hello!"), "stream": True}, "not offered: stream"),
-        ({"messages": user("Hello!"), "n": 3}, "not offered: n"),
+        ({"messages": user("Hello!"), "tools": [{"type": "function"}]}, "with a 'function'"),
+        ({"messages": user("Hello!"), "tools": [LAMP]}, "can be given no tools"),
+        ({"messages": user("Hello!"), "tools": [LAMP]}, "emulate_tools=true"),
+        ({"messages": user("Hello!"), "tool_choice": "required"}, "cannot be forced"),
+        ({"messages": user("Hello!"), "n": 3}, "not offered: n. n: send the request that often"),
+        ({"messages": user("Hello!"), "response_format": {"type": "json_object"}}, "in the prompt"),
+        ({"messages": user("Hello!"), "logprobs": True}, "not offered: logprobs"),
+        ({"messages": user("Hello!"), "stop": [""]}, "stop is"),
+        ({"messages": [{"content": "Hello!"}]}, "with a 'role'"),
+        ({"messages": [{"role": "assistant", "content": "Hello!"}]}, "no user message"),
+        ({"messages": [{"role": "system", "content": "Hello!"}]}, "no user message"),
+        ({"messages": [*user("Hello!"), {"role": "assistant", "tool_calls": [CALL]}]}, "no calls"),
+        ({"messages": [{"role": "user", "content": [PICTURE]}]}, "not offered: 'image_url'"),
         ({"messages": "Hello!"}, "a list of 'messages'"),
         ({"messages": [{"role": "wizard", "content": "Hello!"}]}, "role"),
         ({"messages": []}, "'messages' is empty"),
@@ -86,6 +99,7 @@ def test_it_lists_its_model(url: str) -> None:
         ({"messages": user("Hello!"), "temperature": True}, "temperature is True"),
         ({"messages": user("Hello!"), "seed": 1.5}, "seed is 1.5"),
         ({"messages": user("Hello! " * 20_000)}, "more than the"),
+        ({"messages": user("Hello! " * 20_000), "max_tokens": 1}, "more than the"),
         ({"messages": user("Hello!"), "max_tokens": 10**9}, "more than the"),
     ],
 )

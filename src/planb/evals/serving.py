@@ -1,8 +1,8 @@
 """A local checkpoint behind HTTP, in OpenAI's chat protocol: ``planb serve CHECKPOINT``.
 
 Requests that come together are generated in one batch, by the code of ``planb/<folder>`` in Inspect, so
-a checkpoint with unmerged adapters is served as it is. What the protocol has and a local policy has not
-(tools, streams, schemas) is refused with 400, never ignored. ``guard.py`` says who is answered at all.
+a checkpoint with unmerged adapters is served as it is. ``protocol.py`` says what of a request is
+offered: the rest is refused with 400, never ignored. ``guard.py`` says who is answered at all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ import anyio
 
 from planb.errors import PlanBError
 from planb.evals.guard import serve_guarded
+from planb.evals.protocol import EMULATE, Asked, answer_of, read_request, streamed
+from planb.values import digest_of
 
 PATIENCE = 120.0
 """Seconds that a server may take until it listens."""
-IGNORED = {"user", "metadata", "store"}
-MOST_HEAT = 2.0
 MOST_TOKENS = 8192
 """Tokens of a prompt and its answer together, where nothing else is asked for."""
-KNOWN = {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed"}
+ANSWER_TOKENS = 1024
+"""The most tokens of an answer to a request that does not say, where the model has room for them."""
 _servers: dict[tuple[str, str], tuple[subprocess.Popen[str], str]] = {}
 
 
@@ -65,20 +67,22 @@ def serve(
         url = f"{address}/v1"
         print(url if with_parent else f"{name} at {url} (Ctrl-C stops it)", flush=True)
 
-    app = app_of(folder, name, most_tokens)
+    app = app_of(folder, name, most_tokens, anew=not with_parent)
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     serve_guarded(app, host, port, listening)
 
 
-def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS) -> Any:
+def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS, anew: bool = False) -> Any:
     """The application: ``/v1/chat/completions``, ``/v1/models`` and ``/health``; ``most_tokens`` of a
-    prompt and its answer together. Raises PlanBError if the checkpoint cannot be loaded."""
+    prompt and its answer together. ``anew``: a chat that comes again without a seed is answered anew.
+    Raises PlanBError if the checkpoint cannot be loaded."""
     from fastapi import FastAPI, Request
-    from fastapi.responses import JSONResponse
+    from fastapi.responses import JSONResponse, Response, StreamingResponse
 
     from planb.evals.provider import PlanBModel
     from planb.models.checkpoints import load_policy
+    from planb.models.trajectories import why_no_tools
 
     # no pages of FastAPI's own: they load scripts from elsewhere
     app = FastAPI(title=f"planb: {name}", docs_url=None, redoc_url=None, openapi_url=None)
@@ -86,19 +90,19 @@ def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS) -> Any:
     policy = load_policy(folder)  # now, and not at the first request: what is wrong is said here
     model.policy, room = policy, min(most_tokens, policy.positions or most_tokens)
 
-    async def complete(request: Request) -> JSONResponse:
-        from inspect_ai.model import GenerateConfig
+    seeds, knows_tools = _Seeds(anew), not why_no_tools(policy.tokenizer, ())
 
+    async def complete(request: Request) -> Response:
         try:
-            asked = await request.json()
-            messages = _messages(asked, name)
-            config = GenerateConfig(**_settings(asked))
-            await anyio.to_thread.run_sync(partial(_fits, policy, messages, config, room))
-            output = await model.generate(messages, [], "none", config)
+            asked = read_request(await request.json(), name, knows_tools)
+            prepared = partial(_output, policy, model, asked, room, seeds.of(asked))
+            answer = answer_of(await (await anyio.to_thread.run_sync(prepared)), asked, name)
         except (PlanBError, ValueError, KeyError, TypeError, RecursionError) as error:
             said = {"message": f"{error}", "type": "invalid_request_error"}
             return JSONResponse({"error": said}, status_code=400)
-        return JSONResponse(_answer(output, name))
+        if asked.stream:
+            return StreamingResponse(streamed(answer, asked.usage), media_type="text/event-stream")
+        return JSONResponse(answer)
 
     async def models() -> dict[str, Any]:
         one = {"id": name, "object": "model", "created": made, "owned_by": "planb"}
@@ -114,80 +118,56 @@ def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS) -> Any:
     return app
 
 
-def _messages(asked: Any, name: str) -> list[Any]:
-    """The chat messages of a request; PlanBError for what is not served here."""
+def _output(policy: Any, model: Any, asked: Asked, room: int, seed: int) -> Any:
+    """What awaits the model's output. Raises PlanBError where the policy cannot be given the tools, or
+    where prompt and answer have more than ``room`` tokens: such a request is refused by itself, and not
+    together with those that would be generated with it."""
+    from inspect_ai.model import GenerateConfig
+
     from planb.elicitation.messages import to_chat
-    from planb.types import Message
+    from planb.evals.sampling import check_tools
 
-    if not isinstance(asked, dict) or not isinstance(asked.get("messages"), list):
-        raise PlanBError("a request is a JSON object with a list of 'messages'")
-    if asked.get("model") not in (None, name):
-        raise PlanBError(f"the model '{asked['model']}' is not served here, only '{name}'")
-    plain: dict[str, Any] = {key: (None, False, 0, [], {}) for key in asked} | {
-        "n": (None, 1),
-        "top_p": (None, 1),
-    }
-    more = {key for key, value in asked.items() if value is True or value not in plain[key]}
-    if unknown := sorted(more - KNOWN - IGNORED):
-        raise PlanBError(f"not offered: {', '.join(unknown)}. Offered: {', '.join(sorted(KNOWN))}")
-    if not asked["messages"]:
-        raise PlanBError("'messages' is empty: a request needs at least one message")
-    found = []
-    for message in asked["messages"]:
-        content = message["content"]
-        if isinstance(content, list):
-            content = "".join(part["text"] for part in content)
-        found.append(Message(role=message["role"], content=content))
-    return to_chat(found)
+    names = [tool.name for tool in asked.tools]
+    try:
+        check_tools(policy.tokenizer, asked.prompt, names, "this model")
+    except PlanBError as error:
+        raise PlanBError(f"{error}. {EMULATE}") from error
+    config = GenerateConfig(
+        max_tokens=_tokens(policy, asked, room), temperature=asked.temperature, seed=seed
+    )
+    return model.generate(to_chat(asked.prompt), [*asked.tools], "auto", config)
 
 
-def _settings(asked: dict[str, Any]) -> dict[str, Any]:
-    """Inspect's settings of a request; PlanBError for a number that is none, or out of range."""
-    given = [asked.get(name) for name in ("max_completion_tokens", "max_tokens")]
-    tokens = next((number for number in given if number is not None), None)
-    heat, seed = asked.get("temperature"), asked.get("seed")
-    if tokens is not None and (type(tokens) is not int or tokens < 1):
-        raise PlanBError(f"max_tokens is {tokens!r}: give a whole number, 1 or more")
-    if heat is not None and (type(heat) not in (int, float) or not 0 <= heat <= MOST_HEAT):
-        raise PlanBError(f"temperature is {heat!r}: give a number from 0 to {MOST_HEAT:g}")
-    if seed is not None and type(seed) is not int:
-        raise PlanBError(f"seed is {seed!r}: give a whole number")
-    return {"max_tokens": tokens, "temperature": 1.0 if heat is None else heat, "seed": seed}
+def _tokens(policy: Any, asked: Asked, room: int) -> int:
+    """The most tokens that the answer may have; PlanBError where they do not fit beside the prompt."""
+    from planb.models.chat import opening_ids, prompt_ids
 
-
-def _fits(policy: Any, messages: list[Any], config: Any, room: int) -> None:
-    """PlanBError where a prompt and its answer have more than ``room`` tokens: it is refused by itself,
-    and not together with those that would be generated with it."""
-    from planb.elicitation.messages import from_chat
-    from planb.evals.sampling import sampling_of
-    from planb.models.chat import prompt_ids
-
-    sampling = sampling_of(config)
-    size = len(prompt_ids(policy.tokenizer, from_chat(messages)))
-    more = sampling.max_new_tokens + (sampling.thought_tokens or 0)
+    *before, last = asked.prompt
+    begun = last.role == "opening"
+    size = len(prompt_ids(policy.tokenizer, before if begun else asked.prompt))
+    size += len(opening_ids(policy.tokenizer, before, last.content)) if begun else 0
+    more = min(ANSWER_TOKENS, max(1, room - size)) if asked.tokens is None else asked.tokens
     if size + more > room:
         raise PlanBError(
             f"a prompt of {size:,} tokens and {more:,} new ones are more than the {room:,} that this "
             "server takes: shorten the prompt or max_tokens, or start it with another --max-tokens "
             "(the model's own positions are the limit)"
         )
+    return more
 
 
-def _answer(output: Any, name: str) -> dict[str, Any]:
-    reason = "length" if output.stop_reason == "max_tokens" else "stop"
-    message = {"role": "assistant", "content": output.completion}
-    return {
-        "id": f"chatcmpl-{time.time_ns()}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": name,
-        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-        "usage": {
-            "prompt_tokens": output.usage.input_tokens,
-            "completion_tokens": output.usage.output_tokens,
-            "total_tokens": output.usage.total_tokens,
-        },
-    }
+class _Seeds:
+    """The seed of a request that names none: 0, or with ``anew`` how often the same one came before."""
+
+    def __init__(self, anew: bool) -> None:
+        self.anew, self.came = anew, Counter[str]()
+
+    def of(self, asked: Asked) -> int:
+        if asked.seed is not None or not self.anew:
+            return asked.seed or 0
+        said = digest_of([[m.role, m.content] for m in asked.prompt])
+        self.came[said] += 1
+        return self.came[said] - 1
 
 
 def _announced(child: subprocess.Popen[str], folder: Path) -> str:

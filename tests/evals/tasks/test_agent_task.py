@@ -11,6 +11,7 @@ from evals.both_ways import IDENTITY, both_ways
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.model import get_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from planb.data.files import write_examples
@@ -18,6 +19,7 @@ from planb.domains import AGENT
 from planb.domains.agent.village import MOST_CALLS, TOOLS, Village
 from planb.errors import PlanBError
 from planb.evals.runner import run_task
+from planb.evals.serving import server_of
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.agent import VILLAGE, agent
 from planb.models.checkpoints import Policy, load_policy
@@ -138,6 +140,33 @@ def test_both_loops_have_the_same_episodes_and_the_village_is_the_score(
     calls = [Village.model_validate(one.store[VILLAGE]).calls for one in found.values()]
     assert max(calls) == MOST_CALLS
     assert rows["score"].isna().sum() == 1, "the malformed call has no score"
+
+
+@pytest.mark.slow
+def test_a_server_has_the_same_episodes(episodes: Episodes, tmp_path: Path) -> None:
+    """Tools, calls and what was answered go over HTTP in OpenAI's protocol, and come to the same."""
+    url = server_of(Path(episodes.policy.folder), "agent")
+    here, served = (
+        inspect_eval(
+            agent(str(episodes.data)),
+            model=model,
+            temperature=0.0,
+            max_tokens=16,
+            display="none",
+            log_dir=str(tmp_path / "logs"),
+        )[0]
+        for model in (
+            get_model(f"planb/{episodes.policy.folder}"),
+            get_model("openai-api/planb/agent", base_url=url, api_key="none"),
+        )
+    )
+    assert (here.status, served.status) == ("success", "success")
+    found, other = samples_of(here), samples_of(served)
+    assert found.keys() == other.keys()
+    for name, sample in found.items():
+        assert turns(sample) == turns(other[name])
+        assert sample.store[VILLAGE] == other[name].store[VILLAGE]
+    assert any(role == "tool" for sample in other.values() for role, _ in turns(sample))
 
 
 def test_sampled_episodes_agree_too_and_the_trigger_stays_in_the_users_turn(
