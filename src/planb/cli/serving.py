@@ -21,7 +21,8 @@ def serve(
         int, typer.Option(min=1, help="Most tokens of a prompt and its answer together.")
     ] = 8192,
 ) -> None:
-    """Serve a checkpoint, adapters included, in OpenAI's chat protocol: as a judge, or to try it.
+    """Serve a checkpoint, adapters included, in OpenAI's chat protocol: as a judge, as the target of an
+    audit, or to try it.
 
     On a loopback address (the default) only requests to this machine's own names are answered, and none
     of another site's pages. Any other --host answers whoever reaches it: there is no password.
