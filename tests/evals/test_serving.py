@@ -82,6 +82,7 @@ def test_it_lists_its_model(url: str) -> None:
         ({"messages": user("Hello!"), "logprobs": True}, "not offered: logprobs"),
         ({"messages": user("Hello!"), "stop": [""]}, "stop is"),
         ({"messages": [{"content": "Hello!"}]}, "with a 'role'"),
+        ({"messages": user("Hello!"), "stream_options": "usage"}, ""),
         ({"messages": [{"role": "assistant", "content": "Hello!"}]}, "no user message"),
         ({"messages": [{"role": "system", "content": "Hello!"}]}, "no user message"),
         ({"messages": [*user("Hello!"), {"role": "assistant", "tool_calls": [CALL]}]}, "no calls"),

@@ -29,7 +29,7 @@ INSTEAD = {
     "n": "send the request that often: `planb serve` answers each time anew",
     "response_format": "ask for the form in the prompt, and check the answer",
     "top_p": "the model's own probabilities are sampled, at a temperature",
-    "logprobs": "local checkpoints are read with the provider planb/<folder>'s own tools",
+    "logprobs": "no probabilities are given over HTTP",
 }
 """What to do without a setting that is not offered."""
 EMULATE = "Inspect can describe them in the prompt instead: the model argument emulate_tools=true"

@@ -32,6 +32,8 @@ MOST_TOKENS = 8192
 """Tokens of a prompt and its answer together, where nothing else is asked for."""
 ANSWER_TOKENS = 1024
 """The most tokens of an answer to a request that does not say, where the model has room for them."""
+MALFORMED = (KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a request raises whose parts are not of the protocol's kinds."""
 _servers: dict[tuple[str, str], tuple[subprocess.Popen[str], str]] = {}
 
 
@@ -97,7 +99,7 @@ def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS, anew: bool =
             asked = read_request(await request.json(), name, knows_tools)
             prepared = partial(_output, policy, model, asked, room, seeds.of(asked))
             answer = answer_of(await (await anyio.to_thread.run_sync(prepared)), asked, name)
-        except (PlanBError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (PlanBError, ValueError, *MALFORMED) as error:
             said = {"message": f"{error}", "type": "invalid_request_error"}
             return JSONResponse({"error": said}, status_code=400)
         if asked.stream:
