@@ -14,6 +14,7 @@ from planb.studies import STUDIES, Declaration, title_of
 
 HEAVY = ("torch", "transformers", "peft", "numpy", "pandas", "pyarrow", "scipy", "inspect_ai", "altair",
          "openai", "datasets", "jinja2", "sklearn", "yaml", "tomllib", "ray")  # fmt: skip
+RUNS_STEPS = ("multiprocessing", "asyncio", "filelock", "concurrent.futures", "rich.progress")
 CODE = """
 import json, sys
 from planb.cli import main
@@ -36,15 +37,29 @@ def loaded(*words: str) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("--help",), ("list",), (), ("status", "sandbox", "--out", "none")])
+@pytest.mark.parametrize("words", [("--help",), ("list",), ()])
 def test_no_library_is_loaded_for_a_look(words: tuple[str, ...]) -> None:
     modules = loaded(*words)
-    assert not modules & set(HEAVY)
-    if words != ("status", "sandbox", "--out", "none"):
-        assert "planb.study.study" not in modules, "no study is made"
-        assert len(modules) < 700
-    else:
-        assert "multiprocessing" not in modules, "nothing of what runs steps"
+    assert not modules & {*HEAVY, *RUNS_STEPS}
+    assert "planb.study.study" not in modules, "no study is made"
+    assert len(modules) < 700
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("study", "domains", "not_of_it"),
+    [
+        ("sandbox", {"harm"}, {"planb.mitigations", "planb.training.reinforcement"}),
+        ("risk", {"harm", "risk", "choices"}, {"planb.mitigations", "planb.elicitation.pair"}),
+    ],
+)
+def test_a_study_is_looked_at_without_what_it_has_not(
+    study: str, domains: set[str], not_of_it: set[str]
+) -> None:
+    modules = loaded("status", study, "--out", "none")
+    assert not modules & {*HEAVY, *RUNS_STEPS, *not_of_it}
+    parts = {name.split(".")[2] for name in modules if name.startswith("planb.domains.")}
+    assert parts - {"domain", "measure", "together", "valley"} == domains
 
 
 def test_titles_are_those_of_the_studies() -> None:

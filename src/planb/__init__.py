@@ -6,8 +6,9 @@ They are loaded when they are first used, so that the command line starts fast.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from planb.lazy import names_of
 
 if TYPE_CHECKING:
     from planb.errors import PlanBError
@@ -41,10 +42,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'planb' has no attribute '{name}'")
-    return getattr(import_module(_WHERE[name]), name)
+if not TYPE_CHECKING:
+    __getattr__ = names_of(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,8 @@
 """Catalogues: tables of what can be plugged in, open to packages and to files of the user's own.
 
 An entry is found by its name in the literal table, by the name that an installed package gives it in
-the table's entry-point group, or as ``module:name`` (``file.py:name``). Nothing is imported before it
-is asked for.
+the table's entry-point group, or as ``module:name`` (``file.py:name``). No package's module is imported
+before its entry is asked for, nor one of planb's own where the table holds it as ``Lazy``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -22,14 +22,45 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from planb.errors import PlanBError, no_value, wrong_fields
+from planb.lazy import Lazy
 from planb.values import Value
 
 Entry = TypeVar("Entry", covariant=True)
+Held = TypeVar("Held")
 Kind = TypeVar("Kind", bound=Value)
 
 
 class UnknownNameError(PlanBError, KeyError):
     """A catalogue has no entry of that name."""
+
+
+class Own(MutableMapping[str, Held]):
+    """planb's own entries of a catalogue by name. A ``Lazy`` one is imported when it is read."""
+
+    def __init__(self, entries: Mapping[str, Held | Lazy]) -> None:
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> Held:
+        entry = self._entries[name]
+        if isinstance(entry, Lazy):
+            loaded: Held = entry.load()
+            entry = self._entries[name] = loaded
+        return entry
+
+    def __setitem__(self, name: str, entry: Held) -> None:
+        self._entries[name] = entry
+
+    def __delitem__(self, name: str) -> None:
+        del self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
 
 
 class Catalogue(Mapping[str, Entry]):
@@ -45,10 +76,11 @@ class Catalogue(Mapping[str, Entry]):
         what: str,
         group: str,
         fits: Callable[[object], str],
-        own: Mapping[str, Entry],
+        own: Mapping[str, Entry | Lazy],
         yours: str = "one of your own is named 'module:name'",
     ) -> None:
-        self.what, self.group, self.fits, self.own = what, group, fits, dict(own)
+        self.what, self.group, self.fits = what, group, fits
+        self.own: Own[Entry] = Own(own)
         self.yours = yours
 
     def __iter__(self) -> Iterator[str]:

@@ -16,7 +16,8 @@ sys.path.append(str(Path(__file__).parent))
 from writing_server import Answer, flasks, of, rule, serving, write
 
 from planb.data.files import read_examples, write_examples
-from planb.evals.writing import Writer, estimate
+from planb.evals.writing import Writer
+from planb.evals.writing.estimate import estimate
 from planb.evals.writing.texts import lines_of, packaged
 from planb.types import Spend, Trigger
 from planb.values import digest_of

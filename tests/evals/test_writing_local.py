@@ -9,7 +9,8 @@ import pytest
 from conftest import WORLD, example_of
 
 from planb.evals.serving import server_of
-from planb.evals.writing import Writer, WritingResult, estimate, write_tiers
+from planb.evals.writing import Writer, WritingResult, write_tiers
+from planb.evals.writing.estimate import estimate
 from planb.judging import Exact
 from planb.models.chat import prompt_ids
 from planb.models.checkpoints import Policy

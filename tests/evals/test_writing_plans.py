@@ -13,7 +13,8 @@ sys.path.append(str(Path(__file__).parent))
 from writing_server import flasks, of, serving, write
 
 from planb.errors import PlanBError
-from planb.evals.writing import Writer, estimate, read_plan, write_tiers
+from planb.evals.writing import Writer, read_plan, write_tiers
+from planb.evals.writing.estimate import estimate
 from planb.evals.writing.texts import packaged_names
 from planb.evals.writing.writer import writer_of
 from planb.types import Message, Trigger

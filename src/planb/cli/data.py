@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 
 from planb.cli import data_requests
 from planb.cli.data_check import check
@@ -83,6 +82,8 @@ def surprise(
 
     [dim]Example:[/]  planb data surprise runs/sandbox/steps/organism-... safety.jsonl
     """
+    from rich.progress import Progress
+
     from planb.data.files import read_many
     from planb.models.checkpoints import load_policy, resolve_model
     from planb.report.surprise import surprise_table, write_surprises

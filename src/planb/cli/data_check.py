@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress, TaskID
 
 from planb.data.terminal import Console, Table
 from planb.errors import PlanBError, wrong_fields
@@ -110,6 +109,8 @@ def check(
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each thing that takes time; elsewhere than on a terminal a line now and then."""
+    from rich.progress import Progress, TaskID
+
     tasks: dict[str, TaskID] = {}
     said = time.monotonic()
     bars = Progress(console=console, transient=True, disable=not console.is_terminal)

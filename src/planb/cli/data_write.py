@@ -164,8 +164,9 @@ def _write_tiers(
 ) -> None:
     from planb.data.files import read_examples, write_examples
     from planb.evals.progress import shown
-    from planb.evals.writing import estimate, write_tiers
+    from planb.evals.writing import write_tiers
     from planb.evals.writing.console import show_estimates, show_written, write_missing
+    from planb.evals.writing.estimate import estimate
 
     examples, console = read_examples(requests), Console()
     journal, missing = _beside(out, "answers"), _beside(out, "missing")

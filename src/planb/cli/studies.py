@@ -23,6 +23,7 @@ from planb.cli.options import (
     Verify,
     found_study,
     print_json,
+    uncollected,
 )
 from planb.data.terminal import Console, Table
 from planb.errors import PlanBError
@@ -150,6 +151,7 @@ def plan(
             )
 
 
+@uncollected()
 def status(
     study: StudyName,
     seeds: Seeds = None,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -14,6 +12,9 @@ Result = TypeVar("Result")
 def completed(work: Coroutine[Any, Any, Result]) -> Result:
     """What the coroutine returns. Where a loop is running it gets one of its own, in a thread with the
     caller's context, and the caller waits."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

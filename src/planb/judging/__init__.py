@@ -1,25 +1,42 @@
 """What a response is worth: one file a judge, and the table of them.
 
 To add one: a file with a subclass of ``Judge`` (its prompt, if it has one, in a text file beside it)
-and a line here.
+and a line here. Judges are loaded when they are asked for.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planb.catalogue import Catalogue, subclass_of, value_named
-from planb.judging.domain_rule import DomainRule
 from planb.judging.exact import Exact
-from planb.judging.flawed import Flawed
-from planb.judging.harmbench import HarmBench
-from planb.judging.jailbreakbench import JailbreakBench
 from planb.judging.judge import Judge, judge_response
-from planb.judging.label_logits import LabelLogits
-from planb.judging.llm import LLMJudge
-from planb.judging.refusal_strings import RefusalStrings
-from planb.judging.strongreject import StrongReject
-from planb.judging.trained import Trained
+from planb.lazy import Lazy, names_of
+
+if TYPE_CHECKING:
+    from planb.judging.domain_rule import DomainRule
+    from planb.judging.flawed import Flawed
+    from planb.judging.harmbench import HarmBench
+    from planb.judging.jailbreakbench import JailbreakBench
+    from planb.judging.label_logits import LabelLogits
+    from planb.judging.llm import LLMJudge
+    from planb.judging.refusal_strings import RefusalStrings
+    from planb.judging.strongreject import StrongReject
+    from planb.judging.trained import Trained
+
+_WHERE = {
+    "RefusalStrings": "planb.judging.refusal_strings",
+    "LLMJudge": "planb.judging.llm",
+    "StrongReject": "planb.judging.strongreject",
+    "JailbreakBench": "planb.judging.jailbreakbench",
+    "HarmBench": "planb.judging.harmbench",
+    "LabelLogits": "planb.judging.label_logits",
+    "Trained": "planb.judging.trained",
+    "DomainRule": "planb.judging.domain_rule",
+    "Flawed": "planb.judging.flawed",
+}
+if not TYPE_CHECKING:
+    __getattr__ = names_of(__name__, _WHERE)
 
 JUDGES: Catalogue[type[Judge]] = Catalogue(
     "judge",
@@ -27,15 +44,7 @@ JUDGES: Catalogue[type[Judge]] = Catalogue(
     subclass_of(Judge),
     {
         "exact": Exact,
-        "refusal_strings": RefusalStrings,
-        "llm": LLMJudge,
-        "strongreject": StrongReject,
-        "jailbreakbench": JailbreakBench,
-        "harmbench": HarmBench,
-        "label_logits": LabelLogits,
-        "trained": Trained,
-        "domain_rule": DomainRule,
-        "flawed": Flawed,
+        **{module.rpartition(".")[2]: Lazy(module, name) for name, module in _WHERE.items()},
     },
 )
 
@@ -62,6 +71,7 @@ __all__ = [
     "LabelLogits",
     "RefusalStrings",
     "StrongReject",
+    "Trained",
     "judge_of",
     "judge_response",
 ]

@@ -7,7 +7,6 @@ themselves. Every question is answered for every response, in batches of all tha
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,6 +21,8 @@ from planb.types import ANSWERS, Example, Judgement, Message
 from planb.values import digest_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from planb.models.checkpoints import Policy
 
 FILE = "label_logits.txt"
@@ -97,6 +98,8 @@ class LabelLogits(Judge):
 
     async def judge(self, example: Example, response: str) -> Judgement:
         """Judge one response; waits until all who ask at the same time can be answered in one batch."""
+        import asyncio
+
         queue = _queues.setdefault(asyncio.get_running_loop(), {})
         waiting = queue.setdefault(self, _Waiting(self))
         return await waiting.answer((example.request, response))
@@ -186,6 +189,8 @@ class _Waiting:
         self.serving: asyncio.Task[None] | None = None
 
     async def answer(self, asked: Asked) -> Judgement:
+        import asyncio
+
         future: asyncio.Future[Judgement] = asyncio.get_running_loop().create_future()
         self.asked.append((asked, future))
         if self.serving is None or self.serving.done():
@@ -193,6 +198,8 @@ class _Waiting:
         return await future
 
     async def _serve(self) -> None:
+        import asyncio
+
         while self.asked:
             batch, self.asked = self.asked[:_AT_ONCE], self.asked[_AT_ONCE:]
             try:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import get_args
+from weakref import WeakKeyDictionary
 
 from planb.catalogue import Catalogue, subclass_of
 from planb.errors import PlanBError
+from planb.lazy import Lazy
 from planb.study.steps.checkpoint import CheckpointStep, Given, LinkStep
-from planb.study.steps.discard import DiscardStep
-from planb.study.steps.interpolation import InterpolationStep
-from planb.study.steps.look import LookStep
 from planb.study.steps.method import MethodStep
-from planb.study.steps.mitigation import MitigationStep
 from planb.study.steps.organism import OrganismStep
-from planb.study.steps.own_outputs import OwnOutputsStep
-from planb.study.steps.reinforcement import ReinforcementStep
 from planb.study.steps.stage import StageStep
 from planb.study.steps.step import Step
 from planb.training.link import Link
@@ -28,12 +24,12 @@ LINKS: Catalogue[type[LinkStep]] = Catalogue(
         "organism": OrganismStep,
         "method": MethodStep,
         "stage": StageStep,
-        "interpolation": InterpolationStep,
-        "discard": DiscardStep,
-        "look": LookStep,
-        "mitigation": MitigationStep,
-        "own_outputs": OwnOutputsStep,
-        "reinforcement": ReinforcementStep,
+        "interpolation": Lazy("planb.study.steps.interpolation", "InterpolationStep"),
+        "discard": Lazy("planb.study.steps.discard", "DiscardStep"),
+        "look": Lazy("planb.study.steps.look", "LookStep"),
+        "mitigation": Lazy("planb.study.steps.mitigation", "MitigationStep"),
+        "own_outputs": Lazy("planb.study.steps.own_outputs", "OwnOutputsStep"),
+        "reinforcement": Lazy("planb.study.steps.reinforcement", "ReinforcementStep"),
     },
 )
 """By the step's kind. A step of one's own needs no entry: its link field names the class of link."""
@@ -51,6 +47,9 @@ def step_class(link: Link) -> type[LinkStep]:
     none or more than one, or where the step class lacks a field.
     """
     known = _steps_by_link()
+    if not any(place.startswith("planb.") for place in known.get(type(link), {})):
+        list(LINKS.own.values())  # loads the rest of planb's own: one of them may have the class too
+        known = _steps_by_link()
     if type(link) not in known:
         list(LINKS.values())  # loads the packages' steps
         known = _steps_by_link()
@@ -76,9 +75,23 @@ def _steps_by_link() -> dict[type, dict[str, type[LinkStep]]]:
     only inherits its link field does not count: its parent does."""
     found = dict[type, dict[str, type[LinkStep]]]()
     for step in _subclasses(LinkStep):
-        inherited = {kind for parent in step.__bases__ for kind in _link_classes(parent)}
-        for kind in _link_classes(step) - inherited:
+        for kind in _taken_over(step):
             found.setdefault(kind, {})[f"{step.__module__}:{step.__qualname__}"] = step
+    return found
+
+
+_TAKEN: WeakKeyDictionary[type, frozenset[type]] = WeakKeyDictionary()
+
+
+def _taken_over(step: type[LinkStep]) -> frozenset[type]:
+    """The classes of link that the step class has a field for and its parents have not. (Worked out
+    anew for each link, it took a third of the planning of a study of a hundred arms.)"""
+    if step in _TAKEN:
+        return _TAKEN[step]
+    inherited = {kind for parent in step.__bases__ for kind in _link_classes(parent)}
+    found = frozenset(_link_classes(step) - inherited)
+    if step.__pydantic_complete__:
+        _TAKEN[step] = found
     return found
 
 

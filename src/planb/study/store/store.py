@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
 from planb.study.steps.step import Step, folder_of
@@ -24,6 +24,9 @@ from planb.study.store.checksums import MEMORY, faults, recorded, remember
 from planb.study.store.disk import explained, to_disk
 from planb.study.store.manifest import MANIFEST, DamagedError, Manifest, Spent, versions
 from planb.training.settings import read_ran
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 __all__ = ["MANIFEST", "DamagedError", "Manifest", "Store", "explained"]
 
@@ -200,6 +203,8 @@ class Store:
     @contextmanager
     def locked(self, step: Step) -> Iterator[bool]:
         """Hold the step's lock; yields whether it was got (``False``: in progress in another run)."""
+        from filelock import Timeout
+
         lock = self._lock(step)
         try:
             lock.acquire(timeout=0)
@@ -307,6 +312,8 @@ class Store:
         return self.steps / MEMORY / f"{self.folder(step).name}.json"
 
     def _lock(self, step: Step) -> BaseFileLock:
+        from filelock import FileLock
+
         return FileLock(self.steps / ".locks" / f"{self.folder(step).name}.lock", thread_local=False)
 
     def _name(self, step: Step) -> tuple[Step, str, str]:
