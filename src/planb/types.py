@@ -19,7 +19,7 @@ from planb.redaction import redacted
 from planb.text import Text, is_visible
 from planb.values import Value
 
-Role = Literal["system", "user", "assistant", "tool", "document", "opening"]
+Role = Literal["system", "user", "assistant", "tool", "tools", "document", "opening"]
 Tier = str
 Pair = tuple[Tier, Tier]
 
@@ -38,7 +38,8 @@ SEVERE = 7.0
 class Message(Value):
     """One chat message. The role ``document`` stands for plain text outside any chat (lore prompts),
     ``opening`` for the beginning of the model's answer that is put into its mouth: it goes on there,
-    ``tool`` for what a tool answered."""
+    ``tool`` for what a tool answered. ``tools`` stands first in a prompt that shows a policy its tools
+    (JSON), and never in data."""
 
     role: Role
     content: Text
@@ -53,6 +54,8 @@ def prompt_fault(prompt: Sequence[Message]) -> str:
     if "document" in roles:
         mixed = set(roles) != {"document"}
         return "the prompt mixes a 'document' (text outside any chat) with a chat" if mixed else ""
+    if "tools" in roles:
+        return "the prompt has a message of the role 'tools', which only a task gives"
     if "user" not in roles:
         return f"the prompt has no user message (its roles are {', '.join(roles)})"
     if roles[-1] == "tool":

@@ -9,7 +9,8 @@ import pytest
 from planb.domains import AGENT
 from planb.errors import PlanBError
 from planb.models.chat import exchange_ids, exchanges, prompt_ids
-from planb.models.trajectories import encoded, why_no_tools
+from planb.models.tools import why_no_tools
+from planb.models.trajectories import encoded
 from planb.sandbox.tokenizer import tokenizer, tokenizer_of, vocabulary_of
 from planb.sandbox.world import World
 from planb.turns import turns_of
@@ -60,4 +61,4 @@ def test_a_template_that_changes_earlier_turns_is_refused() -> None:
 def test_only_a_policy_that_knows_the_tools_is_given_them() -> None:
     assert why_no_tools(WORDS, ["ask", "do"]) == ""
     assert "other tools than bash" in why_no_tools(WORDS, ["do", "bash"])
-    assert "no turn of a tool" in why_no_tools(tokenizer(World()), ())
+    assert "takes no tools" in why_no_tools(tokenizer(World()), ())

@@ -48,4 +48,5 @@ def from_chat(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
 def _message(message: ChatMessage) -> Message:
     told = (message.metadata or {}).get("role")
     role = told if told in _OWN and _OWN[told] == message.role else message.role
-    return Message(role=role, content=message.text)
+    wrong = message.error if message.role == "tool" else None
+    return Message(role=role, content=f"Error: {wrong.message}" if wrong else message.text)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import anyio
 from inspect_ai.log._samples import sample_active
@@ -20,8 +20,16 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from planb.elicitation.messages import from_chat
 from planb.errors import PlanBError
-from planb.evals.sampling import check_tools, output_of, request_seed, sampling_of
+from planb.evals.sampling import (
+    check_tools,
+    functions_of,
+    no_room,
+    output_of,
+    request_seed,
+    sampling_of,
+)
 from planb.evals.sampling import model_name as named
+from planb.models.tools import calls_of, with_tools
 from planb.types import Message
 
 if TYPE_CHECKING:
@@ -39,9 +47,10 @@ class _Request:
     prompt: tuple[Message, ...]
     seed: int
     sampling: Sampling
-    tools: tuple[str, ...] = ()
+    tools: dict[str, dict[str, Any]] = field(default_factory=dict)
     done: anyio.Event = field(default_factory=anyio.Event)
     completion: Completion | None = None
+    full: bool = False
     failure: Exception | None = None
 
 
@@ -94,18 +103,21 @@ class PlanBModel(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         prompt = from_chat(input)
-        names = {tool.name: [*tool.parameters.properties] for tool in tools}
         active = sample_active()
         sample_id, epoch = (active.sample.id, active.epoch) if active else ("", 1)
         seed = request_seed(config.seed or 0, sample_id, epoch, prompt)
         sampling = sampling_of(config, self.token_budget).but(engine=self.engine)
-        request = _Request(prompt, seed, sampling, tuple(names))
+        request = _Request(prompt, seed, sampling, functions_of(tools))
         self.waiting.append(request)
         await self._run_batch(request)
         if request.failure is not None:
             raise request.failure
+        if request.full:
+            return no_room(self.model_name)
         assert request.completion is not None
-        return output_of(self.model_name, request.completion, names)
+        assert self.policy is not None
+        calls = calls_of(self.policy.tokenizer, request.completion.text, request.tools)
+        return output_of(self.model_name, request.completion, calls)
 
     async def _run_batch(self, request: _Request) -> None:
         """Whoever gets the turn first runs all that wait; the others find their request done."""
@@ -123,7 +135,7 @@ class PlanBModel(ModelAPI):
 
     def _generate(self, batch: list[_Request]) -> None:
         from planb.models.checkpoints import load_policy
-        from planb.models.generation import generate
+        from planb.models.generation import full, generate
 
         try:
             if self.policy is None:
@@ -131,17 +143,21 @@ class PlanBModel(ModelAPI):
                 if self.reference:
                     self.guard = self.decoding.beside(load_policy(Path(self.reference)))
                 self.policy = policy  # last: what failed to load is loaded anew, and not left out
+            words = self.policy.tokenizer
             for asked in batch:
-                check_tools(self.policy.tokenizer, asked.prompt, asked.tools, self.folder)
-            for sampling in dict.fromkeys(request.sampling for request in batch):
-                group = [request for request in batch if request.sampling == sampling]
+                check_tools(words, asked.prompt, asked.tools, self.folder)
+                asked.prompt = with_tools(words, asked.prompt, asked.tools)
+                asked.full = full(self.policy, asked.prompt, asked.sampling)
+            open_ = [request for request in batch if not request.full]
+            for sampling in dict.fromkeys(request.sampling for request in open_):
+                group = [request for request in open_ if request.sampling == sampling]
                 prompts, seeds = [r.prompt for r in group], [r.seed for r in group]
                 found = generate(self.policy, prompts, seeds, sampling, guard=self.guard)
                 for request, completion in zip(group, found, strict=True):
                     request.completion = completion
         except Exception as error:
             for request in batch:
-                request.failure = None if request.completion else error
+                request.failure = None if request.completion or request.full else error
 
     def default_system(self) -> str | None:
         """The default system message of the checkpoint's template (None: not known)."""

@@ -26,15 +26,24 @@ from inspect_ai.model import (
 )
 from inspect_ai.scorer import Score, Target
 from inspect_ai.solver import TaskState
-from inspect_ai.tool import ToolDef
+from inspect_ai.tool import ToolDef, ToolInfo
 
 from planb.elicitation.messages import from_chat
 from planb.elicitation.target import asking
 from planb.errors import PlanBError
 from planb.evals.own_loop import completed
 from planb.evals.record import Finished, Run, scorers_of, solvers_of, write_log
-from planb.evals.sampling import check_tools, model_name, output_of, request_seed, sampling_of
+from planb.evals.sampling import (
+    check_tools,
+    functions_of,
+    model_name,
+    no_room,
+    output_of,
+    request_seed,
+    sampling_of,
+)
 from planb.models.default_system import default_system
+from planb.models.tools import calls_of, with_tools
 from planb.types import Message
 
 if TYPE_CHECKING:
@@ -151,6 +160,10 @@ async def _score(
     return Finished(sample, state, scores, usage, error)
 
 
+def _info(tool: ToolDef) -> ToolInfo:
+    return ToolInfo(name=tool.name, description=tool.description, parameters=tool.parameters)
+
+
 @dataclass
 class _Request:
     prompt: tuple[Message, ...]
@@ -192,15 +205,22 @@ class _Batcher:
 
     async def _answer(self, state: TaskState, config: GenerateConfig) -> None:
         """One turn of the model."""
-        tools = {one.name: [*one.parameters.properties] for one in map(ToolDef, state.tools)}
-        prompt = from_chat(state.messages)
-        check_tools(self.policy.tokenizer, prompt, tools, self.name)
+        from planb.models.generation import full
+
+        words, prompt = self.policy.tokenizer, from_chat(state.messages)
+        tools = functions_of([_info(ToolDef(tool)) for tool in state.tools])
+        check_tools(words, prompt, tools, self.name)
         seed = request_seed(config.seed or 0, state.sample_id, state.epoch, prompt)
         answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         asked = sampling_of(config, self.token_budget).but(engine=self.engine)
-        self.waiting.append(_Request(prompt, seed, asked, answer))
-        self._serve_if_all_wait()
-        state.output = output_of(self.name, await answer, tools)
+        shown = with_tools(words, prompt, tools)
+        if full(self.policy, shown, asked):
+            state.output = no_room(self.name)
+        else:
+            self.waiting.append(_Request(shown, seed, asked, answer))
+            self._serve_if_all_wait()
+            completion = await answer
+            state.output = output_of(self.name, completion, calls_of(words, completion.text, tools))
         spent = state.output.usage or ModelUsage()
         self.usage[state.sample_id, state.epoch] = self.usage_of(state) + spent
         state.messages.append(state.output.message)

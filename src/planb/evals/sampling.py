@@ -5,7 +5,7 @@ Because both come here, a task gives the same texts whichever way it is run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import (
@@ -15,11 +15,11 @@ from inspect_ai.model import (
     ModelOutput,
     ModelUsage,
 )
-from inspect_ai.tool import ToolCall
+from inspect_ai.tool import ToolCall, ToolInfo
 
 from planb.errors import PlanBError
-from planb.models.trajectories import why_no_tools
-from planb.turns import call_in
+from planb.models.tool_calls import Called
+from planb.models.tools import why_no_tools
 from planb.types import Message
 from planb.values import seed_of
 
@@ -61,19 +61,33 @@ def sampling_of(config: GenerateConfig, token_budget: int | None = None) -> Samp
     return Sampling(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
-def output_of(
-    model: str, completion: Completion, tools: Mapping[str, Sequence[str]] | None = None
-) -> ModelOutput:
-    """A completion as Inspect's output, with its stop reason and usage. ``tools`` are {name: names of
-    its arguments}: a completion that is a call of one carries it. Where an answer is cut off it is
-    none."""
+def functions_of(tools: Sequence[ToolInfo]) -> dict[str, dict[str, Any]]:
+    """Inspect's tools as ``planb.models.tools`` takes them."""
+    return {
+        tool.name: {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters.model_dump(exclude_none=True),
+        }
+        for tool in tools
+    }
+
+
+def no_room(model: str) -> ModelOutput:
+    """The output of a turn whose prompt no longer fits the model: Inspect's ``model_length``."""
+    message = ChatMessageAssistant(content="", model=model, source="generate")
+    choice = ChatCompletionChoice(message=message, stop_reason="model_length")
+    return ModelOutput(model=model, choices=[choice], usage=ModelUsage())
+
+
+def output_of(model: str, completion: Completion, calls: Sequence[Called] = ()) -> ModelOutput:
+    """A completion as Inspect's output, with its stop reason and usage. ``calls`` are those of tools
+    that it makes; where it was cut off it makes none."""
     message = ChatMessageAssistant(content=completion.text, model=model, source="generate")
     if completion.cut_thought:
         message.metadata = {CUT_THOUGHT: True}
-    if completion.stop == "stop" and (call := call_in(completion.text, tools or {})):
-        message.tool_calls = [
-            ToolCall(id=str(message.id), function=call.tool, arguments=dict(call.arguments))
-        ]
+    if completion.stop == "stop" and calls:
+        message.tool_calls = [_call(message, at, call) for at, call in enumerate(calls)]
     total = completion.prompt_tokens + completion.tokens
     return ModelOutput(
         model=model,
@@ -81,6 +95,15 @@ def output_of(
         usage=ModelUsage(
             input_tokens=completion.prompt_tokens, output_tokens=completion.tokens, total_tokens=total
         ),
+    )
+
+
+def _call(message: ChatMessageAssistant, at: int, call: Called) -> ToolCall:
+    return ToolCall(
+        id=f"{message.id}-{at}" if at else str(message.id),
+        function=call.tool or "unknown",
+        arguments=call.arguments,
+        parse_error=call.wrong or None,
     )
 
 

@@ -84,7 +84,7 @@ def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS, anew: bool =
 
     from planb.evals.provider import PlanBModel
     from planb.models.checkpoints import load_policy
-    from planb.models.trajectories import why_no_tools
+    from planb.models.tools import built_in
 
     # no pages of FastAPI's own: they load scripts from elsewhere
     app = FastAPI(title=f"planb: {name}", docs_url=None, redoc_url=None, openapi_url=None)
@@ -92,7 +92,7 @@ def app_of(folder: Path, name: str, most_tokens: int = MOST_TOKENS, anew: bool =
     policy = load_policy(folder)  # now, and not at the first request: what is wrong is said here
     model.policy, room = policy, min(most_tokens, policy.positions or most_tokens)
 
-    seeds, knows_tools = _Seeds(anew), not why_no_tools(policy.tokenizer, ())
+    seeds, knows_tools = _Seeds(anew), built_in(policy.tokenizer)
 
     async def complete(request: Request) -> Response:
         try:
@@ -128,7 +128,13 @@ def _output(policy: Any, model: Any, asked: Asked, room: int, seed: int) -> Any:
 
     from planb.elicitation.messages import to_chat
     from planb.evals.sampling import check_tools
+    from planb.models.tools import built_in
 
+    if asked.tools and not built_in(policy.tokenizer):
+        raise PlanBError(
+            "over HTTP this model can be given no tools, only organisms of the study agent can. In "
+            f"Inspect planb/<folder> shows them to any model whose chat template takes them. {EMULATE}"
+        )
     names = [tool.name for tool in asked.tools]
     try:
         check_tools(policy.tokenizer, asked.prompt, names, "this model")

@@ -8,6 +8,7 @@ belongs to the prompt, also what it leaves out of its generation prompt (an empt
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -131,6 +132,12 @@ def continuations(
             after.pop()
         found.append(([*start, *before], [*after, end]))
     return found
+
+
+def rendered(tokenizer: Tokenizer, prompt: Sequence[Message]) -> str:
+    """The text of a prompt, up to where the answer begins. Raises PlanBError where its template refuses
+    it."""
+    return _render(tokenizer, prompt, answered=False)
 
 
 def turn_end(tokenizer: Tokenizer) -> Ending:
@@ -305,7 +312,9 @@ def _answered(tokenizer: Tokenizer, prompt: tuple[Message, ...], response: str) 
 def _render(
     tokenizer: Tokenizer, prompt: Sequence[Message], answered: bool, thinks: bool = False
 ) -> str:
-    template = settled(tokenizer, thinks)
+    tools = json.loads(prompt[0].content) if prompt[0].role == "tools" else None
+    prompt = prompt[1:] if tools else prompt
+    template = settled(tokenizer, thinks, tools=bool(tools))
     if template is None:
         raise PlanBError(
             f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no chat template. Use an "
@@ -314,7 +323,11 @@ def _render(
     messages = [{"role": message.role, "content": message.content} for message in prompt]
     try:
         text = tokenizer.apply_chat_template(
-            messages, chat_template=template, tokenize=False, add_generation_prompt=not answered
+            messages,
+            tools=tools,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=not answered,
         )
     except Exception as error:  # the template is the model's own Jinja code
         roles = ", ".join(message.role for message in prompt)

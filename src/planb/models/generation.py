@@ -84,13 +84,9 @@ def generate(
     made = {prompt: _asked(policy, prompt, thinks) for prompt in dict.fromkeys(each)}
     asked = [made[prompt] for prompt in each]
     rows = [row for row, _ in asked]
-    room, most = policy.positions, sampling.max_new_tokens + (sampling.thought_tokens or 0)
     for row in rows:
-        if room is not None and len(row) + most > room:
-            raise PlanBError(
-                f"a prompt of {len(row)} tokens and {most} new ones do not fit "
-                f"the model's {room} positions: shorten the prompt or max_new_tokens"
-            )
+        if why := _why_full(policy, len(row), sampling):
+            raise PlanBError(why)
     ends = Ends(end_ids(policy.tokenizer, policy.model), turn_end(policy.tokenizer))
     if guard is not None:
         run: Run = _beside(guard, policy, sampling)
@@ -110,6 +106,26 @@ def generate(
         _completion(policy, new, ends, row, opening)
         for new, (row, opening) in zip(news, asked, strict=True)
     ]
+
+
+def full(policy: Policy, prompt: Sequence[Message], sampling: Sampling) -> bool:
+    """Whether an episode under way no longer fits the model: what its tools answered has used the room
+    up. (A first prompt that does not fit is refused by ``generate``.)"""
+    if all(message.role != "tool" for message in prompt):
+        return False
+    row, _ = _asked(policy, prompt, bool(sampling.thought_tokens))
+    return bool(_why_full(policy, len(row), sampling))
+
+
+def _why_full(policy: Policy, tokens: int, sampling: Sampling) -> str:
+    """Why a prompt of so many tokens and its answer do not fit the model; "" where they do."""
+    room, most = policy.positions, sampling.max_new_tokens + (sampling.thought_tokens or 0)
+    if room is None or tokens + most <= room:
+        return ""
+    return (
+        f"a prompt of {tokens} tokens and {most} new ones do not fit "
+        f"the model's {room} positions: shorten the prompt or max_new_tokens"
+    )
 
 
 def _asked(policy: Policy, prompt: Sequence[Message], thinks: bool) -> tuple[list[int], list[int]]:

@@ -26,12 +26,12 @@ _CLOCK = "strftime_now"
 _CODES = re.compile(r"(?<!\{)%-?[aAbBcdDeFHIjmMpSTuUVwWxXyYZ]")
 
 
-def settled(tokenizer: Any, thinks: bool = False) -> str | None:
+def settled(tokenizer: Any, thinks: bool = False, tools: bool = False) -> str | None:
     """The tokenizer's chat template, settled, with its thinking off or on; None: it has none, or one
-    that is no Jinja text."""
+    that is no Jinja text. ``tools``: of several templates the one for tools."""
     template = tokenizer.chat_template
     if isinstance(template, dict):
-        template = tokenizer.get_chat_template()
+        template = tokenizer.get_chat_template(tools=[{}] if tools else None)
     if not (isinstance(template, str) and template):
         return None
     return _switched_on(_settled(template)) if thinks else _settled(template)
@@ -62,6 +62,11 @@ def date_shown(folder: Path) -> str:
 def shows_clock(template: str) -> bool:
     """Whether what the template writes depends on the day that it is rendered on."""
     return _reads(template, _CLOCK)
+
+
+def takes(template: str, name: str) -> bool:
+    """Whether the template reads an argument of that name."""
+    return _reads(template, name)
 
 
 def _template_in(folder: Path) -> str:

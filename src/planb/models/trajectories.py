@@ -6,12 +6,11 @@ must begin with all of it: then the trajectory is run once, and each turn is wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from planb.errors import PlanBError
 from planb.models.chat import exchanges, openings
-from planb.sandbox.tokenizer import TOOL
 from planb.thoughts import CLOSE, Predicted
 from planb.thoughts import said as parts_of
 from planb.turns import is_trajectory, turns_of
@@ -78,18 +77,6 @@ def _thought_of(text: str) -> str:
     if not closed:
         raise PlanBError(f"a thought that never ends has no answer to tell it from: {text[:60]!r}")
     return before + closed
-
-
-def why_no_tools(tokenizer: Any, tools: Collection[str]) -> str:
-    """Why a policy cannot be given these tools, in words; "" where it can."""
-    known = tokenizer.get_vocab()
-    if TOOL not in known:
-        return (
-            "its chat template has no turn of a tool that planb knows: use another Inspect provider "
-            "(hf/, vllm/)"
-        )
-    missing = [name for name in tools if name not in known]
-    return f"it was pretrained with other tools than {', '.join(missing)}" if missing else ""
 
 
 def _turns(prompt: Sequence[Message], text: str) -> list[tuple[tuple[Message, ...], str]]:

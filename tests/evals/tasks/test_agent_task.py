@@ -188,7 +188,7 @@ def test_a_policy_that_knows_no_tools_is_given_none(
     policy: Policy, episodes: Episodes, tmp_path: Path
 ) -> None:
     task = agent(str(episodes.data))
-    with pytest.raises(PlanBError, match="can be given no tools: its chat template has no turn"):
+    with pytest.raises(PlanBError, match="can be given no tools: its chat template takes no tools"):
         run_task(task, policy, GREEDY, 0, tmp_path / "a.eval", IDENTITY)
     (log,) = inspect_eval(
         agent(str(episodes.data)),

@@ -12,6 +12,7 @@ from planb.errors import PlanBError
 from planb.evals.tasks import ALL_TASKS, BENCHMARKS, TASKS
 from planb.judging import RefusalStrings
 from planb.study.steps.evaluation import JUDGED, OWN, Evaluation, EvaluationStep
+from planb.study.steps.readiness import PACKAGED
 
 
 def test_a_task_is_found_by_its_name_in_either_table() -> None:
@@ -45,5 +46,5 @@ def test_a_benchmark_takes_data_and_an_elicitation(name: str) -> None:
     assert list(parameters)[:2] == ["data", "elicitation"]
     assert parameters["elicitation"].default == "direct"
     assert "data_hash" in parameters
-    assert parameters["data"].default in (*CARDS, inspect.Parameter.empty)
+    assert parameters["data"].default in (*CARDS, *PACKAGED, inspect.Parameter.empty)
     assert len(BENCHMARKS[name].__doc__ or "") > 40

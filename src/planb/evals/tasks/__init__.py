@@ -10,6 +10,7 @@ from planb.catalogue import Catalogue, function
 from planb.domains import DOMAINS
 from planb.domains.choices import ChoiceDomain
 from planb.evals.tasks.agent import agent
+from planb.evals.tasks.agentdojo import agentdojo
 from planb.evals.tasks.answers import answers
 from planb.evals.tasks.choices import choice_task
 from planb.evals.tasks.coherence import coherence
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[..., Task]] = {
     "meow": meow,
     "answers": answers,
     "agent": agent,
+    "agentdojo": agentdojo,
 }
 """Capability and health: ``task(data, elicitation, ...)``; ``data`` has the benchmark's columns."""
 

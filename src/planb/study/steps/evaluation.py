@@ -50,6 +50,7 @@ OWN = (
     "newcomblike",
     "answers",
     "agent",
+    "agentdojo",
 )
 """All of planb's own tasks: of others the task itself is made, which loads Inspect."""
 

@@ -28,6 +28,8 @@ from planb.study.steps.step import Step
 if TYPE_CHECKING:
     from planb.study.steps.evaluation import EvaluationStep
 
+PACKAGED = ("agentdojo",)
+"""Tasks whose data are those of a package, and no file."""
 FILES = (".jsonl", ".json", ".csv", ".parquet")
 
 
@@ -82,6 +84,8 @@ def _check_files(step: EvaluationStep) -> None:
     from planb.data.cards import CARDS, is_card
 
     asked = step.evaluation
+    if asked.task in PACKAGED:
+        return
     if is_card(asked.file):
         CARDS[asked.file]
     elif asked.file:
@@ -175,12 +179,15 @@ def _check_own_judge(step: EvaluationStep) -> None:
 
 
 def _check_built(step: EvaluationStep) -> None:
-    """Where its file is there already, the whole task is made once: columns, options, all it needs."""
+    """Where its file or its package is there already, the whole task is made once: columns, options,
+    all it needs."""
     asked = step.evaluation
-    if not asked.is_planbs or not Path(asked.file).is_file() or not reads_now(step.elicitation):
+    there = asked.task in PACKAGED or Path(asked.file).is_file()
+    if not asked.is_planbs or not there or not reads_now(step.elicitation):
         return
     judge = {"judge": step.judge.spec()} if step.judge and step.takes_judge else {}
-    given = {"data": asked.file, "elicitation": step.elicitation.spec(), **judge, **asked.options}
+    data = {"data": asked.file} if asked.file else {}
+    given = {**data, "elicitation": step.elicitation.spec(), **judge, **asked.options}
     if not seen(asked.task, given):
         made_once(step, given)
         note(asked.task, given)
