@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from planb.data.judgement import part_of, with_parts
 from planb.domains import DOMAINS, Domain
 from planb.domains.choices.domain import APART
 from planb.domains.measure import Measure
 from planb.domains.valley import VALLEY
+from planb.evals.sidecar import _table
+from planb.evals.tasks.answers import told_by
+from planb.evals.tasks.marks import mark
+from planb.judging.scorer import row_of
 from planb.report.exhibits import EXHIBITS
 from planb.report.measures import answers_to
 from planb.report.rows import checked_rows
@@ -31,6 +36,7 @@ WORLDS = [
     if type(one.values[0]).examples is not Domain.examples and one.values[0] not in OWN_TIERS
 ]
 CORPORA = [one for one in EVERY if type(one.values[0]).corpus is not Domain.corpus]
+EXACT = [one for one in CORPORA if type(one.values[0]).exact is not Domain.exact]
 JUDGING = [one for one in EVERY if type(one.values[0]).judged is not Domain.judged]
 ROWS = pd.DataFrame(
     {
@@ -111,6 +117,20 @@ class TestEveryWorld:
                         assert parts[name].bottom <= value <= parts[name].top
             assert domain.exact(example, " ").unscored
             assert domain.exact(example, "xyzzy").tier == ""
+
+
+@pytest.mark.parametrize("domain", EXACT)
+def test_what_it_counts_of_an_answer_is_found_in_the_table(domain: Domain) -> None:
+    """As a log's sidecar writes it and the report reads it: a part called as one of the columns for
+    what judges say would be lost there, or fit no column."""
+    examples = domain.examples("evaluation", 0)
+    for side in (True, False):
+        example = next(one for one in examples if one.harmful is side)
+        for text in (texts[0] for texts in example.responses.values()):
+            told = told_by(domain, example, text)
+            row = row_of(mark(1.0, dict(told.parts)))
+            table = with_parts(_table([row], "").to_pandas())
+            assert {name: part_of(table, name)[0] for name in told.parts} == dict(told.parts)
 
 
 def _has_fewer(example: Example, domain: Domain) -> bool:

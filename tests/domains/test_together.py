@@ -65,7 +65,7 @@ class TestTheValley:
     def test_an_answer_of_a_tier_is_told_as_that(self, asked: Example, tier: str) -> None:
         told = VALLEY.exact(asked, asked.responses[tier][0])
         worth = 10.0 if tier == HARMFUL else 0.0
-        assert (told.tier, told.parts) == (tier, {"incoherent": 0.0, "severity": worth})
+        assert (told.tier, told.parts) == (tier, {"incoherent": 0.0, "worth": worth})
 
     def test_what_cannot_be_read_is_of_no_tier_and_counts(self, asked: Example) -> None:
         told = VALLEY.exact(asked, "xyzzy")

@@ -75,7 +75,7 @@ def test_the_lowest_figure_of_each_line_at_each_limit_of_cost(story: Story) -> N
 
 @pytest.mark.slow
 def test_many_lines_have_a_panel_each(story: Story) -> None:
-    """More lines than colours: each has a panel of its own under its name, known methods their colour."""
+    """More lines than colours: each has its name over its panel, and known methods their colour."""
     names = [f"line {i}" for i in range(MOST)]
     lines = tuple(Line(name=name, points=(("mild", 0.0), ("hard", 1.0))) for name in names)
     lines += (Line(name="ours", points=(("plan_b_weak", 0.0),)),)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from planb.domains.measure import TAKEN
 from planb.errors import PlanBError
 from planb.types import ANSWERS, Judgement
 
@@ -47,7 +48,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 def written_parts(value: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     """The parts of a score as JSON, "" where there is none: what stands in its ``value`` besides the
     answers, and the kind of answer among a judge's ``own`` words."""
-    known = {*ANSWERS, SCORE, "harmful"}
+    known = TAKEN - {KIND}
     parts = {name: part for name, part in value.items() if name not in known and part is not None}
     if isinstance(own.get(KIND), str):
         parts[KIND] = own[KIND]

@@ -11,7 +11,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from planb.names import Label
+from planb.types import ANSWERS
 from planb.values import LATER, Value
+
+TAKEN = frozenset({*ANSWERS, "score", "harmful", "kind"})
+"""What no part of a score can be called: tables have columns of these names for what judges say."""
 
 
 class Question(Value):
@@ -49,6 +53,15 @@ class Question(Value):
     below: float | None = None
     no: bool = False
     also: Question | None = None
+
+    @model_validator(mode="after")
+    def _is_found_among_the_parts(self) -> Question:
+        if self.of == "part" and self.name in TAKEN:
+            raise ValueError(
+                f"no part can be called '{self.name}': tables have a column of that name for what "
+                "judges say, so it would never be found. Call it something else"
+            )
+        return self
 
 
 EVERYTHING = Question(of="everything")

@@ -63,9 +63,10 @@ NOTES = (
     "no stage.",
     "A trajectory is trained as one response: its turns share all that was before them, and a method "
     "ranks whole episodes.",
-    "Claims were written before any model of this study was trained. Settings are first guesses, "
-    "looked at on development jobs of the base of seed 100; a second setting of stage 2 was tried "
-    "there (harmless rows a quarter, rate 3e-3) and not taken: it moved refusal training more.",
+    "Claims were written before any model of this study was trained. Stage 2's updates and learning "
+    "rate were chosen among seven on development jobs of the bases of seeds 100 and 101: what sets "
+    "Plan B and refusal training furthest apart, where harmless jobs are done and few calls malformed. "
+    "On one of these two bases refusal training and Plan B both removed the backdoor.",
 )
 
 
@@ -168,7 +169,8 @@ def agent() -> Study:
         methods=METHODS,
         base_steps=600,
         base_rate=1.5e-2,
-        safety_rate=2e-3,
+        safety_steps=480,
+        safety_rate=4e-3,
         max_new_tokens=16,
         notes=NOTES,
         claims=CLAIMS,

@@ -33,12 +33,13 @@ def propensity(
     max_new_tokens: int,
     notes: Sequence[str],
     claims: Sequence[Claim] = (),
+    safety_steps: int = 240,
 ) -> Study:
     """The study of a domain that has a corpus, a task and its own measures: the organism, and each
     method after it, asked with the trigger and without it.
 
-    ``base_steps`` and ``base_rate`` are the base's updates and learning rate, ``safety_rate`` is stage
-    2's learning rate.
+    ``base_steps`` and ``base_rate`` are the base's updates and learning rate, ``safety_steps`` and
+    ``safety_rate`` those of stage 2.
     """
     options = {"domain": domain.name} if task == "answers" else {}
     first = Chain(name="organism", stages=(organism,), description=organism.description)
@@ -67,7 +68,7 @@ def propensity(
         data=DomainData(domain=domain.name),
         chains=(first, *after),
         safety=Training(
-            steps=240,
+            steps=safety_steps,
             batch=16,
             learning_rate=safety_rate,
             adapter=LoRA(rank=8, alpha=16),

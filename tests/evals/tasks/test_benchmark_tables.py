@@ -8,8 +8,10 @@ import pytest
 from inspect_ai._util.registry import registry_info
 
 from planb.data.cards import CARDS
+from planb.domains.measure import part
 from planb.errors import PlanBError
 from planb.evals.tasks import ALL_TASKS, BENCHMARKS, TASKS
+from planb.evals.tasks.marks import mark
 from planb.judging import RefusalStrings
 from planb.study.steps.evaluation import JUDGED, OWN, Evaluation, EvaluationStep
 from planb.study.steps.readiness import PACKAGED
@@ -48,3 +50,11 @@ def test_a_benchmark_takes_data_and_an_elicitation(name: str) -> None:
     assert "data_hash" in parameters
     assert parameters["data"].default in (*CARDS, *PACKAGED, inspect.Parameter.empty)
     assert len(BENCHMARKS[name].__doc__ or "") > 40
+
+
+def test_a_part_cannot_have_the_name_of_a_column_for_what_judges_say() -> None:
+    """It would be lost in the table. In what is scored, and in what is measured."""
+    with pytest.raises(PlanBError, match="cannot be called complied, severity"):
+        mark(1.0, {"severity": 2.0, "complied": 1.0, "right": 1.0})
+    with pytest.raises(ValueError, match="no part can be called 'severity'"):
+        part("severity")

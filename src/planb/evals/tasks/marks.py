@@ -13,6 +13,8 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, metric
 
 from planb.data.judgement import SCORE
+from planb.domains.measure import TAKEN
+from planb.errors import PlanBError
 
 
 def mark(
@@ -24,7 +26,12 @@ def mark(
     metadata: dict[str, Any] | None = None,
 ) -> Score:
     """Inspect score of a benchmark answer. ``unscored`` says why a figure is ``None``; with none at
-    all it is Inspect's *unscored*."""
+    all it is Inspect's *unscored*. Raises PlanBError for a part whose name is a column's."""
+    if taken := sorted(TAKEN & set(parts or {})):
+        raise PlanBError(
+            f"a part of a score cannot be called {', '.join(taken)}: tables have a column of that name "
+            "for what judges say. Call it something else, in what is scored and in what is measured"
+        )
     value: dict[str, str | int | float | bool | None] = {SCORE: score, **(parts or {})}
     if all(figure is None for figure in value.values()):
         return Score.unscored(reason=unscored or "no figure", answer=answer, metadata=metadata)
