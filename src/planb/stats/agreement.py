@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import rankdata
 
 from planb.stats.intervals import Floats
 
@@ -27,6 +26,8 @@ def spearman(first: Floats, other: Floats) -> float:
 
 def spearman_by_row(x_BT: Floats, y_BT: Floats) -> Floats:
     """(B,) Spearman's rank correlation along the last axis; NaN where a side does not vary."""
+    from scipy.stats import rankdata  # slow to load
+
     ranks = [rankdata(side, axis=1) for side in (x_BT, y_BT)]
     x, y = (side - side.mean(axis=1, keepdims=True) for side in ranks)
     scale_B = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))

@@ -16,16 +16,14 @@ R coefficients, T temperatures.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import softmax
-from scipy.stats import chi2
 
 from planb.stats.choosers import ABSENT, Chooser
 from planb.stats.intervals import LEVEL, Floats
 
-DROP = float(chi2.ppf(LEVEL, 1)) / 2
 FLAT = 0.005
 """What lies within it of the best likelihood is as good: its middle is the value."""
 
@@ -90,10 +88,18 @@ def completed(choices: Choices) -> tuple[Choices, Choices]:
     return low, high
 
 
+@cache
+def _drop() -> float:
+    """How far below the best likelihood a coefficient of the interval may lie."""
+    from scipy.stats import chi2  # slow to load
+
+    return float(chi2.ppf(LEVEL, 1)) / 2
+
+
 def fits(chooser: Chooser, total_BRT: Floats, n: int) -> list[Fit]:
     """The fit of each row of summed ``log_likelihoods``, (B, R * T)."""
     profile_BR, warmth_BR = _profiles(chooser, total_BRT)
-    ends_B2, best_B = _span(chooser, profile_BR, DROP), _best(chooser, profile_BR)
+    ends_B2, best_B = _span(chooser, profile_BR, _drop()), _best(chooser, profile_BR)
     found = []
     for b, (low, high) in enumerate(ends_B2):
         value, at = float(best_B[b]), int(profile_BR[b].argmax())
@@ -113,6 +119,8 @@ def simulated(
     choices: Choices, coefficient: float, temperature: float, rng: np.random.Generator
 ) -> Floats:
     """(N,) what a chooser with that coefficient takes of the same offers: the number of each act."""
+    from scipy.special import softmax  # slow to load
+
     gaps_NK = choices.chooser.gaps(np.array([coefficient]), choices.offer)[:, 0] / temperature
     shares_NK = softmax(np.pad(gaps_NK, ((0, 0), (1, 0))), axis=1)[:, :0:-1]
     drawn_N = rng.random(len(shares_NK))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import wasserstein_distance
 
 from planb.stats.bootstrap import Resamples, as_many, one_of_each, percentiles
 from planb.stats.intervals import Floats, Interval, Ints, envelope, union
@@ -23,6 +22,8 @@ def wasserstein(
     ``scores`` are (values, seed numbers, group numbers), ``reference`` (values, group numbers).
     A distance cannot be negative, so two samples of one distribution still lie a little apart.
     """
+    from scipy.stats import wasserstein_distance  # slow to load
+
     values, seeds, groups = scores
     base, base_groups = reference
     value = float(wasserstein_distance(values, base))

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 LEVEL = 0.95
 
@@ -30,6 +29,8 @@ def wilson(successes: int, n: int) -> Interval:
     """
     if n == 0:
         return Interval(math.nan, math.nan)
+    from scipy.stats import binomtest  # slow to load
+
     found = binomtest(successes, n).proportion_ci(confidence_level=LEVEL, method="wilson")
     return Interval(float(found.low), float(found.high))
 

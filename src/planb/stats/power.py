@@ -14,7 +14,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]
 
 from planb.stats.paired import Pairs, sums_of
 
@@ -91,6 +90,8 @@ def seeds_needed(spread: Spread, difference: float = 1.0) -> int | None:
 
 def _count(deviation: float, difference: float) -> int:
     """The least n whose paired t test of standard deviation ``deviation`` has a power of ``POWER``."""
+    from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]  # slow to load
+
     test = TTestPower()
 
     def seen(n: int) -> float:

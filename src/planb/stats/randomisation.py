@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import permutation_test
-from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from planb.stats.intervals import Floats
 from planb.values import seed_of
@@ -25,6 +23,8 @@ def sign_flip(totals_G: Floats) -> float:
     """
     if len(totals_G) == 0:
         return math.nan
+    from scipy.stats import permutation_test  # slow to load
+
     # Sums in another order differ in their last digits; rounded, a tie with what was seen is a tie.
     # scipy asks for two groups: a zero beside a single one changes no sum.
     tested = permutation_test(
@@ -44,5 +44,7 @@ def holm(p_values: Floats) -> Floats:
     corrected = np.full(len(p_values), math.nan)
     tested = ~np.isnan(p_values)
     if tested.any():
+        from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
+
         corrected[tested] = multipletests(p_values[tested], method="holm")[1]
     return corrected
