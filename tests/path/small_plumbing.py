@@ -9,8 +9,8 @@ whole = plumbing()
 
 
 def brief(one: Evaluation) -> Evaluation:
-    """The grader's noise is no rating at the first try, and none at two more of 2,048 tokens each."""
-    once = {"judge": {"name": "grader", "tries": 1}}
+    """The grader's noise is no rating in 64 tokens, and none in 2,048 at each of three tries."""
+    once = {"judge": {"name": "grader", "tries": 1, "max_tokens": 64}}
     return one.but(options=one.options | once) if one.task == "mt_bench" else one
 
 

@@ -74,16 +74,17 @@ def data(tmp_path: Path) -> str:
 
 
 def graded(
-    data: str, policy: Policy, folder: Path, *answers: Any, **plan: Any
+    data: str, policy: Policy, folder: Path, *answers: Any, max_tokens: int | None = None
 ) -> tuple[EvalLog, Server]:
     """The log of a run whose grader is a real server that gives the answers in turn."""
     folder.mkdir()
-    with serving(folder, answers=list(answers), **plan) as server:
+    with serving(folder, answers=list(answers)) as server:
         judge = {
             "name": "grader",
             "model": "openai-api/local/rule",
             "base_url": server.url,
             "cache": False,
+            **({"max_tokens": max_tokens} if max_tokens else {}),
         }
         path = run_task(mt_bench(data, judge=judge), policy, SAMPLING, 0, folder / "a.eval", IDENTITY)
     return read_eval_log(str(path)), server
@@ -168,7 +169,8 @@ def test_a_judgement_that_is_cut_off_is_asked_again_and_then_unscored(
     log, server = graded(data, policy, tmp_path / "one", cut, "Rating: [[7]]")
     assert values(log) == {"81": {"score": 7, "turn_1": 7, "turn_2": 7}}
     assert len(server.requests) == 3
-    log, _ = graded(data, policy, tmp_path / "two", cut)
+    log, server = graded(data, policy, tmp_path / "two", cut, max_tokens=64)
+    assert {r["settings"]["max_tokens"] for r in server.requests} == {64}
     assert "cut off" in log.samples[0].scores["graded"].reason
     assert isinstance(log.samples[0].scores["graded"].value, float), "NaN: Inspect's unscored"
 
@@ -276,7 +278,8 @@ def test_a_graders_identity_is_its_model_and_its_prompts(data: str) -> None:
     one = Grading(prompts=prompts, model="a/b")
     assert one.identity()["model"] == "a/b"
     others = [Grading(prompts=prompts, references={"1": ("x",)}), Grading(prompts={})]
-    assert len({g.identity()["rubric"] for g in (one, *others)}) == 3
+    others.append(Grading(prompts=prompts, max_tokens=64))
+    assert len({g.identity()["rubric"] for g in (one, *others)}) == 4
     task = mt_bench(data, grader="a/b")
     assert task.metadata["judge_identity"]["model"] == "a/b"
     asked = {"name": "llm", "model": "c/d", "tries": 2}

@@ -37,7 +37,6 @@ GRADER = "grader"
 NEED_REFERENCES = ("math", "reasoning", "coding")
 PROMPTS = ("single-v1", "single-v1-multi-turn", "single-math-v1", "single-math-v1-multi-turn")
 WORST, BEST = 1.0, 10.0
-JUDGE_TOKENS = 2048
 RETRY_TEMPERATURE = 0.7
 """The first try is greedy, as FastChat's is; a second greedy one would say the same again."""
 _NUMBER = r"[ ]*(\d+\.?\d*)[ ]*"
@@ -71,8 +70,9 @@ class Grading(Value):
     """MT-Bench grading: grader model, prompts and reference answers ({question id: one text a turn}).
 
     ``model`` is an Inspect model name (empty: the role ``grader``), ``base_url`` where it is served,
-    ``answers_as`` the name that its server gives the answers, where that is another.
-    ``attempt_timeout`` is in seconds.
+    ``answers_as`` the name that its server gives the answers, where that is another. ``max_tokens`` are
+    of one judgement, its thoughts included: one that is cut off is no rating. ``attempt_timeout`` is in
+    seconds.
     """
 
     prompts: dict[str, Prompt]
@@ -81,13 +81,15 @@ class Grading(Value):
     base_url: str = ""
     answers_as: str = ""
     tries: int = Field(default=3, ge=1)
+    max_tokens: int = Field(default=2048, gt=0)
     max_retries: int = Field(default=8, ge=0)
     attempt_timeout: int = Field(default=120, gt=0)
     cache: bool = True
 
     def identity(self) -> dict[str, str]:
         """The grader's identity, as a judge's: what its ratings depend on."""
-        rubric = digest_of([plain(self.prompts), plain(self.references), JUDGE_TOKENS, self.tries])
+        texts = [plain(self.prompts), plain(self.references)]
+        rubric = digest_of([*texts, self.max_tokens, self.tries])
         return {"judge": GRADER, "model": self.model or f"role:{GRADER}", "rubric": rubric}
 
     async def rate(
@@ -128,7 +130,7 @@ class Grading(Value):
             spend += spend_of(output, cached=_request_was_cache_hit.get())
             text, rating = output.completion, None
             try:
-                whole(output, str(model), JUDGE_TOKENS, self.answers_as or model.name)
+                whole(output, str(model), self.max_tokens, self.answers_as or model.name)
                 rating, reason = rating_in(text)
             except UnreadableError as error:
                 reason = str(error)
@@ -139,7 +141,7 @@ class Grading(Value):
     def _config(self, number: int) -> GenerateConfig:
         return GenerateConfig(
             temperature=RETRY_TEMPERATURE if number > 1 else 0.0,
-            max_tokens=JUDGE_TOKENS,
+            max_tokens=self.max_tokens,
             max_retries=self.max_retries,
             attempt_timeout=self.attempt_timeout,
         )
