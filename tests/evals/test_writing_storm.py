@@ -7,17 +7,20 @@ each of its answers are a 429, a 500, a stall, and an HTTP 200 that is no JSON.
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from forked import forked
+from verbs import planb
 
 sys.path.append(str(Path(__file__).parent))
 from writing_server import FAULTS, Server, serving
 
+from planb.cli import main
 from planb.data.files import read_examples, write_examples
 from planb.types import Example
 
@@ -33,7 +36,13 @@ def _command(server: Server, folder: Path, *more: str) -> list[str]:
         f"--canned refusal -n 2 --base-url {server.url} --max-connections {CONNECTIONS} "
         "--timeout 2 --retries 0 --tries 4 --no-cache"
     )
-    return [sys.executable, "-m", "planb.cli", *words.split(), *more]
+    return [*words.split(), *more]
+
+
+def _planb(words: list[str], environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    sys.argv = ["planb", *words]
+    main()
 
 
 def _lines(folder: Path) -> int:
@@ -42,14 +51,14 @@ def _lines(folder: Path) -> int:
 
 
 def _killed_at(lines: int, command: list[str], folder: Path) -> None:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = forked(_planb, command, dict(os.environ))
     end = time.monotonic() + 180
     while _lines(folder) < lines:
-        assert process.poll() is None, process.communicate()[1]
+        assert process.is_alive(), "it ended before it was killed"
         assert time.monotonic() < end, f"it stands at {_lines(folder)} lines"
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    process.join()
     assert not (folder / "written.jsonl").exists()
 
 
@@ -69,14 +78,14 @@ def test_two_kills_in_a_storm_lose_nothing_and_repeat_little(tmp_path: Path) -> 
         command = _command(server, tmp_path)
         for lines in (REQUESTS, 3 * REQUESTS):
             _killed_at(lines, command, tmp_path)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-        assert done.returncode in (0, 1), done.stderr
+        code, said = planb(tmp_path, *command)
+        assert code in (0, 1), said
         fates = Counter(one["fate"] for one in server.requests)
         repeated = sum(times - 1 for times in _asked(server).values())
         total = len(server.requests)
     missing = tmp_path / "written.missing.jsonl"
     listed = [json.loads(line) for line in missing.read_text().splitlines()] if missing.exists() else []
-    assert done.returncode == bool(listed)
+    assert code == bool(listed)
     assert set(fates) == {"ok", *FAULTS}
     assert all(0.04 * total < fates[fault] < 0.17 * total for fault in FAULTS)
     _every_one_is_written_or_listed(tmp_path, listed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,13 @@ _CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
 ``_MIXED`` ones in every second layer."""
 
 
+_words = cache(lambda: tokenizer(WORLD))
+"""To be looked at, not changed."""
+
+
 def fresh(name: str, **changes: Any) -> Any:
     """The model in memory, its weights so large that each token matters to those after it."""
-    words = tokenizer(WORLD)
+    words = _words()
     kind, values = _CONFIGS[name]
     config = kind(**{"vocab_size": len(words), **values, **changes})
     config.bos_token_id, config.eos_token_id = words.bos_token_id, words.eos_token_id
@@ -146,7 +151,7 @@ def fresh(name: str, **changes: Any) -> Any:
 def saved(name: str, folder: Path, **changes: Any) -> Policy:
     """The model on disk, loaded by its path as any other."""
     fresh(name, **changes).save_pretrained(str(folder))
-    tokenizer(WORLD).save_pretrained(str(folder))
+    _words().save_pretrained(str(folder))
     return load_policy(folder)
 
 
