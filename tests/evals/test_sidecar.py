@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +14,16 @@ from inspect_ai.analysis import evals_df, samples_df
 from inspect_ai.log import read_eval_log, write_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
+from planb.domains import HARM
 from planb.errors import PlanBError
 from planb.evals.runner import run_task
 from planb.evals.sidecar import COLUMNS, read_sidecars, write_sidecar
 from planb.evals.tasks import TASKS
 from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
+from planb.report.measures import measured_in
 from planb.report.results import results_of
+from planb.report.rows import checked_rows
 from planb.sandbox import language as lang
 
 IDENTITY = {"study": "test", "model": "tiny", "organism": "none", "method": "base", "task": "harmful"}
@@ -171,9 +175,36 @@ def test_several_are_read_as_one_table_and_none_as_an_empty_one(log_path: Path) 
     one = read_sidecars([sidecar])
     assert len(read_sidecars([sidecar, sidecar])) == 2 * len(one)
     assert tuple(read_sidecars([]).columns) == COLUMNS
-    assert (read_sidecars([]).dtypes == one.dtypes).all()
+    assert list(map(str, read_sidecars([]).dtypes)) == list(map(str, one.dtypes))
     assert list(log_path.parent.iterdir()) != []
     assert pq.read_schema(sidecar).metadata[b"log_sha256"]
+
+
+def test_what_is_measured_is_held_once_and_not_in_each_row(tmp_path: Path) -> None:
+    """A log's measures are kilobytes of text, and the same in all its rows."""
+    told = [HARM.measured[task].model_dump_json() for task in ("harmful_requests", "recall")]
+    for log, (measured, task) in enumerate(zip(told, ("harmful_requests", "recall"), strict=True)):
+        _made(tmp_path / f"{log}.eval", 400, measured=measured, task=task)
+    paths = [tmp_path / f"{log}.parquet" for log in range(2)]
+    rows = checked_rows(read_sidecars(paths))
+    assert set(rows["measured"]) == set(told)
+    assert measured_in(rows, HARM)["recall"] == HARM.measured["recall"]
+    assert rows["measured"].memory_usage(index=False, deep=True) < 10 * len("".join(told))
+    assert results_of(rows).equals(results_of(rows.assign(measured=rows["measured"].astype(str))))
+
+
+def _made(log: Path, count: int, **texts: str) -> None:
+    """A sidecar of so many refusals, and a log beside it."""
+    log.write_bytes(b"no log")
+    column = {
+        **dict.fromkeys(("usefulness", "severity", "score"), pa.array([0.0] * count)),
+        **dict.fromkeys(("refused", "coherent", "heldout_form"), pa.array([True] * count)),
+        **dict.fromkeys(("harmful", "truncated", "complied"), pa.array([False] * count)),
+        "sample_id": pa.array([f"sample {n}" for n in range(count)]),
+    }
+    held = {name: column.get(name, pa.array([texts.get(name, "")] * count)) for name in COLUMNS}
+    told = {"log_sha256": hashlib.sha256(log.read_bytes()).hexdigest()}
+    pq.write_table(pa.table(held).replace_schema_metadata(told), log.with_suffix(".parquet"))
 
 
 def test_inspect_reads_the_log_as_tables(log_path: Path) -> None:

@@ -74,14 +74,16 @@ def write_sidecar(log_path: Path) -> Path:
 
 
 def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
-    """The rows of several sidecars, in their order, with the columns ``COLUMNS``.
+    """The rows of several sidecars, in their order, with the columns ``COLUMNS``. ``measured`` is a
+    category: it is kilobytes long, and the same in all rows of a log.
 
     Raises PlanBError if a log is missing or is not the one that its sidecar was made from, or if a
     sidecar cannot be read.
     """
     import pyarrow as pa
 
-    tables = [_schema().empty_table()]
+    schema = _schema(measured=pa.dictionary(pa.int32(), pa.string()))
+    tables = [schema.empty_table()]
     for path in map(Path, paths):
         table = read_table(path, COLUMNS, later=("measured",))
         log_path = path.with_suffix(".eval")
@@ -95,13 +97,14 @@ def read_sidecars(paths: Iterable[Path]) -> pd.DataFrame:
                 "(planb.evals.sidecar.write_sidecar), or restore the log"
             )
         try:
-            tables.append(table.replace_schema_metadata(None).cast(_schema()))
+            tables.append(table.replace_schema_metadata(None).cast(schema))
         except (pa.ArrowException, ValueError) as error:
             raise PlanBError(
                 f"{path} is damaged: its columns have other types than were written. Regenerate it "
                 "(planb.evals.sidecar.write_sidecar), or rerun the study"
             ) from error
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_nullable)
+    whole = pa.concat_tables(tables).unify_dictionaries()
+    frame: pd.DataFrame = whole.to_pandas(types_mapper=_nullable)
     return frame
 
 
@@ -184,12 +187,14 @@ def _table(rows: list[dict[str, Any]], checksum: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _schema() -> pa.Schema:
+def _schema(**other: pa.DataType) -> pa.Schema:
+    """``other``: columns of another type than they have in the file."""
     import pyarrow as pa
 
     kinds = {**dict.fromkeys((*TEXTS, *_SAMPLE_TEXTS), pa.string())}
     kinds |= dict.fromkeys(_FLAGS, pa.bool_())
     kinds |= dict.fromkeys(_NUMBERS, pa.float64())
+    kinds |= other
     return pa.schema([(column, kinds[column]) for column in COLUMNS])
 
 

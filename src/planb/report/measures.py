@@ -99,8 +99,9 @@ def measured_in(rows: pd.DataFrame, domain: Domain) -> dict[str, Measured]:
     column ``measured``); and the domain's other tasks. Raises PlanBError for a task of the rows of
     which neither says anything."""
     found = dict(domain.measured)
-    carried = rows["measured"] if "measured" in rows else pd.Series("", index=rows.index)
-    for task, told in carried.groupby(rows["task"]).max().items():
+    carried = rows[["task", "measured"]] if "measured" in rows else rows[["task"]].assign(measured="")
+    each = carried.drop_duplicates().astype(str)
+    for task, told in each.groupby("task")["measured"].max().items():
         name = str(task)
         if told and name not in found:
             found[name] = _parsed(str(told))

@@ -51,8 +51,10 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     tidy = rows[COLUMNS].copy()
     for column, empty in BENCHMARK_COLUMNS.items():
         tidy[column] = rows[column] if column in rows else empty  # noqa: SIM401
-    for column in [*_STRINGS, "unscored", "category", PARTS, "measured"]:
+    for column in [*_STRINGS, "unscored", "category", PARTS]:
         tidy[column] = tidy[column].fillna("").astype(str)
+    if not isinstance(tidy["measured"].dtype, pd.CategoricalDtype) or tidy["measured"].hasnans:
+        tidy["measured"] = tidy["measured"].astype(object).fillna("").astype(str).astype("category")
     tidy["unscored"] = tidy["unscored"].map({why: redacted(why) for why in tidy["unscored"].unique()})
     tidy = _within_bounds(typed(with_parts(tidy)))
     for column in _FLAGS:

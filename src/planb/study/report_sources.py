@@ -176,8 +176,11 @@ def with_declared(rows: pd.DataFrame) -> pd.DataFrame:
     from planb.evals.tasks.measuring import KEY, measured_by
 
     silent = rows.loc[rows[KEY] == "", "task"].unique()
+    if not len(silent):
+        return rows
+    told = rows[KEY].astype(object)
     known = {name: measured_by(ALL_TASKS[name]).model_dump_json() for name in silent}
-    return rows.assign(**{KEY: rows[KEY].where(rows[KEY] != "", rows["task"].map(known))})
+    return rows.assign(**{KEY: told.where(told != "", rows["task"].map(known)).astype("category")})
 
 
 def _ran(store: Store) -> Callable[[CheckpointStep], Mapping[str, str]]:
