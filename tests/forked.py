@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
+from planb.cli import main
 from planb.study.running.worker import LIBRARIES
 
 
@@ -17,3 +21,15 @@ def forked(target: Callable[..., Any], *args: Any) -> BaseProcess:
     process = context.Process(target=target, args=args)
     process.start()
     return process
+
+
+def forked_planb(*words: str | Path) -> BaseProcess:
+    """``planb`` with these words, and with the variables of this process."""
+    return forked(_planb, [str(word) for word in words], dict(os.environ))
+
+
+def _planb(words: list[str], environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["planb", *words]
+    main()

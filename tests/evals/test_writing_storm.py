@@ -7,20 +7,18 @@ each of its answers are a 429, a 500, a stall, and an HTTP 200 that is no JSON.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from forked import forked
+from forked import forked_planb
 from verbs import planb
 
 sys.path.append(str(Path(__file__).parent))
 from writing_server import FAULTS, Server, serving
 
-from planb.cli import main
 from planb.data.files import read_examples, write_examples
 from planb.types import Example
 
@@ -39,19 +37,13 @@ def _command(server: Server, folder: Path, *more: str) -> list[str]:
     return [*words.split(), *more]
 
 
-def _planb(words: list[str], environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-    sys.argv = ["planb", *words]
-    main()
-
-
 def _lines(folder: Path) -> int:
     path = folder / "written.answers.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def _killed_at(lines: int, command: list[str], folder: Path) -> None:
-    process = forked(_planb, command, dict(os.environ))
+    process = forked_planb(*command)
     end = time.monotonic() + 180
     while _lines(folder) < lines:
         assert process.is_alive(), "it ended before it was killed"

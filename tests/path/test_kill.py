@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from command import SMALL, Finished, planb, stamps, start
+from command import SMALL, Finished, planb, stamps
+from forked import forked_planb
 
 from planb.study.running.scheduler import plan
 from planb.study.source import find_study
@@ -78,24 +77,24 @@ class Killed:
 
     def _kill_once(self, slugs: str, far_enough: Callable[[Path], bool]) -> Path:
         began = time.time()
-        process = start(*self.command())
+        process = forked_planb(*self.command())
         try:
             return self._watch(process, slugs, far_enough, began)
         finally:
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.kill()
+            process.join()
 
     def _watch(
-        self, process: subprocess.Popen[str], slugs: str, far: Callable[[Path], bool], began: float
+        self, process: BaseProcess, slugs: str, far: Callable[[Path], bool], began: float
     ) -> Path:
-        while process.poll() is None and time.time() - began < 300:
+        while process.is_alive() and time.time() - began < 300:
             self.look(began)
             for partial in self.folder.glob(f"steps/{slugs}-*.partial"):
                 told = partial / "progress.json"
                 if told.exists() and told.stat().st_mtime > began and far(partial):
                     return partial
             time.sleep(0.01)
-        raise AssertionError(f"{slugs} never came so far: {process.stdout and process.stdout.read()}")
+        raise AssertionError(f"{slugs} never came so far: {process.exitcode}")
 
     def look(self, began: float) -> None:
         for partial in self.folder.glob("steps/*.partial"):
