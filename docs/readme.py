@@ -61,6 +61,9 @@ PICTURES = {
     "anthropics": ("shares",),
     "porous": ("shares",),
     "carry_over": ("measures",),
+    "agent": ("shares",),
+    "thoughts": ("shares-thoughts-thought", "shares-thoughts-answer", "shares-thoughts-both"),
+    "rl": ("severity",),
     "smollm2": ("severity", "shares"),
 }
 """Studies with a page of their own in docs/, and which of the report's figures it shows."""
