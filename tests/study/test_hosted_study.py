@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import forked_planb
 from hosted_valley import BASE, SPLITS, WORLD, HostedServer, examples, tiny_host
 from typer.testing import CliRunner
 from verbs import planb
@@ -85,33 +83,21 @@ def written(server: HostedServer, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-def planb_run(study: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "planb.cli", "run", str(study), "--out", str(out), "--jobs", "1"]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        start_new_session=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def finished(server: HostedServer, written: Path) -> Path:
     """The study's folder after a run that was killed while stage 1 was trained, and one to the end."""
     out = written.parent / "runs"
     server.training.clear()
-    killed = planb_run(written, out)
+    killed = forked_planb("run", written, "--out", out, "--jobs", "1")
     try:
         deadline = time.monotonic() + 120
-        while not server.jobs and killed.poll() is None and time.monotonic() < deadline:
+        while not server.jobs and killed.is_alive() and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         killed.kill()
-        said, _ = killed.communicate()
+        killed.join()
         server.training.set()
-    assert server.jobs, f"stage 1 never came to the host: {said}"
+    assert server.jobs, f"stage 1 never came to the host: {killed.exitcode}"
     code, said = planb(out.parent, "run", str(written), "--out", str(out), "--jobs", "1")
     assert code == 0, said
     return out / "hosted"
