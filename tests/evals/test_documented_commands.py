@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import WORLD
+from evals.test_tool_loops import TEMPLATE
 from inspect_ai._cli.main import inspect
 from inspect_ai.log import list_eval_logs, read_eval_log
 
 from planb.models.architecture import TinyLlama, fresh_policy
 from planb.models.checkpoints import Card, save_policy
+from planb.models.random_chat import save_chat_model
 from planb.sandbox.tokenizer import vocabulary
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,7 +31,9 @@ def commands() -> list[str]:
             r"```sh\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL
         ):
             lines = block.replace("\\\n", " ").splitlines()
-            found += [line for line in lines if line.startswith("inspect eval") and "planb/" in line]
+            found += [
+                line for line in lines if line.startswith("inspect eval") and "--model planb/" in line
+            ]
     return found
 
 
@@ -39,6 +43,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sizes = TinyLlama(width=16, hidden=32, layers=1, heads=2, positions=4096)
     made = fresh_policy(sizes, vocabulary(WORLD), 0, folder)
     save_policy(made.model, made.tokenizer, folder, Card(what="a random model"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random chat model whose template takes tools."""
+    where = tmp_path_factory.mktemp("tools") / "my-model"
+    folder = save_chat_model("qwen2", where, positions=16384)
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
     return folder
 
 
@@ -70,8 +83,9 @@ def test_there_are_commands_and_none_asks_inspects_own_provider() -> None:
 @pytest.mark.parametrize("command", commands())
 @pytest.mark.slow
 def test_a_documented_command_runs(
-    command: str, model: Path, bench: Path, data: Path, tmp_path: Path
+    command: str, model: Path, with_tools: Path, bench: Path, data: Path, tmp_path: Path
 ) -> None:
+    model = with_tools if "planb/agentdojo" in command else model
     said = {
         r"mt_bench/question\.jsonl": str(bench / "question.jsonl"),
         r"data=requests\.jsonl": f"data={data}",
