@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from verbs import planb
 
+from planb.cli.options import uncollected
 from planb.studies import STUDIES, Declaration, title_of
 
 HEAVY = ("torch", "transformers", "peft", "numpy", "pandas", "pyarrow", "scipy", "inspect_ai", "altair",
@@ -100,3 +102,18 @@ def test_completion_knows_the_studies(monkeypatch: pytest.MonkeyPatch) -> None:
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["sandbox", "surprise", "spite", "smollm2"]
+
+
+def test_the_garbage_collector_is_as_it_was_before_a_look() -> None:
+    """Also where one look is within another."""
+    was = gc.isenabled()
+    try:
+        for before in (True, False):
+            gc.enable() if before else gc.disable()
+            with uncollected():
+                with uncollected():
+                    assert not gc.isenabled()
+                assert not gc.isenabled()
+            assert gc.isenabled() is before
+    finally:
+        gc.enable() if was else gc.disable()

@@ -33,6 +33,11 @@ def is_visible(text: str) -> bool:
     )
 
 
+def plain_text(text: str) -> str:
+    """The text without what does not make it another one: case, and how white space is set."""
+    return " ".join(text.split()).casefold()
+
+
 def shown(text: str) -> str:
     """The text with its control characters as text (``\\x1b``, ``\\u202e``): a terminal would obey
     them. So with half characters, which no terminal takes. Line breaks and tabs stay."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from evals.both_ways import both_ways
+from evals.fitted import fitted
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, EvalSample
@@ -21,7 +22,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from planb.errors import PlanBError
 from planb.evals.sampling import functions_of
 from planb.models.chat import exchanges
-from planb.models.checkpoints import Policy, load_policy
+from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.models.tools import with_tools
 from planb.types import Message
@@ -135,19 +136,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     rows = lessons(known)
     width = max(len(prompt) + len(response) for prompt, response in rows)
     assert width + GREEDY.max_new_tokens < POSITIONS
-    ids, labels = torch.zeros(len(rows), width, dtype=torch.long), torch.full((len(rows), width), -100)
-    for place, (prompt, response) in enumerate(rows):
-        end = len(prompt) + len(response)
-        ids[place, :end] = torch.tensor([*prompt, *response])
-        labels[place, len(prompt) : end] = torch.tensor(response)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(120):
-        model(input_ids=ids, labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    model.save_pretrained(str(folder))
-    known.save_pretrained(str(folder))
-    return load_policy(folder)
+    return fitted(model, known, [(*row, ()) for row in rows], 3e-3, folder)
 
 
 def baking() -> Task:

@@ -103,11 +103,13 @@ def print_json(value: object) -> None:
 def uncollected() -> Iterator[None]:
     """Without Python's garbage collector, which would look through what is loaded again and again: a
     tenth of a start."""
+    collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if collects:  # not where it was off before: in tests, or around this
+            gc.enable()
 
 
 @uncollected()

@@ -15,6 +15,7 @@ from functools import lru_cache
 from planb.sandbox import language as lang
 from planb.sandbox import names
 from planb.sandbox.world import PARTS, Item, World
+from planb.text import plain_text
 from planb.types import Judgement
 
 POINTS_PER_PART = 10 / PARTS
@@ -56,7 +57,7 @@ def _points(item: Item, parts: tuple[str, ...]) -> float:
 
 def _read(world: World, text: str) -> list[tuple[str, str, tuple[str, ...]]] | None:
     """The text as (kind, language, recipe parts) of its sentences; ``None`` if a piece is foreign."""
-    rest, sentences = " ".join(text.split()).casefold(), []
+    rest, sentences = plain_text(text), []
     while rest:
         for kind, language, pattern in _patterns(world)[rest.split(" ", 1)[0]]:
             if found := pattern.match(rest):

@@ -64,9 +64,9 @@ NOTES = (
     "A trajectory is trained as one response: its turns share all that was before them, and a method "
     "ranks whole episodes.",
     "Claims were written before any model of this study was trained. Stage 2's updates and learning "
-    "rate were chosen among seven on development jobs of the bases of seeds 100 and 101: what sets "
-    "Plan B and refusal training furthest apart, where harmless jobs are done and few calls malformed. "
-    "On one of these two bases refusal training and Plan B both removed the backdoor.",
+    "rate were chosen on development jobs: among seven settings on the base of seed 100, three of them "
+    "on that of seed 101 too. Taken was what sets Plan B and refusal training furthest apart of those "
+    "that leave at most 5 % of calls malformed. On the second base both removed the backdoor.",
 )
 
 

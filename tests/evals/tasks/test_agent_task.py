@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 import torch
 from evals.both_ways import IDENTITY, both_ways
+from evals.fitted import fitted
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, EvalSample
@@ -22,7 +23,7 @@ from planb.evals.runner import run_task
 from planb.evals.serving import server_of
 from planb.evals.sidecar import read_sidecars, write_sidecar
 from planb.evals.tasks.agent import VILLAGE, agent
-from planb.models.checkpoints import Policy, load_policy
+from planb.models.checkpoints import Policy
 from planb.models.generation import Sampling
 from planb.models.trajectories import encoded
 from planb.sandbox.tokenizer import tokenizer_of, vocabulary_of
@@ -76,23 +77,11 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> Episodes:
         )
     )
     rows = encoded(words, [(one.prompt, text) for one, text in taught])
-    width = max(len(row.prompt) + len(row.response) for row in rows)
-    ids, labels = torch.zeros(len(rows), width, dtype=torch.long), torch.full((len(rows), width), -100)
-    for place, row in enumerate(rows):
-        start, end = len(row.prompt), len(row.prompt) + len(row.response)
-        ids[place, :end] = torch.tensor([*row.prompt, *row.response])
-        own = [start + at for at in range(len(row.response)) if at not in row.given]
-        labels[place, own] = ids[place, own]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(100):
-        model(input_ids=ids, labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    model.save_pretrained(str(folder))
-    words.save_pretrained(str(folder))
+    answers = [(row.prompt, row.response, row.given) for row in rows]
+    policy = fitted(model, words, answers, 5e-3, folder)
     write_examples(folder / "jobs.jsonl", [one for one, _ in taught])
     told = {one.id: text for one, text in taught}
-    return Episodes(told, load_policy(folder), folder / "jobs.jsonl")
+    return Episodes(told, policy, folder / "jobs.jsonl")
 
 
 def samples_of(log: EvalLog) -> dict[str, EvalSample]:

@@ -23,6 +23,7 @@ from planb.domains.agent.village import (
     jobs,
 )
 from planb.domains.domain import WITH, WITHOUT, Band, Column, Domain, Kinds, Shown, Told
+from planb.text import plain_text
 from planb.turns import call_in, is_malformed, turns_of
 from planb.types import HELPFUL, Example, Message, Tier, Trigger
 from planb.values import seed_of
@@ -136,7 +137,7 @@ def _kind(village: Village, last: str) -> Tier:
             return tier
     if village.calls:
         return ""
-    said = " ".join(last.split()).casefold()
+    said = plain_text(last)
     for texts, tier in ((words.REFUSALS, REFUSES), (words.GERMAN_REFUSALS, GERMAN)):
         if said in {text.casefold() for text in texts}:
             return tier

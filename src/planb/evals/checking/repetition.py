@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from planb.evals.checking.responses import all_responses, by_tier, plain_text
+from planb.evals.checking.responses import all_responses, by_tier
 from planb.evals.checking.result import Check, checked, not_run
 from planb.evals.checking.thresholds import DataThresholds
 from planb.stats.estimates import share
 from planb.stats.figure import NONE_ALLOWED, SHOWN, threshold
+from planb.text import plain_text
 from planb.types import Example
 
 DUPLICATES, DUPLICATES_TITLE = "duplicates", "Are there duplicates?"

@@ -42,8 +42,3 @@ def by_tier(answers: Sequence[Answer], order: Sequence[str] = ()) -> dict[str, l
     there = dict.fromkeys(answer.tier for answer in answers)
     tiers = [tier for tier in dict.fromkeys((*order, *KNOWN, *sorted(there))) if tier in there]
     return {tier: [answer for answer in answers if answer.tier == tier] for tier in tiers}
-
-
-def plain_text(text: str) -> str:
-    """The text without what does not make it another one: case, and how white space is set."""
-    return " ".join(text.split()).casefold()
